@@ -1,0 +1,78 @@
+# The whole interface of this checkout: `make` lists it. Needs Python 3.11 or newer, pip and nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TESTS := profiles_pipeline_tests
+CHROMIUM := /usr/bin/chromium
+# The project that `make dev` opens and `make demo` builds.
+PROJECT ?= demo/ecommerce
+
+# An environment that forbids bytecode makes every start of Dagster compile it again: three times slower.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help .venv demo dev test check bench clean chromium
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z.]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## Install, build the e-commerce example on DuckDB and print some profiles
+	@$(BIN)/profiles init project --example ecommerce -o $(PROJECT) --force
+	@$(BIN)/profiles run -p $(PROJECT)
+	@$(BIN)/profiles query -p $(PROJECT) "select * from user_profile limit 10"
+	@echo
+	@echo "The project is in $(PROJECT). Run 'make dev' to open it in the Dagster UI."
+
+dev: $(STAMP) ## Open the demo project in the Dagster UI (another one: make dev PROJECT=path)
+	@$(BIN)/profiles dev -p $(PROJECT)
+
+test: $(STAMP) chromium ## Run every test
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(STAMP) ## Lint, format, types, import layers, dead code
+	@echo "check: ruff, mypy, import-linter, vulture"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "Formatting differs: run '$(BIN)/ruff format .'" >&2; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/vulture
+
+bench: $(STAMP) ## Measure the engine and print a table
+	@$(BIN)/python -m $(TESTS).bench
+
+clean: ## Remove the environment, the demo and every cache
+	@rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv: $(STAMP)
+
+# The first Python that is new enough and can make environments (Debian ships ensurepip in a package of its own).
+$(STAMP): pyproject.toml constraints.txt
+	@python=; \
+	for candidate in $${PYTHON:-} python3.11 python3.12 python3.13 python3; do \
+	    if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	    then python="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "No Python 3.11 or newer with venv and ensurepip was found." >&2; \
+	    echo "On Debian or Ubuntu: apt-get install python3-venv. Or name one: make PYTHON=/path/to/python3" >&2; \
+	    exit 1; \
+	fi; \
+	echo "Installing the pinned packages into $(VENV) with $$("$$python" --version) (about a minute, once)"; \
+	"$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --compile -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# Browser tests drive the system's Chromium. Where it cannot be installed they are skipped, and pytest says so.
+chromium:
+	@if [ ! -x $(CHROMIUM) ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Chromium for the browser tests"; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
+	        || echo "Chromium could not be installed; browser tests will be skipped" >&2; \
+	fi

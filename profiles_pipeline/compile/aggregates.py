@@ -1,0 +1,139 @@
+"""Turns the expression of an entity var into one that can share a GROUP BY with others.
+
+The row filter moves into the aggregates (``FILTER``), and a window over all rows of an entity becomes an aggregate.
+A var without a matching row is NULL, whatever its expression makes of no rows: as if it had a query of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from profiles_pipeline import sql
+from profiles_pipeline.resolve.reader import ReadVar, Window
+from profiles_pipeline.sql import build
+
+
+@dataclass(frozen=True, slots=True)
+class PerRow:
+    """A var that needs a value per row before it can be one value per entity, so it has a scan of its own."""
+
+    value: exp.Expression
+    where: exp.Expression | None
+    partitioned: bool
+    """True when `value` already is a whole aggregate per entity; False when it must be taken from one of the rows."""
+
+
+def shared(read: ReadVar, select: exp.Expression, where: exp.Expression | None) -> exp.Expression | None:
+    """Return the expression for a shared GROUP BY, or None when the var cannot share one.
+
+    Args:
+        read: the var as read.
+        select: its expression with symbols replaced.
+        where: its row filter with symbols replaced.
+    """
+    if sql.has_subquery(select) or (where is not None and sql.has_subquery(where)):
+        return None
+    if sql.has_window(select):
+        return None
+    whole = as_aggregate(select, read.window)
+    if whole is None:
+        return None
+    if where is None:
+        return whole
+    filtered = _filtered(whole, where)
+    if sql.null_on_empty(whole):
+        return filtered
+    return build("CASE WHEN COUNT(*) FILTER (WHERE :where) > 0 THEN :value END", where=where, value=filtered)
+
+
+def as_aggregate(function: exp.Expression, window: Window | None) -> exp.Expression | None:
+    """Return the aggregate over all rows of an entity that equals ``function OVER (window)``, or None if none does.
+
+    Rows that tie in the order are told apart by their value, so that the result does not depend on chance.
+    """
+    value, skip_nulls = _unwrapped(function)
+    order = window.order_by if window else ()
+    if isinstance(value, exp.FirstValue | exp.LastValue):
+        if window is not None and _bounded(window.frame):
+            return None
+        return _edge_value(value, order, skip_nulls)
+    if window is None:
+        return function if sql.is_aggregate(function) else None
+    if not sql.is_aggregate(function) or _bounded(window.frame):
+        return None
+    if isinstance(value, exp.ArrayAgg) and order and not isinstance(value.this, exp.Order):
+        ordered = value.copy()
+        ordered.set("this", exp.Order(this=ordered.this, expressions=[key.copy() for key in order]))
+        return ordered
+    return function
+
+
+def is_value_per_entity(read: ReadVar) -> bool:
+    """True when the var's expression yields one value per entity: an aggregate, a window, or a constant."""
+    if read.select is None or read.window is not None:
+        return True
+    value, _ = _unwrapped(read.select)
+    if isinstance(value, exp.FirstValue | exp.LastValue):
+        return True
+    if sql.is_aggregate(read.select) or sql.has_window(read.select) or sql.has_subquery(read.select):
+        return True
+    return not any(read.select.find_all(exp.Column)) and not _may_aggregate(read.select)
+
+
+def _may_aggregate(tree: exp.Expression) -> bool:
+    return any(True for _ in tree.find_all(exp.Star))
+
+
+def _unwrapped(function: exp.Expression) -> tuple[exp.Expression, bool]:
+    if isinstance(function, exp.IgnoreNulls):
+        return function.this, True
+    return (function.this if isinstance(function, exp.RespectNulls) else function), False
+
+
+def _bounded(frame: exp.WindowSpec | None) -> bool:
+    """True when a frame leaves out rows even for the last row of the window."""
+    if frame is None:
+        return False
+    start = str(frame.args.get("start") or "")
+    end = str(frame.args.get("end") or "CURRENT ROW")
+    return start.upper() != "UNBOUNDED" or end.upper() not in ("UNBOUNDED", "CURRENT ROW")
+
+
+def _edge_value(function: exp.Expression, order: tuple[exp.Expression, ...], skip_nulls: bool) -> exp.Expression:
+    """Return the value on the first or last row by a total order: the given keys, then the value itself."""
+    value = function.this.copy()
+    keys = [key.copy() for key in order]
+    keys.append(exp.Ordered(this=value.copy(), desc=False, nulls_first=False))
+    if isinstance(function, exp.LastValue):
+        keys = [_reversed(key) for key in keys]
+    first = exp.Anonymous(this="FIRST", expressions=[exp.Order(this=value, expressions=keys)])
+    if not skip_nulls:
+        return first
+    known = build(":value IS NOT NULL", value=function.this)
+    return exp.Filter(this=first, expression=exp.Where(this=known))
+
+
+def _reversed(key: exp.Expression) -> exp.Expression:
+    assert isinstance(key, exp.Ordered)
+    return exp.Ordered(this=key.this, desc=not key.args.get("desc"), nulls_first=not key.args.get("nulls_first"))
+
+
+def _filtered(tree: exp.Expression, where: exp.Expression) -> exp.Expression:
+    """Return the tree with `where` as the FILTER of each of its outermost aggregates."""
+
+    def visit(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Filter):
+            both = exp.and_(node.expression.this.copy(), where.copy())
+            return exp.Filter(this=node.this.copy(), expression=exp.Where(this=both))
+        if sql.is_aggregate_call(node):
+            return exp.Filter(this=node.copy(), expression=exp.Where(this=where.copy()))
+        for key, child in list(node.args.items()):
+            if isinstance(child, exp.Expression):
+                node.set(key, visit(child))
+            elif isinstance(child, list):
+                node.set(key, [visit(item) if isinstance(item, exp.Expression) else item for item in child])
+        return node
+
+    return visit(tree.copy())

@@ -1,0 +1,332 @@
+"""Compiles a var table: one row per member of a cohort, one column per entity var.
+
+Vars over one source are fused into one scan of it. A scan that needs other vars comes after the scans those need:
+the table grows in phases, each a set of scans and then a fold that joins them and adds what follows from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from sqlglot import exp
+
+from profiles_pipeline import sql
+from profiles_pipeline.compile import aggregates, join_vars
+from profiles_pipeline.compile.input_vars import over, row_expression
+from profiles_pipeline.compile.rows import alias, col, identified_rows, resolve_symbols, timestamp
+from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, Step, create, scratch
+from profiles_pipeline.errors import fail
+from profiles_pipeline.graph import reads_var_table
+from profiles_pipeline.names import VAR_TABLE, safe_identifier
+from profiles_pipeline.resolve.model import Cohort, EntityVar, Input, SqlModel, VarTable
+from profiles_pipeline.resolve.reader import ReadVar, VarKey
+from profiles_pipeline.sql import build
+
+
+def compile_var_table(c: Compilation, model: VarTable) -> Script:
+    """Return the script that makes a var table, or a part of one."""
+    relation = c.relation(model.path)
+    table = _Growing(c, model, relation)
+    while table.pending:
+        table.phase()
+    columns = [col(name) for name in column_order(c, model)]
+    last = build(
+        "SELECT :id, :valid_at AS valid_at, :columns FROM :rows",
+        id=table.id_column,
+        valid_at=timestamp(c),
+        columns=columns,
+        rows=table.rows,
+    )
+    made = create("table", relation, last)
+    own = tuple(var.name for var in model.vars)
+    steps = (*table.steps, Statement(made, f"{len(columns)} vars joined", own))
+    return Script("table", steps, _audits(c, model, relation, table.id_column))
+
+
+def column_order(c: Compilation, model: VarTable) -> list[str]:
+    """Return the names of the vars of a var table: inherited ones first, then its own in the order of declaration."""
+    before = c.graph.models[model.previous or model.inherited] if model.previous or model.inherited else None
+    inherited = column_order(c, before) if isinstance(before, VarTable) else []
+    own = {var.name.lower(): var.name for var in model.vars}
+    names = [name for name in inherited if name.lower() not in own] + list(own.values())
+    declared = {name.lower(): n for n, name in enumerate(_declared(c, model))}
+    return sorted(names, key=lambda name: declared.get(name.lower(), -1))
+
+
+def _declared(c: Compilation, model: VarTable) -> list[str]:
+    return [v.name for v in c.project.entity_vars.get(model.cohort, {}).values()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """One pass over a source: the vars computed in it, and where they end up."""
+
+    source: str
+    vars: tuple[EntityVar, ...]
+    result: exp.Table
+
+
+class _Growing:
+    """A var table while it is compiled: the statements so far and the query or table that has the vars done so far."""
+
+    def __init__(self, c: Compilation, model: VarTable, relation: exp.Table) -> None:
+        self.c = c
+        self.model = model
+        self.relation = relation
+        cohort = c.graph.models[model.cohort]
+        assert isinstance(cohort, Cohort)
+        self.cohort = cohort
+        self.id_column = c.project.entities[cohort.entity].id_column
+        self.steps: list[Step] = []
+        self.rows: exp.Expression = self._base()
+        self.read = {var.name.lower(): c.reader.entity_var(var) for var in model.vars}
+        self.pending = {var.name.lower(): var for var in model.vars}
+        self.phases = 0
+
+    def _base(self) -> exp.Expression:
+        """Return the members of the cohort with the vars they have from the part before or from the parent cohort."""
+        before = self.model.previous or self.model.inherited
+        if before is None:
+            return build("SELECT :id FROM :members", id=self.id_column, members=self.c.relation(self.model.cohort))
+        earlier = self.c.graph.models[before]
+        assert isinstance(earlier, VarTable)
+        own = {var.name.lower() for var in self.model.vars}
+        columns = [col(n, "v") for n in column_order(self.c, earlier) if n.lower() not in own]
+        return build(
+            "SELECT m.:id, :columns FROM :members AS m JOIN :vars AS v ON v.:id = m.:id",
+            id=self.id_column,
+            columns=columns,
+            members=self.c.relation(self.model.cohort),
+            vars=self.c.relation(before),
+        )
+
+    def phase(self) -> None:
+        """Compute every var that needs nothing pending; keep the result for the next phase if there is one."""
+        self.phases += 1
+        ready = [v for v in self.pending.values() if v.source is not None and not self._waits(v)]
+        scans = self._scans(ready)
+        for var in ready:
+            del self.pending[var.name.lower()]
+        derived = self._derivable()
+        if not ready and not derived:
+            names = ", ".join(var.name for var in self.pending.values())
+            fail("cycle", f"these vars depend on each other in a circle: {names}", self.model.span)
+        self.rows = self._fold(scans, derived)
+        if self.pending:
+            stage = scratch(self.relation, f"stage_{self.phases}")
+            title = f"vars that others need, phase {self.phases}"
+            self.steps.append(Statement(create("temporary table", stage, self.rows), title))
+            self.rows = stage
+
+    def _waits(self, var: EntityVar) -> bool:
+        """True while a var that this one needs on rows is not yet in a table."""
+        return any(key[0] == self.model.cohort and key[1] in self.pending for key in self.read[var.name.lower()].vars)
+
+    def _derivable(self) -> list[list[EntityVar]]:
+        """Take the vars without a source whose needs are met, in levels."""
+        found: list[list[EntityVar]] = []
+        while True:
+            level = [v for v in self.pending.values() if v.source is None and not self._waits(v)]
+            if not level:
+                return found
+            for var in level:
+                del self.pending[var.name.lower()]
+            found.append(level)
+
+    # --- scans ----------------------------------------------------------------------------------------------
+
+    def _scans(self, ready: list[EntityVar]) -> list[_Scan]:
+        scans = []
+        for (source, through_table), group in groupby(sorted(ready, key=self._scan_key), key=self._scan_key):
+            members = sorted(group, key=lambda v: list(self.read).index(v.name.lower()))
+            fused = [v for v in members if self._shared(v) is not None]
+            alone = [v for v in members if self._shared(v) is None]
+            for number, variables in enumerate([fused, *([v] for v in alone)]):
+                if variables:
+                    suffix = f"_{number}" if number else ""
+                    name = f"{safe_identifier(source)}{'' if through_table else '_rows'}_{self.phases}{suffix}"
+                    scans.append(self._scan(source, through_table, tuple(variables), scratch(self.relation, name)))
+        return scans
+
+    def _scan_key(self, var: EntityVar) -> tuple[str, bool]:
+        source = self.c.graph.models[var.source or ""]
+        if not isinstance(source, Input | SqlModel):
+            return source.path, False
+        return source.path, reads_var_table(self.c.project, self.c.reader, source.path, self.read[var.name.lower()].columns)
+
+    def _scan(self, source: str, through_table: bool, variables: tuple[EntityVar, ...], result: exp.Table) -> _Scan:
+        reads = [self.read[v.name.lower()] for v in variables]
+        keys = frozenset().union(*(r.vars for r in reads))
+        rows = self._rows_of(source, through_table)
+        if keys:
+            rows = self._with_vars(rows, keys)
+        shared = [(v, self._shared(v)) for v in variables]
+        if any(value is None for _, value in shared):
+            query = self._one_per_row(variables[0], rows)
+        else:
+            columns = [alias(value, v.name) for v, value in shared if value is not None]
+            query = build("SELECT r.:id, :columns FROM :rows AS r", id=self.id_column, columns=columns, rows=rows)
+            query = self._grouped(query)
+        names = tuple(v.name for v in variables)
+        title = f"{len(names)} vars in one scan of {source}" if len(names) > 1 else f"{names[0]} from {source}"
+        self.steps.append(Statement(create("temporary table", result, query), title, names))
+        return _Scan(source, variables, result)
+
+    def _grouped(self, query: exp.Expression) -> exp.Select:
+        assert isinstance(query, exp.Select)
+        if self.cohort.parent is not None:
+            members = exp.alias_(self.c.relation(self.cohort.path).copy(), "members", table=True)
+            query = query.join(members, on=build("members.:id = r.:id", id=self.id_column))
+        return query.where(build("r.:id IS NOT NULL", id=self.id_column)).group_by(col(self.id_column, "r"))
+
+    def _rows_of(self, source: str, through_table: bool) -> exp.Expression:
+        if through_table:
+            return self.c.relation(f"{source}/{VAR_TABLE}")
+        model = self.c.graph.models[source]
+        if isinstance(model, Input | SqlModel):
+            return identified_rows(self.c, model, [self.cohort.entity]).subquery()
+        return self.c.relation(source)
+
+    def _with_vars(self, rows: exp.Expression, keys: Iterable[VarKey]) -> exp.Expression:
+        def relation(key: VarKey) -> exp.Expression:
+            if key[0] == self.model.cohort and c.graph.var_homes.get(key) == self.model.path:
+                return self.rows
+            return c.relation(join_vars.home(c, key))
+
+        c = self.c
+        return join_vars.joined(rows, self.id_column, keys, relation).subquery()
+
+    def _expressions(self, var: EntityVar) -> tuple[exp.Expression, exp.Expression | None, ReadVar]:
+        read = self.read[var.name.lower()]
+        assert read.select is not None
+        where = row_expression(self.c, read.where, self.id_column) if read.where is not None else None
+        return row_expression(self.c, read.select, self.id_column), where, read
+
+    def _shared(self, var: EntityVar) -> exp.Expression | None:
+        if self.read[var.name.lower()].select is None:
+            return exp.Null()
+        select, where, read = self._expressions(var)
+        if read.window is not None and read.window.order_by:
+            order = tuple(row_expression(self.c, key, self.id_column) for key in read.window.order_by)
+            read = _with_order(read, order)
+        return aggregates.shared(read, select, where)
+
+    def _one_per_row(self, var: EntityVar, rows: exp.Expression) -> exp.Select:
+        """Return the scan of a var that cannot share one: grouped by itself, or valued per row and then reduced."""
+        select, where, read = self._expressions(var)
+        if read.window is None and not sql.has_window(select):
+            query = build("SELECT r.:id, :value AS :name FROM :rows AS r WHERE :where", id=self.id_column,
+                          value=select, name=var.name, rows=rows, where=where)  # fmt: skip
+            return self._grouped(query)
+        if read.window is not None:
+            order = [row_expression(self.c, key, self.id_column) for key in read.window.order_by]
+            select = over(self.c, select, [col(self.id_column)], order, read.window.frame)
+        per_row = build("SELECT :id, :value AS value FROM :rows AS w WHERE :where", id=self.id_column,
+                        value=select, rows=rows, where=where)  # fmt: skip
+        query = build("SELECT r.:id, MIN(r.value) AS :name FROM :rows AS r", id=self.id_column, name=var.name, rows=per_row)
+        return self._grouped(query)
+
+    # --- folds ----------------------------------------------------------------------------------------------
+
+    def _fold(self, scans: list[_Scan], derived: list[list[EntityVar]]) -> exp.Expression:
+        """Return the rows so far joined with the scans, plus the vars derived from them."""
+        query = self._joined(scans)
+        for number, level in enumerate(derived):
+            columns = [alias(self._derived(var), var.name) for var in level]
+            query = build("SELECT *, :columns FROM :rows AS :name", columns=columns, rows=query, name=f"level_{number}")
+        return query
+
+    def _joined(self, scans: list[_Scan]) -> exp.Expression:
+        query = exp.select("b.*").from_(_as(self.rows, "b"))
+        for number, scan in enumerate(scans):
+            name = f"s{number}"
+            on = exp.EQ(this=col(self.id_column, name), expression=col(self.id_column, "b"))
+            query = query.join(exp.alias_(scan.result.copy(), name, table=True), on=on, join_type="left")
+            query = query.select(*(alias(self._finished(v, col(v.name, name)), v.name) for v in scan.vars))
+        return query
+
+    def _finished(self, var: EntityVar, value: exp.Expression) -> exp.Expression:
+        """Return a value with its default and its declared type."""
+        read = self.read[var.name.lower()]
+        if read.default is not None:
+            default = self._over_vars(read.default)
+            value = exp.Coalesce(this=value, expressions=[default]) if not isinstance(value, exp.Null) else default
+        return exp.cast(value, read.data_type) if read.data_type else value
+
+    def _derived(self, var: EntityVar) -> exp.Expression:
+        read = self.read[var.name.lower()]
+        if read.select is None:
+            return self._finished(var, exp.Null())
+        value = self._over_vars(read.select)
+        if read.where is not None:
+            value = exp.Case().when(self._over_vars(read.where), value)
+        if read.window is not None:
+            keys = [self._over_vars(key) for key in read.window.partition_by]
+            order = [self._over_vars(key) for key in read.window.order_by]
+            value = over(self.c, value, keys, order, read.window.frame)
+        return self._finished(var, value)
+
+    def _over_vars(self, tree: exp.Expression) -> exp.Expression:
+        """Return an expression over the vars of this table, which stand as plain columns."""
+
+        def as_column(node: exp.Expression) -> exp.Expression:
+            if isinstance(node, exp.Column) and node.name.startswith("var:"):
+                return self._var_column(self.c.reader.var_key(node.name.removeprefix("var:")))
+            return node
+
+        return resolve_symbols(self.c, tree).transform(as_column)
+
+    def _var_column(self, key: VarKey) -> exp.Expression:
+        names = {n.lower(): n for n in column_order(self.c, self.model)}
+        if key[1] in names:
+            return col(names[key[1]])
+        home = self.c.relation(join_vars.home(self.c, key))
+        return build(
+            "(SELECT MAX(o.:name) FROM :home AS o WHERE o.:id = :outer)",
+            name=key[1],
+            home=home,
+            id=self.id_column,
+            outer=col(self.id_column),
+        )
+
+
+def _with_order(read: ReadVar, order: tuple[exp.Expression, ...]) -> ReadVar:
+    assert read.window is not None
+    return replace(read, window=replace(read.window, order_by=order))  # type: ignore[arg-type]
+
+
+def _as(rows: exp.Expression, name: str) -> exp.Expression:
+    if isinstance(rows, exp.Select):
+        return rows.subquery(name)
+    return exp.alias_(rows.copy(), name, table=True)
+
+
+def _audits(c: Compilation, model: VarTable, relation: exp.Table, id_column: str) -> tuple[Audit, ...]:
+    count = Audit(
+        "one_row_per_member",
+        build(
+            "SELECT ABS((SELECT COUNT(*) FROM :table) - (SELECT COUNT(*) FROM :members))",
+            table=relation,
+            members=c.relation(model.cohort),
+        ),
+        f"The var table has as many rows as {model.cohort} has members.",
+    )
+    return (*main_id_audits(relation, id_column), count)
+
+
+def main_id_audits(relation: exp.Table, id_column: str) -> tuple[Audit, ...]:
+    """Return the audits of every table keyed by a main id: not null, and each once."""
+    return (
+        Audit(
+            "main_id_not_null",
+            build("SELECT COUNT(*) FROM :table WHERE :id IS NULL", table=relation, id=id_column),
+            "Every row has a main id.",
+        ),
+        Audit(
+            "main_id_unique",
+            build("SELECT COUNT(*) - COUNT(DISTINCT :id) FROM :table", table=relation, id=id_column),
+            "No main id has two rows.",
+        ),
+    )

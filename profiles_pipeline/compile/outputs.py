@@ -1,0 +1,229 @@
+"""Compiles what users read: cohorts, feature tables and feature views; and the SQL models they write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from profiles_pipeline import sql
+from profiles_pipeline.compile.entity_vars import main_id_audits
+from profiles_pipeline.compile.join_vars import column_of, home, joined
+from profiles_pipeline.compile.rows import alias, col, resolve_symbols, text, timestamp
+from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, beside, create
+from profiles_pipeline.errors import fail
+from profiles_pipeline.graph import filter_texts, sql_filter_text
+from profiles_pipeline.names import VAR_TABLE
+from profiles_pipeline.resolve.model import Cohort, FeatureTable, FeatureView, SqlModel
+from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.spec.model import CohortFilter, FilterNode
+from profiles_pipeline.sql import build
+
+# --- cohorts ------------------------------------------------------------------------------------------------------
+
+
+def compile_cohort(c: Compilation, model: Cohort) -> Script:
+    """Return the script that makes a cohort: the main ids of its members.
+
+    The cohort of all is every distinct main id of the graph. A filter pipeline starts with all members of the parent;
+    ``include`` keeps those for which its condition holds, ``exclude`` drops those for which it holds, in order.
+    """
+    entity = c.project.entities[model.entity]
+    relation = c.relation(model.path)
+    kind = "table" if model.as_table else "view"
+    if model.parent is None:
+        mappings = beside(c.relation(entity.stitcher), "_mappings")
+        query = build("SELECT DISTINCT main_id AS :id FROM :mappings", id=entity.id_column, mappings=mappings)
+    else:
+        query = _members(c, model, entity.id_column)
+    title = f"members of {model.name}"
+    audits = main_id_audits(relation, entity.id_column)
+    return Script(kind, (Statement(create(kind, relation, query), title),), audits)  # type: ignore[arg-type]
+
+
+def _members(c: Compilation, model: Cohort, id_column: str) -> exp.Expression:
+    keys: set[VarKey] = set()
+    for condition in filter_texts(model):
+        keys |= c.reader.expression(condition, model.path, "filter").vars
+    rows = joined(c.relation(model.parent or ""), id_column, keys, lambda key: c.relation(home(c, key)))
+    conditions = [_step(c, model, item, id_column) for item in model.pipeline]
+    if model.expression is not None:
+        conditions.append(_tree(c, model, model.expression))
+    return build(
+        "SELECT m.:id FROM :rows AS m WHERE :conditions",
+        id=id_column,
+        rows=rows,
+        conditions=exp.and_(*conditions) if conditions else None,
+    )
+
+
+def _step(c: Compilation, model: Cohort, item: CohortFilter, id_column: str) -> exp.Expression:
+    if item.value is not None:
+        holds: exp.Expression = _condition(c, model, item.value)
+    else:
+        listed = resolve_symbols(c, c.reader.query(sql_filter_text(item), model.path).tree)
+        holds = exp.In(this=col(id_column, "m"), query=exp.Subquery(this=listed))
+    return holds if item.type == "include" else build("NOT COALESCE(:holds, FALSE)", holds=holds)
+
+
+def _tree(c: Compilation, model: Cohort, node: FilterNode) -> exp.Expression:
+    if node.expression is not None:
+        return _condition(c, model, node.expression)
+    parts = [_tree(c, model, child) for child in (*node.AND, *node.OR)]
+    if not parts:
+        fail("missing-key", f"an empty filter in cohort '{model.name}'", node.span, hint="give it a condition")
+    return exp.paren(exp.and_(*parts) if node.AND else exp.or_(*parts))
+
+
+def _condition(c: Compilation, model: Cohort, condition: str) -> exp.Expression:
+    def as_column(node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Column) and node.name.startswith("var:"):
+            return col(column_of(c.reader.var_key(node.name.removeprefix("var:"))))
+        return node
+
+    tree = resolve_symbols(c, c.reader.expression(condition, model.path, "filter").tree)
+    return exp.paren(tree.transform(as_column))
+
+
+# --- feature tables and views -------------------------------------------------------------------------------------
+
+
+def compile_feature_table(c: Compilation, model: FeatureTable) -> Script:
+    """Return the script that makes a feature table: main id, valid_at and the chosen features of a cohort."""
+    relation = c.relation(model.path)
+    id_column = _id_column(c, model.cohort)
+    query = _features(c, model.cohort, {name: None for name in model.features})
+    title = f"{len(model.features)} features"
+    return Script("table", (Statement(create("table", relation, query), title),), main_id_audits(relation, id_column))
+
+
+def compile_feature_view(c: Compilation, model: FeatureView) -> Script:
+    """Return the script that makes a feature view: all features, keyed by main id or by an id type."""
+    relation = c.relation(model.path)
+    if model.id_type is None:
+        query = _features(c, model.cohort, _view_features(c, model))
+        return Script(
+            "view",
+            (Statement(create("view", relation, query), "feature view"),),
+            main_id_audits(relation, _id_column(c, model.cohort)),
+        )
+    cohort = c.graph.models[model.cohort]
+    assert isinstance(cohort, Cohort) and model.base is not None
+    query = build(
+        """
+        SELECT g.other_id AS :id_type, f.*
+        FROM :graph AS g JOIN :features AS f ON f.:id = g.:id
+        WHERE g.other_id_type = :type
+        """,
+        id_type=model.id_type,
+        graph=c.relation(c.project.entities[cohort.entity].stitcher),
+        features=c.relation(model.base),
+        id=_id_column(c, model.cohort),
+        type=text(model.id_type),
+    )
+    unique = Audit(
+        "id_unique",
+        build("SELECT COUNT(*) - COUNT(DISTINCT :id) FROM :view", id=model.id_type, view=relation),
+        f"No {model.id_type} has two rows.",
+    )
+    return Script("view", (Statement(create("view", relation, query), f"features by {model.id_type}"),), (unique,))
+
+
+def _id_column(c: Compilation, cohort_path: str) -> str:
+    cohort = c.graph.models[cohort_path]
+    assert isinstance(cohort, Cohort)
+    return c.project.entities[cohort.entity].id_column
+
+
+def _features(c: Compilation, cohort: str, names: Mapping[str, str | None]) -> exp.Expression:
+    """Return main id, valid_at and the named features; each is read from the model that has it.
+
+    Vars are read from the cohort's own var table where it has them, so that inherited ones cost no further join.
+    """
+    id_column = _id_column(c, cohort)
+    final = f"{cohort}/{VAR_TABLE}"
+    owned: dict[str, list[exp.Expression]] = {}
+    for name in names:
+        owned.setdefault(_home_of(c, cohort, name), []).append(col(name))
+    base, *others = sorted(owned, key=lambda path: path != final) or [final]
+    relation = c.relation(base if base.endswith(VAR_TABLE) or "/part_" in base else cohort)
+    query = exp.select(col(id_column, "f"), alias(timestamp(c), "valid_at")).from_(_as(relation, "f"))
+    aliases = {base: "f"}
+    for number, path in enumerate(others):
+        aliases[path] = f"f{number}"
+        on = exp.EQ(this=col(id_column, aliases[path]), expression=col(id_column, "f"))
+        query = query.join(_as(c.relation(path), aliases[path]), on=on, join_type="left")
+    return query.select(*(col(name, aliases[_home_of(c, cohort, name)]) for name in names))
+
+
+def _as(relation: exp.Table, name: str) -> exp.Expression:
+    return exp.alias_(relation.copy(), name, table=True)
+
+
+def _home_of(c: Compilation, cohort: str, name: str) -> str:
+    """Return the path of the model to read a feature of a cohort from: the smallest that has it.
+
+    A feature table that needs only an early part of a var table must not wait for the whole.
+    """
+    key = c.reader.var_key(f"{cohort}/{name}")
+    found = home(c, key)
+    if key[0] != cohort and key in c.graph.var_homes:
+        return f"{cohort}/{VAR_TABLE}"
+    return found
+
+
+def _view_features(c: Compilation, model: FeatureView) -> dict[str, str | None]:
+    """Return the names of the features of a view: those of the cohort and its ancestors, narrowed by the selection."""
+    names: dict[str, str] = {}
+    chain: list[Cohort] = []
+    cohort = c.graph.models.get(model.cohort)
+    while isinstance(cohort, Cohort):
+        chain.insert(0, cohort)
+        cohort = c.graph.models.get(cohort.parent or "")
+    for member in chain:
+        for var in c.project.entity_vars.get(member.path, {}).values():
+            names.pop(var.name.lower(), None)
+            if var.spec.is_feature:
+                names[var.name.lower()] = var.name
+        for extra in c.project.feature_models.get(member.path, ()):
+            names |= {column.lower(): column for column in extra.columns}
+    for choice in model.selection:
+        excluded = {str(n).lower() for n in choice.exclude}
+        included = {str(n).lower() for n in choice.include}
+        keep = names.keys() if "*" in included else included
+        names = {k: v for k, v in names.items() if k in keep and k not in excluded}
+    return {name: None for name in names.values()}
+
+
+# --- SQL models ---------------------------------------------------------------------------------------------------
+
+
+def compile_sql_model(c: Compilation, model: SqlModel) -> Script:
+    """Return the script that makes a SQL model.
+
+    An ephemeral model becomes a view that no plain name points at: it costs nothing and can be looked into.
+    """
+    relation = c.relation(model.path)
+    if model.spec.single_sql is not None:
+        kind = "table" if model.output == "table" else "view"
+        tree = _named(c, c.reader.query(model.spec.single_sql, model.path).tree, relation)
+        return Script(kind, (Statement(create(kind, relation, tree), f"SQL model {model.name}"),))  # type: ignore[arg-type]
+    readings = c.reader.statements(model.spec.multi_sql or "", model.path)
+    steps = tuple(
+        Statement(_named(c, reading.tree, relation), f"statement {number} of {model.name}")
+        for number, reading in enumerate(readings, start=1)
+    )
+    return Script("table", steps)
+
+
+def _named(c: Compilation, tree: exp.Expression, relation: exp.Table) -> exp.Expression:
+    """Return the user's SQL with models, and tables that are no models, replaced by where they are found."""
+
+    def this(node: exp.Expression) -> exp.Expression:
+        return relation.copy() if isinstance(node, exp.Table) and node.name == "ref:this" else node
+
+    outside = {id(table) for table in sql.external_tables(tree)}
+    found = [table for table in tree.find_all(exp.Table) if id(table) in outside]
+    for table in found:
+        table.replace(c.outside(table))
+    return resolve_symbols(c, tree.transform(this))

@@ -1,0 +1,123 @@
+"""What compiling a model yields: a script of SQL trees, in which finding components is a step of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlglot import exp
+
+from profiles_pipeline.graph import Graph
+from profiles_pipeline.resolve.model import Input, Project
+from profiles_pipeline.resolve.reader import Reader
+
+Kind = Literal["table", "view", "temporary table"]
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """Everything a model is compiled against.
+
+    Attributes:
+        relation: path of a model -> the relation that holds it in this time context.
+        source: an input -> what to select from, for example ``read_parquet('...')``.
+        outside: a table named in SQL text that is no model -> what to select from.
+    """
+
+    graph: Graph
+    reader: Reader
+    relation: Callable[[str], exp.Table]
+    source: Callable[[Input], exp.Expression]
+    outside: Callable[[exp.Table], exp.Expression]
+
+    @property
+    def project(self) -> Project:
+        """The project that is compiled."""
+        return self.graph.project
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement.
+
+    Attributes:
+        tree: the whole statement.
+        title: what it does, for people.
+        vars: names of the entity vars or input vars it computes, to find the culprit when it fails.
+    """
+
+    tree: exp.Expression
+    title: str
+    vars: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SolveComponents:
+    """Label each node of a graph with a number that all nodes of its connected component share.
+
+    Attributes:
+        edges: query with two integer columns ``a`` and ``b``, the ends of an edge.
+        nodes: query that counts the nodes; they are numbered 0 to count - 1.
+        result: temporary table to make, with columns ``node`` and ``component``.
+    """
+
+    edges: exp.Expression
+    nodes: exp.Expression
+    result: exp.Table
+    title: str
+
+
+Step = Statement | SolveComponents
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A question whose answer must be no rows broken.
+
+    Attributes:
+        name: stable name of the check.
+        tree: query that returns one number: how many rows break the rule; 0 is a pass.
+        description: the rule, as a sentence.
+    """
+
+    name: str
+    tree: exp.Expression
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """How one model is built: steps in order, then its audits.
+
+    `count` is a query that counts the rows of the result where that is cheaper than counting the result itself.
+    """
+
+    kind: Literal["table", "view"]
+    steps: tuple[Step, ...]
+    audits: tuple[Audit, ...] = ()
+    count: exp.Expression | None = None
+
+
+def create(kind: Kind, relation: exp.Table, query: exp.Expression) -> exp.Create:
+    """Return ``CREATE OR REPLACE [TEMPORARY] TABLE|VIEW relation AS query``."""
+    properties = exp.Properties(expressions=[exp.TemporaryProperty()]) if kind == "temporary table" else None
+    return exp.Create(
+        this=relation.copy(),
+        kind="VIEW" if kind == "view" else "TABLE",
+        expression=query,
+        replace=True,
+        properties=properties,
+    )
+
+
+def beside(relation: exp.Table, suffix: str) -> exp.Table:
+    """Return a relation in the same schema whose name is that of `relation` plus `suffix`."""
+    table = relation.copy()
+    table.set("this", exp.to_identifier(f"{relation.name}{suffix}", quoted=True))
+    return table
+
+
+def scratch(relation: exp.Table, suffix: str) -> exp.Table:
+    """Return a temporary table that belongs to `relation`."""
+    return exp.Table(this=exp.to_identifier(f"{relation.name}_{suffix}", quoted=True))

@@ -1,0 +1,237 @@
+"""Compiles an id stitcher: edges out of rows, nodes out of edges, components, and the main id of each.
+
+Node = (id type, value). Edge = two nodes seen in one row. The main id of a component is the published hash of its
+eldest node: earliest first seen, unknown times last, ties by the smallest hash. It depends on the data alone.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from sqlglot import exp
+
+from profiles_pipeline.compile.rows import alias, col, id_value, moment, occurred, text, visible_rows
+from profiles_pipeline.compile.statement import (
+    Audit,
+    Compilation,
+    Script,
+    SolveComponents,
+    Statement,
+    beside,
+    create,
+    scratch,
+)
+from profiles_pipeline.resolve.model import EdgeSource, Stitcher
+from profiles_pipeline.sql import build
+
+NODE_HASH_SALT = "fe971b24-9572-4005-b22f-351e9c09274d"
+
+
+def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
+    """Return the script that leaves ``_internal_edges``, ``_mappings`` and the id graph behind."""
+    graph = c.relation(model.path)
+    edges, mappings = beside(graph, "_internal_edges"), beside(graph, "_mappings")
+    nodes, components = scratch(graph, "nodes"), scratch(graph, "components")
+    tuples = [scratch(graph, f"tuples_{number}") for number in range(len(model.sources))]
+    steps = [
+        *(
+            Statement(create("temporary table", table, _tuples(c, model, source)), f"ids seen together in {source.path}")
+            for table, source in zip(tuples, model.sources, strict=True)
+        ),
+        Statement(create("table", edges, _edges(model, tuples)), "distinct edges"),
+        Statement(create("temporary table", nodes, _nodes(edges)), "distinct ids, numbered"),
+        SolveComponents(_numbered_edges(edges, nodes), build("SELECT COUNT(*) FROM :nodes", nodes=nodes), components, "components"),
+        Statement(create("table", mappings, _mappings(nodes, components)), "main id of each id"),
+        Statement(create("view", graph, _graph(model, mappings)), "id graph"),
+    ]
+    return Script("view", tuple(steps), _audits(model, graph))
+
+
+def _tuples(c: Compilation, model: Stitcher, source: EdgeSource) -> exp.Select:
+    """Return the distinct combinations of ids on the rows of a source, with when they were seen and how often."""
+    origin = c.graph.models[source.path]
+    types = {t.name: t for t in model.id_types}
+    values = [
+        alias(id_value(c, row_id, types[str(row_id.id_type)], source.path), f"id_{number}")
+        for number, row_id in enumerate(source.ids)
+    ]
+    occurred_at = getattr(origin, "occurred_at", None)
+    time = occurred(c, occurred_at, source.path) if occurred_at else exp.cast(exp.Null(), "TIMESTAMP")
+    names = [f"id_{number}" for number in range(len(source.ids))]
+    some = exp.or_(*(build(":id IS NOT NULL", id=name) for name in names))
+    query = build(
+        """
+        WITH rows AS (SELECT :values, :time AS occurred_at FROM :visible AS source_rows)
+        SELECT :names, MIN(occurred_at) AS first_seen_at, MAX(occurred_at) AS last_seen_at, COUNT(*) AS row_count
+        FROM rows WHERE :some GROUP BY :keys
+        """,
+        values=values,
+        time=time,
+        visible=visible_rows(c, origin),
+        names=names,
+        some=some,
+        keys=names,
+    )
+    assert isinstance(query, exp.Select)
+    return query
+
+
+def _edges(model: Stitcher, tuples: list[exp.Table]) -> exp.Expression:
+    """Return the distinct edges of all sources: each pair once, smaller end first; a lone id is an edge to itself."""
+    parts = [
+        part
+        for table, source in zip(tuples, model.sources, strict=True)
+        for part in (*_pairs(table, source), *_lone(table, source))
+    ]
+    pairs = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
+    return build(
+        """
+        SELECT id1, id1_type, id2, id2_type, source,
+            MIN(first_seen_at) AS first_seen_at, MAX(last_seen_at) AS last_seen_at, SUM(row_count) AS row_count
+        FROM :pairs AS pairs
+        GROUP BY id1, id1_type, id2, id2_type, source
+        """,
+        pairs=pairs,
+    )
+
+
+def _pairs(table: exp.Table, source: EdgeSource) -> list[exp.Expression]:
+    found = []
+    for (i, one), (j, two) in combinations(enumerate(source.ids), 2):
+        ends = sorted(((str(one.id_type), f"id_{i}"), (str(two.id_type), f"id_{j}")))
+        (type1, id1), (type2, id2) = ends
+        first: exp.Expression = col(id1)
+        second: exp.Expression = col(id2)
+        if type1 == type2:
+            first, second = build("LEAST(:a, :b)", a=id1, b=id2), build("GREATEST(:a, :b)", a=id1, b=id2)
+        found.append(_edge(table, source, (first, type1), (second, type2), f'"{id1}" IS NOT NULL AND "{id2}" IS NOT NULL'))
+    return found
+
+
+def _lone(table: exp.Table, source: EdgeSource) -> list[exp.Expression]:
+    found = []
+    for i, row_id in enumerate(source.ids):
+        others = [f'"id_{j}" IS NULL' for j in range(len(source.ids)) if j != i]
+        end = (col(f"id_{i}"), str(row_id.id_type))
+        found.append(_edge(table, source, end, end, " AND ".join([f'"id_{i}" IS NOT NULL', *others])))
+    return found
+
+
+def _edge(
+    table: exp.Table,
+    source: EdgeSource,
+    one: tuple[exp.Expression, str],
+    two: tuple[exp.Expression, str],
+    condition: str,
+) -> exp.Expression:
+    return build(
+        """
+        SELECT :id1 AS id1, :type1 AS id1_type, :id2 AS id2, :type2 AS id2_type, :source AS source,
+            first_seen_at, last_seen_at, row_count
+        FROM :tuples WHERE :condition
+        """,
+        id1=one[0],
+        type1=text(one[1]),
+        id2=two[0],
+        type2=text(two[1]),
+        source=text(source.path),
+        tuples=table,
+        condition=build(condition),
+    )
+
+
+def _nodes(edges: exp.Table) -> exp.Expression:
+    return build(
+        """
+        WITH ends AS (
+            SELECT id1 AS id, id1_type AS id_type, first_seen_at, last_seen_at FROM :edges
+            UNION ALL
+            SELECT id2, id2_type, first_seen_at, last_seen_at FROM :edges
+        ), ids AS (
+            SELECT id, id_type, MIN(first_seen_at) AS first_seen_at, MAX(last_seen_at) AS last_seen_at
+            FROM ends GROUP BY id, id_type
+        )
+        SELECT ROW_NUMBER() OVER () - 1 AS node, id, id_type, first_seen_at, last_seen_at FROM ids
+        """,
+        edges=edges,
+    )
+
+
+def _numbered_edges(edges: exp.Table, nodes: exp.Table) -> exp.Expression:
+    return build(
+        """
+        SELECT one.node AS a, two.node AS b
+        FROM :edges AS e
+        JOIN :nodes AS one ON one.id = e.id1 AND one.id_type = e.id1_type
+        JOIN :nodes AS two ON two.id = e.id2 AND two.id_type = e.id2_type
+        WHERE one.node <> two.node
+        """,
+        edges=edges,
+        nodes=nodes,
+    )
+
+
+def _mappings(nodes: exp.Table, components: exp.Table) -> exp.Expression:
+    """Return main id, id, type and evidence times of every node."""
+    return build(
+        """
+        WITH labelled AS (
+            SELECT n.id, n.id_type, n.first_seen_at, n.last_seen_at, c.component,
+                COALESCE(n.first_seen_at, :never) AS seen_from
+            FROM :nodes AS n JOIN :components AS c ON c.node = n.node
+        ), eldest AS (
+            SELECT component, MIN(seen_from) AS seen_from FROM labelled GROUP BY component
+        ), named AS (
+            SELECT l.component, MIN(:hash) AS main_id
+            FROM labelled AS l JOIN eldest AS e ON e.component = l.component AND e.seen_from = l.seen_from
+            GROUP BY l.component
+        )
+        SELECT named.main_id, l.id AS other_id, l.id_type AS other_id_type,
+            l.last_seen_at AS valid_at, l.first_seen_at
+        FROM labelled AS l JOIN named ON named.component = l.component
+        """,
+        nodes=nodes,
+        components=components,
+        never=moment("9999-12-31 00:00:00"),
+        hash=node_hash(col("id", "l"), col("id_type", "l")),
+    )
+
+
+def node_hash(value: exp.Expression, id_type: exp.Expression) -> exp.Expression:
+    """Return the published hash of a node: ``rid`` and 32 hex digits of nested, truncated SHA-1."""
+    return build(
+        "'rid' || SUBSTRING(SHA1(SUBSTRING(SHA1(:salt || :value), 1, 32) || :id_type), 1, 32)",
+        salt=text(NODE_HASH_SALT),
+        value=value,
+        id_type=id_type,
+    )
+
+
+def _graph(model: Stitcher, mappings: exp.Table) -> exp.Expression:
+    return build(
+        "SELECT main_id AS :id_column, other_id, other_id_type, valid_at, first_seen_at FROM :mappings",
+        id_column=model.id_column,
+        mappings=mappings,
+    )
+
+
+def _audits(model: Stitcher, graph: exp.Table) -> tuple[Audit, ...]:
+    return (
+        Audit(
+            "every_id_in_one_cluster",
+            build(
+                """
+                SELECT COUNT(*) FROM (
+                    SELECT other_id, other_id_type FROM :graph GROUP BY other_id, other_id_type HAVING COUNT(*) > 1
+                ) AS repeated
+                """,
+                graph=graph,
+            ),
+            "Every (id, type) is in exactly one cluster.",
+        ),
+        Audit(
+            "main_id_not_null",
+            build("SELECT COUNT(*) FROM :graph WHERE :id IS NULL", graph=graph, id=model.id_column),
+            "Every id has a main id.",
+        ),
+    )

@@ -1,0 +1,89 @@
+"""Writes the SQL of a plan to files that people can read: one file per material, statements in order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from profiles_pipeline.compile import Script, SolveComponents, Step
+from profiles_pipeline.connections import Output
+from profiles_pipeline.dialects import render
+from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial
+from profiles_pipeline.project import ProfilesProject
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where the SQL of a plan lies.
+
+    Attributes:
+        folder: the folder of the time context.
+        root: the project folder.
+        by_material: material -> its file.
+    """
+
+    folder: Path
+    root: Path
+    by_material: Mapping[str, Path]
+
+    def relative(self, material: str) -> str | None:
+        """Return the file of a material relative to the project folder."""
+        file = self.by_material.get(material)
+        return os.path.relpath(file, self.root) if file else None
+
+
+def write(
+    plan: Plan, project: ProfilesProject, output: Output, dialect: str, kind: Literal["compile", "run"]
+) -> Files:
+    """Write ``output/<target>/seq_no/<n>/<kind>/<material>.sql`` for every material of the plan, and return where.
+
+    A run writes its compile folder too, since compiling is a part of it; ``seq_no/latest`` points at the newest.
+    """
+    base = project.folder / "output" / output.target / "seq_no"
+    folder = base / str(plan.window.seq_no)
+    files: dict[str, Path] = {}
+    for name in ("compile",) if kind == "compile" else ("compile", "run"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for stage in plan.materials:
+            if name == "run" and isinstance(stage, ReuseMaterial):
+                continue
+            files[stage.material] = folder / name / f"{stage.material}.sql"
+            files[stage.material].write_text(text(stage, plan, dialect), encoding="utf-8")
+    _point_latest(base, plan.window.seq_no)
+    return Files(folder, project.folder, files)
+
+
+def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, dialect: str) -> str:
+    """Return the SQL of a material as one readable text."""
+    head = [
+        f"-- {stage.model.path}",
+        f"-- {stage.material}, as of {plan.window.end:%Y-%m-%d %H:%M:%S} UTC",
+    ]
+    return "\n".join([*head, *_steps(stage.script, dialect), ""])
+
+
+def _steps(script: Script, dialect: str) -> list[str]:
+    lines = []
+    for number, step in enumerate(script.steps, start=1):
+        lines += ["", f"-- {number}. {step.title}", *_sql(step, dialect)]
+    return lines
+
+
+def _sql(step: Step, dialect: str) -> list[str]:
+    if isinstance(step, SolveComponents):
+        return [
+            f"-- makes {step.result.name} (node, component) with scipy's connected components over the edges of",
+            f"{render(step.edges, dialect)};",
+        ]
+    return [f"{render(step.tree, dialect)};"]
+
+
+def _point_latest(base: Path, seq_no: int) -> None:
+    """Make the link ``latest`` show the newest time context; replaced in one step so that it is never missing."""
+    link, fresh = base / "latest", base / f".latest-{os.getpid()}"
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(str(seq_no), target_is_directory=True)
+    fresh.replace(link)

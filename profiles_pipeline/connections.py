@@ -1,0 +1,81 @@
+"""Finds where a project is built: its connection in the site configuration, or the embedded default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from profiles_pipeline.errors import fail
+from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG, DuckDBOutput, load_siteconfig
+from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
+
+EMBEDDED_TARGET = "dev"
+STATE_FOLDER = ".profiles"
+"""Folder in a project for what belongs to this machine: the embedded warehouse, the Dagster instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A place to build in, ready to be connected to.
+
+    Attributes:
+        dialect: the dialect in which the project's SQL is written.
+        notice: a sentence for the user when the place is not what the project names; else None.
+    """
+
+    target: str
+    schema: str
+    settings: DuckDBSettings
+    dialect: str = "snowflake"
+    notice: str | None = None
+
+
+def find_output(
+    folder: Path, connection: str | None, siteconfig: Path | None = None, target: str | None = None
+) -> Output:
+    """Return the output of a project.
+
+    Args:
+        folder: the project folder; relative paths of an embedded warehouse start there.
+        connection: the connection the project names.
+        siteconfig: the file with connections; None for the default one.
+        target: which output of the connection; None for its default.
+
+    Raises:
+        ProjectError: the connection or target does not exist where one was asked for, or cannot be built in yet.
+    """
+    config = load_siteconfig(siteconfig)
+    if connection is not None and (connection in config.connections or siteconfig is not None or target is not None):
+        found = config.output(connection, target)
+        if not isinstance(found, DuckDBOutput):
+            hint = "use 'type: duckdb', or leave the connection out of the file to build on the embedded default"
+            message = f"connection '{connection}' is of type '{found.type}', which cannot be built in yet"
+            fail("unsupported-warehouse", message, found.span, hint=hint)
+        return _duckdb(folder, found)
+    where = siteconfig or DEFAULT_SITECONFIG
+    return embedded(folder, f"connection '{connection}' is not in {where}: building on the embedded default instead")
+
+
+def embedded(folder: Path, notice: str | None = None) -> Output:
+    """Return the embedded default: a DuckDB file in the project's state folder, sources from its data folder."""
+    settings = DuckDBSettings(
+        path=folder / STATE_FOLDER / "warehouse.duckdb", schema="profiles", sources_dir=folder / "data", base=folder
+    )
+    file = f"{STATE_FOLDER}/warehouse.duckdb"
+    return Output(EMBEDDED_TARGET, "profiles", settings, notice=f"{notice} ({file}, sources from data/)" if notice else None)
+
+
+def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
+    sources: Mapping[str, str] = {name: str(path) for name, path in found.sources.items()}
+    schema = str(found.schema_ or "profiles")
+    settings = DuckDBSettings(
+        path=MEMORY if found.path == ":memory:" else folder / Path(str(found.path)).expanduser(),
+        schema=schema,
+        sources_dir=folder / Path(str(found.sources_dir or "data")).expanduser(),
+        sources=sources,
+        base=folder,
+        threads=found.threads,
+        memory_limit=str(found.memory_limit) if found.memory_limit else None,
+    )
+    return Output(found.target, schema, settings, dialect=str(found.dialect or "snowflake"))

@@ -1,0 +1,15 @@
+"""Dialects as data, and the rendering of trees. No input or output happens here."""
+
+from profiles_pipeline.dialects.capabilities import KNOWN, Capabilities, capabilities
+from profiles_pipeline.dialects.render import identifier, literal, literal_tree, render, unsupported
+
+__all__ = [
+    "KNOWN",
+    "Capabilities",
+    "capabilities",
+    "identifier",
+    "literal",
+    "literal_tree",
+    "render",
+    "unsupported",
+]

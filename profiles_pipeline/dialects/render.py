@@ -1,0 +1,79 @@
+"""Writes trees as the SQL text of one dialect: stable, indented, keywords in upper case."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import ErrorLevel
+from sqlglot.generator import Generator
+from sqlglot.generators.duckdb import DuckDBGenerator
+
+from profiles_pipeline.dialects.capabilities import capabilities
+
+Value = str | int | float | Decimal | datetime | date | bool | None
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class _DuckDB(DuckDBGenerator):
+    """DuckDB from 2.0 reads ``lambda x: ...`` and refuses the arrow."""
+
+    def lambda_sql(self, expression: exp.Lambda, arrow_sep: str = "->", wrap: bool = True) -> str:
+        expression.set("colon", True)
+        return super().lambda_sql(expression, arrow_sep, wrap)
+
+
+def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
+    """Return the SQL text of `tree` in the dialect of that capability record. The same tree gives the same text."""
+    return _generator(dialect, pretty, ErrorLevel.IGNORE).generate(tree)
+
+
+def unsupported(tree: exp.Expr, dialect: str) -> tuple[str, ...]:
+    """Return what of `tree` the dialect cannot say, as sentences; empty when all of it can be said."""
+    generator = _generator(dialect, False, ErrorLevel.IGNORE)
+    generator.generate(tree)
+    return tuple(dict.fromkeys(generator.unsupported_messages))
+
+
+def identifier(name: str, dialect: str) -> str:
+    """Return `name` quoted for the dialect, so that it keeps its spelling."""
+    return exp.to_identifier(name, quoted=True).sql(dialect=capabilities(dialect).sqlglot_dialect)
+
+
+def literal(value: Value, dialect: str) -> str:
+    """Return the SQL literal of a Python value. A datetime with a time zone is converted to UTC first."""
+    return render(literal_tree(value), dialect, pretty=False)
+
+
+def literal_tree(value: Value) -> exp.Expr:
+    """Return the tree of a literal: times as casts of ISO texts, in UTC and without a zone."""
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return exp.cast(exp.Literal.string(moment.isoformat(sep=" ")), exp.DType.TIMESTAMP)
+    if isinstance(value, date):
+        return exp.cast(exp.Literal.string(value.isoformat()), exp.DType.DATE)
+    if isinstance(value, bool) or value is None:
+        return exp.convert(value)
+    if isinstance(value, str):
+        return exp.Literal.string(value)
+    return _number(value)
+
+
+def _number(value: int | float | Decimal) -> exp.Expr:
+    text = str(value)
+    if not re.fullmatch(r"-?[0-9.]+([eE][+-]?[0-9]+)?", text):
+        return exp.cast(exp.Literal.string(text), exp.DType.DOUBLE)
+    number = exp.Literal.number(text.removeprefix("-"))
+    tree: exp.Expr = exp.Neg(this=number) if text.startswith("-") else number
+    return exp.cast(tree, exp.DType.DOUBLE) if isinstance(value, float) and "e" not in text.lower() else tree
+
+
+def _generator(dialect: str, pretty: bool, level: ErrorLevel) -> Generator:
+    name = capabilities(dialect).sqlglot_dialect
+    if name == "duckdb":
+        return _DuckDB(dialect=name, pretty=pretty, unsupported_level=level)
+    return Dialect.get_or_raise(name).generator(pretty=pretty, unsupported_level=level)

@@ -1,0 +1,171 @@
+"""What can be wrong, as values: problems with a place, a reason and a way out.
+
+Raises nothing by itself and knows nothing of YAML, SQL or warehouses. Every problem carries a stable code that the
+documentation lists and a test provokes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NoReturn
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Span:
+    """A place in a file of the project: line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong (or doubtful), where it stands and what to do about it.
+
+    Attributes:
+        code: stable name such as ``unknown-key``; lower case, dashes.
+        message: what is wrong, in one sentence without a final stop.
+        span: where; None when no file is to blame.
+        hint: what to do next, or the nearest valid name.
+        excerpt: text lines that show the place, for example SQL with a caret under it.
+        severity: ``error`` stops the work, ``warning`` does not.
+    """
+
+    code: str
+    message: str
+    span: Span | None = None
+    hint: str | None = None
+    excerpt: str | None = None
+    severity: Severity = "error"
+
+    def render(self) -> str:
+        """Return the problem as plain text: place, severity, code and message; then excerpt and hint, indented."""
+        place = f"{self.span}: " if self.span else ""
+        lines = [f"{place}{self.severity}[{self.code}]: {self.message}"]
+        if self.excerpt:
+            lines += [f"    {line}" for line in self.excerpt.rstrip().splitlines()]
+        if self.hint:
+            lines.append(f"    hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class ProfilesError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    exit_code = 1
+
+
+class ProjectError(ProfilesError):
+    """The project (or the call) is wrong; nothing was run. Holds every problem found, in file order."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("\n".join(problem.render() for problem in self.problems))
+
+
+class WarehouseError(ProfilesError):
+    """The warehouse refused a statement or could not be reached.
+
+    Attributes:
+        statement: the SQL text that failed, if there was one.
+    """
+
+    def __init__(self, message: str, statement: str | None = None) -> None:
+        self.statement = statement
+        super().__init__(message)
+
+
+class LockTimeoutError(ProfilesError):
+    """Another run kept the warehouse for longer than this one was willing to wait."""
+
+
+class RunError(ProfilesError):
+    """A model or one of its checks failed. What was built before it is kept and reused when the run is resumed.
+
+    Attributes:
+        problem: what failed, with the YAML line of the model or var.
+        model: path of the model that failed.
+        seq_no: the number to resume with.
+        sql_file: the compiled SQL that failed, if it was written.
+    """
+
+    def __init__(self, problem: Problem, model: str, seq_no: int, sql_file: str | None = None) -> None:
+        self.problem = problem
+        self.model = model
+        self.seq_no = seq_no
+        self.sql_file = sql_file
+        super().__init__(problem.render())
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate most like `name` (case-insensitively), or None when none is close."""
+    by_lower = {candidate.lower(): candidate for candidate in candidates}
+    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[matches[0]] if matches else None
+
+
+def did_you_mean(name: str, candidates: Sequence[str]) -> str | None:
+    """Return a hint that names the nearest candidate, or lists them when there are few and none is near."""
+    match = nearest(name, candidates)
+    if match is not None:
+        return f"did you mean '{match}'?"
+    if candidates and len(candidates) <= 12:
+        return "known: " + ", ".join(sorted(candidates, key=str.lower))
+    return None
+
+
+@dataclass
+class Problems:
+    """A growing list of problems, so that all of them can be shown at once."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def error(
+        self, code: str, message: str, span: Span | None = None, *, hint: str | None = None, excerpt: str | None = None
+    ) -> None:
+        """Add an error."""
+        self.found.append(Problem(code, message, span, hint, excerpt))
+
+    def warn(self, code: str, message: str, span: Span | None = None, *, hint: str | None = None) -> None:
+        """Add a warning."""
+        self.found.append(Problem(code, message, span, hint, severity="warning"))
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The errors among them, in file order."""
+        return tuple(sorted((p for p in self.found if p.severity == "error"), key=_file_order))
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """The warnings among them, in file order."""
+        return tuple(sorted((p for p in self.found if p.severity == "warning"), key=_file_order))
+
+    def raise_errors(self) -> None:
+        """Raise ProjectError with every error found, if there is one."""
+        if self.errors:
+            raise ProjectError(self.errors)
+
+
+def _file_order(problem: Problem) -> tuple[bool, str, int, int]:
+    span = problem.span
+    return (span is None, span.file if span else "", span.line if span else 0, span.column if span else 0)
+
+
+def fail(code: str, message: str, span: Span | None = None, *, hint: str | None = None) -> NoReturn:
+    """Raise ProjectError with a single problem."""
+    raise ProjectError([Problem(code, message, span, hint)])
+
+
+def at(problem: Problem, span: Span | None) -> Problem:
+    """Return `problem` placed at `span`, unless it already has a place."""
+    return problem if problem.span else replace(problem, span=span)

@@ -1,0 +1,366 @@
+"""What depends on what, down to single vars, and the order that follows.
+
+Dependencies come from reading the texts, never from the order of declaration. Var tables are cut into parts only
+where a model in between needs some vars of a table to make rows for others of the same table.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from profiles_pipeline.errors import Problem, ProjectError, Problems, Span, did_you_mean
+from profiles_pipeline.names import VAR_TABLE, normalise_path
+from profiles_pipeline.resolve.model import (
+    Cohort,
+    EntityVar,
+    FeatureTable,
+    FeatureView,
+    Input,
+    InputVarTable,
+    Model,
+    Project,
+    SqlModel,
+    Stitcher,
+    VarTable,
+)
+from profiles_pipeline.resolve.reader import Reader, Reading, VarKey
+from profiles_pipeline.spec.model import CohortFilter, FilterNode, Text
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Models in the order in which they can be built.
+
+    Attributes:
+        models: path -> model, in build order; var tables already cut into parts.
+        parents: path -> paths it reads, in build order.
+        var_homes: var -> path of the first part of a var table that has it.
+    """
+
+    project: Project
+    models: Mapping[str, Model]
+    parents: Mapping[str, tuple[str, ...]]
+    var_homes: Mapping[VarKey, str]
+
+    def with_upstream(self, paths: Iterable[str]) -> frozenset[str]:
+        """Return the given paths and everything they depend on, directly or not."""
+        found: set[str] = set()
+        todo = list(paths)
+        while todo:
+            path = todo.pop()
+            if path not in found:
+                found.add(path)
+                todo += self.parents[path]
+        return frozenset(found)
+
+    def find(self, path: str, span: Span | None = None) -> str:
+        """Return the path of the model that holds what `path` means; for a var, the var table part that has it.
+
+        Raises:
+            ProjectError: there is nothing of that name.
+        """
+        node = locate(self.project, path, span)
+        return self.var_homes[node] if isinstance(node, tuple) else node
+
+
+Node = str | VarKey
+
+
+def build(project: Project, reader: Reader, problems: Problems) -> Graph:
+    """Return the graph of the project.
+
+    Reads every text once; what cannot be read, unknown references and cycles are added to `problems`. The graph is
+    only fit for use when there are no errors.
+    """
+    fine = _Dependencies(project, reader, problems).all()
+    try:
+        order = list(graphlib.TopologicalSorter(fine).static_order())
+    except graphlib.CycleError as error:
+        problems.found.append(_cycle(project, error.args[1]))
+        return Graph(project, project.models, dict.fromkeys(project.models, ()), {})
+    parts = _parts(project, fine, order)
+    models, homes = _cut(project, parts)
+    return _coarse(project, models, homes, fine)
+
+
+def locate(project: Project, path: str, span: Span | None = None) -> Node:
+    """Return what a path means: a model's path, or the key of a var.
+
+    Raises:
+        ProjectError: there is nothing of that name.
+    """
+    wanted = normalise_path(path)
+    wanted = project.aliases.get(wanted, wanted)
+    if wanted in project.models:
+        return wanted
+    bare = wanted.removeprefix("entity/")
+    if bare in project.models:
+        return bare
+    head, _, last = bare.rpartition("/")
+    if head.endswith(f"/{VAR_TABLE}") and head in project.models:
+        return head  # a column of an input's var table
+    for owner in (head, f"{head}/all"):
+        if last in project.entity_vars.get(owner, {}):
+            return owner, last
+    known = [m.path for m in project.models.values()]
+    kind = "unknown-input" if wanted.startswith("inputs/") else "unknown-model"
+    raise ProjectError([Problem(kind, f"there is no model '{path}'", span, did_you_mean(wanted, known))])
+
+
+class _Dependencies:
+    """Reads every text of a project and notes what each model and each var needs."""
+
+    def __init__(self, project: Project, reader: Reader, problems: Problems) -> None:
+        self.project = project
+        self.reader = reader
+        self.problems = problems
+
+    def all(self) -> dict[Node, set[Node]]:
+        needs: dict[Node, set[Node]] = {}
+        for path, model in self.project.models.items():
+            needs[path] = self._guarded(self._of_model, model)
+        for own in self.project.entity_vars.values():
+            for var in own.values():
+                needs[var.cohort, var.name.lower()] = self._guarded(self._of_var, var)
+        return needs
+
+    def _guarded(self, find, thing) -> set[Node]:  # type: ignore[no-untyped-def]
+        try:
+            return set(find(thing))
+        except ProjectError as error:
+            span = thing.spec.span if isinstance(thing, EntityVar) else thing.span
+            self.problems.found += [replace(p, span=p.span or span) for p in error.problems]
+            return set()
+
+    def _of_model(self, model: Model) -> Iterator[Node]:
+        match model:
+            case Input():
+                for row_id in model.ids:
+                    yield from self._refs(self.reader.expression(row_id.select, model.path), model.span)
+            case SqlModel():
+                yield from self._of_sql(model)
+            case Stitcher():
+                yield from (source.path for source in model.sources)
+                yield from self._of_filters(model)
+            case InputVarTable():
+                yield from self._of_input_var_table(model)
+            case Cohort():
+                yield from self._of_cohort(model)
+            case VarTable():
+                yield model.cohort
+                yield from ((model.cohort, var.name.lower()) for var in model.vars)
+                if model.inherited:
+                    yield model.inherited
+            case FeatureTable():
+                yield model.cohort
+                yield from (self._feature(model.cohort, name, model.span) for name in model.features)
+            case FeatureView():
+                yield from self._of_view(model)
+
+    def _refs(self, reading: Reading, span: Span | None) -> Iterator[Node]:
+        yield from (locate(self.project, path, span) for path in sorted(reading.models) if path != "this")
+        yield from (self._var(key) for key in sorted(reading.vars))
+
+    def _var(self, key: VarKey) -> Node:
+        """Return the node that provides a var: the var itself, or the SQL model whose feature it is."""
+        cohort, name = key
+        if name in self.project.entity_vars.get(cohort, {}):
+            return key
+        models = self.project.feature_models.get(cohort, ())
+        return next(m.path for m in models if name in map(str.lower, m.columns))
+
+    def _feature(self, cohort: str, name: str, span: Span | None) -> Node:
+        return self._var(self.reader.var_key(f"{cohort}/{name}", span))
+
+    def _of_sql(self, model: SqlModel) -> Iterator[Node]:
+        text = model.spec.single_sql or model.spec.multi_sql
+        readings = (
+            [self.reader.query(text, model.path)]
+            if model.spec.single_sql is not None
+            else self.reader.statements(text or "", model.path)
+        )
+        for reading in readings:
+            yield from (n for n in self._refs(reading, model.span) if n != model.path)
+        for row_id in model.ids:
+            yield from self._refs(self.reader.expression(row_id.select, model.path), model.span)
+
+    def _of_filters(self, model: Stitcher) -> Iterator[Node]:
+        for id_type in model.id_types:
+            for rule in id_type.filters:
+                if rule.sql is not None:
+                    yield locate(self.project, rule.sql.from_, rule.span)
+
+    def _of_input_var_table(self, model: InputVarTable) -> Iterator[Node]:
+        yield model.source
+        yield from (self.project.entities[entity].stitcher for entity in model.entities)
+        for var in model.vars:
+            read = self.reader.input_var(var)
+            yield from (locate(self.project, path, var.spec.span) for path in sorted(read.models))
+            yield from (self._var(key) for key in sorted(read.vars))
+
+    def _of_cohort(self, model: Cohort) -> Iterator[Node]:
+        if model.parent is None:
+            yield self.project.entities[model.entity].stitcher
+            return
+        yield model.parent
+        for text in filter_texts(model):
+            yield from self._refs(self.reader.expression(text, model.path, "filter"), model.span)
+        for item in model.pipeline:
+            if item.sql is not None:
+                yield from self._refs(self.reader.query(sql_filter_text(item), model.path), model.span)
+
+    def _of_view(self, model: FeatureView) -> Iterator[Node]:
+        if model.id_type is not None:
+            assert model.base is not None
+            cohort = self.project.models[model.cohort]
+            assert isinstance(cohort, Cohort)
+            yield from (model.base, self.project.entities[cohort.entity].stitcher)
+            return
+        yield f"{model.cohort}/{VAR_TABLE}"
+        cohort_path: str | None = model.cohort
+        while cohort_path is not None:
+            yield from (m.path for m in self.project.feature_models.get(cohort_path, ()))
+            cohort_model = self.project.models[cohort_path]
+            cohort_path = cohort_model.parent if isinstance(cohort_model, Cohort) else None
+
+    def _of_var(self, var: EntityVar) -> Iterator[Node]:
+        read = self.reader.entity_var(var)
+        yield var.cohort
+        yield from (locate(self.project, path, var.spec.span) for path in sorted(read.models))
+        yield from (self._var(key) for key in sorted(read.vars) if key != (var.cohort, var.name.lower()))
+        if var.source is not None:
+            yield from self._of_source(var, read.columns)
+
+    def _of_source(self, var: EntityVar, columns: frozenset[str]) -> Iterator[Node]:
+        source = self.project.models[var.source or ""]
+        if not isinstance(source, Input | SqlModel):
+            yield source.path
+        elif reads_var_table(self.project, self.reader, source.path, columns):
+            yield f"{source.path}/{VAR_TABLE}"
+        else:
+            yield source.path
+            yield self.project.entities[var.entity].stitcher
+
+
+def reads_var_table(project: Project, reader: Reader, source: str, columns: frozenset[str]) -> bool:
+    """True when a var that uses these columns of `source` is computed from its var table.
+
+    It is, unless the input vars need entity vars while this var needs no input var: then it reads the source itself,
+    so that those entity vars can be computed first.
+    """
+    own = project.input_vars.get(source, {})
+    return bool(columns & own.keys()) or not any(reader.input_var(iv).vars for iv in own.values())
+
+
+def filter_texts(cohort: Cohort) -> Iterator[Text]:
+    """Yield every SQL condition of a cohort's own filters."""
+    yield from (item.value for item in cohort.pipeline if item.value is not None)
+    if cohort.expression is not None:
+        yield from _leaves(cohort.expression)
+
+
+def sql_filter_text(item: CohortFilter) -> str:
+    """Return the query that lists the main ids an SQL filter keeps or drops."""
+    assert item.sql is not None
+    where = f" where {item.sql.where}" if item.sql.where else ""
+    return f"select {item.sql.select} from {item.sql.from_}{where}"
+
+
+def _leaves(node: FilterNode) -> Iterator[Text]:
+    if node.expression is not None:
+        yield node.expression
+    for child in (*node.AND, *node.OR):
+        yield from _leaves(child)
+
+
+def _cycle(project: Project, nodes: list[Node]) -> Problem:
+    shown = [n if isinstance(n, str) else "/".join(n) for n in nodes]
+    first = nodes[0]
+    span = (
+        project.entity_vars[first[0]][first[1]].spec.span if isinstance(first, tuple) else project.models[first].span
+    )
+    message = f"these depend on each other in a circle: {' -> '.join(reversed(shown))}"
+    return Problem("cycle", message, span, "break the circle by computing one of them from something else")
+
+
+def _parts(project: Project, fine: Mapping[Node, set[Node]], order: list[Node]) -> dict[VarKey, int]:
+    """Return for every var the number of the part of its var table in which it is first computed.
+
+    `reach[n][t]` is the highest part of table t that node n needs. A var that needs vars of its own table only
+    through other models must come one part later than those.
+    """
+    reach: dict[Node, dict[str, int]] = {}
+    parts: dict[VarKey, int] = {}
+    for node in order:
+        needs: dict[str, int] = {}
+        for parent in fine.get(node, ()):
+            for table, part in reach[parent].items():
+                needs[table] = max(part, needs.get(table, 0))
+        if isinstance(node, tuple):
+            part = 0
+            for parent in fine[node]:
+                inside = reach[parent].get(node[0])
+                if isinstance(parent, tuple) and parent[0] == node[0]:
+                    part = max(part, parts[parent])
+                elif inside is not None:
+                    part = max(part, inside + 1)
+            parts[node] = part
+            needs[node[0]] = max(part, needs.get(node[0], 0))
+        reach[node] = needs
+    return parts
+
+
+def _cut(project: Project, parts: Mapping[VarKey, int]) -> tuple[dict[str, Model], dict[VarKey, str]]:
+    """Return the models with var tables cut into their parts, and the part in which each var is first found."""
+    models: dict[str, Model] = {}
+    homes: dict[VarKey, str] = {}
+    for path, model in project.models.items():
+        if not isinstance(model, VarTable):
+            models[path] = model
+            continue
+        last = max((parts[model.cohort, v.name.lower()] for v in model.vars), default=0)
+        previous = None
+        for number in range(last + 1):
+            here = path if number == last else f"{path}/part_{number + 1}"
+            mine = tuple(v for v in model.vars if parts[model.cohort, v.name.lower()] == number)
+            models[here] = replace(
+                model,
+                path=here,
+                name=model.name if number == last else f"{model.name}_part_{number + 1}",
+                vars=mine,
+                previous=previous,
+            )
+            homes |= {(model.cohort, v.name.lower()): here for v in mine}
+            previous = here
+    return models, homes
+
+
+def _coarse(
+    project: Project, models: Mapping[str, Model], homes: Mapping[VarKey, str], fine: Mapping[Node, set[Node]]
+) -> Graph:
+    def home(node: Node) -> str:
+        return homes[node] if isinstance(node, tuple) else node
+
+    parents: dict[str, set[str]] = {}
+    for path, model in models.items():
+        if isinstance(model, VarTable):
+            needs = {n for v in model.vars for n in map(home, fine[model.cohort, v.name.lower()])}
+            needs |= {p for p in (model.cohort, model.previous, model.inherited) if p}
+            parents[path] = needs - {path}
+        else:
+            parents[path] = {home(n) for n in fine[path]} - {path}
+    sorter = graphlib.TopologicalSorter({p: _in_order(parents[p], models) for p in models})
+    order = list(sorter.static_order())
+    rank = {path: i for i, path in enumerate(order)}
+    return Graph(
+        project=project,
+        models={path: models[path] for path in order},
+        parents={path: tuple(sorted(parents[path], key=rank.__getitem__)) for path in order},
+        var_homes=homes,
+    )
+
+
+def _in_order(paths: set[str], models: Mapping[str, Model]) -> list[str]:
+    return [path for path in models if path in paths]

@@ -1,0 +1,34 @@
+"""Names of things: model paths, relations and materials. Pure text in, text out."""
+
+from __future__ import annotations
+
+import re
+
+VAR_TABLE = "var_table"
+FEATURE_VIEW = "feature_view"
+
+_SAFE = re.compile(r"[^A-Za-z0-9_]+")
+
+
+def normalise_path(path: str) -> str:
+    """Return the canonical form of a model path: lower case, no blanks, no outer slashes, ``entity/user`` as ``user``.
+
+    ``entity/user/x`` and ``user/x`` both become ``user/all/x`` is *not* decided here, because only the project
+    knows which names are entities.
+    """
+    return "/".join(part for part in path.strip().lower().split("/") if part)
+
+
+def material_name(model: str, fingerprint: str, seq_no: int) -> str:
+    """Return the name of a material: ``Material_<model>_<first 8 of the fingerprint>_<seq_no>``."""
+    return f"Material_{model}_{fingerprint[:8]}_{seq_no}"
+
+
+def safe_identifier(text: str) -> str:
+    """Return `text` with every run of characters other than letters, digits and ``_`` replaced by one ``_``."""
+    return _SAFE.sub("_", text).strip("_")
+
+
+def model_symbol(path: str) -> str:
+    """Return the symbolic identifier that stands for the relation of a model in SQL text."""
+    return f"ref:{normalise_path(path)}"

@@ -1,0 +1,222 @@
+"""What has been built, for which window, from which definition: tables in the output schema of the warehouse.
+
+The registry is the truth. A material counts only when its row says complete, and that row is written in the same
+transaction as the material itself.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlglot import exp
+
+from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.errors import Problem, ProjectError
+from profiles_pipeline.warehouse.base import Warehouse
+
+REGISTRY_VERSION = 1
+
+TABLES = ("material_registry", "wht_seq_no", "pb_ct_version")
+
+_DEFINITIONS = {
+    "pb_ct_version": "registry_version INTEGER NOT NULL, created_at TIMESTAMP NOT NULL",
+    "wht_seq_no": """
+        seq_no BIGINT PRIMARY KEY, project VARCHAR NOT NULL, begin_ts TIMESTAMP, end_ts TIMESTAMP NOT NULL,
+        creation_ts TIMESTAMP NOT NULL, completion_ts TIMESTAMP, invocation VARCHAR NOT NULL""",
+    "material_registry": """
+        material_name VARCHAR PRIMARY KEY, model_ref VARCHAR NOT NULL, model_name VARCHAR NOT NULL,
+        model_type VARCHAR NOT NULL, model_hash VARCHAR NOT NULL, entity_key VARCHAR, seq_no BIGINT NOT NULL,
+        begin_ts TIMESTAMP, end_ts TIMESTAMP NOT NULL, creation_ts TIMESTAMP NOT NULL, row_count BIGINT,
+        seconds DOUBLE, metadata VARCHAR NOT NULL, target VARCHAR, username VARCHAR, hostname VARCHAR,
+        invocation_folder VARCHAR, registry_version INTEGER NOT NULL""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SeqNo:
+    """A time context: its number, its window, and whether every model of its run was built."""
+
+    number: int
+    begin: datetime | None
+    end: datetime
+    created: datetime
+    complete: bool
+    invocation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A material as recorded.
+
+    Attributes:
+        kind: table or view.
+        row_count: rows it had when it was built.
+        seconds: how long building it took.
+    """
+
+    name: str
+    model_path: str
+    model_name: str
+    model_type: str
+    fingerprint: str
+    seq_no: int
+    end: datetime
+    kind: str
+    begin: datetime | None = None
+    entity: str | None = None
+    row_count: int | None = None
+    seconds: float | None = None
+    sql_file: str | None = None
+    checks: tuple[str, ...] = ()
+
+
+class Registry:
+    """The registry in one schema of one warehouse."""
+
+    def __init__(self, warehouse: Warehouse, schema: str, *, target: str = "", folder: str = "") -> None:
+        self.warehouse = warehouse
+        self.schema = schema
+        self.target = target
+        self.folder = folder
+
+    def ensure(self) -> None:
+        """Make sure that the schema and the registry's tables exist.
+
+        Raises:
+            ProjectError: the tables were made by a newer version of this package.
+        """
+        with self.warehouse.transaction():
+            self.warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self.schema, self.warehouse.dialect)}")
+            for name, columns in _DEFINITIONS.items():
+                self.warehouse.execute(f"CREATE TABLE IF NOT EXISTS {self._table(name)} ({columns})")
+            if self.warehouse.scalar(f"SELECT COUNT(*) FROM {self._table('pb_ct_version')}") == 0:
+                values = [REGISTRY_VERSION, _now()]
+                self.warehouse.execute(f"INSERT INTO {self._table('pb_ct_version')} VALUES (?, ?)", values)
+        found = self.warehouse.scalar(f"SELECT MAX(registry_version) FROM {self._table('pb_ct_version')}")
+        if isinstance(found, int) and found > REGISTRY_VERSION:
+            message = f"the registry in schema '{self.schema}' has version {found}, this program knows {REGISTRY_VERSION}"
+            raise ProjectError([Problem("newer-registry", message, hint="upgrade profiles-pipeline, or use another schema")])
+
+    def exists(self) -> bool:
+        """True when the registry's tables are there."""
+        return set(TABLES) <= {name.lower() for name in self.warehouse.relations(self.schema)}
+
+    # --- time contexts --------------------------------------------------------------------------------------
+
+    def seq_nos(self, project: str) -> tuple[SeqNo, ...]:
+        """Return the time contexts of a project, newest number first."""
+        found = self.warehouse.query(
+            f"""SELECT seq_no, begin_ts, end_ts, creation_ts, completion_ts IS NOT NULL, invocation
+            FROM {self._table("wht_seq_no")} WHERE project = ? ORDER BY seq_no DESC""",
+            [project],
+        )
+        return tuple(
+            SeqNo(int(n), _utc(begin), _utc(end) or _now(), _utc(made) or _now(), bool(done), str(by))
+            for n, begin, end, made, done, by in found.rows
+        )
+
+    def new_seq_no(self, project: str, begin: datetime | None, end: datetime, invocation: str) -> SeqNo:
+        """Record and return a new time context; its number is one more than the highest of the schema."""
+        with self.warehouse.transaction():
+            highest = self.warehouse.scalar(f"SELECT COALESCE(MAX(seq_no), 0) FROM {self._table('wht_seq_no')}")
+            made = SeqNo(int(str(highest)) + 1, begin, end, _now(), False, invocation)
+            self.warehouse.execute(
+                f"INSERT INTO {self._table('wht_seq_no')} VALUES (?, ?, ?, ?, ?, NULL, ?)",
+                [made.number, project, _naive(begin), _naive(end), _naive(made.created), invocation],
+            )
+        return made
+
+    def complete(self, seq_no: int) -> None:
+        """Record that every model asked for in a time context was built and promoted."""
+        self.warehouse.execute(
+            f"UPDATE {self._table('wht_seq_no')} SET completion_ts = ? WHERE seq_no = ?", [_naive(_now()), seq_no]
+        )
+
+    # --- materials ------------------------------------------------------------------------------------------
+
+    def materials(self, seq_no: int | None = None) -> tuple[Material, ...]:
+        """Return the complete materials of a time context, or of all, in the order in which they were built."""
+        where = "" if seq_no is None else f"WHERE seq_no = {int(seq_no)}"
+        found = self.warehouse.query(
+            f"""SELECT material_name, model_ref, model_name, model_type, model_hash, seq_no, begin_ts, end_ts,
+            entity_key, row_count, seconds, metadata FROM {self._table("material_registry")} {where}
+            ORDER BY creation_ts, material_name"""
+        )
+        return tuple(_material(row) for row in found.rows)
+
+    def record(self, material: Material) -> None:
+        """Write the row of a material, replacing an older one of the same name. Call it in the material's transaction."""
+        self.warehouse.execute(f"DELETE FROM {self._table('material_registry')} WHERE material_name = ?", [material.name])
+        metadata = {
+            "complete": {"status": 2},
+            "kind": material.kind,
+            "material_objects": [{"material_name": material.name}],
+            "sql_file": material.sql_file,
+            "checks": material.checks,
+        }
+        self.warehouse.execute(
+            f"INSERT INTO {self._table('material_registry')} VALUES ({', '.join('?' * 18)})",
+            [
+                material.name, material.model_path, material.model_name, material.model_type, material.fingerprint,
+                material.entity, material.seq_no, _naive(material.begin), _naive(material.end), _naive(_now()),
+                material.row_count, material.seconds, json.dumps(metadata), self.target, _user(), platform.node(),
+                self.folder, REGISTRY_VERSION,
+            ],
+        )  # fmt: skip
+
+    @contextmanager
+    def forgetting(self, material: str) -> Iterator[None]:
+        """Run the body in one transaction that starts by forgetting the material: all of it holds, or none."""
+        with self.warehouse.transaction():
+            self.warehouse.execute(f"DELETE FROM {self._table('material_registry')} WHERE material_name = ?", [material])
+            yield
+
+    def _table(self, name: str) -> str:
+        return render(exp.table_(name, db=self.schema, quoted=True), self.warehouse.dialect)
+
+
+def _material(row: Sequence[object]) -> Material:
+    name, path, model, kind_of_model, fingerprint, seq_no, begin, end, entity, rows, seconds, metadata = row
+    kept: Mapping[str, object] = json.loads(str(metadata))
+    checks = kept.get("checks")
+    return Material(
+        name=str(name),
+        model_path=str(path),
+        model_name=str(model),
+        model_type=str(kind_of_model),
+        fingerprint=str(fingerprint),
+        seq_no=int(str(seq_no)),
+        begin=_utc(begin),
+        end=_utc(end) or _now(),
+        kind=str(kept.get("kind", "table")),
+        entity=None if entity is None else str(entity),
+        row_count=None if rows is None else int(str(rows)),
+        seconds=None if seconds is None else float(str(seconds)),
+        sql_file=str(kept["sql_file"]) if kept.get("sql_file") else None,
+        checks=tuple(map(str, checks)) if isinstance(checks, list) else (),
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _naive(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment and moment.tzinfo else moment
+
+
+def _utc(value: object) -> datetime | None:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,190 @@
+"""Rehearses a plan on empty tables, so that what would fail half-way is known before anything is touched.
+
+The sources' columns and types are looked up (no row is read), empty tables like them are made in an in-memory DuckDB,
+and the whole plan is executed there. Everything that fails is reported at once, with the var to blame.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from profiles_pipeline import identity, plan
+from profiles_pipeline.compile import Script, SolveComponents, Statement
+from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.errors import Problem, Problems, ProjectError, Span, WarehouseError, at, did_you_mean
+from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.resolve.model import FeatureTable, Input, InputVarTable, Model, SqlModel, Stitcher, VarTable
+from profiles_pipeline.warehouse.base import Warehouse
+from profiles_pipeline.warehouse.connect import connect_duckdb
+from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
+
+_MISSING_COLUMN = re.compile(r'(?:Referenced column|column) "([^"]+)" (?:not found|that does not exist)', re.IGNORECASE)
+_CANDIDATES = re.compile(r'"([^"]+)"')
+
+
+def rehearse(project: ProfilesProject, planned: Plan, warehouse: Warehouse, sources: Sources) -> None:
+    """Return when every statement of the plan would be accepted for the sources as they are.
+
+    Raises:
+        ProjectError: with every model and var that would fail, and why.
+    """
+    problems = Problems()
+    paths = project.graph.with_upstream(stage.model.path for stage in planned.materials)
+    with connect_duckdb(DuckDBSettings(path=MEMORY, base=project.folder), purpose="rehearsal") as stage:
+        stand_ins = _StandIns(project, warehouse, stage, sources, problems)
+        for path in project.graph.models:
+            model = project.graph.models[path]
+            if path in paths and isinstance(model, Input):
+                stand_ins.of_input(model)
+        problems.raise_errors()
+        try:
+            copy = plan.build(
+                project,
+                plan.State(),
+                planned.window,
+                Sources(of_input=stand_ins.of_input, of_table=stand_ins.of_table),
+                schema=planned.schema,
+                target=stage.dialect,
+                request=plan.Request(tuple(s.model.path for s in planned.materials), only=True),
+            )
+        except ProjectError as error:
+            raise ProjectError([*problems.errors, *error.problems]) from error
+        problems.found += _performed(project, copy, stage)
+    problems.raise_errors()
+
+
+class _StandIns:
+    """Empty tables with the columns of the real sources."""
+
+    def __init__(
+        self, project: ProfilesProject, warehouse: Warehouse, stage: Warehouse, sources: Sources, problems: Problems
+    ) -> None:
+        self.project = project
+        self.warehouse = warehouse
+        self.stage = stage
+        self.sources = sources
+        self.problems = problems
+        self.made: dict[str, exp.Table] = {}
+
+    def of_input(self, model: Input) -> exp.Expression:
+        """Return the stand-in of an input; a table that is not there becomes a problem at its place in the YAML."""
+        try:
+            return self._stand_in(str(model.table), self.sources.of_input(model)).copy()
+        except ProjectError as error:
+            span = getattr(model.table, "span", None) or model.span
+            self.problems.found += [at(problem, span) for problem in error.problems]
+            self.made[str(model.table)] = exp.table_("missing")
+            return self.made[str(model.table)].copy()
+
+    def of_table(self, table: exp.Table) -> exp.Expression:
+        """Return the stand-in of a table that SQL text names."""
+        bare = exp.Table(**{k: table.args[k] for k in ("this", "db", "catalog") if table.args.get(k)}).copy()
+        found = self._stand_in(plan.written_name(table), self.sources.of_table(bare))
+        return plan.renamed(found.copy(), table)
+
+    def _stand_in(self, name: str, item: exp.Expression) -> exp.Table:
+        if name not in self.made:
+            text = render(exp.select("*").from_(item), self.warehouse.dialect)
+            columns = self.warehouse.describe(text)
+            table = exp.table_(f"source_{len(self.made)}", quoted=True)
+            listed = ", ".join(f"{identifier(c.name, 'duckdb')} {c.type}" for c in columns)
+            self.stage.execute(f"CREATE TABLE {render(table, 'duckdb')} ({listed})")
+            self.made[name] = table
+        return self.made[name]
+
+
+def _performed(project: ProfilesProject, copy: Plan, stage: Warehouse) -> list[Problem]:
+    """Execute every script on the empty tables; models downstream of one that fails are left out."""
+    found: list[Problem] = []
+    failed: set[str] = set()
+    for item in copy.stages:
+        if isinstance(item, EnsureSchema):
+            stage.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(item.schema, 'duckdb')}")
+        if not isinstance(item, BuildMaterial | ReuseMaterial):
+            continue
+        path = item.model.path
+        if failed & set(project.graph.parents[path]):
+            failed.add(path)
+            continue
+        problems = list(_problems_of(project, item.model, item.script, stage))
+        found += problems
+        if problems:
+            failed.add(path)
+    return found
+
+
+def _problems_of(project: ProfilesProject, model: Model, script: Script, stage: Warehouse) -> Iterable[Problem]:
+    for step in script.steps:
+        try:
+            if isinstance(step, SolveComponents):
+                identity.solve(stage, step)
+            else:
+                stage.execute(render(step.tree, stage.dialect, pretty=False))
+        except WarehouseError as error:
+            yield from _blamed(project, model, step, error, stage)
+            return
+
+
+def _blamed(
+    project: ProfilesProject, model: Model, step: Statement | SolveComponents, error: WarehouseError, stage: Warehouse
+) -> Iterable[Problem]:
+    """Return a problem for each var of the statement that fails by itself, or one for the model."""
+    names = step.vars if isinstance(step, Statement) else ()
+    culprits: list[Problem] = []
+    for name in names:
+        assert isinstance(step, Statement)
+        try:
+            stage.execute(render(_alone(step.tree, name, names), stage.dialect, pretty=False))
+        except WarehouseError as own:
+            culprits.append(_problem(str(own), f"var '{name}'", _span_of_var(project, model, name)))
+    return culprits or [_problem(str(error), f"{_noun(model)} '{model.name}'", _span_of(model))]
+
+
+def _alone(tree: exp.Expression, name: str, names: Iterable[str]) -> exp.Expression:
+    """Return the statement with every var but `name` replaced by NULL."""
+    others = {n.lower() for n in names} - {name.lower()}
+    copy = tree.copy()
+    for aliased in list(copy.find_all(exp.Alias)):
+        if aliased.alias.lower() in others and isinstance(aliased.parent, exp.Select):
+            aliased.set("this", exp.Null())
+    return copy
+
+
+def _problem(message: str, what: str, span: Span | None) -> Problem:
+    missing = _MISSING_COLUMN.search(message)
+    if missing:
+        rest = message[missing.end() :]
+        candidates = _CANDIDATES.findall(rest)
+        plain = [candidate.rpartition(".")[2] for candidate in candidates]
+        hint = did_you_mean(missing[1], plain)
+        return Problem("unknown-column", f"{what} uses column '{missing[1]}', which its source does not have", span, hint)
+    first, *more = [line for line in message.splitlines() if line.strip()]
+    return Problem("sql-rejected", f"{what} is not accepted: {first}", span, excerpt="\n".join(more) or None)
+
+
+def _span_of_var(project: ProfilesProject, model: Model, name: str) -> Span | None:
+    if isinstance(model, VarTable):
+        spec = project.project.entity_vars[model.cohort][name.lower()].spec
+    elif isinstance(model, InputVarTable):
+        spec = project.project.input_vars[model.source][name.lower()].spec
+    else:
+        return model.span
+    return getattr(spec.select, "span", None) or spec.span
+
+
+def _span_of(model: Model) -> Span | None:
+    if isinstance(model, SqlModel):
+        text = model.spec.single_sql or model.spec.multi_sql
+        return getattr(text, "span", None) or model.span
+    return model.span
+
+
+def _noun(model: Model) -> str:
+    nouns = {Stitcher: "id stitcher", SqlModel: "SQL model", InputVarTable: "the rows of", FeatureTable: "feature table"}
+    return next((noun for kind, noun in nouns.items() if isinstance(model, kind)), "model")
+
+

@@ -1,0 +1,527 @@
+"""Resolves a ProjectSpec: finds what every reference points at and adds the models that nobody writes down.
+
+Collects all problems before it gives up. Reads no file, renders no template, parses no SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+from profiles_pipeline.errors import Problems, Span, did_you_mean
+from profiles_pipeline.names import VAR_TABLE, normalise_path
+from profiles_pipeline.resolve import views
+from profiles_pipeline.resolve.model import (
+    Cohort,
+    EdgeSource,
+    Entity,
+    EntityVar,
+    FeatureModel,
+    FeatureTable,
+    IdType,
+    Input,
+    InputVar,
+    InputVarTable,
+    Model,
+    NameKind,
+    Project,
+    RowId,
+    SqlModel,
+    Stitcher,
+    VarTable,
+)
+from profiles_pipeline.spec.model import (
+    CohortSpec,
+    EntitySpec,
+    EntityVarSpec,
+    FeatureTableSpec,
+    FeatureViewModelSpec,
+    IdSpec,
+    IdStitcherSpec,
+    InputSpec,
+    InputVarSpec,
+    ModelSpec,
+    ProjectSpec,
+    SqlTemplateSpec,
+    Text,
+    VarGroupSpec,
+)
+
+MAIN_ID_TYPES = frozenset({"rudder_id", "main_id"})
+
+S = TypeVar("S")
+
+
+def resolve(spec: ProjectSpec, problems: Problems, source_dialect: str = "snowflake") -> Project:
+    """Return the resolved project.
+
+    Problems found are added to `problems`; the project returned is only fit for use when there are no errors.
+    """
+    return _Resolution(spec, problems).project(source_dialect)
+
+
+def text_span(text: str | None, fallback: Span | None = None) -> Span | None:
+    """Return the place of a text, or the fallback when it has none."""
+    return getattr(text, "span", None) or fallback
+
+
+class _Resolution:
+    """The state of one resolution: what has been found so far, by path."""
+
+    def __init__(self, spec: ProjectSpec, problems: Problems) -> None:
+        self.spec = spec
+        self.problems = problems
+        self.models: dict[str, Model] = {}
+        self.entity_vars: dict[str, dict[str, EntityVar]] = {}
+        self.input_vars: dict[str, dict[str, InputVar]] = {}
+        self.feature_models: dict[str, list[FeatureModel]] = {}
+        self.model_specs = {f"models/{m.name.lower()}": m for m in spec.models}
+        self.id_types = {t.name: IdType(str(t.name), t.filters) for t in spec.id_types}
+        self.entities = {e.name.lower(): self._entity(e) for e in spec.entities}
+
+    def project(self, source_dialect: str) -> Project:
+        self._inputs()
+        self._sql_models()
+        self._stitchers()
+        self._cohorts()
+        self._var_groups()
+        self._input_var_tables()
+        self._var_tables()
+        self._feature_tables()
+        self._feature_views()
+        return Project(
+            spec=self.spec,
+            entities=self.entities,
+            id_types=self.id_types,
+            models=self.models,
+            entity_vars=self.entity_vars,
+            input_vars=self.input_vars,
+            feature_models={path: tuple(models) for path, models in self.feature_models.items()},
+            names=self._names(),
+            macros=self.spec.macros,
+            source_dialect=source_dialect,
+            aliases={f"entity/{e}/{VAR_TABLE}": f"{e}/all/{VAR_TABLE}" for e in self.entities},
+        )
+
+    # --- identity -------------------------------------------------------------------------------------------
+
+    def _entity(self, spec: EntitySpec) -> Entity:
+        default = f"models/{spec.name.lower()}_default_id_stitcher"
+        stitcher = normalise_path(spec.id_stitcher) if spec.id_stitcher else default
+        body = self.model_specs.get(stitcher)
+        column = f"{spec.name.lower()}_main_id"
+        if body is not None and isinstance(body.body, IdStitcherSpec) and body.body.main_id_type == "main_id":
+            column = "main_id"
+        for id_type in spec.id_types:
+            self._known_id_type(id_type, spec.span)
+        return Entity(
+            name=str(spec.name),
+            id_column=str(spec.id_column_name or column),
+            id_types=tuple(str(t) for t in spec.id_types),
+            stitcher=stitcher,
+            span=spec.span,
+            description=spec.description,
+        )
+
+    def _known_id_type(self, name: Text, span: Span | None) -> bool:
+        if name in self.id_types or name in MAIN_ID_TYPES:
+            return True
+        hint = did_you_mean(name, list(self.id_types))
+        self.problems.error("unknown-id-type", f"id type '{name}' not in project id types", text_span(name, span), hint=hint)
+        return False
+
+    def _row_ids(self, ids: Iterable[IdSpec]) -> tuple[RowId, ...]:
+        return tuple(row_id for spec in ids if (row_id := self._row_id(spec)) is not None)
+
+    def _row_id(self, spec: IdSpec) -> RowId | None:
+        entity = self._entity_named(spec.entity, spec.span) if spec.entity else self._entity_with_type(spec)
+        if entity is None:
+            return None
+        if spec.type in MAIN_ID_TYPES or spec.type.lower() == entity.id_column.lower():
+            return RowId(spec.select, None, entity.name.lower(), spec.to_default_stitcher)
+        if not self._known_id_type(spec.type, spec.span):
+            return None
+        return RowId(spec.select, str(spec.type), entity.name.lower(), spec.to_default_stitcher)
+
+    def _entity_with_type(self, spec: IdSpec) -> Entity | None:
+        owners = [e for e in self.entities.values() if spec.type in e.id_types] or list(self.entities.values())
+        if len(owners) == 1:
+            return owners[0]
+        self.problems.error("missing-key", f"id '{spec.select}' does not say its entity", spec.span, hint="add 'entity:'")
+        return None
+
+    def _entity_named(self, name: Text | str, span: Span | None) -> Entity | None:
+        entity = self.entities.get(name.lower())
+        if entity is None:
+            known = [e.name for e in self.entities.values()]
+            place = text_span(name, span)
+            self.problems.error("unknown-entity", f"there is no entity '{name}'", place, hint=did_you_mean(name, known))
+        return entity
+
+    def _stitchers(self) -> None:
+        for path, model in self._specs_of(IdStitcherSpec):
+            body = model.body
+            assert isinstance(body, IdStitcherSpec)
+            entity = self._entity_named(body.entity_key, model.span)
+            if entity is None:
+                continue
+            owners = [e for e in self.entities.values() if e.stitcher == path]
+            if not owners:
+                self.problems.warn(
+                    "unlinked-stitcher",
+                    f"id stitcher '{model.name}' is not used: entity '{entity.name}' does not name it",
+                    model.span,
+                    hint=f"add 'id_stitcher: models/{model.name}' to the entity in the project file",
+                )
+                continue
+            sources = [
+                EdgeSource(source.path, self._row_ids(edge.ids) or getattr(source, "ids", ()))
+                for edge in body.edge_sources
+                if (source := self._source(edge.from_, edge.span)) is not None
+            ]
+            self._add_stitcher(path, str(model.name), owners[0], sources, model)
+        for entity in self.entities.values():
+            if entity.stitcher in self.models or entity.stitcher in self.model_specs:
+                continue
+            if entity.stitcher == f"models/{entity.name.lower()}_default_id_stitcher":
+                found = [
+                    EdgeSource(m.path, tuple(i for i in m.ids if i.to_default_stitcher))
+                    for m in self.models.values()
+                    if isinstance(m, Input | SqlModel) and any(i.entity == entity.name.lower() for i in m.ids)
+                ]
+                self._add_stitcher(entity.stitcher, f"{entity.name}_default_id_stitcher", entity, found, None)
+            else:
+                self._unknown_model(Text(entity.stitcher), entity.span, "id_stitcher of an entity")
+
+    def _add_stitcher(
+        self, path: str, name: str, entity: Entity, sources: Iterable[EdgeSource], model: ModelSpec | None
+    ) -> None:
+        key = entity.name.lower()
+        mine = tuple(
+            EdgeSource(s.path, ids) for s in sources if (ids := tuple(i for i in s.ids if i.entity == key and i.id_type))
+        )
+        used = sorted({i.id_type for s in mine for i in s.ids if i.id_type})
+        if not mine:
+            place = model.span if model else entity.span
+            hint = f"give an input 'ids' with 'entity: {entity.name}'"
+            self.problems.error("no-edge-source", f"nothing carries ids of entity '{entity.name}'", place, hint=hint)
+        self.models[path] = Stitcher(
+            path=path,
+            name=name,
+            span=model.span if model else entity.span,
+            description=f"Identity graph of entity {entity.name}: which ids are one and the same {entity.name}.",
+            entity=key,
+            id_column=entity.id_column,
+            sources=mine,
+            id_types=tuple(self.id_types[t] for t in used),
+        )
+
+    # --- sources --------------------------------------------------------------------------------------------
+
+    def _inputs(self) -> None:
+        for spec in self.spec.inputs:
+            path = f"inputs/{spec.name.lower()}"
+            self.models[path] = Input(
+                path=path,
+                name=str(spec.name),
+                span=spec.span,
+                description=spec.description,
+                table=self._table(spec),
+                ids=self._row_ids(spec.ids),
+                occurred_at=spec.occurred_at_col,
+                where=spec.where,
+            )
+
+    def _table(self, spec: InputSpec) -> Text:
+        table = spec.table or spec.view
+        if table is None:
+            kind = "csv" if spec.csv else "s3"
+            place = text_span(spec.csv or spec.s3, spec.span)
+            hint = f"load the file into a table, or name it under 'sources' of the connection, and say 'table: {spec.name}'"
+            self.problems.error("unsupported-source", f"input '{spec.name}' is read from {kind}", place, hint=hint)
+            return Text(spec.name)
+        return table
+
+    def _sql_models(self) -> None:
+        for path, model in self._specs_of(SqlTemplateSpec):
+            body = model.body
+            assert isinstance(body, SqlTemplateSpec)
+            cohort = self._cohort_key(body.entity_key, body.entity_cohort, model) if body.features else None
+            if cohort is not None:
+                columns = tuple(str(f.name) for f in body.features)
+                self.feature_models.setdefault(cohort, []).append(FeatureModel(path, columns))
+            output = body.materialization.output_type
+            self.models[path] = SqlModel(
+                path=path,
+                name=str(model.name),
+                span=model.span,
+                spec=body,
+                output=output if output in ("table", "view") else ("table" if body.multi_sql else "ephemeral"),  # type: ignore[arg-type]
+                ids=self._row_ids(body.ids),
+                occurred_at=body.occurred_at_col,
+                cohort=cohort,
+            )
+
+    def _source(self, reference: Text, span: Span | None) -> Model | None:
+        path = normalise_path(reference)
+        model = self.models.get(path)
+        if model is None:
+            self._unknown_model(reference, span, "source")
+        return model
+
+    def _unknown_model(self, reference: Text, span: Span | None, what: str) -> None:
+        path = normalise_path(reference)
+        kind = "unknown-input" if path.startswith("inputs/") else "unknown-model"
+        known = [*self.models, *self.model_specs]
+        hint = did_you_mean(path, [self._as_written(k) for k in known])
+        self.problems.error(kind, f"no model found for '{reference}' ({what})", text_span(reference, span), hint=hint)
+
+    def _as_written(self, path: str) -> str:
+        head, _, _ = path.rpartition("/")
+        spec = self.model_specs.get(path)
+        model = self.models.get(path)
+        name = str(spec.name) if spec else (model.name if model else path)
+        return f"{head}/{name}" if head else name
+
+    # --- cohorts and vars -----------------------------------------------------------------------------------
+
+    def _cohorts(self) -> None:
+        for entity in self.entities.values():
+            self.models[entity.all_cohort] = Cohort(
+                path=entity.all_cohort,
+                name=f"{entity.name}_all",
+                span=entity.span,
+                description=f"Every {entity.name}: the distinct main ids of the identity graph.",
+                entity=entity.name.lower(),
+            )
+        pending = dict(self._specs_of(CohortSpec))
+        while pending:
+            ready = [p for p, m in pending.items() if self._parent(m) not in pending]
+            if not ready:
+                path, model = next(iter(pending.items()))
+                chain = " -> ".join([*pending, path])
+                self.problems.error("cycle", f"cohorts extend each other in a circle: {chain}", model.span)
+                return
+            for path in ready:
+                self._cohort(path, pending.pop(path))
+
+    def _parent(self, model: ModelSpec) -> str | None:
+        body = model.body
+        assert isinstance(body, CohortSpec)
+        if body.extends:
+            return normalise_path(body.extends)
+        key = body.entity_key or (next(iter(self.entities)) if len(self.entities) == 1 else None)
+        return f"{key.lower()}/all" if key else None
+
+    def _cohort(self, path: str, model: ModelSpec) -> None:
+        body = model.body
+        assert isinstance(body, CohortSpec)
+        parent = self.models.get(self._parent(model) or "")
+        if not isinstance(parent, Cohort):
+            reference = body.extends or Text("(nothing)", model.span)
+            self._unknown_model(reference, model.span, "cohort to extend")
+            return
+        self.models[path] = Cohort(
+            path=path,
+            name=str(model.name),
+            span=model.span,
+            entity=parent.entity,
+            parent=parent.path,
+            pipeline=body.filter_pipeline,
+            expression=body.filter_expression,
+            as_table=body.materialization.output_type != "view",
+        )
+
+    def _cohort_key(self, entity_key: Text | None, cohort: Text | None, owner: ModelSpec | VarGroupSpec) -> str | None:
+        if entity_key is not None:
+            entity = self._entity_named(entity_key, owner.span)
+            return entity.all_cohort if entity else None
+        if cohort is None:
+            message = f"'{owner.name}' says neither entity_key nor entity_cohort"
+            self.problems.error("missing-key", message, owner.span, hint="add 'entity_key: <entity>'")
+            return None
+        path = normalise_path(cohort)
+        named = self.model_specs.get(path)
+        known = path in {e.all_cohort for e in self.entities.values()} or (
+            named is not None and isinstance(named.body, CohortSpec)
+        )
+        if not known:
+            self._unknown_model(cohort, owner.span, "entity_cohort")
+        return path if known else None
+
+    def _var_groups(self) -> None:
+        for group in self.spec.var_groups:
+            cohort_path = self._cohort_key(group.entity_key, group.entity_cohort, group)
+            cohort = self.models.get(cohort_path or "")
+            if not isinstance(cohort, Cohort):
+                continue
+            for item in group.vars:
+                if item.entity_var is not None:
+                    self._entity_var(item.entity_var, cohort, group)
+                if item.input_var is not None:
+                    self._input_var(item.input_var, cohort, group)
+
+    def _entity_var(self, spec: EntityVarSpec, cohort: Cohort, group: VarGroupSpec) -> None:
+        source = self._source(spec.from_, spec.span) if spec.from_ else None
+        if spec.from_ and source is None:
+            return
+        if spec.select is None and spec.default_value is None:
+            message = f"entity_var '{spec.name}' has neither select nor default_value"
+            self.problems.error("missing-key", message, spec.span, hint="add 'select:'")
+            return
+        own = self.entity_vars.setdefault(cohort.path, {})
+        own[spec.name.lower()] = EntityVar(
+            name=str(spec.name),
+            cohort=cohort.path,
+            entity=cohort.entity,
+            source=source.path if source else None,
+            spec=spec,
+            bare_names=group.bare_names,
+        )
+
+    def _input_var(self, spec: InputVarSpec, cohort: Cohort, group: VarGroupSpec) -> None:
+        if spec.from_ is None or spec.select is None:
+            missing = "from" if spec.from_ is None else "select"
+            self.problems.error("missing-key", f"input_var '{spec.name}' has no '{missing}'", spec.span)
+            return
+        source = self._source(spec.from_, spec.span)
+        if source is None:
+            return
+        own = self.input_vars.setdefault(source.path, {})
+        own[spec.name.lower()] = InputVar(str(spec.name), source.path, cohort.entity, spec, group.bare_names)
+
+    def _input_var_tables(self) -> None:
+        used = {v.source: None for own in self.entity_vars.values() for v in own.values() if v.source}
+        used |= dict.fromkeys(self.input_vars)
+        for path in used:
+            source = self.models[path]
+            if not isinstance(source, Input | SqlModel):
+                continue
+            entities = tuple(dict.fromkeys(i.entity for i in source.ids))
+            table = f"{path}/{VAR_TABLE}"
+            self.models[table] = InputVarTable(
+                path=table,
+                name=f"{source.name}_{VAR_TABLE}",
+                span=source.span,
+                description=f"Rows of {source.name} with a row id, main ids and input vars.",
+                source=path,
+                entities=entities,
+                vars=tuple(self.input_vars.get(path, {}).values()),
+            )
+        self._check_vars_attach()
+
+    def _check_vars_attach(self) -> None:
+        for own in self.entity_vars.values():
+            for var in own.values():
+                source = self.models.get(var.source or "")
+                ids = getattr(source, "ids", None)
+                if ids is None or any(i.entity == var.entity for i in ids):
+                    continue
+                message = f"entity_var '{var.name}' reads '{var.source}', which carries no id of entity '{var.entity}'"
+                place = text_span(var.spec.from_, var.spec.span)
+                self.problems.error("no-ids", message, place, hint="add 'ids' with that entity to the source")
+
+    def _var_tables(self) -> None:
+        for cohort in [m for m in self.models.values() if isinstance(m, Cohort)]:
+            path = f"{cohort.path}/{VAR_TABLE}"
+            entity = self.entities[cohort.entity]
+            is_all = cohort.parent is None
+            self.models[path] = VarTable(
+                path=path,
+                name=f"{entity.name}_{VAR_TABLE}" if is_all else f"{cohort.name}_{VAR_TABLE}",
+                span=cohort.span,
+                description=f"One row per member of {cohort.name}, one column per entity var.",
+                cohort=cohort.path,
+                vars=tuple(self.entity_vars.get(cohort.path, {}).values()),
+                inherited=None if is_all else f"{cohort.parent}/{VAR_TABLE}",
+            )
+
+    # --- outputs --------------------------------------------------------------------------------------------
+
+    def features_of(self, cohort: str) -> dict[str, str]:
+        """Return lower-case name -> name of every feature of a cohort, inherited ones first."""
+        model = self.models[cohort]
+        assert isinstance(model, Cohort)
+        features = self.features_of(model.parent) if model.parent else {}
+        for var in self.entity_vars.get(cohort, {}).values():
+            features.pop(var.name.lower(), None)
+            if var.spec.is_feature:
+                features[var.name.lower()] = var.name
+        for extra in self.feature_models.get(cohort, ()):
+            features |= {c.lower(): c for c in extra.columns}
+        return features
+
+    def _feature_tables(self) -> None:
+        for path, model in self._specs_of(FeatureTableSpec):
+            body = model.body
+            assert isinstance(body, FeatureTableSpec)
+            cohort = self._cohort_key(body.entity_key, body.entity_cohort, model)
+            if cohort is None or cohort not in self.models:
+                continue
+            known = self.features_of(cohort) | self._all_vars(cohort)
+            chosen = [] if body.features is not None else list(self.features_of(cohort).values())
+            for feature in body.features or ():
+                if feature.lower() in known:
+                    chosen.append(known[feature.lower()])
+                    continue
+                message = f"feature '{feature}' of '{model.name}' is not a var of {cohort}"
+                hint = did_you_mean(feature, list(known.values()))
+                self.problems.error("unknown-var", message, text_span(feature, model.span), hint=hint)
+            self.models[path] = FeatureTable(
+                path=path, name=str(model.name), span=model.span, cohort=cohort, features=tuple(chosen)
+            )
+
+    def _all_vars(self, cohort: str) -> dict[str, str]:
+        model = self.models[cohort]
+        assert isinstance(model, Cohort)
+        inherited = self._all_vars(model.parent) if model.parent else {}
+        return inherited | {v.name.lower(): v.name for v in self.entity_vars.get(cohort, {}).values()}
+
+    def _feature_views(self) -> None:
+        for entity_spec in self.spec.entities:
+            entity = self.entities[entity_spec.name.lower()]
+            self._views_of(self.models[entity.all_cohort], entity_spec.feature_views)
+        for path, model in self._specs_of(CohortSpec):
+            cohort = self.models.get(path)
+            if cohort is not None:
+                assert isinstance(model.body, CohortSpec)
+                self._views_of(cohort, model.body.feature_views)
+        for path, model in self._specs_of(FeatureViewModelSpec):
+            body = model.body
+            assert isinstance(body, FeatureViewModelSpec)
+            key = self._cohort_key(body.entity_key, body.entity_cohort, model)
+            if key in self.models:
+                self._add_views(views.of_model(path, model, self.models[key], self.entities))
+        self._unique_relations()
+
+    def _views_of(self, cohort: Model, spec: views.FeatureViewsSpec) -> None:
+        assert isinstance(cohort, Cohort)
+        self._add_views(views.of_cohort(cohort, spec, self.entities[cohort.entity]))
+
+    def _add_views(self, found: Iterable[Model]) -> None:
+        for view in found:
+            if isinstance(view, views.FeatureView) and view.id_type is not None:
+                self._known_id_type(Text(view.id_type, view.span), view.span)
+            self.models[view.path] = view
+
+    def _unique_relations(self) -> None:
+        seen: dict[str, Model] = {}
+        for model in self.models.values():
+            if isinstance(model, Input):
+                continue
+            other = seen.setdefault(model.name.lower(), model)
+            if other is not model:
+                message = f"'{model.path}' and '{other.path}' would both be named '{model.name}'"
+                self.problems.error("duplicate-name", message, model.span, hint="give one of them another name")
+
+    def _names(self) -> Mapping[str, NameKind]:
+        names: dict[str, NameKind] = {}
+        for model in self.models.values():
+            if isinstance(model, Input | SqlModel | Stitcher):
+                names.setdefault(model.name.lower(), "rows")
+            elif isinstance(model, Cohort) and model.parent is not None:
+                names[model.name.lower()] = "cohort"
+        return names | dict.fromkeys(self.entities, "entity")
+
+    def _specs_of(self, body: type[S]) -> list[tuple[str, ModelSpec]]:
+        return [(path, model) for path, model in self.model_specs.items() if isinstance(model.body, body)]

@@ -1,0 +1,228 @@
+"""A project whose references are resolved: every name points at a value that exists. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from profiles_pipeline.errors import Span
+from profiles_pipeline.spec.model import (
+    CohortFilter,
+    EntityVarSpec,
+    FeatureSelection,
+    FilterNode,
+    IdFilter,
+    InputVarSpec,
+    MacroSpec,
+    ProjectSpec,
+    SqlTemplateSpec,
+    Text,
+)
+
+NameKind = Literal["entity", "cohort", "rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class IdType:
+    """A class of identifiers with the filters that decide which values count."""
+
+    name: str
+    filters: tuple[IdFilter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A kind of thing that is profiled; `id_column` names its main id in every output."""
+
+    name: str
+    id_column: str
+    id_types: tuple[str, ...]
+    stitcher: str
+    """Path of its id stitcher."""
+    span: Span | None = None
+    description: str | None = None
+
+    @property
+    def all_cohort(self) -> str:
+        """Path of the cohort of every instance."""
+        return f"{self.name.lower()}/all"
+
+
+@dataclass(frozen=True, slots=True)
+class RowId:
+    """An identifier found on the rows of a source. `id_type` None means that the value already is a main id."""
+
+    select: Text
+    id_type: str | None
+    entity: str
+    to_default_stitcher: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """What every model has: a path (lower case), the base name of its relations, and a place in the YAML."""
+
+    path: str
+    name: str
+    span: Span | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input(Model):
+    """Rows that come from outside."""
+
+    table: Text
+    ids: tuple[RowId, ...] = ()
+    occurred_at: Text | None = None
+    where: Text | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SqlModel(Model):
+    """A relation written in SQL by the user."""
+
+    spec: SqlTemplateSpec
+    output: Literal["table", "view", "ephemeral"]
+    ids: tuple[RowId, ...] = ()
+    occurred_at: Text | None = None
+    cohort: str | None = None
+    """Path of the cohort whose features its columns are, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSource:
+    """A source of edges and the ids that count on it."""
+
+    path: str
+    ids: tuple[RowId, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stitcher(Model):
+    """The identity graph of an entity."""
+
+    entity: str
+    id_column: str
+    sources: tuple[EdgeSource, ...]
+    id_types: tuple[IdType, ...]
+    """Types of all ids on its sources, with filters; ordered by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputVar:
+    """A column added to the rows of a source."""
+
+    name: str
+    source: str
+    entity: str
+    spec: InputVarSpec
+    bare_names: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputVarTable(Model):
+    """The rows of a source with row id, main ids and input vars."""
+
+    source: str
+    entities: tuple[str, ...]
+    vars: tuple[InputVar, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cohort(Model):
+    """A subset of an entity. `parent` None means all instances of it."""
+
+    entity: str
+    parent: str | None = None
+    pipeline: tuple[CohortFilter, ...] = ()
+    expression: FilterNode | None = None
+    as_table: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EntityVar:
+    """One value per member of a cohort. `source` None means that it is computed from other vars alone."""
+
+    name: str
+    cohort: str
+    entity: str
+    source: str | None
+    spec: EntityVarSpec
+    bare_names: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VarTable(Model):
+    """One row per member of a cohort, one column per var.
+
+    A var table is built in one part unless a model in between reads some of its vars to make rows for others.
+    Part k holds every var of parts 0 to k; the last part carries the plain path.
+    """
+
+    cohort: str
+    vars: tuple[EntityVar, ...]
+    """The cohort's own vars of this part, inherited ones not included."""
+    previous: str | None = None
+    """Path of the part before this one."""
+    inherited: str | None = None
+    """Path of the parent cohort's var table."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureModel:
+    """Features that a SQL model adds to a cohort."""
+
+    path: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeatureTable(Model):
+    """A table of chosen features of a cohort."""
+
+    cohort: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeatureView(Model):
+    """A view of the features of a cohort, keyed by the main id or by an id type."""
+
+    cohort: str
+    id_type: str | None = None
+    base: str | None = None
+    """Path of the main-id view that a view by id type reads."""
+    selection: tuple[FeatureSelection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project in which every reference has been found.
+
+    Attributes:
+        models: every model by path, sources first, in the order of declaration.
+        entity_vars: cohort path -> lower-case name -> var, own vars only.
+        input_vars: source path -> lower-case name -> var.
+        names: lower-case global name in templates -> what it is.
+        source_dialect: the dialect in which the project's SQL is written.
+    """
+
+    spec: ProjectSpec
+    entities: Mapping[str, Entity]
+    id_types: Mapping[str, IdType]
+    models: Mapping[str, Model]
+    entity_vars: Mapping[str, Mapping[str, EntityVar]]
+    input_vars: Mapping[str, Mapping[str, InputVar]]
+    feature_models: Mapping[str, tuple[FeatureModel, ...]]
+    names: Mapping[str, NameKind]
+    macros: tuple[MacroSpec, ...]
+    source_dialect: str = "snowflake"
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Other spellings of model paths, such as ``entity/user/var_table``."""
+
+    @property
+    def name(self) -> str:
+        """The project's name."""
+        return str(self.spec.name)

@@ -1,0 +1,316 @@
+"""Reads SQL texts of a project: renders the template, parses the result, finds out what it refers to.
+
+What comes out is symbolic: models stand as ``ref:<path>``, entity vars as ``var:<owner>/<name>``, columns of the
+source as ``row:<model>/<column>``. Pure apart from a cache; a Reader belongs to one time context and one target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from sqlglot import exp
+
+from profiles_pipeline import sql, template
+from profiles_pipeline.errors import Problem, ProjectError, Span, did_you_mean
+from profiles_pipeline.names import normalise_path
+from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, InputVar, Project, SqlModel
+
+VarKey = tuple[str, str]
+"""Path of the cohort that defines a var, and the var's name in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window clause as read: partition keys, order and frame."""
+
+    partition_by: tuple[exp.Expression, ...] = ()
+    order_by: tuple[exp.Ordered, ...] = ()
+    frame: exp.WindowSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as read: its tree, the models it dereferences and the entity vars it names."""
+
+    tree: exp.Expression
+    models: frozenset[str] = frozenset()
+    vars: frozenset[VarKey] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadVar:
+    """A var as read. `select` None means that only a default is given."""
+
+    select: exp.Expression | None
+    where: exp.Expression | None
+    window: Window | None
+    default: exp.Expression | None
+    data_type: str | None
+    models: frozenset[str]
+    vars: frozenset[VarKey]
+    columns: frozenset[str]
+    """Lower-case names of the columns of the source it uses; input vars among them."""
+
+
+@dataclass
+class Reader:
+    """Reads the texts of one project in one time context for one target dialect.
+
+    Attributes:
+        end_time: everything is as of this moment (UTC); current_date and its kin become this.
+        bound: False keeps time functions as they are written, for fingerprints that do not move with time.
+    """
+
+    project: Project
+    end_time: datetime
+    begin_time: datetime | None = None
+    target: str = "duckdb"
+    bound: bool = True
+    _vars: dict[tuple[str, str, str], ReadVar] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._dialects = sql.Reading(self.project.source_dialect, self.target)
+        self._macros = {
+            str(m.name).lower(): template.Macro(str(m.name), tuple(str(i) for i in m.inputs), m.value)
+            for m in self.project.macros
+        }
+
+    # --- texts ----------------------------------------------------------------------------------------------
+
+    def render(self, text: str, this: str) -> template.Rendered:
+        """Return `text` with its template rendered as part of model `this`."""
+        scope = template.Scope(
+            this=this,
+            names=self.project.names,
+            macros=self._macros,
+            end_time=self.end_time,
+            begin_time=self.begin_time,
+            dialect=self.project.source_dialect,
+            model=self._facts,
+            read_file=self._read_file,
+        )
+        return template.render(text, scope)
+
+    def expression(self, text: str, this: str, what: str = "expression") -> Reading:
+        """Return a scalar or aggregate SQL expression as read."""
+        rendered, place = self._rendered(text, this)
+        tree = sql.parse_expression(rendered.text, self._dialects, span=place, what=what)
+        return self._reading(tree, rendered, place)
+
+    def query(self, text: str, this: str) -> Reading:
+        """Return a SELECT as read, whatever its shape: leading WITH, leading comma or plain."""
+        rendered, place = self._rendered(text, this)
+        return self._reading(sql.parse_query(rendered.text, self._dialects, span=place), rendered, place)
+
+    def statements(self, text: str, this: str) -> tuple[Reading, ...]:
+        """Return a list of statements as read."""
+        rendered, place = self._rendered(text, this)
+        trees = sql.parse_statements(rendered.text, self._dialects, span=place)
+        return tuple(self._reading(tree, rendered, place) for tree in trees)
+
+    def _rendered(self, text: str, this: str) -> tuple[template.Rendered, Span | None]:
+        rendered = self.render(text, this)
+        place = getattr(text, "span", None)
+        if rendered.text == text:  # positions in the parser's errors are positions in the file
+            return replace(rendered, text=text), place
+        return rendered, place
+
+    def _reading(self, tree: exp.Expression, rendered: template.Rendered, place: Span | None) -> Reading:
+        if self.bound:
+            tree = sql.bind_time(tree, self.end_time)
+        models, variables = set(), set()
+        for ref in rendered.refs:
+            if ref.kind in ("ref", "member"):
+                models.add(normalise_path(ref.target))
+            elif ref.kind == "var":
+                variables.add(self.var_key(ref.target, place))
+        return Reading(tree, frozenset(models), frozenset(variables))
+
+    # --- names ----------------------------------------------------------------------------------------------
+
+    def var_key(self, target: str, place: Span | None = None) -> VarKey:
+        """Return the key of the var that ``<owner>/<name>`` means, looking through the cohorts it extends.
+
+        Raises:
+            ProjectError: there is no such var.
+        """
+        owner, _, name = target.rpartition("/")
+        cohort = self.cohort_named(owner)
+        while cohort is not None:
+            if name.lower() in self.project.entity_vars.get(cohort.path, {}):
+                return cohort.path, name.lower()
+            if any(name.lower() in map(str.lower, m.columns) for m in self.project.feature_models.get(cohort.path, ())):
+                return cohort.path, name.lower()
+            parent = self.project.models.get(cohort.parent or "")
+            cohort = parent if isinstance(parent, Cohort) else None
+        known = [v.name for own in self.project.entity_vars.values() for v in own.values()]
+        problem = Problem("unknown-var", f"there is no var '{name}' on '{owner}'", place, did_you_mean(name, known))
+        raise ProjectError([problem])
+
+    def cohort_named(self, owner: str) -> Cohort | None:
+        """Return the cohort that a template name or a path means: ``user``, ``user/all``, ``vip``, ``models/vip``."""
+        entity = self.project.entities.get(owner.removeprefix("entity/").lower())
+        path = entity.all_cohort if entity else owner.lower()
+        for candidate in (path, f"models/{path}", path.removeprefix("entity/")):
+            model = self.project.models.get(candidate)
+            if isinstance(model, Cohort):
+                return model
+        return None
+
+    def _facts(self, path: str) -> template.ModelFacts | None:
+        model = self.project.models.get(normalise_path(path))
+        if model is None:
+            return None
+        entity: Entity | None = self.project.entities.get(getattr(model, "entity", ""))
+        occurred_at = getattr(model, "occurred_at", None)
+        return template.ModelFacts(
+            path=model.path,
+            model_type=_model_type(model),
+            enabled=True,
+            entity=entity.name if entity else None,
+            id_column=entity.id_column if entity else None,
+            output_type=model.output if isinstance(model, SqlModel) else None,
+            occurred_at_col=str(occurred_at) if occurred_at else None,
+        )
+
+    def _read_file(self, path: str) -> str:
+        folder = Path(self.project.spec.folder).resolve()
+        file = (folder / path).resolve()
+        if not file.is_relative_to(folder):
+            raise ProjectError([Problem("bad-path", f"'{path}' lies outside the project folder")])
+        try:
+            return file.read_text(encoding="utf-8")
+        except OSError as error:
+            problem = Problem("missing-file", f"cannot read '{path}': {error.strerror}", hint="the path is relative to the project")
+            raise ProjectError([problem]) from error
+
+    # --- vars -----------------------------------------------------------------------------------------------
+
+    def entity_var(self, var: EntityVar) -> ReadVar:
+        """Return an entity var as read; bare names of other vars are made symbols."""
+        key = (var.cohort, var.name, "entity")
+        if key not in self._vars:
+            self._vars[key] = self._read_var(var)
+        return self._vars[key]
+
+    def input_var(self, var: InputVar) -> ReadVar:
+        """Return an input var as read."""
+        key = (var.source, var.name, "input")
+        if key not in self._vars:
+            self._vars[key] = self._read_var(var)
+        return self._vars[key]
+
+    def _read_var(self, var: EntityVar | InputVar) -> ReadVar:
+        spec, this = var.spec, _this(var)
+        window = spec.window
+        parts: list[Reading] = []
+
+        def read(text: str | None, what: str) -> exp.Expression | None:
+            if text is None:
+                return None
+            parts.append(self._with_bare_names(self.expression(text, this, what), var))
+            return parts[-1].tree
+
+        select = read(spec.select, "select")
+        where = read(spec.where, "where")
+        default = read(spec.default_value, "default_value")
+        clause = None
+        if window is not None:
+            keys = tuple(tree for text in window.partition_by if (tree := read(text, "partition_by")) is not None)
+            order, frame = self._order(window.order_by, window.frame_clause, var, parts)
+            clause = Window(keys, order, frame)
+        data_type = self.render(spec.column_data_type, this).text.strip() if spec.column_data_type else None
+        columns = {c.lower() for part in parts for c in sql.column_names(part.tree)}
+        columns |= {c.lower() for part in parts for c in _row_columns(part.tree)}
+        return ReadVar(
+            select=select,
+            where=where,
+            window=clause,
+            default=default,
+            data_type=data_type,
+            models=frozenset().union(*(p.models for p in parts)),
+            vars=frozenset().union(*(p.vars for p in parts)),
+            columns=frozenset(columns),
+        )
+
+    def _order(
+        self, texts: Sequence[str], frame_text: str | None, var: EntityVar | InputVar, parts: list[Reading]
+    ) -> tuple[tuple[exp.Ordered, ...], exp.WindowSpec | None]:
+        this, place = _this(var), var.spec.span
+        rendered = [self.render(text, this) for text in texts]
+        ordered, frame = sql.parse_order_by([r.text for r in rendered], self._dialects, span=place)
+        keys = []
+        for item in ordered:
+            reading = self._reading(item, rendered[0], place) if rendered else Reading(item)
+            reading = self._with_bare_names(reading, var)
+            refs = [self._reading(item, r, place) for r in rendered]
+            parts.append(
+                Reading(
+                    reading.tree,
+                    frozenset().union(*(r.models for r in refs)),
+                    reading.vars.union(*(r.vars for r in refs)),
+                )
+            )
+            assert isinstance(reading.tree, exp.Ordered)
+            keys.append(reading.tree)
+        if frame_text is not None:
+            text = self.render(frame_text, this).text
+            frame = sql.parse_frame(text, self._dialects, span=getattr(frame_text, "span", None)) if text.strip() else frame
+        return tuple(keys), frame
+
+    def _with_bare_names(self, reading: Reading, var: EntityVar | InputVar) -> Reading:
+        """Return the reading with unqualified names of entity vars made symbols, where the dialect means vars by them."""
+        if isinstance(var, InputVar):
+            return reading
+        visible = self._visible_bare_names(var)
+        found: set[VarKey] = set()
+
+        def replace_name(node: exp.Expression) -> exp.Expression:
+            if isinstance(node, exp.Column) and not node.table and node.name.lower() in visible:
+                key = visible[node.name.lower()]
+                found.add(key)
+                return exp.column(exp.to_identifier(f"var:{key[0]}/{key[1]}", quoted=True))
+            return node
+
+        tree = reading.tree.transform(replace_name) if visible else reading.tree
+        return Reading(tree, reading.models, reading.vars | found)
+
+    def _visible_bare_names(self, var: EntityVar) -> dict[str, VarKey]:
+        """Return the names that mean vars in the text of `var`.
+
+        Without a source only vars can be meant. With one, a bare name is a column unless the author listed it under
+        `dependencies`.
+        """
+        if var.source is None:
+            names: dict[str, VarKey] = {}
+            cohort = self.project.models.get(var.cohort)
+            while isinstance(cohort, Cohort):
+                own = self.project.entity_vars.get(cohort.path, {})
+                names = {name: (cohort.path, name) for name in own} | names
+                cohort = self.project.models.get(cohort.parent or "")
+            names.pop(var.name.lower(), None)
+            return names
+        own = self.project.entity_vars.get(var.cohort, {})
+        listed = {str(d).lower() for d in var.spec.dependencies}
+        return {name: (var.cohort, name) for name in listed if name in own and name != var.name.lower()}
+
+
+def _row_columns(tree: exp.Expression) -> set[str]:
+    """Return the column names behind ``row:`` symbols."""
+    return {
+        identifier.name.rpartition("/")[2]
+        for identifier in tree.find_all(exp.Identifier)
+        if identifier.name.startswith("row:")
+    }
+
+
+def _this(var: EntityVar | InputVar) -> str:
+    return f"{var.cohort if isinstance(var, EntityVar) else var.source}/{var.name.lower()}"
+
+
+def _model_type(model: object) -> str:
+    names = {"SqlModel": "sql_template", "Stitcher": "id_stitcher", "Cohort": "entity_cohort", "Input": "input"}
+    return names.get(type(model).__name__, type(model).__name__.lower())

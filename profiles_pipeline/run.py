@@ -1,0 +1,435 @@
+"""Runs a project: reads it, plans, executes the plan, records what was built, promotes it.
+
+The one place with effects besides the warehouse adapter. `profiles run` and the Dagster assets both call it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from sqlglot import exp
+
+from profiles_pipeline import compiled, identity, plan, rehearse
+from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
+from profiles_pipeline.connections import Output
+from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.errors import Problem, ProjectError, RunError, WarehouseError, fail
+from profiles_pipeline.plan import (
+    AuditMaterial,
+    BuildMaterial,
+    EnsureSchema,
+    Plan,
+    Promote,
+    Request,
+    ReuseMaterial,
+    Stage,
+    State,
+    Window,
+)
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.registry import Material, Registry, SeqNo
+from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.warehouse.base import Warehouse
+from profiles_pipeline.warehouse.connect import connect_duckdb
+from profiles_pipeline.warehouse.lock import Holder
+
+RESUME_WITHIN = timedelta(hours=24)
+"""A run without arguments takes up an unfinished one whose window ended no longer ago than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of a run.
+
+    Attributes:
+        seq_no: a time context to repeat or resume, ``latest``, ``new``, or None to let the run decide.
+        invocation: name of the run for the registry; runs of the same invocation share a time context.
+    """
+
+    request: Request = Request()
+    begin: datetime | None = None
+    end: datetime | None = None
+    seq_no: int | Literal["latest", "new"] | None = None
+    invocation: str | None = None
+    lock_timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """The outcome of an audit; `broken` rows break the rule."""
+
+    name: str
+    description: str
+    broken: int
+
+    @property
+    def passed(self) -> bool:
+        """True when no row breaks the rule."""
+        return self.broken == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A model that was built or reused.
+
+    Attributes:
+        rows: how many rows it has; None when nobody counted.
+        seconds: wall time of building and checking it.
+        sql_file: the SQL that was run, relative to the project folder.
+    """
+
+    model: Model
+    material: str
+    relation: str
+    fingerprint: str
+    kind: str
+    rows: int | None
+    seconds: float
+    reused: bool
+    sql_file: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The run waits for another one to finish."""
+
+    holder: Holder
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan is made; nothing has been built yet."""
+
+    plan: Plan
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A model is being built."""
+
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """A model has reached this step."""
+
+    model: Model
+    title: str
+
+
+Event = Waiting | Planned | Started | Working | Built
+Observer = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did.
+
+    Attributes:
+        window: its time context.
+        built: every model built or reused, in order.
+        promoted: plain names that now show the materials of this run.
+        seconds: wall time, waiting for the lock not included.
+        sql_folder: where the SQL of the run lies.
+    """
+
+    window: Window
+    built: tuple[Built, ...]
+    promoted: tuple[str, ...]
+    seconds: float
+    sql_folder: Path
+
+
+@dataclass
+class Session:
+    """A project open on its warehouse."""
+
+    project: ProfilesProject
+    output: Output
+    warehouse: Warehouse
+    registry: Registry
+    sources: plan.Sources
+    observe: Observer
+    started: float = field(default_factory=time.monotonic)
+
+
+def run(
+    project: ProfilesProject, output: Output, options: Options = Options(), observe: Observer = lambda _: None
+) -> Report:
+    """Build what is asked for and return what was done.
+
+    Raises:
+        ProjectError: the project does not fit its data, or the options make no sense; nothing was built.
+        RunError: a model or a check failed; what was built before is kept for resuming, views stand as they were.
+        LockTimeoutError: another run kept the warehouse for too long.
+    """
+    with open_session(project, output, "profiles run", observe, options.lock_timeout) as session:
+        session.registry.ensure()
+        seq_no, resumed = choose_seq_no(session, options)
+        planned = make_plan(session, seq_no, options.request)
+        rehearse.rehearse(project, planned, session.warehouse, session.sources)
+        observe(Planned(planned, resumed))
+        files = compiled.write(planned, project, output, session.warehouse.dialect, "run")
+        built, promoted = execute(session, planned, files)
+        session.registry.complete(seq_no.number)
+        return Report(planned.window, built, promoted, time.monotonic() - session.started, files.folder)
+
+
+@contextmanager
+def open_session(
+    project: ProfilesProject,
+    output: Output,
+    purpose: str,
+    observe: Observer = lambda _: None,
+    lock_timeout: float | None = None,
+) -> Iterator[Session]:
+    """Yield the project open on its warehouse, alone on it; waits for others first and says so."""
+    settings = output.settings
+    def on_wait(holder: Holder) -> None:
+        observe(Waiting(holder))
+
+    with connect_duckdb(settings, purpose=purpose, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
+        registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
+        yield Session(project, output, warehouse, registry, found_sources(project, warehouse), observe)
+
+
+def found_sources(project: ProfilesProject, warehouse: Warehouse) -> plan.Sources:
+    """Return the sources of a project as the warehouse finds them."""
+    cache: dict[str, exp.Expression] = {}
+
+    def find(table: str) -> exp.Expression:
+        if table not in cache:
+            cache[table] = plan.from_item(warehouse.source(table).sql)
+        return cache[table].copy()
+
+    return plan.Sources(
+        of_input=lambda model: find(str(model.table)),
+        of_table=lambda table: plan.renamed(find(plan.written_name(table)), table),
+    )
+
+
+def make_plan(session: Session, seq_no: SeqNo, request: Request) -> Plan:
+    """Return the plan for a time context."""
+    complete = frozenset(m.name for m in session.registry.materials(seq_no.number))
+    return plan.build(
+        session.project,
+        State(complete),
+        Window(seq_no.number, seq_no.end, seq_no.begin),
+        session.sources,
+        schema=session.output.schema,
+        target=session.warehouse.dialect,
+        request=request,
+    )
+
+
+def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
+    """Return the time context to work in, and whether it continues an earlier run."""
+    known = session.registry.seq_nos(session.project.name)
+    wanted = options.seq_no
+    if isinstance(wanted, int) or wanted == "latest":
+        found = next((s for s in known if wanted in (s.number, "latest")), None)
+        if found is None:
+            numbers = ", ".join(str(s.number) for s in known[:8]) or "none yet"
+            fail("unknown-seq-no", f"there is no seq_no {wanted}", hint=f"known: {numbers}")
+        if options.end is not None and options.end != found.end:
+            fail("seq-no-clash", f"seq_no {found.number} ends at {found.end:%Y-%m-%dT%H:%M:%SZ}", hint="leave out --end_time")
+        return found, True
+    if options.invocation is not None:
+        mine = next((s for s in known if s.invocation == options.invocation), None)
+        if mine is not None:
+            return mine, True
+    if wanted is None:
+        resumable = _resumable(known, options)
+        if resumable is not None:
+            return resumable, True
+    end = options.end or datetime.now(UTC)
+    if options.begin is not None and options.begin >= end:
+        fail("empty-window", f"begin_time {options.begin} is not before end_time {end}", hint="swap them")
+    invocation = options.invocation or uuid.uuid4().hex
+    return session.registry.new_seq_no(session.project.name, options.begin, end, invocation), False
+
+
+def _resumable(known: tuple[SeqNo, ...], options: Options) -> SeqNo | None:
+    if options.end is not None:
+        return next((s for s in known if (s.begin, s.end) == (options.begin, options.end)), None)
+    newest = known[0] if known else None
+    if newest is None or newest.complete or newest.begin != options.begin:
+        return None
+    return newest if datetime.now(UTC) - newest.created < RESUME_WITHIN else None
+
+
+# --- executing ----------------------------------------------------------------------------------------------------
+
+
+def execute(session: Session, planned: Plan, files: compiled.Files) -> tuple[tuple[Built, ...], tuple[str, ...]]:
+    """Execute a plan; return what was built or reused, and the plain names promoted."""
+    built: list[Built] = []
+    promoted: tuple[str, ...] = ()
+    began = time.monotonic()
+    for stage in planned.stages:
+        match stage:
+            case EnsureSchema():
+                session.warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(stage.schema, session.warehouse.dialect)}")
+            case BuildMaterial():
+                began = time.monotonic()
+                session.observe(Started(stage.model))
+                with _blaming(session, planned, stage, files):
+                    build_material(session, stage)
+            case AuditMaterial():
+                with _blaming(session, planned, stage, files):
+                    built.append(audit_material(session, planned, stage, files, began))
+                session.observe(built[-1])
+            case ReuseMaterial():
+                built.append(_reused(session, planned, stage))
+                session.observe(built[-1])
+            case Promote():
+                promoted = promote(session, planned, stage)
+    return tuple(built), promoted
+
+
+def build_material(session: Session, stage: BuildMaterial) -> None:
+    """Execute the script of a material in one transaction; it is not complete before its audits have passed."""
+    warehouse = session.warehouse
+    temporary = [name for step in stage.script.steps if (name := _temporary(step))]
+    with session.registry.forgetting(stage.material):
+        for step in stage.script.steps:
+            session.observe(Working(stage.model, step.title))
+            if isinstance(step, SolveComponents):
+                identity.solve(warehouse, step)
+            else:
+                warehouse.execute(render(step.tree, warehouse.dialect))
+        for name in temporary:
+            warehouse.execute(f"DROP TABLE IF EXISTS {identifier(name, warehouse.dialect)}")
+
+
+def audit_material(
+    session: Session, planned: Plan, stage: AuditMaterial, files: compiled.Files, began: float
+) -> Built:
+    """Check a material, record it as complete and return it.
+
+    Raises:
+        RunError: a rule is broken.
+    """
+    warehouse = session.warehouse
+    checks = tuple(_checked(warehouse, audit) for audit in stage.audits)
+    broken = [check for check in checks if not check.passed]
+    if broken:
+        message = "; ".join(f"{c.description} Broken by {c.broken} rows ({c.name})" for c in broken)
+        hint = f"look into {_relation(session, planned.schema, stage.material)}; the views still show the run before"
+        problem = Problem("check-failed", f"{stage.model.path}: {message}", stage.model.span, hint)
+        raise RunError(problem, stage.model.path, planned.window.seq_no, files.relative(stage.material))
+    rows = int(str(warehouse.scalar(render(stage.count, warehouse.dialect))))
+    relation = _relation(session, planned.schema, stage.material)
+    columns = tuple((c.name, c.type) for c in warehouse.describe(f"SELECT * FROM {relation}"))
+    seconds = time.monotonic() - began
+    material = Material(
+        name=stage.material,
+        model_path=stage.model.path,
+        model_name=stage.model.name,
+        model_type=type(stage.model).__name__,
+        fingerprint=stage.fingerprint,
+        seq_no=planned.window.seq_no,
+        begin=planned.window.begin,
+        end=planned.window.end,
+        kind=stage.kind,
+        entity=getattr(stage.model, "entity", None),
+        row_count=rows,
+        seconds=seconds,
+        sql_file=files.relative(stage.material),
+        checks=tuple(c.name for c in checks),
+    )
+    with session.registry.forgetting(stage.material):
+        session.registry.record(material)
+    return Built(
+        stage.model, stage.material, relation, stage.fingerprint, stage.kind, rows, seconds, False, material.sql_file,
+        columns, checks,
+    )  # fmt: skip
+
+
+def _checked(warehouse: Warehouse, audit: Audit) -> CheckResult:
+    broken = warehouse.scalar(render(audit.tree, warehouse.dialect))
+    return CheckResult(audit.name, audit.description, int(str(broken or 0)))
+
+
+def promote(session: Session, planned: Plan, stage: Promote) -> tuple[str, ...]:
+    """Point every plain name at its new material, all of them or none."""
+    dialect = session.warehouse.dialect
+    with session.warehouse.transaction():
+        for view in stage.views:
+            name = exp.table_(view.name, db=planned.schema, quoted=True)
+            material = exp.table_(view.material, db=planned.schema, quoted=True)
+            tree = exp.Create(this=name, kind="VIEW", replace=True, expression=exp.select("*").from_(material))
+            session.warehouse.execute(render(tree, dialect))
+    return tuple(view.name for view in stage.views)
+
+
+def _reused(session: Session, planned: Plan, stage: ReuseMaterial) -> Built:
+    kept = {m.name: m for m in session.registry.materials(planned.window.seq_no)}[stage.material]
+    relation = _relation(session, planned.schema, stage.material)
+    columns = tuple((c.name, c.type) for c in session.warehouse.describe(f"SELECT * FROM {relation}"))
+    return Built(
+        stage.model, stage.material, relation, kept.fingerprint, kept.kind, kept.row_count, 0.0, True, kept.sql_file, columns
+    )
+
+
+def _temporary(step: Step) -> str | None:
+    if isinstance(step, SolveComponents):
+        return step.result.name
+    assert isinstance(step, Statement)
+    tree = step.tree
+    properties = tree.args.get("properties") if isinstance(tree, exp.Create) else None
+    is_temporary = properties is not None and properties.find(exp.TemporaryProperty) is not None
+    return tree.this.name if is_temporary else None
+
+
+def _relation(session: Session, schema: str, name: str) -> str:
+    return render(exp.table_(name, db=schema, quoted=True), session.warehouse.dialect)
+
+
+@contextmanager
+def _blaming(
+    session: Session, planned: Plan, stage: BuildMaterial | AuditMaterial, files: compiled.Files
+) -> Iterator[None]:
+    """Turn what the warehouse says about a statement into a RunError that names the model, its place and its SQL."""
+    try:
+        yield
+    except WarehouseError as error:
+        sql_file = files.relative(stage.material)
+        hint = f"the SQL is in {sql_file}; mend the cause and run again, it continues with seq_no {planned.window.seq_no}"
+        problem = Problem("warehouse-error", f"{stage.model.path}: {error}", stage.model.span, hint)
+        raise RunError(problem, stage.model.path, planned.window.seq_no, sql_file) from error
+
+
+def stages_of(planned: Plan, path: str) -> tuple[Stage, ...]:
+    """Return the stages of a plan that concern one model."""
+    return tuple(s for s in planned.stages if getattr(s, "model", None) is not None and s.model.path == path)  # type: ignore[union-attr]
+
+
+__all__ = [
+    "Built",
+    "CheckResult",
+    "Event",
+    "Observer",
+    "Options",
+    "Planned",
+    "ProjectError",
+    "Report",
+    "Session",
+    "Started",
+    "Waiting",
+    "Working",
+    "execute",
+    "open_session",
+    "run",
+]

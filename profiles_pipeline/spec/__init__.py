@@ -1,0 +1,27 @@
+"""The project as written: YAML of any dialect in, one typed shape out, every part with its place."""
+
+from profiles_pipeline.spec.lift import Note
+from profiles_pipeline.spec.load import Loaded, load_project
+from profiles_pipeline.spec.model import ProjectSpec, Text
+from profiles_pipeline.spec.siteconfig import (
+    ConnectionOutput,
+    DuckDBOutput,
+    PostgresOutput,
+    SiteConfig,
+    SnowflakeOutput,
+    load_siteconfig,
+)
+
+__all__ = [
+    "ConnectionOutput",
+    "DuckDBOutput",
+    "Loaded",
+    "Note",
+    "PostgresOutput",
+    "ProjectSpec",
+    "SiteConfig",
+    "SnowflakeOutput",
+    "Text",
+    "load_project",
+    "load_siteconfig",
+]

@@ -1,0 +1,143 @@
+"""What the shape alone cannot say: names given twice, and keys of which exactly one must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from profiles_pipeline.errors import Problems, Span, nearest
+from profiles_pipeline.spec.convert import called, keys_of
+from profiles_pipeline.spec.lift.rewrite import maps_in
+from profiles_pipeline.spec.model import (
+    CohortFilter,
+    CohortSpec,
+    EntityVarSpec,
+    FeatureTableSpec,
+    FilterNode,
+    IdFilter,
+    InputSpec,
+    InputVarSpec,
+    Spec,
+    SqlTemplateSpec,
+    Text,
+    VarGroupSpec,
+    VarItem,
+)
+from profiles_pipeline.spec.placed import PlacedMap
+
+
+def check_names(project: PlacedMap, problems: Problems) -> None:
+    """Report every input, model, macro, entity, id type and var that has the name of an earlier one.
+
+    Names count as equal when they differ only in case, except macro names. A var of a cohort may have the name of a var
+    of its entity.
+    """
+    for key, noun in (("inputs", "input"), ("models", "model"), ("entities", "entity"), ("id_types", "id type")):
+        _report_twins(_named(maps_in(project, key), str.lower), noun, problems)
+    _report_twins(_named(maps_in(project, "macros"), str), "macro", problems)
+    _report_twins(_vars(project, "entity_var"), "entity_var", problems)
+    _report_twins(_vars(project, "input_var"), "input_var", problems)
+
+
+Named = tuple[tuple[str, ...], Text, Span]
+
+
+def _named(items: Iterable[PlacedMap], fold: Callable[[str], str]) -> Iterator[Named]:
+    for item in items:
+        name = item.get("name")
+        if isinstance(name, Text):
+            yield (fold(str(name)),), name, item.value_span("name")
+
+
+def _vars(project: PlacedMap, kind: str) -> Iterator[Named]:
+    for group in maps_in(project, "var_groups"):
+        scope = str(group.get("entity_cohort") or f"{group.get('entity_key')}/all").lower()
+        for item in maps_in(group, "vars"):
+            var = item.get(kind)
+            if isinstance(var, PlacedMap) and isinstance(name := var.get("name"), Text):
+                owner = str(var.get("from")).lower() if kind == "input_var" else scope
+                yield (owner, name.lower()), name, var.value_span("name")
+
+
+def _report_twins(names: Iterable[Named], noun: str, problems: Problems) -> None:
+    first: dict[tuple[str, ...], Span] = {}
+    for key, name, span in names:
+        if key in first:
+            hint = f"first defined at {first[key]}"
+            problems.error("duplicate-name", f"{noun} '{name}' is defined twice", span, hint=hint)
+        else:
+            first[key] = span
+
+
+def check_choices(project: PlacedMap, problems: Problems) -> None:
+    """Report every object that does not have exactly one of the keys it must choose from."""
+    choose = _Choices(problems)
+    for item in maps_in(project, "inputs"):
+        choose.one(item, ("table", "view", "csv", "s3"), called("input", item), InputSpec)
+    for item in maps_in(project, "id_types"):
+        for rule in maps_in(item, "filters"):
+            choose.one(rule, ("value", "regex", "sql"), f"a filter of {called('id type', item)}", IdFilter)
+    for group in maps_in(project, "var_groups"):
+        choose.of_group(group)
+    for model in maps_in(project, "models"):
+        if isinstance(spec := model.get("model_spec"), PlacedMap):
+            choose.of_model(str(model.get("model_type")), spec, called(str(model.get("model_type")), model))
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """The rules about keys that exclude or need each other."""
+
+    problems: Problems
+
+    def of_group(self, group: PlacedMap) -> None:
+        label = called("var_group", group)
+        self.one(group, ("entity_key", "entity_cohort"), label, VarGroupSpec)
+        for item in maps_in(group, "vars"):
+            self.one(item, ("entity_var", "input_var"), f"a var of {label}", VarItem)
+            if isinstance(var := item.get("entity_var"), PlacedMap):
+                hint = "give 'select', 'default_value' or both"
+                self.some(var, ("select", "default_value"), called("entity_var", var), EntityVarSpec, hint)
+            if isinstance(var := item.get("input_var"), PlacedMap):
+                label = called("input_var", var)
+                self.some(var, ("select", "default_value"), label, InputVarSpec, None)
+                self.some(var, ("from",), label, InputVarSpec, None)
+
+    def of_model(self, kind: str, spec: PlacedMap, label: str) -> None:
+        if kind == "sql_template":
+            self.one(spec, ("single_sql", "multi_sql"), label, SqlTemplateSpec)
+        elif kind == "feature_table_model":
+            self.one(spec, ("entity_key", "entity_cohort"), label, FeatureTableSpec)
+        elif kind == "entity_cohort":
+            for rule in maps_in(spec, "filter_pipeline"):
+                self.one(rule, ("value", "sql"), f"a filter of {label}", CohortFilter)
+            if "filter_pipeline" in spec and "filter_expression" in spec:
+                self.one(spec, ("filter_pipeline", "filter_expression"), label, CohortSpec)
+            if isinstance(node := spec.get("filter_expression"), PlacedMap):
+                self.of_condition(node, label)
+
+    def of_condition(self, node: PlacedMap, label: str) -> None:
+        self.one(node, ("AND", "OR", "expression"), f"a condition of {label}", FilterNode)
+        for key in ("AND", "OR"):
+            for child in maps_in(node, key):
+                self.of_condition(child, label)
+
+    def one(self, item: PlacedMap, keys: tuple[str, ...], label: str, cls: type[Spec]) -> None:
+        given = [key for key in item if key in keys]
+        if len(given) == 1 or (not given and _misspelt(item, keys, cls)):
+            return
+        choices = ", ".join(keys[:-1]) + " and " + keys[-1]
+        has = " and ".join(given) or "none"
+        span = item.key_span(given[1]) if given else item.span
+        self.problems.error("one-of", f"{label} needs exactly one of {choices}, and has {has}", span)
+
+    def some(self, item: PlacedMap, keys: tuple[str, ...], label: str, cls: type[Spec], hint: str | None) -> None:
+        if any(key in item for key in keys) or _misspelt(item, keys, cls):
+            return
+        self.problems.error("missing-key", f"key '{keys[0]}' is missing in {label}", item.span, hint=hint)
+
+
+def _misspelt(item: PlacedMap, keys: Iterable[str], cls: type[Spec]) -> bool:
+    """Whether an unknown key of `item`, reported elsewhere, was meant to be one of `keys`."""
+    known = keys_of(cls)
+    return any(nearest(key, keys) for key in item if key not in known)

@@ -1,0 +1,252 @@
+"""Builds the typed project out of a placed mapping in its newest form, and turns what does not fit into problems."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from profiles_pipeline.errors import Problems, ProjectError, Span, did_you_mean, nearest
+from profiles_pipeline.spec.model import (
+    MODEL_BODIES,
+    UNSUPPORTED_MODEL_TYPES,
+    ModelSpec,
+    ProjectSpec,
+    Spec,
+    Text,
+    UnsupportedModelSpec,
+)
+from profiles_pipeline.spec.placed import PlacedList, PlacedMap
+
+S = TypeVar("S", bound=BaseModel)
+
+_NOT_WRITTEN = frozenset({"span", "folder", "bare_names"})
+_NOUNS = {
+    "entities": "entity",
+    "id_types": "id type",
+    "inputs": "input",
+    "macros": "macro",
+    "models": "model",
+    "packages": "package",
+    "tags": "tag",
+    "var_groups": "var_group",
+    "with_columns": "column",
+    "features": "feature",
+}
+_EXPECTED = {
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+}
+
+
+def build_project(project: PlacedMap, folder: str, problems: Problems) -> ProjectSpec:
+    """Return the typed project.
+
+    Raises:
+        ProjectError: with the errors already in `problems` and every part that does not fit.
+    """
+    models = project.get("models")
+    rest = project.with_value("folder", folder)
+    if isinstance(models, PlacedList):
+        typed = PlacedList(models.span)
+        for item, span in models.placed_items():
+            if not isinstance(item, PlacedMap):
+                problems.error("wrong-type", f"a model must be a mapping, not {_kind_of(item)}", span)
+            elif (model := _build_model(item, problems)) is not None:
+                typed.add(model, span)
+        rest = rest.with_value("models", typed)
+    spec = validated(ProjectSpec, rest, "the project", problems)
+    if spec is None or problems.errors:
+        raise ProjectError(problems.errors)
+    return spec
+
+
+def _build_model(model: PlacedMap, problems: Problems) -> ModelSpec | None:
+    label = called("model", model)
+    kind = model.get("model_type")
+    known = [*MODEL_BODIES, *sorted(UNSUPPORTED_MODEL_TYPES)]
+    if kind is None:
+        problems.error("missing-key", f"key 'model_type' is missing in {label}", model.span)
+        return None
+    if not isinstance(kind, Text):
+        place = model.value_span("model_type")
+        problems.error("wrong-type", f"'model_type' of {label} must be a text, not {_kind_of(kind)}", place)
+        return None
+    if kind not in known:
+        hint = did_you_mean(str(kind), known) or "known: " + ", ".join(sorted(MODEL_BODIES))
+        place = model.value_span("model_type")
+        problems.error("unknown-model-type", f"{label} has the unknown type '{kind}'", place, hint=hint)
+        return None
+    raw = model.get("model_spec", PlacedMap(model.span))
+    body_type = MODEL_BODIES.get(str(kind), UnsupportedModelSpec)
+    if not isinstance(raw, PlacedMap):
+        place = model.value_span("model_spec")
+        problems.error("wrong-type", f"'model_spec' of {label} must be a mapping, not {_kind_of(raw)}", place)
+        return None
+    body = validated(body_type, raw, called(str(kind), model), problems)
+    shell = model.with_value("body", body or UnsupportedModelSpec()).without(("model_spec",))
+    spec = validated(ModelSpec, shell, label, problems)
+    return spec if body is not None else None
+
+
+def called(noun: str, item: PlacedMap) -> str:
+    """Return words for `item`: its noun and name, or the noun alone when it has no name."""
+    if "name" in item:
+        return f"{noun} '{item['name']}'"
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun} without a name"
+
+
+def validated(cls: type[S], value: PlacedMap, label: str, problems: Problems) -> S | None:
+    """Return `value` as an instance of `cls`, or None after adding each misfit, placed, to `problems`."""
+    try:
+        return cls.model_validate(value)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        unknown = [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
+        for detail in details:
+            if not _misspelt(detail, unknown):
+                _report(detail, cls, value, label, problems)
+        return None
+
+
+def _misspelt(detail: ErrorDetails, unknown: list[tuple[int | str, ...]]) -> bool:
+    """Whether a key is only missing because an unknown key of the same mapping was meant to be it."""
+    if detail["type"] != "missing":
+        return False
+    *parent, wanted = detail["loc"]
+    siblings = [str(loc[-1]) for loc in unknown if list(loc[:-1]) == parent]
+    return nearest(str(wanted), siblings) is not None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an error's location leads: the innermost value that exists and words for it."""
+
+    label: str
+    holder: object
+    key: str | int | None
+    cls: type[BaseModel] | None
+
+    @property
+    def span(self) -> Span | None:
+        if isinstance(self.holder, PlacedMap) and isinstance(self.key, str):
+            return self.holder.value_span(self.key)
+        if isinstance(self.holder, PlacedList) and isinstance(self.key, int):
+            return self.holder.span_at(self.key)
+        return getattr(self.holder, "span", None)
+
+    @property
+    def words(self) -> str:
+        if isinstance(self.key, int):
+            return f"item {self.key + 1} of {self.label}"
+        return f"'{self.key}' of {self.label}"
+
+
+def _follow(loc: tuple[str | int, ...], cls: type[BaseModel], root: PlacedMap, label: str) -> _Place:
+    """Walk from `root` along `loc`; stop before the last step, or at the first that leads nowhere."""
+    value: object = root
+    owner: type[BaseModel] | None = cls
+    annotation: object = cls
+    words = label
+    for index, step in enumerate(loc):
+        last = index == len(loc) - 1
+        inner = _child(value, step)
+        if last or inner is None:
+            return _Place(words, value, step, owner)
+        if isinstance(step, str) and owner is not None:
+            annotation = _field_annotation(owner, step)
+        owner = _spec_class(annotation) if isinstance(inner, PlacedMap) else None
+        words = _label(words, step, inner, loc[index - 1] if index else None)
+        if isinstance(inner, PlacedList):
+            owner = _spec_class(annotation)
+        value = inner
+    return _Place(words, value, None, owner)
+
+
+def _child(value: object, step: str | int) -> object:
+    if isinstance(value, PlacedMap) and isinstance(step, str):
+        return value.get(step)
+    if isinstance(value, PlacedList) and isinstance(step, int) and step < len(value):
+        return value[step]
+    return None
+
+
+def _label(words: str, step: str | int, inner: object, before: str | int | None) -> str:
+    name = inner.get("name") if isinstance(inner, PlacedMap) else None
+    noun = _NOUNS.get(str(before)) if isinstance(step, int) else step
+    if isinstance(name, Text) and noun:
+        return f"{noun} '{name}'"
+    if isinstance(step, int):
+        return f"item {step + 1} of {words}"
+    return f"'{step}'" if words == "the project" else f"'{step}' of {words}"
+
+
+def _field_annotation(cls: type[BaseModel], key: str) -> object:
+    for name, found in cls.model_fields.items():
+        if key in (name, found.alias):
+            return found.annotation
+    return None
+
+
+def _spec_class(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Spec):
+        return annotation
+    if get_origin(annotation) in (tuple, Union, UnionType, Annotated):
+        return next((found for part in get_args(annotation) if (found := _spec_class(part))), None)
+    return None
+
+
+def _report(detail: ErrorDetails, cls: type[BaseModel], root: PlacedMap, label: str, problems: Problems) -> None:
+    kind, loc = detail["type"], detail["loc"]
+    if kind == "reserved_key":
+        loc, kind = (*loc, "span"), "extra_forbidden"
+    place = _follow(loc, cls, root, label)
+    if kind == "extra_forbidden" and isinstance(place.holder, PlacedMap):
+        message = f"unknown key '{place.key}' in {place.label}"
+        hint = did_you_mean(str(place.key), keys_of(place.cls))
+        problems.error("unknown-key", message, place.holder.key_span(str(place.key)), hint=hint)
+    elif kind == "missing":
+        span = getattr(place.holder, "span", None)
+        problems.error("missing-key", f"key '{place.key}' is missing in {place.label}", span)
+    elif kind == "literal_error":
+        allowed = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
+        hint = did_you_mean(str(detail["input"]), allowed)
+        problems.error("wrong-value", f"{place.words} cannot be '{detail['input']}'", place.span, hint=hint)
+    elif place.key == "schema_version":
+        found = _kind_of(detail["input"])
+        problems.error("schema-version", f"'schema_version' must be a whole number, not {found}", place.span)
+    else:
+        expected = _EXPECTED.get(kind, "a text")
+        found = _kind_of(detail["input"])
+        problems.error("wrong-type", f"{place.words} must be {expected}, not {found}", place.span)
+
+
+def keys_of(cls: type[BaseModel] | None) -> list[str]:
+    """Return the keys that a mapping of this class may have."""
+    if cls is None:
+        return []
+    return [found.alias or name for name, found in cls.model_fields.items() if name not in _NOT_WRITTEN]
+
+
+def _kind_of(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, PlacedMap):
+        return "a mapping"
+    if isinstance(value, PlacedList):
+        return "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"the number {getattr(value, 'text', value)}" if isinstance(value, int | float) else f"'{value}'"

@@ -1,0 +1,53 @@
+"""Keeps the meaning of user SQL when it moves to another dialect: one table of small tree rewrites.
+
+sqlglot translates most of it; the rows here say what it gets wrong or leaves different. Nothing happens when source
+and target are the same.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TypeVar
+
+from sqlglot import exp
+
+from profiles_pipeline.sql.kinds import annotate
+from profiles_pipeline.sql.rewrites import aggregates, arrays, relations, semi_structured, temporal, texts
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite
+
+REWRITES: tuple[Rewrite, ...] = (
+    *relations.ROWS,
+    *semi_structured.ROWS,
+    *arrays.ROWS,
+    *temporal.ROWS,
+    *texts.ROWS,
+    *aggregates.ROWS,
+)
+
+Tree = TypeVar("Tree", bound=exp.Expr)
+
+
+def translate(tree: Tree, source: str, target: str) -> Tree:
+    """Return `tree`, read as `source`, changed so that its rendering in `target` means the same. Changes in place."""
+    if source == target:
+        return tree
+    root = exp.Tuple(expressions=[annotate(tree, source)])
+    rewrites = _rewrites_by_node(source, target)
+    for node in reversed(list(root.walk(bfs=False))):
+        parent, key, index = node.parent, node.arg_key, node.index
+        for rewrite in rewrites.get(type(node), ()):
+            result = rewrite.apply(node)
+            if result is not node:
+                parent.set(key, result, index)
+                break
+    return root.expressions[0].pop()  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=64)
+def _rewrites_by_node(source: str, target: str) -> dict[type[exp.Expr], tuple[Rewrite, ...]]:
+    chosen: dict[type[exp.Expr], list[Rewrite]] = {}
+    for rewrite in REWRITES:
+        if rewrite.target == target and rewrite.source in {source, ANY}:
+            for node in rewrite.nodes:
+                chosen.setdefault(node, []).append(rewrite)
+    return {node: tuple(rows) for node, rows in chosen.items()}

@@ -1,0 +1,184 @@
+"""Reads the SQL that users write: text in one dialect becomes trees that mean the same in another.
+
+Every function here returns trees that are already translated (see `meaning`); when source and target are the same
+dialect the tree is what the text says. All of them raise ProjectError with code ``sql-syntax``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import ParseError
+from sqlglot.parser import Parser
+from sqlglot.tokens import Token, TokenType
+
+from profiles_pipeline.errors import Span
+from profiles_pipeline.sql import meaning
+from profiles_pipeline.sql.syntax import drop_final_semicolons, enclose, refuse, refuse_at, tokenize
+
+WHOLE_PARTITION = exp.WindowSpec(
+    kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="UNBOUNDED", end_side="FOLLOWING"
+)
+
+Tree = TypeVar("Tree", bound=exp.Expr)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The dialect a text is written in and the one it will run in, by their sqlglot names."""
+
+    source: str = "snowflake"
+    target: str = "duckdb"
+
+
+def parse_expression(text: str, reading: Reading, span: Span | None = None, what: str = "expression") -> exp.Expr:
+    """Return the value expression that `text` is."""
+    tokens = _tokens(text, reading, span, what)
+    return meaning.translate(_parse(_expression, tokens, text, reading, span, what), reading.source, reading.target)
+
+
+def parse_expressions(text: str, reading: Reading, span: Span | None = None, what: str = "list") -> list[exp.Expr]:
+    """Return the expressions of a comma-separated list such as ``a, lower(b)``."""
+    tokens = enclose("COALESCE(", _tokens(text, reading, span, what), ")", reading.source, text)
+    parsed = _parse(_expression, tokens, text, reading, span, what)
+    items = [item for item in (parsed.this, *parsed.expressions) if isinstance(item, exp.Expr)]
+    return [meaning.translate(item.pop(), reading.source, reading.target) for item in items]
+
+
+def parse_condition(text: str, reading: Reading, span: Span | None = None, what: str = "condition") -> exp.Expr:
+    """Return the condition that `text` is."""
+    return parse_expression(text, reading, span, what)
+
+
+def parse_query(text: str, reading: Reading, span: Span | None = None, what: str = "query") -> exp.Query:
+    """Return the one query of `text`: ``select``, ``with``, a query in brackets, or common table expressions that
+    begin with a comma (``, a as (...) select ...``)."""
+    tokens = _tokens(text, reading, span, what)
+    first = tokens[0]
+    if first.token_type == TokenType.COMMA:
+        tokens[0] = Token(TokenType.WITH, "WITH", line=first.line, col=first.col, start=first.start, end=first.end)
+    later = next((token for token in tokens if token.token_type == TokenType.SEMICOLON), None)
+    if later is not None:
+        refuse_at(text, span, later, f"{what} must be one statement", "several statements belong into multi_sql")
+    query = _parse(Parser._parse_statement, tokens, text, reading, span, what)
+    while isinstance(query, exp.Subquery) and not _modified(query):
+        query = query.this
+    if not isinstance(query, exp.Query):
+        refuse_at(text, span, first, f"{what} is not a query: expected SELECT or WITH at '{first.text}'")
+    return meaning.translate(query, reading.source, reading.target)
+
+
+def parse_statements(text: str, reading: Reading, span: Span | None = None, what: str = "statements") -> list[exp.Expr]:
+    """Return the statements of `text`, in order. A statement sqlglot does not know is kept word for word when source
+    and target are the same dialect, and refused otherwise."""
+    statements = []
+    for tokens in _split(_tokens(text, reading, span, what)):
+        tree = _parse(Parser._parse_statement, tokens, text, reading, span, what)
+        if isinstance(tree, exp.Command) and reading.source != reading.target:
+            refuse_at(text, span, tokens[0], f"cannot translate the statement to {reading.target}")
+        statements.append(meaning.translate(tree, reading.source, reading.target))
+    return statements
+
+
+def parse_order_by(
+    items: Sequence[str], reading: Reading, span: Span | None = None, what: str = "order_by"
+) -> tuple[list[exp.Ordered], exp.WindowSpec | None]:
+    """Return the sort keys of a window and the frame that an item may end with. The last frame wins."""
+    keys: list[exp.Ordered] = []
+    frame: exp.WindowSpec | None = None
+    for item in items:
+        window = _parse_window("ORDER BY ", item, reading, span, what)
+        keys += [meaning.translate(key, reading.source, reading.target) for key in window.args["order"].expressions]
+        frame = _normal_frame(window.args.get("spec"), item, span, what) or frame
+    return keys, frame
+
+
+def parse_frame(text: str, reading: Reading = Reading(), span: Span | None = None) -> exp.WindowSpec:
+    """Return a window frame such as ``rows between unbounded preceding and current row``."""
+    what = "frame clause"
+    window = _parse_window("", text, reading, span, what)
+    frame = _normal_frame(window.args.get("spec"), text, span, what)
+    if frame is None or window.args.get("order") or window.args.get("partition_by"):
+        refuse_at(text, span, None, f"{what} is not valid SQL: expected ROWS or RANGE and its bounds")
+    return frame
+
+
+def default_frame(function: exp.Expr, reading: Reading) -> exp.WindowSpec | None:
+    """Return the frame that the source gives an ordered window of `function` when none is written, or None when it is
+    the standard one."""
+    value = function.this if isinstance(function, (exp.IgnoreNulls, exp.RespectNulls)) else function
+    whole = isinstance(value, (exp.FirstValue, exp.LastValue, exp.NthValue))
+    return WHOLE_PARTITION.copy() if whole and reading.source == "snowflake" else None
+
+
+def _parse_window(prefix: str, text: str, reading: Reading, span: Span | None, what: str) -> exp.Window:
+    tokens = enclose(f"COUNT(*) OVER ({prefix}", _tokens(text, reading, span, what), ")", reading.source, text)
+    window = _parse(_expression, tokens, text, reading, span, what)
+    if not isinstance(window, exp.Window):
+        refuse_at(text, span, None, f"{what} is not valid SQL")
+    return window
+
+
+def _tokens(text: str, reading: Reading, span: Span | None, what: str) -> list[Token]:
+    tokens = drop_final_semicolons(tokenize(text, reading.source, span, what))
+    if not tokens:
+        refuse_at(text, span, None, f"{what} is empty")
+    return tokens
+
+
+def _parse(
+    method: Callable[[Parser], exp.Expr | None],
+    tokens: list[Token],
+    text: str,
+    reading: Reading,
+    span: Span | None,
+    what: str,
+) -> exp.Expr:
+    parser = Dialect.get_or_raise(reading.source).parser()
+    try:
+        trees = parser._parse(method, tokens, text)
+    except ParseError as error:
+        refuse(text, span, error, what)
+    tree = trees[0]
+    if tree is None:
+        refuse_at(text, span, tokens[0], f"{what} is not valid SQL: did not expect '{tokens[0].text}'")
+    return tree
+
+
+def _expression(parser: Parser) -> exp.Expr | None:
+    return parser._parse_disjunction()
+
+
+def _split(tokens: list[Token]) -> list[list[Token]]:
+    statements: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.token_type == TokenType.SEMICOLON:
+            statements.append([])
+        else:
+            statements[-1].append(token)
+    return [statement for statement in statements if statement]
+
+
+def _modified(query: exp.Subquery) -> bool:
+    return any(value for key, value in query.args.items() if key != "this")
+
+
+def _normal_frame(spec: exp.WindowSpec | None, text: str, span: Span | None, what: str) -> exp.WindowSpec | None:
+    if spec is None:
+        return None
+    for key in ("kind", "start", "start_side", "end", "end_side"):
+        value = spec.args.get(key)
+        if isinstance(value, str):
+            spec.set(key, value.upper())
+    start, end = spec.args.get("start"), spec.args.get("end")
+    sides = spec.args.get("start_side"), spec.args.get("end_side")
+    for bound, side in zip((start, end), sides, strict=True):
+        if bound != "CURRENT ROW" and bound is not None and side is None:
+            refuse_at(text, span, None, f"{what} is not valid SQL: expected PRECEDING or FOLLOWING after the bound")
+    if start is None:
+        refuse_at(text, span, None, f"{what} is not valid SQL: expected bounds after {spec.args.get('kind')}")
+    return spec.pop()

@@ -1,0 +1,1 @@
+"""Small tree rewrites, grouped by subject. Each module lists its rows; `sql.meaning` applies them."""

@@ -1,0 +1,78 @@
+"""Aggregates and windows."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from profiles_pipeline.sql.kinds import typed
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, aggregate_of, function, named
+
+
+def _listed(node: exp.Expr) -> exp.Expr:
+    """No separator means none, and no rows give an empty text."""
+    aggregate = aggregate_of(node)
+    if not isinstance(aggregate, exp.GroupConcat):
+        return node
+    _unseparated(aggregate)
+    return typed(exp.Coalesce(this=node, expressions=[exp.Literal.string("")]), exp.DType.VARCHAR)
+
+
+def _unseparated(node: exp.Expr) -> exp.Expr:
+    if not node.args.get("separator"):
+        node.set("separator", exp.Literal.string(""))
+    return node
+
+
+def _extreme(node: exp.Expr) -> exp.Expr:
+    """The row with the extreme counts even when its value is NULL."""
+    if node.args.get("count"):
+        return node
+    return function("ARG_MIN_NULL" if isinstance(node, exp.ArgMin) else "ARG_MAX_NULL", node.this, node.expression)
+
+
+def _object_agg(node: exp.Expr) -> exp.Expr:
+    key, value = node.this, node.expression
+    entry = function("ROW", key, value)
+    present = exp.and_(*(exp.Not(this=exp.Is(this=part.copy(), expression=exp.null())) for part in (key, value)))
+    entries = exp.Filter(this=exp.ArrayAgg(this=entry), expression=exp.Where(this=present))
+    made = function("TO_JSON", function("MAP_FROM_ENTRIES", entries))
+    empty = exp.cast(exp.Literal.string("{}"), exp.DType.JSON)
+    return typed(exp.Coalesce(this=made, expressions=[empty]), exp.DType.JSON)
+
+
+def _count_of_several(node: exp.Expr) -> exp.Expr:
+    if not node.expressions or isinstance(node.this, exp.Distinct):
+        return node
+    present = exp.and_(*(exp.Not(this=exp.Is(this=item, expression=exp.null())) for item in (node.this, *node.expressions)))
+    return typed(exp.Count(this=exp.Case().when(present, exp.Literal.number(1)), big_int=True), exp.DType.BIGINT)
+
+
+def _share(node: exp.Expr) -> exp.Expr:
+    if not named(node.this, "RATIO_TO_REPORT"):
+        return node
+    value = node.this.expressions[0]
+    total = exp.Window(this=exp.Sum(this=value.copy()), partition_by=node.args.get("partition_by") or [], over="OVER")
+    return exp.Paren(this=exp.Div(this=exp.Paren(this=value), expression=total, typed=False, safe=False))
+
+
+def _frame_case(node: exp.Expr) -> exp.Expr:
+    for key in ("kind", "start", "start_side", "end", "end_side"):
+        value = node.args.get(key)
+        if isinstance(value, str):
+            node.set(key, value.upper())
+    return node
+
+
+ROWS: tuple[Rewrite, ...] = (
+    Rewrite("listagg", "snowflake", "duckdb", (exp.GroupConcat, exp.WithinGroup, exp.Filter, exp.Window), _listed),
+    Rewrite("listagg", "redshift", "duckdb", (exp.GroupConcat,), _unseparated),
+    *(
+        Rewrite("min-by-max-by", source, "duckdb", (exp.ArgMin, exp.ArgMax), _extreme)
+        for source in ("snowflake", "databricks", "bigquery")
+    ),
+    Rewrite("hll", "snowflake", "duckdb", (exp.Hll,), lambda node: exp.ApproxDistinct(this=node.this)),
+    Rewrite("object-agg", "snowflake", "duckdb", (exp.ObjectAgg,), _object_agg),
+    Rewrite("count-of-several", "snowflake", "duckdb", (exp.Count,), _count_of_several),
+    Rewrite("ratio-to-report", "snowflake", "duckdb", (exp.Window,), _share),
+    Rewrite("frame-case", ANY, "duckdb", (exp.WindowSpec,), _frame_case),
+)

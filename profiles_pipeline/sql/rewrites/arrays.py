@@ -1,0 +1,138 @@
+"""Arrays: Snowflake's are untyped and count from 0, DuckDB's are typed lists and count from 1."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.rewrites.row import Rewrite, aggregate_of, cast, function
+from profiles_pipeline.sql.rewrites.semi_structured import parsed_json, to_json
+
+_LIST_FUNCTIONS = (
+    exp.ArrayToString, exp.ArrayDistinct, exp.ArrayConcat, exp.ArrayAppend, exp.ArrayPrepend, exp.ArrayCompact,
+    exp.ArraySlice, exp.ArrayMin, exp.ArrayMax, exp.ArrayIntersect, exp.ArrayExcept, exp.ArrayOverlaps, exp.SortArray,
+    exp.ArrayPosition, exp.Flatten,
+)  # fmt: skip
+_COLLECTORS = (exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayUnionAgg, exp.WithinGroup, exp.Filter, exp.Window)
+
+
+def _size(node: exp.Expr) -> exp.Expr:
+    if kind(node.this) == "list":
+        return node
+    return function("JSON_ARRAY_LENGTH", parsed_json(node.this), dtype=exp.DType.BIGINT)
+
+
+def _contains(node: exp.Expr) -> exp.Expr:
+    array, value = node.this, node.expression
+    if kind(array) == "json":
+        return function("JSON_CONTAINS", array, to_json(value), dtype=exp.DType.BOOLEAN)
+    return function("LIST_CONTAINS", array, value, dtype=exp.DType.BOOLEAN)
+
+
+def _list_operands(node: exp.Expr) -> exp.Expr:
+    for operand in [child for child in node.iter_expressions() if kind(child) == "json"]:
+        operand.replace(texts_of(operand.copy()))
+    return node
+
+
+def texts_of(array: exp.Expr) -> exp.Expr:
+    """Return a JSON array as the list of the texts of its elements."""
+    path = exp.JSONPath(expressions=[exp.JSONPathRoot(), exp.JSONPathSubscript(this=exp.JSONPathWildcard())])
+    return typed(exp.JSONExtractScalar(this=array, expression=path, only_json_types=False), exp.DType.ARRAY)
+
+
+def _index(node: exp.Expr) -> exp.Expr:
+    index = node.expressions[0] if len(node.expressions) == 1 else None
+    if index is None or isinstance(index, exp.Literal | exp.Slice) or node.args.get("offset"):
+        return node
+    if kind(node.this) == "json":
+        position = function("CONCAT", exp.Literal.string("$["), index, exp.Literal.string("]"))
+        return function("JSON_EXTRACT", node.this, position, dtype=exp.DType.JSON)
+    moved = exp.Add(this=exp.Paren(this=index) if isinstance(index, exp.Binary) else index, expression=_one())
+    return exp.Bracket(this=node.this, expressions=[moved], offset=1)
+
+
+def _one() -> exp.Expr:
+    return exp.Literal.number(1)
+
+
+def _collected(node: exp.Expr) -> exp.Expr:
+    """NULLs are left out, no rows give an empty list, and distinct values are sorted so that the result is stable."""
+    aggregate = aggregate_of(node)
+    if not isinstance(aggregate, exp.ArrayAgg | exp.ArrayUniqueAgg | exp.ArrayUnionAgg):
+        return node
+    value = aggregate.this
+    if isinstance(aggregate, exp.ArrayUniqueAgg):
+        value = exp.Distinct(expressions=[value])
+    if isinstance(value, exp.Distinct) and not _is_sorted(aggregate):
+        value = exp.Order(this=value, expressions=[exp.Ordered(this=value.expressions[0].copy(), nulls_first=False)])
+    call = exp.ArrayAgg(this=value)
+    whole = _replaced(node, aggregate, call)
+    kept = _without_nulls(whole, call)
+    if isinstance(aggregate, exp.ArrayUnionAgg):
+        kept = function("LIST_SORT", function("LIST_DISTINCT", function("FLATTEN", kept)))
+    return typed(exp.Coalesce(this=kept, expressions=[exp.Array(expressions=[])]), exp.DType.ARRAY)
+
+
+def _is_sorted(aggregate: exp.Expr) -> bool:
+    return isinstance(aggregate.parent, exp.WithinGroup) or isinstance(aggregate.this, exp.Order)
+
+
+def _replaced(whole: exp.Expr, old: exp.Expr, new: exp.Expr) -> exp.Expr:
+    if whole is old:
+        return new
+    old.replace(new)
+    return whole
+
+
+def _without_nulls(whole: exp.Expr, call: exp.Expr) -> exp.Expr:
+    value = call.this
+    while isinstance(value, exp.Distinct | exp.Order | exp.Limit):
+        value = value.expressions[0] if isinstance(value, exp.Distinct) else value.this
+    present = exp.Not(this=exp.Is(this=value.copy(), expression=exp.null()))
+    node = whole
+    while not isinstance(node, exp.Filter) and node is not call:
+        node = node.this
+    if isinstance(node, exp.Filter):
+        condition = node.expression.this
+        node.expression.set("this", exp.and_(condition, present))
+        return whole
+    inner = call
+    while inner is not whole and isinstance(inner.parent, exp.WithinGroup):
+        inner = inner.parent
+    filtered = exp.Filter(this=exp.null(), expression=exp.Where(this=present))
+    result = filtered if inner is whole else whole
+    if inner is not whole:
+        inner.replace(filtered)
+    filtered.set("this", inner)
+    return result
+
+
+def _first_few(node: exp.Expr) -> exp.Expr:
+    """``array_agg(x ignore nulls order by y limit 1)``: DuckDB sorts inside the call but does not stop early."""
+    aggregate = aggregate_of(node)
+    limit = aggregate.this if isinstance(aggregate, exp.ArrayAgg) else None
+    if not isinstance(limit, exp.Limit):
+        return node
+    call: exp.Expr = exp.ArrayAgg(this=limit.this)
+    if isinstance(node, exp.IgnoreNulls):
+        call = _without_nulls(call, call)
+    return function("LIST_SLICE", call, _one(), limit.expression, dtype=exp.DType.ARRAY)
+
+
+def _array_literal(node: exp.Expr) -> exp.Expr:
+    kinds = {kind(item) for item in node.expressions} - {"null"}
+    if len(kinds) > 1 and None not in kinds:
+        return cast(function("JSON_ARRAY", *node.expressions), exp.DType.JSON)
+    return node
+
+
+ROWS: tuple[Rewrite, ...] = (
+    Rewrite("mixed-array", "snowflake", "duckdb", (exp.Array,), _array_literal),
+    Rewrite("array-size", "snowflake", "duckdb", (exp.ArraySize,), _size),
+    Rewrite("array-contains", "snowflake", "duckdb", (exp.ArrayContains,), _contains),
+    Rewrite("json-as-list", "snowflake", "duckdb", _LIST_FUNCTIONS, _list_operands),
+    Rewrite("array-index", "snowflake", "duckdb", (exp.Bracket,), _index),
+    *(Rewrite("array-agg", source, "duckdb", _COLLECTORS, _collected) for source in ("snowflake", "databricks")),
+    Rewrite("array-agg-limit", "bigquery", "duckdb", (exp.IgnoreNulls, exp.ArrayAgg), _first_few),
+)

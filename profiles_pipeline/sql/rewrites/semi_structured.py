@@ -1,0 +1,200 @@
+"""Semi-structured values: Snowflake's VARIANT and OBJECT are JSON in DuckDB."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.rewrites.row import Rewrite, cast, function, named
+
+_WHOLE = exp.DType.VARIANT, exp.DType.JSON, exp.DType.OBJECT, exp.DType.ARRAY, exp.DType.STRUCT, exp.DType.MAP
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.Like, exp.ILike)
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
+_NUMERIC = (
+    exp.Sum, exp.Avg, exp.Median, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Abs,
+    exp.Round, exp.Floor, exp.Ceil, exp.Sqrt, exp.Ln, exp.Pow, exp.Sign, exp.Neg,
+)  # fmt: skip
+_CHOICES = (exp.Coalesce, exp.Nullif, exp.Case, exp.If)
+_LOGIC = (exp.And, exp.Or, exp.Not, exp.Where)
+_ACCESSORS = {
+    "AS_CHAR": exp.DType.VARCHAR,
+    "AS_VARCHAR": exp.DType.VARCHAR,
+    "AS_INTEGER": exp.DType.BIGINT,
+    "AS_NUMBER": exp.DType.DECIMAL,
+    "AS_DECIMAL": exp.DType.DECIMAL,
+    "AS_DOUBLE": exp.DType.DOUBLE,
+    "AS_REAL": exp.DType.DOUBLE,
+    "AS_BOOLEAN": exp.DType.BOOLEAN,
+    "AS_DATE": exp.DType.DATE,
+    "AS_TIMESTAMP_NTZ": exp.DType.TIMESTAMP,
+}
+
+
+def scalar(node: exp.Expr) -> exp.Expr:
+    """Return the text of a JSON value: strings without quotes, JSON null as NULL."""
+    if isinstance(node, exp.Paren):
+        return scalar(node.this)
+    if isinstance(node, exp.JSONExtract):
+        made = exp.JSONExtractScalar(this=node.this, expression=node.expression, only_json_types=False)
+    else:
+        made = exp.JSONExtractScalar(this=node, expression=_path())
+    return typed(made, exp.DType.VARCHAR)
+
+
+def scalar_of(node: exp.Expr, dtype: exp.DType) -> exp.Expr:
+    """Return a JSON value as a value of that type."""
+    return cast(scalar(node), dtype)
+
+
+def _path(*keys: str | int) -> exp.JSONPath:
+    steps: list[exp.Expr] = [exp.JSONPathRoot()]
+    for key in keys:
+        steps.append(exp.JSONPathSubscript(this=key) if isinstance(key, int) else exp.JSONPathKey(this=key))
+    return exp.JSONPath(expressions=steps)
+
+
+def _cast_of_json(node: exp.Expr) -> exp.Expr:
+    operand, to = node.this, node.args["to"]
+    untyped = to.this in _WHOLE and not to.expressions
+    if kind(operand) == "json":
+        if untyped:
+            return operand
+        if to.this in {exp.DType.VARCHAR, exp.DType.TEXT} and not to.expressions:
+            return scalar(operand)
+        node.set("this", scalar(operand))
+    elif untyped:
+        whole = to.this in {exp.DType.ARRAY} or isinstance(node.parent, exp.ArrayContains | exp.ArrayPosition)
+        return operand if whole or isinstance(node.parent, exp.Cast) else to_json(operand)
+    return node
+
+
+def to_json(node: exp.Expr) -> exp.Expr:
+    """Return a value as JSON: an element, not a parsed text."""
+    return node if kind(node) == "json" else function("TO_JSON", node, dtype=exp.DType.JSON)
+
+
+def parsed_json(node: exp.Expr) -> exp.Expr:
+    """Return a container as JSON: lists are converted, texts are parsed."""
+    return node if kind(node) == "json" else cast(node, exp.DType.JSON)
+
+
+def _key(node: exp.Expr) -> exp.Expr:
+    keys = node.expressions if isinstance(node, exp.Bracket) else [node.expression]
+    key = keys[0] if len(keys) == 1 else None
+    if not isinstance(key, exp.Literal) or (not key.is_string and kind(node.this) != "json"):
+        return node
+    step = key.name if key.is_string else int(key.name)
+    return typed(exp.JSONExtract(this=node.this, expression=_path(step)), exp.DType.JSON)
+
+
+def _get_of_list(node: exp.Expr) -> exp.Expr:
+    return node if kind(node.this) == "json" else exp.Bracket(this=node.this, expressions=[node.expression])
+
+
+def _operands(node: exp.Expr) -> list[exp.Expr]:
+    children = [child for child in node.iter_expressions() if not isinstance(child, exp.If)]
+    if isinstance(node, exp.Case):
+        return [*(branch.args["true"] for branch in node.args["ifs"]), *filter(None, [node.args.get("default")])]
+    if isinstance(node, exp.If):
+        return [branch for branch in (node.args.get("true"), node.args.get("false")) if branch is not None]
+    return children
+
+
+def _beside_scalars(node: exp.Expr) -> exp.Expr:
+    operands = _operands(node)
+    found = [operand for operand in operands if kind(operand) == "json"]
+    others = {kind(operand) for operand in operands if not isinstance(operand, exp.Null)} - {"json", "null"}
+    if not found or (not others and not isinstance(node, _ARITHMETIC)):
+        return node
+    dtype = _common(others) if not isinstance(node, _ARITHMETIC) else exp.DType.DOUBLE
+    for operand in found:
+        operand.replace(scalar(operand.copy()) if dtype is None else scalar_of(operand.copy(), dtype))
+    return node
+
+
+def _common(kinds: set[object]) -> exp.DType | None:
+    if kinds == {"number"}:
+        return exp.DType.DOUBLE
+    if kinds and kinds <= {"date", "timestamp"}:
+        return exp.DType.TIMESTAMP
+    return exp.DType.BOOLEAN if kinds == {"boolean"} else None
+
+
+def _numeric_operand(node: exp.Expr) -> exp.Expr:
+    operand = node.this
+    if kind(operand) == "json":
+        node.set("this", scalar_of(operand, exp.DType.DOUBLE))
+    elif kind(operand) == "text":
+        node.set("this", cast(operand, exp.DType.DOUBLE))
+    return node
+
+
+def _arithmetic_on_text(node: exp.Expr) -> exp.Expr:
+    kinds = {kind(node.left), kind(node.right)}
+    if "text" in kinds and kinds <= {"text", "number", None}:
+        for operand in (node.left, node.right):
+            if kind(operand) == "text":
+                operand.replace(cast(operand.copy(), exp.DType.DOUBLE))
+    return node
+
+
+def _logic_operands(node: exp.Expr) -> exp.Expr:
+    for operand in [child for child in node.iter_expressions() if kind(child) == "json"]:
+        operand.replace(scalar_of(operand.copy(), exp.DType.BOOLEAN))
+    return node
+
+
+def _object(node: exp.Expr) -> exp.Expr:
+    pairs = node.expressions
+    if not all(isinstance(pair, exp.PropertyEQ) for pair in pairs):
+        return node
+    members = [part for pair in pairs for part in (_member_name(pair.this), pair.expression)]
+    plain = function("JSON_OBJECT", *members, dtype=exp.DType.JSON)
+    return function("JSON_MERGE_PATCH", exp.Literal.string("{}"), plain, dtype=exp.DType.JSON)
+
+
+def _member_name(name: exp.Expr) -> exp.Expr:
+    return exp.Literal.string(name.name) if isinstance(name, exp.Identifier) else name
+
+
+def _object_insert(node: exp.Expr) -> exp.Expr:
+    added = function("JSON_OBJECT", node.args["key"], node.args["value"], dtype=exp.DType.JSON)
+    return function("JSON_MERGE_PATCH", parsed_json(node.this), added, dtype=exp.DType.JSON)
+
+
+def _type_of_json(node: exp.Expr) -> exp.Expr:
+    if kind(node.this) != "json":
+        return node
+    names = {"UBIGINT": "INTEGER", "BIGINT": "INTEGER", "DOUBLE": "DECIMAL", "NULL": "NULL_VALUE"}
+    found = function("JSON_TYPE", node.this)
+    case = exp.Case(this=found)
+    for name, shown in names.items():
+        case = case.when(exp.Literal.string(name), exp.Literal.string(shown))
+    return case.else_(found.copy())
+
+
+def _accessor(node: exp.Expr) -> exp.Expr:
+    if not named(node, *_ACCESSORS) or len(node.expressions) != 1:
+        return node
+    return scalar_of(node.expressions[0], _ACCESSORS[node.name.upper()])
+
+
+_WITH_PATHS = ("snowflake", "databricks", "redshift")
+
+ROWS: tuple[Rewrite, ...] = (
+    *(Rewrite("json-key", source, "duckdb", (exp.Bracket, exp.GetExtract), _key) for source in _WITH_PATHS),
+    *(Rewrite("cast-of-json", source, "duckdb", (exp.Cast, exp.TryCast), _cast_of_json) for source in _WITH_PATHS),
+    *(
+        Rewrite("json-beside-scalars", source, "duckdb", (*_COMPARISONS, *_ARITHMETIC, *_CHOICES), _beside_scalars)
+        for source in _WITH_PATHS
+    ),
+    *(Rewrite("numbers-in-text", source, "duckdb", _NUMERIC, _numeric_operand) for source in _WITH_PATHS),
+    *(Rewrite("json-as-condition", source, "duckdb", _LOGIC, _logic_operands) for source in _WITH_PATHS),
+    Rewrite("get-of-list", "snowflake", "duckdb", (exp.GetExtract,), _get_of_list),
+    Rewrite("to-variant", "snowflake", "duckdb", (exp.ToVariant,), lambda node: to_json(node.this)),
+    Rewrite("arithmetic-on-text", "snowflake", "duckdb", _ARITHMETIC, _arithmetic_on_text),
+    Rewrite("object-construct", "snowflake", "duckdb", (exp.Struct,), _object),
+    Rewrite("object-insert", "snowflake", "duckdb", (exp.ObjectInsert,), _object_insert),
+    Rewrite("typeof-json", "snowflake", "duckdb", (exp.Typeof,), _type_of_json),
+    Rewrite("json-accessor", "snowflake", "duckdb", (exp.Anonymous,), _accessor),
+)

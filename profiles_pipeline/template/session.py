@@ -1,0 +1,89 @@
+"""One rendering: what it referred to and how much work it has done, so that no template can run away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from profiles_pipeline.template.faults import RenderError
+from profiles_pipeline.template.scope import Ref, Scope
+
+OUTPUT_LIMIT = 5_000_000
+"""Most characters a text may render to."""
+WORK_LIMIT = 50_000_000
+"""Most characters that may be written in all on the way there."""
+STEP_LIMIT = 20_000
+"""Most calls and loop turns of one rendering."""
+DEPTH_LIMIT = 50
+"""Deepest nesting of macros and re-rendered texts."""
+
+_BACKTICK_DIALECTS = frozenset({"bigquery", "databricks", "spark", "mysql"})
+
+
+class Session:
+    """Collects references in first-seen order and refuses work beyond the limits."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self._refs: dict[str, Ref] = {}
+        self._written = 0
+        self._steps = 0
+        self._depth = 0
+
+    @property
+    def refs(self) -> tuple[Ref, ...]:
+        """Every distinct reference so far."""
+        return tuple(self._refs.values())
+
+    def symbol(self, ref: Ref) -> str:
+        """Record `ref` and return its quoted identifier."""
+        self.record(ref)
+        mark = "`" if self.scope.dialect in _BACKTICK_DIALECTS else '"'
+        return mark + ref.symbol.replace(mark, mark * 2) + mark
+
+    def record(self, ref: Ref) -> None:
+        """Remember `ref`, unless the same was recorded before."""
+        self._refs.setdefault(f"{ref.symbol} {ref.options!r}", ref)
+
+    def spend(self, characters: int) -> None:
+        """Count characters written; raise when a template writes without end."""
+        self._written += characters
+        if self._written > WORK_LIMIT:
+            raise RenderError("template-runtime", f"the template writes more than {WORK_LIMIT:,} characters")
+
+    def step(self) -> None:
+        """Count one call or loop turn; raise when a template turns without end."""
+        self._steps += 1
+        if self._steps > STEP_LIMIT:
+            raise RenderError("template-runtime", f"the template takes more than {STEP_LIMIT:,} steps")
+
+    @contextmanager
+    def nested(self, what: str) -> Iterator[None]:
+        """Count one level of nesting while inside; raise when it is too deep."""
+        if self._depth >= DEPTH_LIMIT:
+            raise too_deep(what)
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+
+    def joined(self, pieces: Iterable[str]) -> str:
+        """Return the concatenated pieces; raise when they are larger than a text may be."""
+        written: list[str] = []
+        size = 0
+        for piece in pieces:
+            size += len(piece)
+            if size > OUTPUT_LIMIT:
+                raise RenderError("template-runtime", f"the text renders to more than {OUTPUT_LIMIT:,} characters")
+            written.append(piece)
+        return "".join(written)
+
+
+def too_deep(what: str) -> RenderError:
+    """Return the fault of endless nesting in `what`."""
+    return RenderError(
+        "template-recursion",
+        f"{what} is nested more than {DEPTH_LIMIT} levels deep",
+        hint="a macro that uses itself never ends",
+    )

@@ -1,0 +1,71 @@
+"""Fingerprints: what a model would do, as a hash. Equal fingerprints and equal windows mean equal results.
+
+A fingerprint is taken of the fully compiled SQL, macros and everything upstream included, in a time context that is
+always the same: it changes with the definition, never with time, data, descriptions or layout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sqlglot import exp
+
+from profiles_pipeline.compile import Compilation, Script, SolveComponents, compile_model
+from profiles_pipeline.errors import Problems, ProjectError, at
+from profiles_pipeline.graph import Graph
+from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.resolve.reader import Reader
+
+ENGINE_VERSION = "1"
+"""Part of every fingerprint; raised when the same SQL would come to mean something else."""
+
+ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
+"""The time context in which fingerprints are taken."""
+
+
+def fingerprints(graph: Graph, reader: Reader, problems: Problems) -> dict[str, str]:
+    """Return path -> fingerprint (64 hex digits) of every model.
+
+    Compiles every model once; whatever cannot be compiled is added to `problems`, all of it.
+    """
+    compilation = symbolic(graph, reader)
+    found: dict[str, str] = {}
+    for path, model in graph.models.items():
+        parts = [ENGINE_VERSION, path, *(found.get(parent, "") for parent in graph.parents[path])]
+        try:
+            if isinstance(model, Input):
+                parts += _input_texts(model)
+            else:
+                parts += _texts(compile_model(compilation, model))
+        except ProjectError as error:
+            problems.found += [at(problem, model.span) for problem in error.problems]
+        found[path] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+    return found
+
+
+def symbolic(graph: Graph, reader: Reader) -> Compilation:
+    """Return a compilation in which relations and sources carry their paths instead of names in a warehouse."""
+    return Compilation(
+        graph=graph,
+        reader=reader,
+        relation=lambda path: exp.Table(this=exp.to_identifier(f"model {path}", quoted=True)),
+        source=lambda model: exp.Table(this=exp.to_identifier(f"input {model.table}", quoted=True)),
+        outside=lambda table: table,
+    )
+
+
+def _input_texts(model: Input) -> Iterable[str]:
+    yield from (str(model.table), str(model.where), str(model.occurred_at))
+    for row_id in model.ids:
+        yield from (row_id.select, str(row_id.id_type), row_id.entity)
+
+
+def _texts(script: Script | None) -> Iterable[str]:
+    if script is None:
+        return
+    yield script.kind
+    for step in script.steps:
+        trees = (step.edges, step.nodes) if isinstance(step, SolveComponents) else (step.tree,)
+        yield from (tree.sql() for tree in trees)

@@ -1,0 +1,95 @@
+"""What the rest of the package may ask of a warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow
+
+SourceKind = Literal["relation", "parquet", "csv", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a relation: its name as written and its type in the warehouse's own spelling."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A whole result: names, types in the warehouse's spelling, and one tuple of Python values per row."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the rows of an input come from.
+
+    Attributes:
+        sql: what to write after FROM: a quoted relation name or a call that reads files, paths absolute.
+        kind: ``relation`` or the format of the files.
+        origin: the relation's name, or the path, pattern or address of the files, for people to read.
+    """
+
+    sql: str
+    kind: SourceKind
+    origin: str
+
+
+class Warehouse(Protocol):
+    """One session on a warehouse. Every method raises WarehouseError when the warehouse refuses.
+
+    A signal that raises in the main thread while a statement runs there (Ctrl-C above all) stops the statement and
+    then propagates as it is.
+    """
+
+    dialect: str
+
+    def execute(self, sql: str, params: Sequence[object] | None = None) -> None:
+        """Run one or more statements for their effect."""
+
+    def query(self, sql: str, params: Sequence[object] | None = None) -> Rows:
+        """Return the whole result of `sql`."""
+
+    def scalar(self, sql: str, params: Sequence[object] | None = None) -> object:
+        """Return the first column of the first row, or None when there is no row."""
+
+    def fetch_arrow(self, sql: str) -> pyarrow.Table:
+        """Return the whole result of a SELECT as an Arrow table."""
+
+    def arrow_relation(self, name: str, table: pyarrow.Table) -> AbstractContextManager[None]:
+        """Make `table` readable in SQL as `name` inside the block; it hides a relation of the same name meanwhile."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit when the block ends; roll back when it raises anything, KeyboardInterrupt included. Not nestable."""
+
+    def describe(self, select_sql: str) -> tuple[Column, ...]:
+        """Return the columns a SELECT would have. It is bound, not run: no row of a table is read."""
+
+    def relations(self, schema: str) -> frozenset[str]:
+        """Return the names of the tables and views of `schema` as they were created; none if there is no such schema."""
+
+    def row_count(self, relation_sql: str) -> int:
+        """Return the number of rows of what `relation_sql` names after FROM."""
+
+    def source(self, table: str) -> Source:
+        """Return where the rows of the input table `table` come from.
+
+        Raises:
+            ProjectError: with a ``missing-table`` problem that lists every place tried, in order.
+        """
+
+    def interrupt(self) -> None:
+        """Stop the statement another thread is running on this session; it raises WarehouseError there."""
+
+    def close(self) -> None:
+        """End the session. What was not committed is rolled back."""

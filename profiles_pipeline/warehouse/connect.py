@@ -1,0 +1,101 @@
+"""Opens a DuckDB file when its turn has come, and always closes it again."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from profiles_pipeline.errors import WarehouseError
+from profiles_pipeline.warehouse.lock import BusyError, Holder, OnWait, Patience, held, read_holder
+from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from profiles_pipeline.warehouse.duckdb_warehouse import DuckDBWarehouse
+
+__all__ = ["DuckDBSettings", "connect_duckdb"]
+
+_FOREIGN = re.compile(r"Conflicting lock is held in (?P<command>.+?) \(PID (?P<pid>\d+)\)")
+
+
+@contextmanager
+def connect_duckdb(
+    settings: DuckDBSettings,
+    *,
+    purpose: str,
+    read_only: bool = False,
+    lock_timeout: float | None = None,
+    on_wait: OnWait | None = None,
+) -> Iterator[DuckDBWarehouse]:
+    """Yield an open session on `settings.path`; it is closed, and the file free, when the block ends.
+
+    The folder of the file is created. Writers take turns; readers share the file with each other, never with a writer.
+    A program that knows nothing of the turns (the DuckDB shell, a notebook) is waited for as well.
+
+    Args:
+        settings: what to open.
+        purpose: what this session is for, shown to those who wait for it.
+        read_only: open without the right to write; the file must exist.
+        lock_timeout: seconds to wait in all; None waits for ever, 0 does not wait.
+        on_wait: called with the holder when waiting begins and about every 10 s after that.
+
+    Raises:
+        LockTimeoutError: names the holder.
+        WarehouseError: the file cannot be opened, or this thread has it open already.
+    """
+    from profiles_pipeline.warehouse.duckdb_warehouse import DuckDBWarehouse  # noqa: PLC0415 - loads the driver
+
+    file = settings.file
+    patience = Patience(file or MEMORY, lock_timeout, on_wait)
+    if file:
+        _prepare(file, read_only)
+    with held(file, purpose, patience) if file and not read_only else nullcontext():
+        connection = patience.wait_for(lambda: _open(file, read_only))
+        try:
+            yield DuckDBWarehouse(connection, settings)
+        finally:
+            connection.close()
+
+
+def _prepare(file: Path, read_only: bool) -> None:
+    if read_only and not file.exists():
+        raise WarehouseError(f"there is no DuckDB file at {file}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseError(f"cannot create the folder {file.parent}: {error.strerror}") from error
+
+
+def _open(file: Path | None, read_only: bool) -> DuckDBPyConnection:
+    """Return a connection; raise BusyError when another process, or this one in another mode, has the file open."""
+    import duckdb  # noqa: PLC0415 - importing this module must not load the driver
+
+    from profiles_pipeline.warehouse.duckdb_warehouse import warehouse_error  # noqa: PLC0415 - loads the driver
+
+    try:
+        return duckdb.connect(str(file or MEMORY), read_only=read_only)
+    except duckdb.Error as error:
+        holder = _holder(file, str(error)) if file else None
+        if holder:
+            raise BusyError(holder) from error
+        raise warehouse_error(error) from error
+
+
+def _holder(file: Path, complaint: str) -> Holder | None:
+    """Return who keeps `file`, by DuckDB's complaint and the note beside the file; None for any other complaint."""
+    if "different configuration than existing connections" in complaint:
+        pid, command = os.getpid(), ""
+    elif match := _FOREIGN.search(complaint):
+        pid, command = int(match["pid"]), match["command"]
+    elif "Could not set lock on file" in complaint:
+        return Holder()
+    else:
+        return None
+    noted = read_holder(file)
+    return noted if noted.pid == pid else Holder(pid=pid, command=command, host=socket.gethostname())

@@ -1,0 +1,199 @@
+"""A DuckDB database as a warehouse."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
+
+import duckdb
+
+from profiles_pipeline.dialects import literal
+from profiles_pipeline.errors import WarehouseError
+from profiles_pipeline.warehouse.base import Column, Rows, Source
+from profiles_pipeline.warehouse.settings import DuckDBSettings
+from profiles_pipeline.warehouse.sources import Catalog, Relation, resolve_source
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Result = TypeVar("Result")
+
+_EXCERPT = re.compile(r"\n+(LINE \d+:.*)", re.DOTALL)
+_NOISE = re.compile(r"\s*(?:See also https?://\S+|Stack Trace:.*|This error signals an assertion failure.*)", re.DOTALL)
+_RELATIONS = """
+    select database_name, schema_name, table_name from duckdb_tables() where not internal and not temporary
+    union all
+    select database_name, schema_name, view_name from duckdb_views() where not internal and not temporary
+    order by all
+"""
+
+
+class DuckDBWarehouse:
+    """One DuckDB connection. Not for use by two threads at once, except `interrupt`."""
+
+    dialect: str = "duckdb"
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settings: DuckDBSettings) -> None:
+        self._connection = connection
+        self._settings = settings
+        for name, value in _session_settings(settings).items():
+            self.execute(f"SET GLOBAL {name} = {value}")
+
+    def execute(self, sql: str, params: Sequence[object] | None = None) -> None:
+        """Run one or more statements for their effect."""
+        self._run(lambda: self._connection.execute(sql, params), sql)
+
+    def query(self, sql: str, params: Sequence[object] | None = None) -> Rows:
+        """Return the whole result of `sql`."""
+
+        def fetch() -> Rows:
+            result = self._connection.execute(sql, params)
+            described = result.description or []
+            return Rows(tuple(d[0] for d in described), tuple(str(d[1]) for d in described), result.fetchall())
+
+        return self._run(fetch, sql)
+
+    def scalar(self, sql: str, params: Sequence[object] | None = None) -> object:
+        """Return the first column of the first row, or None when there is no row."""
+        # A result that is not read to its end keeps the connection from other work.
+        rows = self._run(lambda: self._connection.execute(sql, params).fetchall(), sql)
+        return rows[0][0] if rows else None
+
+    def fetch_arrow(self, sql: str) -> pyarrow.Table:
+        """Return the whole result of a SELECT as an Arrow table."""
+        return self._run(lambda: self._connection.sql(sql).to_arrow_table(), sql)
+
+    @contextmanager
+    def arrow_relation(self, name: str, table: pyarrow.Table) -> Iterator[None]:
+        """Make `table` readable in SQL as `name` inside the block; it hides a relation of the same name meanwhile."""
+        self._run(lambda: self._connection.register(name, table), name)
+        try:
+            yield
+        finally:
+            # A transaction that failed inside the block has taken the name back, or refuses to until it is rolled back.
+            with suppress(duckdb.TransactionException, duckdb.CatalogException):
+                self._connection.unregister(name)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit when the block ends; roll back when it raises anything, KeyboardInterrupt included. Not nestable."""
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            # A commit that failed has already rolled back.
+            with suppress(duckdb.TransactionException):
+                self._connection.rollback()
+            raise
+
+    def describe(self, select_sql: str) -> tuple[Column, ...]:
+        """Return the columns a SELECT would have. It is bound, not run: no row of a table is read."""
+        return tuple(Column(str(row[0]), str(row[1])) for row in self.query(f"DESCRIBE {select_sql}").rows)
+
+    def relations(self, schema: str) -> frozenset[str]:
+        """Return the names of the tables and views of `schema` as they were created; none if there is no such schema."""
+        catalog = self._catalog()
+        return frozenset(
+            relation.name
+            for relation in catalog.relations
+            if relation.database == catalog.database and relation.schema.lower() == schema.lower()
+        )
+
+    def row_count(self, relation_sql: str) -> int:
+        """Return the number of rows of what `relation_sql` names after FROM."""
+        return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))
+
+    def source(self, table: str) -> Source:
+        """Return where the rows of the input table `table` come from; see `sources.resolve_source` for the order.
+
+        Raises:
+            ProjectError: with a ``missing-table`` problem that lists every place tried, in order.
+        """
+        return resolve_source(table, self._settings, self._catalog())
+
+    def interrupt(self) -> None:
+        """Stop the statement another thread is running on this session; it raises WarehouseError there."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """End the session. What was not committed is rolled back."""
+        self._connection.close()
+
+    def _catalog(self) -> Catalog:
+        rows = self.query(_RELATIONS).rows
+        return Catalog(
+            str(self.scalar("SELECT current_database()")),
+            tuple(Relation(str(database), str(schema), str(name)) for database, schema, name in rows),
+        )
+
+    def _run(self, work: Callable[[], Result], statement: str) -> Result:
+        try:
+            if threading.current_thread() is threading.main_thread():
+                return self._run_interruptibly(work)
+            return work()
+        except duckdb.Error as error:
+            raise warehouse_error(error, statement) from error
+
+    def _run_interruptibly(self, work: Callable[[], Result]) -> Result:
+        """Run `work` in a thread of its own while this one waits for it or for a signal.
+
+        DuckDB 2.0 looks at signals only now and then: a sort goes on for seconds after Ctrl-C, an aggregate to its end,
+        and what a handler raised arrives as a RuntimeError. An interrupt from another thread stops them all at once.
+        """
+        outcome: list[Result] = []
+        failure: list[BaseException] = []
+        finished = threading.Event()
+
+        def target() -> None:
+            try:
+                outcome.append(work())
+            except BaseException as error:
+                failure.append(error)
+            finally:
+                finished.set()
+
+        threading.Thread(target=target, name="duckdb-statement", daemon=True).start()
+        try:
+            finished.wait()
+        except BaseException:
+            # The first interrupt is lost when it falls between two statements of the same call.
+            while not finished.wait(0.05):
+                self._connection.interrupt()
+            raise
+        if failure:
+            raise failure[0]
+        return outcome[0]
+
+
+def warehouse_error(error: duckdb.Error, statement: str | None = None) -> WarehouseError:
+    """Return `error` as a WarehouseError: what DuckDB says in one line; its pointer into the SQL becomes a note."""
+    text = _NOISE.sub("", str(error))
+    excerpt = _EXCERPT.search(text)
+    translated = WarehouseError(" ".join(_EXCERPT.sub("", text).split()), statement)
+    if excerpt:
+        translated.add_note(excerpt[1].rstrip())
+    return translated
+
+
+def _session_settings(settings: DuckDBSettings) -> dict[str, str]:
+    """Return DuckDB settings and their values as SQL.
+
+    They are set after connecting, because two connections to one file in one process must agree on what is passed while
+    connecting. A Python variable must never pass for a table that is missing.
+    """
+    chosen = {
+        "TimeZone": "'UTC'",
+        "preserve_insertion_order": "false",
+        "python_enable_replacements": "false",
+    }
+    if settings.file:
+        chosen["temp_directory"] = literal(f"{settings.file}.tmp", DuckDBWarehouse.dialect)
+    if settings.threads:
+        chosen["threads"] = str(settings.threads)
+    if settings.memory_limit:
+        chosen["memory_limit"] = literal(settings.memory_limit, DuckDBWarehouse.dialect)
+    return chosen

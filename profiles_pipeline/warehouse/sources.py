@@ -1,0 +1,269 @@
+"""Finds the rows behind an input table: a relation of the database, or local files that stand in for it.
+
+Names are compared without regard to case everywhere, quoted or not.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from glob import iglob
+from pathlib import Path
+from typing import NoReturn
+
+from profiles_pipeline.dialects import identifier, literal
+from profiles_pipeline.errors import fail, nearest
+from profiles_pipeline.warehouse.base import Source, SourceKind
+from profiles_pipeline.warehouse.settings import DuckDBSettings
+
+_PART = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([^".\s][^".]*?))\s*(\.|$)')
+_GLOB = re.compile(r"[*?\[]")
+_FORMATS: dict[str, SourceKind] = {
+    ".parquet": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+}
+_COMPRESSIONS = (".gz", ".zst")
+# Parts written over the years differ in their columns; a column that a part lacks is NULL there. The whole of a file is
+# sampled, so that a type never turns out wrong halfway. An empty CSV field is NULL, quoted or not.
+_READERS: dict[SourceKind, str] = {
+    "parquet": "read_parquet({path}, union_by_name = true)",
+    "csv": "read_csv({path}, header = true, sample_size = -1, union_by_name = true)",
+    "json": "read_json({path}, sample_size = -1, union_by_name = true)",
+}
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Relation:
+    """A table or view, by the names it was created with."""
+
+    database: str
+    schema: str
+    name: str
+
+    @property
+    def sql(self) -> str:
+        """The full name, every part quoted."""
+        return ".".join(identifier(part, "duckdb") for part in (self.database, self.schema, self.name))
+
+    def __str__(self) -> str:
+        return f"{self.database}.{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What can be read in a session: the name of its own database and every relation of it and of attached ones."""
+
+    database: str
+    relations: tuple[Relation, ...]
+
+    def find(self, database: str, schema: str, name: str) -> Relation | None:
+        """Return the relation with these names, if there is one."""
+        wanted = _folded((database, schema, name))
+        return next((r for r in self.relations if _folded((r.database, r.schema, r.name)) == wanted), None)
+
+    @property
+    def attached(self) -> tuple[str, ...]:
+        """The other databases that hold relations, by name."""
+        return tuple(sorted({r.database for r in self.relations} - {self.database}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place where a table was looked for, and what was found there."""
+
+    description: str
+    source: Source | None
+
+
+def parse_table_name(table: str) -> tuple[str, ...]:
+    """Return the one to three parts of ``DB.SCHEMA.TABLE``, quotes removed.
+
+    Raises:
+        ProjectError: code ``bad-table-name``.
+    """
+    parts: list[str] = []
+    position = 0
+    while match := _PART.match(table, position):
+        parts.append(match[1].replace('""', '"') if match[1] else match[2])
+        position = match.end()
+        if not match[3]:
+            break
+    else:
+        parts.clear()
+    if not 1 <= len(parts) <= 3:
+        fail("bad-table-name", f"'{table}' is not a table name", hint="write TABLE, SCHEMA.TABLE or DB.SCHEMA.TABLE")
+    return tuple(parts)
+
+
+def resolve_source(table: str, settings: DuckDBSettings, catalog: Catalog) -> Source:
+    """Return where the rows of `table` come from: the first match of, in this order,
+
+    1. an entry of `settings.sources` for this very name,
+    2. a relation: ``db.schema.table``, then ``schema.table`` of this file and of attached databases, then ``table`` in
+       ``main``; a name without a schema is looked for in the connection's schema, then in ``main``,
+    3. ``<sources_dir>/<db>.<schema>.<table>`` as ``.parquet``, then as ``.csv``: a file, or a folder of part files,
+    4. ``<sources_dir>/<table>`` likewise.
+
+    An entry of `settings.sources` that leads nowhere is an error of its own: nothing else is tried.
+
+    Raises:
+        ProjectError: code ``missing-table`` with every place tried, or ``bad-table-name``.
+    """
+    parts = parse_table_name(table)
+    wanted = _folded(parts)
+    for key, value in settings.sources.items():
+        if _folded(parse_table_name(key)) == wanted:
+            return _mapped(table, key, value, settings, catalog)
+    places = [*_relation_places(parts, settings, catalog), *_file_places(parts, settings)]
+    found = next((place.source for place in places if place.source), None)
+    if found:
+        return found
+    tried = ["sources entry " + ".".join(parts), *(place.description for place in places)]
+    _missing(f"input table '{table}' was not found; tried " + ", ".join(tried), parts, _known(settings, catalog))
+
+
+def _folded(parts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(part.lower() for part in parts)
+
+
+def _mapped(table: str, key: str, value: str, settings: DuckDBSettings, catalog: Catalog) -> Source:
+    """Return what the sources entry `key: value` leads to."""
+    lead = f"input table '{table}' was not found; its sources entry '{key}' names"
+    if not _is_path(value, settings.base):
+        parts = parse_table_name(value)
+        places = _relation_places(parts, settings, catalog)
+        found = next((place.source for place in places if place.source), None)
+        if found:
+            return found
+        tried = ", ".join(place.description for place in places)
+        _missing(f"{lead} '{value}'; tried {tried}", parts, {str(r): r.name for r in catalog.relations})
+    path = value if "://" in value else os.path.abspath(settings.base / Path(value).expanduser())
+    source = _files(path)
+    if source:
+        return source
+    folder = Path(path).parent
+    neighbours = {p.name: p.name for p in _listing(folder)}
+    _missing(f"{lead} {path}, where there is no parquet, csv or json file", (Path(path).name,), neighbours)
+
+
+def _is_path(value: str, base: Path) -> bool:
+    """Tell whether a sources value means files rather than a relation."""
+    return bool("/" in value or os.sep in value or _GLOB.search(value) or _format(value) or (base / value).exists())
+
+
+def _relation_places(parts: tuple[str, ...], settings: DuckDBSettings, catalog: Catalog) -> list[_Place]:
+    return [
+        _Place(f"relation {database}.{schema}.{name}", _relation_source(catalog.find(database, schema, name)))
+        for database, schema, name in dict.fromkeys(_relation_names(parts, settings, catalog))
+    ]
+
+
+def _relation_names(
+    parts: tuple[str, ...], settings: DuckDBSettings, catalog: Catalog
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the full names `parts` can stand for, best first."""
+    *qualifiers, name = parts
+    own = catalog.database
+    if len(qualifiers) == 2:
+        yield qualifiers[0], qualifiers[1], name
+    if qualifiers:
+        for database in (own, *catalog.attached):
+            yield database, qualifiers[-1], name
+    if len(qualifiers) == 1 and qualifiers[0].lower() in _folded(catalog.attached):
+        yield qualifiers[0], "main", name
+    if not qualifiers:
+        # A qualified name never falls back to this schema: the project's own outputs live there.
+        yield own, settings.schema, name
+    yield own, "main", name
+
+
+def _relation_source(relation: Relation | None) -> Source | None:
+    return Source(relation.sql, "relation", str(relation)) if relation else None
+
+
+def _file_places(parts: tuple[str, ...], settings: DuckDBSettings) -> list[_Place]:
+    if settings.sources_dir is None:
+        return []
+    folder = Path(os.path.abspath(settings.base / settings.sources_dir.expanduser()))
+    entries = _listing(folder)
+    stems = dict.fromkeys((".".join(parts), parts[-1]))
+    return [_Place(f"{folder / stem}.parquet or .csv", _local_source(stem, entries)) for stem in stems]
+
+
+def _local_source(stem: str, entries: list[Path]) -> Source | None:
+    """Return the files among `entries` that are called `stem`, parquet before csv, a plain folder last."""
+    for suffix in (".parquet", ".csv", ""):
+        for entry in entries:
+            if entry.name.lower() == (stem + suffix).lower() and (suffix or entry.is_dir()):
+                source = _files(str(entry))
+                if source:
+                    return source
+    return None
+
+
+def _files(path: str) -> Source | None:
+    """Return how to read `path` (a file, a folder of parts, a pattern or an address), or None if nothing is there."""
+    kind = _format(path)
+    if "://" in path:
+        return _reader(kind, path, path) if kind else None
+    if os.path.isdir(path):
+        return _folder(path)
+    if os.path.exists(path):
+        return _reader(kind, _literal(path), path) if kind else None
+    first = next(iglob(path, recursive=True), None)
+    kind = kind or (_format(first) if first else None)
+    return _reader(kind, path, path) if first and kind else None
+
+
+def _folder(path: str) -> Source | None:
+    """Return how to read the part files anywhere below a folder; the first format that has any wins."""
+    for suffix, kind in _FORMATS.items():
+        for ending in (suffix, *(suffix + compression for compression in _COMPRESSIONS)):
+            if next(Path(path).rglob("*" + ending), None):
+                return _reader(kind, f"{_literal(path)}/**/*{ending}", path)
+    return None
+
+
+def _reader(kind: SourceKind, path: str, origin: str) -> Source:
+    return Source(_READERS[kind].format(path=literal(path, "duckdb")), kind, origin)
+
+
+def _literal(path: str) -> str:
+    """Return a pattern that matches `path` itself, whatever characters it has."""
+    return re.sub(r"([*?\[])", r"[\1]", path)
+
+
+def _format(path: str) -> SourceKind | None:
+    name = path.lower()
+    for compression in _COMPRESSIONS:
+        name = name.removesuffix(compression)
+    return _FORMATS.get(os.path.splitext(name)[1])
+
+
+def _listing(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _known(settings: DuckDBSettings, catalog: Catalog) -> dict[str, str]:
+    """Return everything that could have been meant: the name to show, and the bare table name to compare with."""
+    known = {key: parse_table_name(key)[-1] for key in settings.sources}
+    known |= {str(relation): relation.name for relation in catalog.relations}
+    if settings.sources_dir:
+        for entry in _listing(settings.base / settings.sources_dir.expanduser()):
+            known[entry.name] = entry.name.removesuffix(".parquet").removesuffix(".csv").rpartition(".")[2]
+    return known
+
+
+def _missing(message: str, parts: tuple[str, ...], known: dict[str, str]) -> NoReturn:
+    """Raise the missing-table problem, with the nearest known name: by the whole name, else by the table's own."""
+    near = nearest(".".join(parts), known)
+    if near is None:
+        bare = nearest(parts[-1], known.values())
+        near = next((name for name, table in known.items() if table == bare), None)
+    fail("missing-table", message, hint=f"did you mean '{near}'?" if near else None)

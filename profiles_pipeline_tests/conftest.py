@@ -1,0 +1,25 @@
+"""Fixtures shared by all tests."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def repository_root() -> Path:
+    """The directory that holds pyproject.toml."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> Path:
+    """The system's Chromium. Without one the test is skipped, on CI (`CI=true`) it fails."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is not None:
+        return Path(found)
+    reason = "browser tests need Chromium on the PATH (Debian: apt-get install chromium)"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
