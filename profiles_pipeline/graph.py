@@ -7,8 +7,9 @@ where a model in between needs some vars of a table to make rows for others of t
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from profiles_pipeline.errors import Problem, ProjectError, Problems, Span, did_you_mean
 from profiles_pipeline.names import VAR_TABLE, normalise_path
@@ -61,11 +62,16 @@ class Graph:
         Raises:
             ProjectError: there is nothing of that name.
         """
+        if path in self.models:  # parts of var tables among them, which the project does not know
+            return path
         node = locate(self.project, path, span)
         return self.var_homes[node] if isinstance(node, tuple) else node
 
 
 Node = str | VarKey
+"""A model by its path, or a var by its key."""
+
+Thing = TypeVar("Thing")
 
 
 def build(project: Project, reader: Reader, problems: Problems) -> Graph:
@@ -126,11 +132,11 @@ class _Dependencies:
                 needs[var.cohort, var.name.lower()] = self._guarded(self._of_var, var)
         return needs
 
-    def _guarded(self, find, thing) -> set[Node]:  # type: ignore[no-untyped-def]
+    def _guarded(self, find: Callable[[Thing], Iterable[Node]], thing: Thing) -> set[Node]:
         try:
             return set(find(thing))
         except ProjectError as error:
-            span = thing.spec.span if isinstance(thing, EntityVar) else thing.span
+            span = thing.spec.span if isinstance(thing, EntityVar) else getattr(thing, "span", None)
             self.problems.found += [replace(p, span=p.span or span) for p in error.problems]
             return set()
 
@@ -175,12 +181,10 @@ class _Dependencies:
         return self._var(self.reader.var_key(f"{cohort}/{name}", span))
 
     def _of_sql(self, model: SqlModel) -> Iterator[Node]:
-        text = model.spec.single_sql or model.spec.multi_sql
-        readings = (
-            [self.reader.query(text, model.path)]
-            if model.spec.single_sql is not None
-            else self.reader.statements(text or "", model.path)
-        )
+        if model.spec.single_sql is not None:
+            readings: Iterable[Reading] = (self.reader.query(model.spec.single_sql, model.path),)
+        else:
+            readings = self.reader.statements(model.spec.multi_sql or "", model.path)
         for reading in readings:
             yield from (n for n in self._refs(reading, model.span) if n != model.path)
         for row_id in model.ids:
@@ -351,6 +355,7 @@ def _coarse(
             parents[path] = needs - {path}
         else:
             parents[path] = {home(n) for n in fine[path]} - {path}
+    models = _in_use(models, parents)
     sorter = graphlib.TopologicalSorter({p: _in_order(parents[p], models) for p in models})
     order = list(sorter.static_order())
     rank = {path: i for i, path in enumerate(order)}
@@ -360,6 +365,16 @@ def _coarse(
         parents={path: tuple(sorted(parents[path], key=rank.__getitem__)) for path in order},
         var_homes=homes,
     )
+
+
+def _in_use(models: Mapping[str, Model], parents: Mapping[str, set[str]]) -> dict[str, Model]:
+    """Return the models without var tables of sources that have no input vars and no reader."""
+    read = set().union(*parents.values())
+    return {
+        path: model
+        for path, model in models.items()
+        if not isinstance(model, InputVarTable) or model.vars or path in read
+    }
 
 
 def _in_order(paths: set[str], models: Mapping[str, Model]) -> list[str]:

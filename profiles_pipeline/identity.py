@@ -32,7 +32,7 @@ def component_labels(a: np.ndarray, b: np.ndarray, node_count: int) -> np.ndarra
         return np.empty(0, dtype=np.int32)
     ones = np.ones(len(a), dtype=np.int8)
     adjacency = coo_matrix((ones, (a, b)), shape=(node_count, node_count))
-    _, labels = connected_components(adjacency, directed=False)
+    labels: np.ndarray = connected_components(adjacency, directed=False)[1]
     return labels
 
 
@@ -52,4 +52,5 @@ def solve(warehouse: Warehouse, step: SolveComponents) -> int:
 
 
 def _integers(table: pa.Table, column: str) -> np.ndarray:
-    return table.column(column).combine_chunks().to_numpy(zero_copy_only=False)
+    numbers: np.ndarray = table.column(column).to_numpy()
+    return numbers

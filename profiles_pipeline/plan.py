@@ -64,7 +64,7 @@ class AuditMaterial:
     fingerprint: str
     kind: Literal["table", "view"]
     audits: tuple[Audit, ...]
-    count: exp.Expression
+    count: exp.Expr
     """Query that counts the material's rows."""
 
 
@@ -114,8 +114,8 @@ class Plan:
 class Sources:
     """Where rows from outside are found: the FROM item of an input, and of a table named in SQL text."""
 
-    of_input: Callable[[Input], exp.Expression]
-    of_table: Callable[[exp.Table], exp.Expression]
+    of_input: Callable[[Input], exp.Expr]
+    of_table: Callable[[exp.Table], exp.Expr]
 
 
 def as_written() -> Sources:
@@ -123,7 +123,7 @@ def as_written() -> Sources:
     return Sources(of_input=lambda model: exp.to_table(str(model.table), dialect="snowflake"), of_table=lambda table: table)
 
 
-def from_item(sql: str) -> exp.Expression:
+def from_item(sql: str) -> exp.Expr:
     """Return the tree of a FROM item written in the canonical dialect, such as ``read_parquet('x.parquet')``."""
     query = sql_build(f"SELECT * FROM {sql}")
     return query.args["from_"].this.pop()  # type: ignore[no-any-return]
@@ -134,7 +134,7 @@ def written_name(table: exp.Table) -> str:
     return ".".join(part.sql() for part in table.parts)
 
 
-def renamed(item: exp.Expression, table: exp.Table) -> exp.Expression:
+def renamed(item: exp.Expr, table: exp.Table) -> exp.Expr:
     """Return a FROM item under the alias, or else the name, that the rest of a query knows `table` by."""
     name = exp.to_identifier(table.alias or table.name, quoted=True)
     if isinstance(item, exp.Table):

@@ -11,13 +11,15 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from profiles_pipeline import identity, plan
+from profiles_pipeline import identity, plan, sql, versions
 from profiles_pipeline.compile import Script, SolveComponents, Statement
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, Problems, ProjectError, Span, WarehouseError, at, did_you_mean
 from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import FeatureTable, Input, InputVarTable, Model, SqlModel, Stitcher, VarTable
+from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.spec.model import VarSpec
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
@@ -26,8 +28,10 @@ _MISSING_COLUMN = re.compile(r'(?:Referenced column|column) "([^"]+)" (?:not fou
 _CANDIDATES = re.compile(r'"([^"]+)"')
 
 
-def rehearse(project: ProfilesProject, planned: Plan, warehouse: Warehouse, sources: Sources) -> None:
-    """Return when every statement of the plan would be accepted for the sources as they are.
+def rehearse(
+    project: ProfilesProject, planned: Plan, warehouse: Warehouse, sources: Sources
+) -> tuple[Problem, ...]:
+    """Return warnings when every statement of the plan would be accepted for the sources as they are.
 
     Raises:
         ProjectError: with every model and var that would fail, and why.
@@ -54,7 +58,10 @@ def rehearse(project: ProfilesProject, planned: Plan, warehouse: Warehouse, sour
         except ProjectError as error:
             raise ProjectError([*problems.errors, *error.problems]) from error
         problems.found += _performed(project, copy, stage)
-    problems.raise_errors()
+        problems.raise_errors()
+        for path in paths:
+            problems.found += stand_ins.ids_that_are_no_text(project.graph.models[path])
+    return problems.warnings
 
 
 class _StandIns:
@@ -70,7 +77,7 @@ class _StandIns:
         self.problems = problems
         self.made: dict[str, exp.Table] = {}
 
-    def of_input(self, model: Input) -> exp.Expression:
+    def of_input(self, model: Input) -> exp.Expr:
         """Return the stand-in of an input; a table that is not there becomes a problem at its place in the YAML."""
         try:
             return self._stand_in(str(model.table), self.sources.of_input(model)).copy()
@@ -80,13 +87,30 @@ class _StandIns:
             self.made[str(model.table)] = exp.table_("missing")
             return self.made[str(model.table)].copy()
 
-    def of_table(self, table: exp.Table) -> exp.Expression:
+    def of_table(self, table: exp.Table) -> exp.Expr:
         """Return the stand-in of a table that SQL text names."""
         bare = exp.Table(**{k: table.args[k] for k in ("this", "db", "catalog") if table.args.get(k)}).copy()
         found = self._stand_in(plan.written_name(table), self.sources.of_table(bare))
         return plan.renamed(found.copy(), table)
 
-    def _stand_in(self, name: str, item: exp.Expression) -> exp.Table:
+    def ids_that_are_no_text(self, model: Model) -> Iterable[Problem]:
+        """Yield a warning for every identifier of an input that has to be cast to text."""
+        if not isinstance(model, Input):
+            return
+        reader = Reader(self.project.project, versions.ANY_TIME)
+        rows = self.of_input(model)
+        for row_id in model.ids:
+            value = reader.expression(row_id.select, model.path, "id").tree
+            if sql.symbols(value):
+                continue
+            query = exp.select(exp.alias_(value.copy(), "id")).from_(rows.copy())
+            found = self.stage.describe(render(query, self.stage.dialect, pretty=False))[0].type
+            if found not in ("VARCHAR", '"NULL"', "NULL"):
+                message = f"id '{row_id.select}' of input '{model.name}' is of type {found}; it is read as text"
+                span = getattr(row_id.select, "span", None) or model.span
+                yield Problem("id-not-text", message, span, f"write cast({row_id.select} as text)", severity="warning")
+
+    def _stand_in(self, name: str, item: exp.Expr) -> exp.Table:
         if name not in self.made:
             text = render(exp.select("*").from_(item), self.warehouse.dialect)
             columns = self.warehouse.describe(text)
@@ -144,7 +168,7 @@ def _blamed(
     return culprits or [_problem(str(error), f"{_noun(model)} '{model.name}'", _span_of(model))]
 
 
-def _alone(tree: exp.Expression, name: str, names: Iterable[str]) -> exp.Expression:
+def _alone(tree: exp.Expr, name: str, names: Iterable[str]) -> exp.Expr:
     """Return the statement with every var but `name` replaced by NULL."""
     others = {n.lower() for n in names} - {name.lower()}
     copy = tree.copy()
@@ -167,6 +191,7 @@ def _problem(message: str, what: str, span: Span | None) -> Problem:
 
 
 def _span_of_var(project: ProfilesProject, model: Model, name: str) -> Span | None:
+    spec: VarSpec
     if isinstance(model, VarTable):
         spec = project.project.entity_vars[model.cohort][name.lower()].spec
     elif isinstance(model, InputVarTable):

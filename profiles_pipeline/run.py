@@ -111,6 +111,7 @@ class Planned:
 
     plan: Plan
     resumed: bool
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +179,8 @@ def run(
         session.registry.ensure()
         seq_no, resumed = choose_seq_no(session, options)
         planned = make_plan(session, seq_no, options.request)
-        rehearse.rehearse(project, planned, session.warehouse, session.sources)
-        observe(Planned(planned, resumed))
+        warnings = rehearse.rehearse(project, planned, session.warehouse, session.sources)
+        observe(Planned(planned, resumed, warnings))
         files = compiled.write(planned, project, output, session.warehouse.dialect, "run")
         built, promoted = execute(session, planned, files)
         session.registry.complete(seq_no.number)
@@ -206,9 +207,9 @@ def open_session(
 
 def found_sources(project: ProfilesProject, warehouse: Warehouse) -> plan.Sources:
     """Return the sources of a project as the warehouse finds them."""
-    cache: dict[str, exp.Expression] = {}
+    cache: dict[str, exp.Expr] = {}
 
-    def find(table: str) -> exp.Expression:
+    def find(table: str) -> exp.Expr:
         if table not in cache:
             cache[table] = plan.from_item(warehouse.source(table).sql)
         return cache[table].copy()

@@ -6,8 +6,6 @@ A var without a matching row is NULL, whatever its expression makes of no rows: 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlglot import exp
 
 from profiles_pipeline import sql
@@ -15,17 +13,7 @@ from profiles_pipeline.resolve.reader import ReadVar, Window
 from profiles_pipeline.sql import build
 
 
-@dataclass(frozen=True, slots=True)
-class PerRow:
-    """A var that needs a value per row before it can be one value per entity, so it has a scan of its own."""
-
-    value: exp.Expression
-    where: exp.Expression | None
-    partitioned: bool
-    """True when `value` already is a whole aggregate per entity; False when it must be taken from one of the rows."""
-
-
-def shared(read: ReadVar, select: exp.Expression, where: exp.Expression | None) -> exp.Expression | None:
+def shared(read: ReadVar, select: exp.Expr, where: exp.Expr | None) -> exp.Expr | None:
     """Return the expression for a shared GROUP BY, or None when the var cannot share one.
 
     Args:
@@ -42,13 +30,13 @@ def shared(read: ReadVar, select: exp.Expression, where: exp.Expression | None) 
         return None
     if where is None:
         return whole
-    filtered = _filtered(whole, where)
+    value = filtered(whole, where)
     if sql.null_on_empty(whole):
-        return filtered
-    return build("CASE WHEN COUNT(*) FILTER (WHERE :where) > 0 THEN :value END", where=where, value=filtered)
+        return value
+    return build("CASE WHEN COUNT(*) FILTER (WHERE :where) > 0 THEN :value END", where=where, value=value)
 
 
-def as_aggregate(function: exp.Expression, window: Window | None) -> exp.Expression | None:
+def as_aggregate(function: exp.Expr, window: Window | None) -> exp.Expr | None:
     """Return the aggregate over all rows of an entity that equals ``function OVER (window)``, or None if none does.
 
     Rows that tie in the order are told apart by their value, so that the result does not depend on chance.
@@ -63,11 +51,18 @@ def as_aggregate(function: exp.Expression, window: Window | None) -> exp.Express
         return function if sql.is_aggregate(function) else None
     if not sql.is_aggregate(function) or _bounded(window.frame):
         return None
-    if isinstance(value, exp.ArrayAgg) and order and not isinstance(value.this, exp.Order):
-        ordered = value.copy()
-        ordered.set("this", exp.Order(this=ordered.this, expressions=[key.copy() for key in order]))
-        return ordered
-    return function
+    return _ordered(function, order)
+
+
+def _ordered(function: exp.Expr, order: tuple[exp.Expr, ...]) -> exp.Expr:
+    """Return the aggregate with the window's order where the order of rows shows in the result."""
+    if not order:
+        return function
+    ordered = function.copy()
+    for listed in ordered.find_all(exp.ArrayAgg, exp.GroupConcat):
+        if not isinstance(listed.this, exp.Order | exp.Distinct):
+            listed.set("this", exp.Order(this=listed.this, expressions=[key.copy() for key in order]))
+    return ordered
 
 
 def is_value_per_entity(read: ReadVar) -> bool:
@@ -82,11 +77,11 @@ def is_value_per_entity(read: ReadVar) -> bool:
     return not any(read.select.find_all(exp.Column)) and not _may_aggregate(read.select)
 
 
-def _may_aggregate(tree: exp.Expression) -> bool:
+def _may_aggregate(tree: exp.Expr) -> bool:
     return any(True for _ in tree.find_all(exp.Star))
 
 
-def _unwrapped(function: exp.Expression) -> tuple[exp.Expression, bool]:
+def _unwrapped(function: exp.Expr) -> tuple[exp.Expr, bool]:
     if isinstance(function, exp.IgnoreNulls):
         return function.this, True
     return (function.this if isinstance(function, exp.RespectNulls) else function), False
@@ -101,39 +96,39 @@ def _bounded(frame: exp.WindowSpec | None) -> bool:
     return start.upper() != "UNBOUNDED" or end.upper() not in ("UNBOUNDED", "CURRENT ROW")
 
 
-def _edge_value(function: exp.Expression, order: tuple[exp.Expression, ...], skip_nulls: bool) -> exp.Expression:
+def _edge_value(function: exp.Expr, order: tuple[exp.Expr, ...], skip_nulls: bool) -> exp.Expr:
     """Return the value on the first or last row by a total order: the given keys, then the value itself."""
     value = function.this.copy()
     keys = [key.copy() for key in order]
     keys.append(exp.Ordered(this=value.copy(), desc=False, nulls_first=False))
     if isinstance(function, exp.LastValue):
         keys = [_reversed(key) for key in keys]
-    first = exp.Anonymous(this="FIRST", expressions=[exp.Order(this=value, expressions=keys)])
+    first = build("FIRST(:value ORDER BY :keys)", value=value, keys=keys)
     if not skip_nulls:
         return first
     known = build(":value IS NOT NULL", value=function.this)
     return exp.Filter(this=first, expression=exp.Where(this=known))
 
 
-def _reversed(key: exp.Expression) -> exp.Expression:
+def _reversed(key: exp.Expr) -> exp.Expr:
     assert isinstance(key, exp.Ordered)
     return exp.Ordered(this=key.this, desc=not key.args.get("desc"), nulls_first=not key.args.get("nulls_first"))
 
 
-def _filtered(tree: exp.Expression, where: exp.Expression) -> exp.Expression:
+def filtered(tree: exp.Expr, where: exp.Expr) -> exp.Expr:
     """Return the tree with `where` as the FILTER of each of its outermost aggregates."""
 
-    def visit(node: exp.Expression) -> exp.Expression:
+    def visit(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Filter):
             both = exp.and_(node.expression.this.copy(), where.copy())
             return exp.Filter(this=node.this.copy(), expression=exp.Where(this=both))
         if sql.is_aggregate_call(node):
             return exp.Filter(this=node.copy(), expression=exp.Where(this=where.copy()))
         for key, child in list(node.args.items()):
-            if isinstance(child, exp.Expression):
+            if isinstance(child, exp.Expr):
                 node.set(key, visit(child))
             elif isinstance(child, list):
-                node.set(key, [visit(item) if isinstance(item, exp.Expression) else item for item in child])
+                node.set(key, [visit(item) if isinstance(item, exp.Expr) else item for item in child])
         return node
 
     return visit(tree.copy())

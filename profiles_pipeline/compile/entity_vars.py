@@ -14,13 +14,13 @@ from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile import aggregates, join_vars
-from profiles_pipeline.compile.input_vars import over, row_expression
+from profiles_pipeline.compile.input_vars import has_window, kind_of, over, row_expression, typed
 from profiles_pipeline.compile.rows import alias, col, identified_rows, resolve_symbols, timestamp
 from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, Step, create, scratch
-from profiles_pipeline.errors import fail
+from profiles_pipeline.errors import Problems, fail
 from profiles_pipeline.graph import reads_var_table
 from profiles_pipeline.names import VAR_TABLE, safe_identifier
-from profiles_pipeline.resolve.model import Cohort, EntityVar, Input, SqlModel, VarTable
+from profiles_pipeline.resolve.model import Cohort, EntityVar, Input, InputVarTable, SqlModel, VarTable
 from profiles_pipeline.resolve.reader import ReadVar, VarKey
 from profiles_pipeline.sql import build
 
@@ -47,7 +47,7 @@ def compile_var_table(c: Compilation, model: VarTable) -> Script:
 
 def column_order(c: Compilation, model: VarTable) -> list[str]:
     """Return the names of the vars of a var table: inherited ones first, then its own in the order of declaration."""
-    before = c.graph.models[model.previous or model.inherited] if model.previous or model.inherited else None
+    before = c.graph.models.get(model.previous or model.inherited or "")
     inherited = column_order(c, before) if isinstance(before, VarTable) else []
     own = {var.name.lower(): var.name for var in model.vars}
     names = [name for name in inherited if name.lower() not in own] + list(own.values())
@@ -80,12 +80,26 @@ class _Growing:
         self.cohort = cohort
         self.id_column = c.project.entities[cohort.entity].id_column
         self.steps: list[Step] = []
-        self.rows: exp.Expression = self._base()
+        self.rows: exp.Expr = self._base()
         self.read = {var.name.lower(): c.reader.entity_var(var) for var in model.vars}
+        self._refuse_many_values()
         self.pending = {var.name.lower(): var for var in model.vars}
         self.phases = 0
+        self.brought: set[VarKey] = set()
 
-    def _base(self) -> exp.Expression:
+    def _refuse_many_values(self) -> None:
+        """Raise with every var that reads a source but does not yield one value per entity."""
+        problems = Problems()
+        for var in self.model.vars:
+            if var.source is None or aggregates.is_value_per_entity(self.read[var.name.lower()]):
+                continue
+            message = f"entity_var '{var.name}' reads '{var.spec.from_}' but its select is not an aggregate"
+            span = getattr(var.spec.select, "span", None) or var.spec.span
+            hint = f"use an aggregate such as max(...), or give it a window, so that each {self.cohort.entity} has one value"
+            problems.error("not-an-aggregate", message, span, hint=hint)
+        problems.raise_errors()
+
+    def _base(self) -> exp.Expr:
         """Return the members of the cohort with the vars they have from the part before or from the parent cohort."""
         before = self.model.previous or self.model.inherited
         if before is None:
@@ -146,8 +160,9 @@ class _Growing:
             for number, variables in enumerate([fused, *([v] for v in alone)]):
                 if variables:
                     suffix = f"_{number}" if number else ""
+                    through = through_table and self._worth_the_table(source, variables)
                     name = f"{safe_identifier(source)}{'' if through_table else '_rows'}_{self.phases}{suffix}"
-                    scans.append(self._scan(source, through_table, tuple(variables), scratch(self.relation, name)))
+                    scans.append(self._scan(source, through, tuple(variables), scratch(self.relation, name)))
         return scans
 
     def _scan_key(self, var: EntityVar) -> tuple[str, bool]:
@@ -155,6 +170,15 @@ class _Growing:
         if not isinstance(source, Input | SqlModel):
             return source.path, False
         return source.path, reads_var_table(self.c.project, self.c.reader, source.path, self.read[var.name.lower()].columns)
+
+    def _worth_the_table(self, source: str, variables: Iterable[EntityVar]) -> bool:
+        """True unless these vars read no input var of a view that would compute windows for nothing."""
+        table = self.c.graph.models[f"{source}/{VAR_TABLE}"]
+        assert isinstance(table, InputVarTable)
+        own = {var.name.lower(): self.c.reader.input_var(var) for var in table.vars}
+        if kind_of(self.c, table) == "table" or not any(map(has_window, own.values())):
+            return True
+        return any(self.read[v.name.lower()].columns & own.keys() for v in variables)
 
     def _scan(self, source: str, through_table: bool, variables: tuple[EntityVar, ...], result: exp.Table) -> _Scan:
         reads = [self.read[v.name.lower()] for v in variables]
@@ -167,21 +191,22 @@ class _Growing:
             query = self._one_per_row(variables[0], rows)
         else:
             columns = [alias(value, v.name) for v, value in shared if value is not None]
-            query = build("SELECT r.:id, :columns FROM :rows AS r", id=self.id_column, columns=columns, rows=rows)
-            query = self._grouped(query)
+            query = self._grouped(
+                build("SELECT r.:id, :columns FROM :rows AS r", id=self.id_column, columns=columns, rows=rows)
+            )
         names = tuple(v.name for v in variables)
         title = f"{len(names)} vars in one scan of {source}" if len(names) > 1 else f"{names[0]} from {source}"
         self.steps.append(Statement(create("temporary table", result, query), title, names))
         return _Scan(source, variables, result)
 
-    def _grouped(self, query: exp.Expression) -> exp.Select:
+    def _grouped(self, query: exp.Expr) -> exp.Select:
         assert isinstance(query, exp.Select)
         if self.cohort.parent is not None:
             members = exp.alias_(self.c.relation(self.cohort.path).copy(), "members", table=True)
             query = query.join(members, on=build("members.:id = r.:id", id=self.id_column))
         return query.where(build("r.:id IS NOT NULL", id=self.id_column)).group_by(col(self.id_column, "r"))
 
-    def _rows_of(self, source: str, through_table: bool) -> exp.Expression:
+    def _rows_of(self, source: str, through_table: bool) -> exp.Expr:
         if through_table:
             return self.c.relation(f"{source}/{VAR_TABLE}")
         model = self.c.graph.models[source]
@@ -189,22 +214,22 @@ class _Growing:
             return identified_rows(self.c, model, [self.cohort.entity]).subquery()
         return self.c.relation(source)
 
-    def _with_vars(self, rows: exp.Expression, keys: Iterable[VarKey]) -> exp.Expression:
-        def relation(key: VarKey) -> exp.Expression:
+    def _with_vars(self, rows: exp.Expr, keys: Iterable[VarKey]) -> exp.Expr:
+        def relation(key: VarKey) -> exp.Expr:
             if key[0] == self.model.cohort and c.graph.var_homes.get(key) == self.model.path:
                 return self.rows
-            return c.relation(join_vars.home(c, key))
+            return self._home(key)
 
         c = self.c
         return join_vars.joined(rows, self.id_column, keys, relation).subquery()
 
-    def _expressions(self, var: EntityVar) -> tuple[exp.Expression, exp.Expression | None, ReadVar]:
+    def _expressions(self, var: EntityVar) -> tuple[exp.Expr, exp.Expr | None, ReadVar]:
         read = self.read[var.name.lower()]
         assert read.select is not None
         where = row_expression(self.c, read.where, self.id_column) if read.where is not None else None
         return row_expression(self.c, read.select, self.id_column), where, read
 
-    def _shared(self, var: EntityVar) -> exp.Expression | None:
+    def _shared(self, var: EntityVar) -> exp.Expr | None:
         if self.read[var.name.lower()].select is None:
             return exp.Null()
         select, where, read = self._expressions(var)
@@ -213,7 +238,7 @@ class _Growing:
             read = _with_order(read, order)
         return aggregates.shared(read, select, where)
 
-    def _one_per_row(self, var: EntityVar, rows: exp.Expression) -> exp.Select:
+    def _one_per_row(self, var: EntityVar, rows: exp.Expr) -> exp.Select:
         """Return the scan of a var that cannot share one: grouped by itself, or valued per row and then reduced."""
         select, where, read = self._expressions(var)
         if read.window is None and not sql.has_window(select):
@@ -230,15 +255,17 @@ class _Growing:
 
     # --- folds ----------------------------------------------------------------------------------------------
 
-    def _fold(self, scans: list[_Scan], derived: list[list[EntityVar]]) -> exp.Expression:
+    def _fold(self, scans: list[_Scan], derived: list[list[EntityVar]]) -> exp.Expr:
         """Return the rows so far joined with the scans, plus the vars derived from them."""
+        with_defaults = [v for scan in scans for v in scan.vars if self.read[v.name.lower()].default is not None]
+        self._bring([*with_defaults, *(var for level in derived for var in level)])
         query = self._joined(scans)
         for number, level in enumerate(derived):
             columns = [alias(self._derived(var), var.name) for var in level]
             query = build("SELECT *, :columns FROM :rows AS :name", columns=columns, rows=query, name=f"level_{number}")
         return query
 
-    def _joined(self, scans: list[_Scan]) -> exp.Expression:
+    def _joined(self, scans: list[_Scan]) -> exp.Expr:
         query = exp.select("b.*").from_(_as(self.rows, "b"))
         for number, scan in enumerate(scans):
             name = f"s{number}"
@@ -247,57 +274,69 @@ class _Growing:
             query = query.select(*(alias(self._finished(v, col(v.name, name)), v.name) for v in scan.vars))
         return query
 
-    def _finished(self, var: EntityVar, value: exp.Expression) -> exp.Expression:
+    def _finished(self, var: EntityVar, value: exp.Expr) -> exp.Expr:
         """Return a value with its default and its declared type."""
         read = self.read[var.name.lower()]
         if read.default is not None:
             default = self._over_vars(read.default)
             value = exp.Coalesce(this=value, expressions=[default]) if not isinstance(value, exp.Null) else default
-        return exp.cast(value, read.data_type) if read.data_type else value
+        return typed(value, read)
 
-    def _derived(self, var: EntityVar) -> exp.Expression:
+    def _derived(self, var: EntityVar) -> exp.Expr:
         read = self.read[var.name.lower()]
         if read.select is None:
             return self._finished(var, exp.Null())
         value = self._over_vars(read.select)
-        if read.where is not None:
-            value = exp.Case().when(self._over_vars(read.where), value)
+        where = self._over_vars(read.where) if read.where is not None else None
         if read.window is not None:
             keys = [self._over_vars(key) for key in read.window.partition_by]
+            keys += [exp.Case().when(where.copy(), exp.Literal.number(1))] if where is not None else []
             order = [self._over_vars(key) for key in read.window.order_by]
             value = over(self.c, value, keys, order, read.window.frame)
+        if where is not None:
+            value = exp.Case().when(where.copy(), value)
         return self._finished(var, value)
 
-    def _over_vars(self, tree: exp.Expression) -> exp.Expression:
+    def _over_vars(self, tree: exp.Expr) -> exp.Expr:
         """Return an expression over the vars of this table, which stand as plain columns."""
 
-        def as_column(node: exp.Expression) -> exp.Expression:
+        def as_column(node: exp.Expr) -> exp.Expr:
             if isinstance(node, exp.Column) and node.name.startswith("var:"):
                 return self._var_column(self.c.reader.var_key(node.name.removeprefix("var:")))
             return node
 
         return resolve_symbols(self.c, tree).transform(as_column)
 
-    def _var_column(self, key: VarKey) -> exp.Expression:
+    def _var_column(self, key: VarKey) -> exp.Expr:
+        if not self._has(key):
+            return col(join_vars.column_of(key))
         names = {n.lower(): n for n in column_order(self.c, self.model)}
-        if key[1] in names:
-            return col(names[key[1]])
-        home = self.c.relation(join_vars.home(self.c, key))
-        return build(
-            "(SELECT MAX(o.:name) FROM :home AS o WHERE o.:id = :outer)",
-            name=key[1],
-            home=home,
-            id=self.id_column,
-            outer=col(self.id_column),
-        )
+        return col(names[key[1]])
+
+    def _has(self, key: VarKey) -> bool:
+        """True when this table has the var itself, not another of the same name or none."""
+        names = {n.lower() for n in column_order(self.c, self.model)}
+        return key[1] in names and self.c.reader.var_key(f"{self.model.cohort}/{key[1]}") == key
+
+    def _bring(self, variables: Iterable[EntityVar]) -> None:
+        """Join the vars of other tables from which these are computed, each once and under a name of its own."""
+        used = {key for var in variables for key in self.read[var.name.lower()].vars}
+        wanted = {key for key in used if not self._has(key)} - self.brought
+        if wanted:
+            rows = self.rows.subquery() if isinstance(self.rows, exp.Select) else self.rows
+            self.rows = join_vars.joined(rows, self.id_column, wanted, self._home)
+            self.brought |= wanted
+
+    def _home(self, key: VarKey) -> exp.Expr:
+        return self.c.relation(join_vars.home(self.c, key))
 
 
-def _with_order(read: ReadVar, order: tuple[exp.Expression, ...]) -> ReadVar:
+def _with_order(read: ReadVar, order: tuple[exp.Expr, ...]) -> ReadVar:
     assert read.window is not None
     return replace(read, window=replace(read.window, order_by=order))  # type: ignore[arg-type]
 
 
-def _as(rows: exp.Expression, name: str) -> exp.Expression:
+def _as(rows: exp.Expr, name: str) -> exp.Expr:
     if isinstance(rows, exp.Select):
         return rows.subquery(name)
     return exp.alias_(rows.copy(), name, table=True)

@@ -1,6 +1,7 @@
 """Compiles the var table of an input: its rows with a row id, main ids and input vars.
 
-A view, unless a window has to be computed over the rows: then a table, so that it is computed once.
+A view, so that events are not copied. It becomes a table only where a window over its rows would otherwise be computed
+for several readers; then it has just the columns in use, unless one of the readers is SQL that may want any of them.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from typing import Literal
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.compile import join_vars
+from profiles_pipeline.compile import aggregates, join_vars
 from profiles_pipeline.compile.rows import alias, col, identified_rows, resolve_symbols, visible_rows
 from profiles_pipeline.compile.statement import Compilation, Script, Statement, create
-from profiles_pipeline.resolve.model import InputVar, InputVarTable
-from profiles_pipeline.resolve.reader import ReadVar, VarKey, Window
+from profiles_pipeline.resolve.model import InputVar, InputVarTable, Model, VarTable
+from profiles_pipeline.resolve.reader import VALUE, ReadVar, VarKey, Window
 from profiles_pipeline.sql import build
 
 
 def compile_input_var_table(c: Compilation, model: InputVarTable) -> Script:
     """Return the script that makes the var table of an input or SQL model."""
     read = {var.name.lower(): c.reader.input_var(var) for var in model.vars}
-    kind: Literal["table", "view"] = "table" if any(needs_table(r) for r in read.values()) else "view"
+    kind = kind_of(c, model)
+    columns = None
+    if kind == "table" and all(isinstance(reader, VarTable) for reader in _readers(c, model)):
+        columns = _columns_in_use(c, model, read)
     rows = identified_rows(c, c.graph.models[model.source], model.entities, row_id=True)
-    query = _with_vars(c, model, rows, read)
+    query = _with_vars(c, model, rows, read, columns)
     names = tuple(var.name for var in model.vars)
     title = f"rows of {model.source}" + (f" with {len(names)} input vars" if names else "")
     step = Statement(create(kind, c.relation(model.path), query), title, names)
@@ -33,33 +37,143 @@ def compile_input_var_table(c: Compilation, model: InputVarTable) -> Script:
     return Script(kind, (step,), count=count)
 
 
-def needs_table(read: ReadVar) -> bool:
-    """True when an input var is too costly to compute again each time its rows are read."""
-    return bool(read.vars) or read.window is not None or (read.select is not None and sql.has_window(read.select))
+def kind_of(c: Compilation, model: InputVarTable) -> Literal["table", "view"]:
+    """Return how a var table of an input is kept: as a table where several models would repeat its windows."""
+    windows = any(has_window(c.reader.input_var(var)) for var in model.vars)
+    return "table" if windows and len(_readers(c, model)) > 1 else "view"
 
 
-def _with_vars(c: Compilation, model: InputVarTable, rows: exp.Select, read: Mapping[str, ReadVar]) -> exp.Select:
+def _readers(c: Compilation, model: InputVarTable) -> list[Model]:
+    return [c.graph.models[path] for path, parents in c.graph.parents.items() if model.path in parents]
+
+
+def has_window(read: ReadVar) -> bool:
+    """True when an input var is computed over other rows than its own."""
+    return read.window is not None or (read.select is not None and sql.has_window(read.select))
+
+
+def _columns_in_use(c: Compilation, model: InputVarTable, read: Mapping[str, ReadVar]) -> list[exp.Expr] | None:
+    """Return the columns that vars read from the table; None when that cannot be told from their text."""
+    entity_vars = [v for own in c.project.entity_vars.values() for v in own.values() if v.source == model.source]
+    reads = [c.reader.entity_var(var) for var in entity_vars]
+    if any(r.select is not None and sql.has_subquery(r.select) for r in (*reads, *read.values())):
+        return None
+    own = {var.name.lower(): var.name for var in model.vars}
+    used = {column for r in reads for column in r.columns} - own.keys()
+    ids = [c.project.entities[entity].id_column for entity in model.entities]
+    fixed = {"main_id", "input_row_id", *(name.lower() for name in ids)}
+    return [col("input_row_id"), *(col(n) for n in sorted(used - fixed)), *map(col, ids), *map(col, own.values())]
+
+
+def _with_vars(
+    c: Compilation,
+    model: InputVarTable,
+    rows: exp.Select,
+    read: Mapping[str, ReadVar],
+    columns: Sequence[exp.Expr] | None,
+) -> exp.Select:
     """Return `rows` with a column for each input var; vars that use each other come one level after another."""
     if not read:
         return rows
     keys = frozenset().union(*(r.vars for r in read.values()))
-    ctes: list[tuple[str, exp.Expression]] = [("identified", rows)]
+    ctes: list[tuple[str, exp.Expr]] = [("identified", rows)]
     if keys:
         entity = c.project.entities[model.vars[0].entity]
         ctes.append(("with_entity_vars", _joined(c, entity.id_column, keys)))
-    for number, level in enumerate(levels({name: r.columns for name, r in read.items()})):
-        columns = [alias(_value(c, var, read[var.name.lower()]), var.name) for var in model.vars if var.name.lower() in level]
-        ctes.append((f"vars_{number + 1}", build("SELECT *, :columns FROM :rows", columns=columns, rows=ctes[-1][0])))
+    may_group = True
+    for number, names in enumerate(levels({name: r.columns for name, r in read.items()}), start=1):
+        level = [var for var in model.vars if var.name.lower() in names]
+        query, grouped = _level(c, level, read, ctes[-1][0], may_group)
+        may_group = may_group and not grouped  # rows are read once more for each grouped level: not again on top
+        ctes.append((f"vars_{number}", query))
     hidden = [exp.to_identifier(join_vars.column_of(key), quoted=True) for key in sorted(keys)]
     star = exp.Star(except_=hidden) if hidden else exp.Star()
-    query = exp.select(star).from_(exp.to_table(ctes[-1][0]))
+    query = exp.select(*(columns or [star])).from_(exp.to_table(ctes[-1][0]))
     for name, tree in ctes:
-        query = query.with_(name, as_=tree)
+        query = query.with_(name, as_=tree, materialized=False)
     return query
 
 
 def _joined(c: Compilation, id_column: str, keys: frozenset[VarKey]) -> exp.Select:
     return join_vars.joined("identified", id_column, keys, lambda key: c.relation(join_vars.home(c, key)))
+
+
+def _level(
+    c: Compilation, level: Sequence[InputVar], read: Mapping[str, ReadVar], rows: str, may_group: bool
+) -> tuple[exp.Expr, bool]:
+    """Return the rows with the vars of one level, and whether some of them are computed by grouping.
+
+    An aggregate over a window that only partitions is computed once per group and joined back: much cheaper than a
+    window, which has to keep and reorder every row.
+    """
+    groups: dict[tuple[str, ...], _Group] = {}
+    columns = []
+    for var in level:
+        r = read[var.name.lower()]
+        id_column = c.project.entities[var.entity].id_column
+        if may_group and r.window is not None and (found := _group_of(c, r, r.window, id_column)) is not None:
+            keys, value = found
+            group = groups.setdefault(tuple(key.sql() for key in keys), _Group(f"g{len(groups)}", keys))
+            columns.append(alias(_finished(c, r, group.add(value), id_column), var.name))
+        else:
+            columns.append(alias(_value(c, r, id_column), var.name))
+    query = build("SELECT r.*, :columns FROM :rows AS r", columns=columns, rows=rows)
+    assert isinstance(query, exp.Select)
+    for group in groups.values():
+        query = query.join(group.query(rows).subquery(group.name), on=group.condition())
+    return query, bool(groups)
+
+
+class _Group:
+    """Aggregates that share their partition keys."""
+
+    def __init__(self, name: str, keys: Sequence[exp.Expr]) -> None:
+        self.name = name
+        self.keys = keys
+        self.values: list[exp.Expr] = []
+
+    def add(self, value: exp.Expr) -> exp.Column:
+        """Compute another aggregate; return the column it will have."""
+        self.values.append(value)
+        return col(f"group_value_{len(self.values) - 1}", self.name)
+
+    def query(self, rows: str) -> exp.Select:
+        """Return one row per group."""
+        keys = [alias(key.copy(), f"group_key_{n}") for n, key in enumerate(self.keys)]
+        values = [alias(value, f"group_value_{n}") for n, value in enumerate(self.values)]
+        grouped = build(
+            "SELECT :keys, :values FROM :rows GROUP BY :by",
+            keys=keys,
+            values=values,
+            rows=rows,
+            by=[key.copy() for key in self.keys],
+        )
+        assert isinstance(grouped, exp.Select)
+        return grouped
+
+    def condition(self) -> exp.Expr:
+        """Return the condition that a row belongs to its group; missing keys are a group of their own."""
+        return exp.and_(
+            *(
+                exp.NullSafeEQ(this=col(f"group_key_{n}", self.name), expression=key.copy())
+                for n, key in enumerate(self.keys)
+            )
+        )
+
+
+def _group_of(
+    c: Compilation, read: ReadVar, window: Window, id_column: str
+) -> tuple[list[exp.Expr], exp.Expr] | None:
+    """Return partition keys and aggregate of a window that can be computed by grouping; None when it cannot."""
+    if read.select is None or window.order_by or not window.partition_by:
+        return None
+    if not sql.is_aggregate(read.select) or sql.has_window(read.select) or sql.has_subquery(read.select):
+        return None
+    keys = [row_expression(c, key, id_column) for key in window.partition_by]
+    value = row_expression(c, read.select, id_column)
+    if read.where is not None:
+        value = aggregates.filtered(value, row_expression(c, read.where, id_column))
+    return keys, value
 
 
 def levels(uses: Mapping[str, frozenset[str]]) -> list[list[str]]:
@@ -74,25 +188,34 @@ def levels(uses: Mapping[str, frozenset[str]]) -> list[list[str]]:
     return found
 
 
-def _value(c: Compilation, var: InputVar, read: ReadVar) -> exp.Expression:
+def _value(c: Compilation, read: ReadVar, id_column: str) -> exp.Expr:
     """Return the value of an input var on a row."""
     assert read.select is not None
-    id_column = c.project.entities[var.entity].id_column
     select = row_expression(c, read.select, id_column)
-    where = row_expression(c, read.where, id_column) if read.where is not None else None
     if read.window is not None:
+        where = row_expression(c, read.where, id_column) if read.where is not None else None
         select = windowed(c, select, read.window, id_column, where)
-    if where is not None:
-        select = exp.Case().when(where.copy(), select)
+    return _finished(c, read, select, id_column)
+
+
+def _finished(c: Compilation, read: ReadVar, value: exp.Expr, id_column: str) -> exp.Expr:
+    """Return a value with its row filter, its default and its declared type."""
+    if read.where is not None:
+        value = exp.Case().when(row_expression(c, read.where, id_column), value)
     if read.default is not None:
-        select = exp.Coalesce(this=select, expressions=[row_expression(c, read.default, id_column)])
-    return exp.cast(select, read.data_type) if read.data_type else select
+        value = exp.Coalesce(this=value, expressions=[row_expression(c, read.default, id_column)])
+    return typed(value, read)
 
 
-def row_expression(c: Compilation, tree: exp.Expression, id_column: str) -> exp.Expression:
+def typed(value: exp.Expr, read: ReadVar) -> exp.Expr:
+    """Return a value as the type that its var declares."""
+    return value if read.cast is None else sql.substitute(read.cast, {VALUE: value})
+
+
+def row_expression(c: Compilation, tree: exp.Expr, id_column: str) -> exp.Expr:
     """Return an expression over rows with all symbols replaced; bare ``main_id`` means the entity's main id."""
 
-    def replace(node: exp.Expression) -> exp.Expression:
+    def replace(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column) and node.name.startswith("var:"):
             return col(join_vars.column_of(c.reader.var_key(node.name.removeprefix("var:"))))
         if isinstance(node, exp.Column) and not node.table and node.name.lower() == "main_id":
@@ -103,10 +226,10 @@ def row_expression(c: Compilation, tree: exp.Expression, id_column: str) -> exp.
 
 
 def windowed(
-    c: Compilation, function: exp.Expression, window: Window, id_column: str, where: exp.Expression | None
-) -> exp.Expression:
+    c: Compilation, function: exp.Expr, window: Window, id_column: str, where: exp.Expr | None
+) -> exp.Expr:
     """Return ``function OVER (window)``, computed among the rows that satisfy `where` alone."""
-    keys: list[exp.Expression] = [row_expression(c, key, id_column) for key in window.partition_by]
+    keys: list[exp.Expr] = [row_expression(c, key, id_column) for key in window.partition_by]
     if where is not None:
         keys.append(exp.Case().when(where.copy(), exp.Literal.number(1)))
     order = [row_expression(c, key, id_column) for key in window.order_by]
@@ -115,9 +238,9 @@ def windowed(
 
 def over(
     c: Compilation,
-    function: exp.Expression,
-    keys: Sequence[exp.Expression],
-    order: Sequence[exp.Expression],
+    function: exp.Expr,
+    keys: Sequence[exp.Expr],
+    order: Sequence[exp.Expr],
     frame: exp.WindowSpec | None,
 ) -> exp.Window:
     """Return ``function OVER (PARTITION BY keys ORDER BY order frame)`` with the source dialect's default frame."""

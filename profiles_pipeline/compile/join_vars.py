@@ -27,7 +27,7 @@ def home(c: Compilation, key: VarKey) -> str:
 
 
 def joined(
-    rows: str | exp.Expression, id_column: str, keys: Iterable[VarKey], relation: Callable[[VarKey], exp.Expression]
+    rows: str | exp.Expr, id_column: str, keys: Iterable[VarKey], relation: Callable[[VarKey], exp.Expr]
 ) -> exp.Select:
     """Return ``rows`` with a column for each var, joined on the main id from the relation that has it."""
     table = exp.to_table(rows) if isinstance(rows, str) else rows.copy()

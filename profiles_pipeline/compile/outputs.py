@@ -41,7 +41,7 @@ def compile_cohort(c: Compilation, model: Cohort) -> Script:
     return Script(kind, (Statement(create(kind, relation, query), title),), audits)  # type: ignore[arg-type]
 
 
-def _members(c: Compilation, model: Cohort, id_column: str) -> exp.Expression:
+def _members(c: Compilation, model: Cohort, id_column: str) -> exp.Expr:
     keys: set[VarKey] = set()
     for condition in filter_texts(model):
         keys |= c.reader.expression(condition, model.path, "filter").vars
@@ -57,16 +57,16 @@ def _members(c: Compilation, model: Cohort, id_column: str) -> exp.Expression:
     )
 
 
-def _step(c: Compilation, model: Cohort, item: CohortFilter, id_column: str) -> exp.Expression:
+def _step(c: Compilation, model: Cohort, item: CohortFilter, id_column: str) -> exp.Expr:
     if item.value is not None:
-        holds: exp.Expression = _condition(c, model, item.value)
+        holds: exp.Expr = _condition(c, model, item.value)
     else:
         listed = resolve_symbols(c, c.reader.query(sql_filter_text(item), model.path).tree)
         holds = exp.In(this=col(id_column, "m"), query=exp.Subquery(this=listed))
     return holds if item.type == "include" else build("NOT COALESCE(:holds, FALSE)", holds=holds)
 
 
-def _tree(c: Compilation, model: Cohort, node: FilterNode) -> exp.Expression:
+def _tree(c: Compilation, model: Cohort, node: FilterNode) -> exp.Expr:
     if node.expression is not None:
         return _condition(c, model, node.expression)
     parts = [_tree(c, model, child) for child in (*node.AND, *node.OR)]
@@ -75,8 +75,8 @@ def _tree(c: Compilation, model: Cohort, node: FilterNode) -> exp.Expression:
     return exp.paren(exp.and_(*parts) if node.AND else exp.or_(*parts))
 
 
-def _condition(c: Compilation, model: Cohort, condition: str) -> exp.Expression:
-    def as_column(node: exp.Expression) -> exp.Expression:
+def _condition(c: Compilation, model: Cohort, condition: str) -> exp.Expr:
+    def as_column(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Column) and node.name.startswith("var:"):
             return col(column_of(c.reader.var_key(node.name.removeprefix("var:"))))
         return node
@@ -135,14 +135,14 @@ def _id_column(c: Compilation, cohort_path: str) -> str:
     return c.project.entities[cohort.entity].id_column
 
 
-def _features(c: Compilation, cohort: str, names: Mapping[str, str | None]) -> exp.Expression:
+def _features(c: Compilation, cohort: str, names: Mapping[str, str | None]) -> exp.Expr:
     """Return main id, valid_at and the named features; each is read from the model that has it.
 
     Vars are read from the cohort's own var table where it has them, so that inherited ones cost no further join.
     """
     id_column = _id_column(c, cohort)
     final = f"{cohort}/{VAR_TABLE}"
-    owned: dict[str, list[exp.Expression]] = {}
+    owned: dict[str, list[exp.Expr]] = {}
     for name in names:
         owned.setdefault(_home_of(c, cohort, name), []).append(col(name))
     base, *others = sorted(owned, key=lambda path: path != final) or [final]
@@ -156,7 +156,7 @@ def _features(c: Compilation, cohort: str, names: Mapping[str, str | None]) -> e
     return query.select(*(col(name, aliases[_home_of(c, cohort, name)]) for name in names))
 
 
-def _as(relation: exp.Table, name: str) -> exp.Expression:
+def _as(relation: exp.Table, name: str) -> exp.Expr:
     return exp.alias_(relation.copy(), name, table=True)
 
 
@@ -216,10 +216,10 @@ def compile_sql_model(c: Compilation, model: SqlModel) -> Script:
     return Script("table", steps)
 
 
-def _named(c: Compilation, tree: exp.Expression, relation: exp.Table) -> exp.Expression:
+def _named(c: Compilation, tree: exp.Expr, relation: exp.Table) -> exp.Expr:
     """Return the user's SQL with models, and tables that are no models, replaced by where they are found."""
 
-    def this(node: exp.Expression) -> exp.Expression:
+    def this(node: exp.Expr) -> exp.Expr:
         return relation.copy() if isinstance(node, exp.Table) and node.name == "ref:this" else node
 
     outside = {id(table) for table in sql.external_tables(tree)}

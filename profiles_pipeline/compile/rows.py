@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
-from profiles_pipeline import sql
 from profiles_pipeline.compile.statement import Compilation, beside
 from profiles_pipeline.errors import fail
 from profiles_pipeline.graph import locate
 from profiles_pipeline.resolve.model import IdType, Input, Model, RowId, SqlModel, Stitcher
 from profiles_pipeline.spec.model import IdFilter
+from profiles_pipeline.sql import build
 
 
 def quoted(name: str) -> exp.Identifier:
@@ -24,9 +24,9 @@ def col(name: str, table: str | None = None) -> exp.Column:
     return exp.column(quoted(name), table=table)
 
 
-def alias(tree: exp.Expression, name: str) -> exp.Alias:
+def alias(tree: exp.Expr, name: str) -> exp.Alias:
     """Return ``tree AS name``."""
-    return exp.alias_(tree, quoted(name))
+    return exp.Alias(this=tree, alias=quoted(name))
 
 
 def text(value: str) -> exp.Literal:
@@ -34,12 +34,12 @@ def text(value: str) -> exp.Literal:
     return exp.Literal.string(value)
 
 
-def timestamp(c: Compilation) -> exp.Expression:
+def timestamp(c: Compilation) -> exp.Expr:
     """Return end_time as a literal."""
     return moment(c.reader.end_time.replace(tzinfo=None).isoformat(sep=" "))
 
 
-def moment(iso: str) -> exp.Expression:
+def moment(iso: str) -> exp.Expr:
     """Return a timestamp literal."""
     return exp.cast(text(iso), "TIMESTAMP")
 
@@ -61,29 +61,29 @@ def visible_rows(c: Compilation, model: Model) -> exp.Select:
     return rows.where(in_window(c, model.occurred_at, model.path)) if model.occurred_at else rows
 
 
-def in_window(c: Compilation, occurred_at: str, this: str) -> exp.Expression:
+def in_window(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
     """Return the condition that a row's time lies in [begin_time, end_time) or is unknown."""
     time = occurred(c, occurred_at, this)
-    condition: exp.Expression = exp.LT(this=time, expression=timestamp(c))
+    condition: exp.Expr = exp.LT(this=time, expression=timestamp(c))
     if c.reader.begin_time is not None:
         begin = moment(c.reader.begin_time.replace(tzinfo=None).isoformat(sep=" "))
         condition = exp.and_(exp.GTE(this=time.copy(), expression=begin), condition)
     return exp.or_(condition, exp.Is(this=time.copy(), expression=exp.Null()))
 
 
-def occurred(c: Compilation, occurred_at: str, this: str) -> exp.Expression:
+def occurred(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
     """Return the time of a row as a timestamp."""
     return exp.cast(c.reader.expression(occurred_at, this, "occurred_at_col").tree.copy(), "TIMESTAMP")
 
 
-def resolve_symbols(c: Compilation, tree: exp.Expression) -> exp.Expression:
+def resolve_symbols(c: Compilation, tree: exp.Expr) -> exp.Expr:
     """Return the tree with symbols of models, cohort membership and source columns replaced by what they stand for.
 
     ``ref:`` tables become relations; ``row:`` and ``rows:`` columns become columns of the rows at hand.
     Entity var symbols are left for whoever joins the vars.
     """
 
-    def replace(node: exp.Expression) -> exp.Expression:
+    def replace(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table):
             return _relation(c, node)
         if isinstance(node, exp.Column):
@@ -93,7 +93,7 @@ def resolve_symbols(c: Compilation, tree: exp.Expression) -> exp.Expression:
     return tree.copy().transform(replace)
 
 
-def _relation(c: Compilation, node: exp.Table) -> exp.Expression:
+def _relation(c: Compilation, node: exp.Table) -> exp.Expr:
     kind, _, path = node.name.partition(":")
     if kind not in ("ref", "rows"):
         return node
@@ -101,7 +101,7 @@ def _relation(c: Compilation, node: exp.Table) -> exp.Expression:
         path = locate_rows(c, path)
     found = c.graph.find(path)
     model = c.graph.models[found]
-    table: exp.Expression = c.source(model) if isinstance(model, Input) else c.relation(found)
+    table: exp.Expr = c.source(model) if isinstance(model, Input) else c.relation(found)
     name = node.alias or model.name
     if isinstance(table, exp.Table):
         table = table.copy()
@@ -121,7 +121,7 @@ def locate_rows(c: Compilation, name: str) -> str:
     return name
 
 
-def _column(c: Compilation, node: exp.Column) -> exp.Expression:
+def _column(c: Compilation, node: exp.Column) -> exp.Expr:
     kind, _, rest = node.name.partition(":")
     if kind == "row":
         return col(rest.rpartition("/")[2])
@@ -136,7 +136,7 @@ def _column(c: Compilation, node: exp.Column) -> exp.Expression:
     return node
 
 
-def _membership(c: Compilation, path: str) -> exp.Expression:
+def _membership(c: Compilation, path: str) -> exp.Expr:
     found = locate(c.project, path)
     cohort = c.graph.models[found] if isinstance(found, str) else None
     entity = c.project.entities.get(getattr(cohort, "entity", ""))
@@ -149,7 +149,7 @@ def _membership(c: Compilation, path: str) -> exp.Expression:
 # --- identifiers --------------------------------------------------------------------------------------------------
 
 
-def id_value(c: Compilation, row_id: RowId, id_type: IdType, this: str) -> exp.Expression:
+def id_value(c: Compilation, row_id: RowId, id_type: IdType, this: str) -> exp.Expr:
     """Return the identifier on a row as text, or NULL when it is missing, blank or filtered out."""
     value = exp.cast(resolve_symbols(c, c.reader.expression(row_id.select, this, "id").tree), "TEXT")
     blank = exp.NEQ(this=exp.Trim(this=value.copy()), expression=text(""))
@@ -157,10 +157,10 @@ def id_value(c: Compilation, row_id: RowId, id_type: IdType, this: str) -> exp.E
     return exp.Case().when(exp.and_(*conditions), value.copy())
 
 
-def _keeps(c: Compilation, rule: IdFilter, value: exp.Expression) -> exp.Expression:
+def _keeps(c: Compilation, rule: IdFilter, value: exp.Expr) -> exp.Expr:
     """Return the condition under which a filter keeps the (non-null) value."""
     if rule.value is not None:
-        match: exp.Expression = exp.EQ(this=value.copy(), expression=text(str(rule.value)))
+        match: exp.Expr = exp.EQ(this=value.copy(), expression=text(str(rule.value)))
     elif rule.regex is not None:
         match = exp.Anonymous(this="REGEXP_FULL_MATCH", expressions=[value.copy(), text(str(rule.regex))])
     elif rule.sql is not None:
@@ -189,85 +189,84 @@ def identified_rows(c: Compilation, source: Model, entities: Iterable[str], *, r
     source is an edge source, all identifiers of a row are one entity and a single look-up is enough.
     """
     rows = visible_rows(c, source)
-    if row_id:
-        rows = exp.select(alias(_row_number(), "input_row_id"), "source_rows.*").from_(rows.subquery("source_rows"))
-    query = exp.select("r.*").from_(rows.subquery("r"))
+    entities = tuple(entities)
+    ids = [column for entity in entities for column in _id_columns(c, source, entity)]
+    extra = [build("ROW_NUMBER() OVER () AS input_row_id")] if row_id else []
+    if extra or ids:
+        rows = build("SELECT :extra, source_rows.*, :ids FROM :rows AS source_rows", extra=extra, ids=ids, rows=rows)
+    star = exp.Column(this=exp.Star(except_=[quoted(i.alias) for i in ids]) if ids else exp.Star(), table=quoted("r"))
+    query = exp.select(star).from_(exp.Subquery(this=rows, alias=exp.TableAlias(this=quoted("r"))))
     for entity in entities:
         query = _with_main_id(c, query, source, entity)
     return query
 
 
-def _row_number() -> exp.Expression:
-    return exp.Window(this=exp.RowNumber())
-
-
 def _with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: str) -> exp.Select:
+    """Return `query` over rows ``r`` with the main id of one more entity."""
     entity = c.project.entities[entity_key]
     ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key]
-    stitcher = c.project.models[entity.stitcher]
-    assert isinstance(stitcher, Stitcher)
     direct = [i for i in ids if i.id_type is None]
     if direct:
-        value = exp.cast(c.reader.expression(direct[0].select, source.path, "id").tree.copy(), "TEXT")
+        value = exp.cast(resolve_symbols(c, c.reader.expression(direct[0].select, source.path, "id").tree), "TEXT")
         return query.select(alias(value, entity.id_column))
-    types = {t.name: t for t in stitcher.id_types}
-    typed = [(i, types.get(str(i.id_type)) or c.project.id_types[str(i.id_type)]) for i in ids]
-    values = [(t.name, id_value(c, i, t, source.path)) for i, t in typed]
-    same_ids = any(s.path == source.path and set(ids) <= set(s.ids) for s in stitcher.sources)
-    groups = [values] if same_ids else [[value] for value in values]
     found = []
-    for number, group in enumerate(groups):
-        name = f"{entity_key}_ids" + (f"_{number}" if len(groups) > 1 else "")
-        graph = _graph_of(c, stitcher, [id_type for id_type, _ in group])
-        on = exp.and_(
-            exp.EQ(this=col("other_id", name), expression=_first(group)),
-            exp.EQ(this=col("other_id_type", name), expression=_type_of_first(group)),
+    for number, group in enumerate(_lookups(c, source, entity_key)):
+        name = f"{entity_key}_ids_{number}" if number else f"{entity_key}_ids"
+        on = build(
+            ":graph.other_id = :id AND :graph.other_id_type = :type",
+            graph=name,
+            id=_first(group),
+            type=_type_of_first(group),
         )
-        query = query.join(graph.subquery(name), on=on, join_type="left")
+        query = query.join(_graph_of(c, entity.stitcher, group).subquery(name), on=on, join_type="left")
         found.append(col("main_id", name))
     main_id = found[0] if len(found) == 1 else exp.Coalesce(this=found[0], expressions=found[1:])
     return query.select(alias(main_id, entity.id_column))
 
 
-def _graph_of(c: Compilation, stitcher: Stitcher, id_types: list[str]) -> exp.Select:
-    mappings = beside(c.relation(stitcher.path), "_mappings")
-    wanted = exp.In(this=col("other_id_type"), expressions=[text(t) for t in dict.fromkeys(id_types)])
-    return exp.select(col("other_id"), col("other_id_type"), col("main_id")).from_(mappings).where(wanted)
+def _lookups(c: Compilation, source: Model, entity_key: str) -> list[list[tuple[str, exp.Column]]]:
+    """Return the identifiers to look up, each as its type and the column that has it: all at once, or one by one."""
+    stitcher = c.project.models[c.project.entities[entity_key].stitcher]
+    assert isinstance(stitcher, Stitcher)
+    ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key]
+    values = [(str(i.id_type), col(_id_column(entity_key, number), "r")) for number, i in enumerate(ids)]
+    stitched_here = any(s.path == source.path and set(ids) <= set(s.ids) for s in stitcher.sources)
+    return [values] if stitched_here else [[value] for value in values]
 
 
-def _first(group: list[tuple[str, exp.Expression]]) -> exp.Expression:
-    values = [value.copy() for _, value in group]
-    return values[0] if len(values) == 1 else exp.Coalesce(this=values[0], expressions=values[1:])
+def _id_columns(c: Compilation, source: Model, entity_key: str) -> list[exp.Expr]:
+    """Return the typed identifiers of an entity on the rows of a source, as columns with names of their own."""
+    ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key]
+    if any(i.id_type is None for i in ids):
+        return []
+    types = c.project.id_types
+    return [
+        alias(id_value(c, i, types[str(i.id_type)], source.path), _id_column(entity_key, number))
+        for number, i in enumerate(ids)
+    ]
 
 
-def _type_of_first(group: list[tuple[str, exp.Expression]]) -> exp.Expression:
+def _id_column(entity_key: str, number: int) -> str:
+    return f"{entity_key}.id_{number}"
+
+
+def _graph_of(c: Compilation, stitcher: str, group: list[tuple[str, exp.Column]]) -> exp.Expr:
+    return build(
+        "SELECT other_id, other_id_type, main_id FROM :mappings WHERE other_id_type IN (:types)",
+        mappings=beside(c.relation(stitcher), "_mappings"),
+        types=[text(id_type) for id_type in dict.fromkeys(id_type for id_type, _ in group)],
+    )
+
+
+def _first(group: list[tuple[str, exp.Column]]) -> exp.Expr:
+    first, *rest = [value.copy() for _, value in group]
+    return exp.Coalesce(this=first, expressions=rest) if rest else first
+
+
+def _type_of_first(group: list[tuple[str, exp.Column]]) -> exp.Expr:
     if len(group) == 1:
         return text(group[0][0])
     case = exp.Case()
     for id_type, value in group:
-        case = case.when(exp.Not(this=exp.Is(this=exp.paren(value.copy()), expression=exp.Null())), text(id_type))
+        case = case.when(build(":value IS NOT NULL", value=value), text(id_type))
     return case
-
-
-def unused_symbols(tree: exp.Expression) -> set[str]:
-    """Return the names of symbols still in a tree, for a last check before it is rendered."""
-    return {i.name for i in tree.find_all(exp.Identifier) if i.name.split(":")[0] in _SYMBOLS and ":" in i.name}
-
-
-_SYMBOLS = frozenset({"ref", "var", "row", "rows", "rowset", "member"})
-
-__all__ = [
-    "alias",
-    "col",
-    "id_value",
-    "identified_rows",
-    "moment",
-    "occurred",
-    "quoted",
-    "resolve_symbols",
-    "sql",
-    "text",
-    "timestamp",
-    "unused_symbols",
-    "visible_rows",
-]

@@ -28,8 +28,8 @@ class Compilation:
     graph: Graph
     reader: Reader
     relation: Callable[[str], exp.Table]
-    source: Callable[[Input], exp.Expression]
-    outside: Callable[[exp.Table], exp.Expression]
+    source: Callable[[Input], exp.Expr]
+    outside: Callable[[exp.Table], exp.Expr]
 
     @property
     def project(self) -> Project:
@@ -47,7 +47,7 @@ class Statement:
         vars: names of the entity vars or input vars it computes, to find the culprit when it fails.
     """
 
-    tree: exp.Expression
+    tree: exp.Expr
     title: str
     vars: tuple[str, ...] = ()
 
@@ -62,8 +62,8 @@ class SolveComponents:
         result: temporary table to make, with columns ``node`` and ``component``.
     """
 
-    edges: exp.Expression
-    nodes: exp.Expression
+    edges: exp.Expr
+    nodes: exp.Expr
     result: exp.Table
     title: str
 
@@ -82,7 +82,7 @@ class Audit:
     """
 
     name: str
-    tree: exp.Expression
+    tree: exp.Expr
     description: str
 
 
@@ -96,10 +96,10 @@ class Script:
     kind: Literal["table", "view"]
     steps: tuple[Step, ...]
     audits: tuple[Audit, ...] = ()
-    count: exp.Expression | None = None
+    count: exp.Expr | None = None
 
 
-def create(kind: Kind, relation: exp.Table, query: exp.Expression) -> exp.Create:
+def create(kind: Kind, relation: exp.Table, query: exp.Expr) -> exp.Create:
     """Return ``CREATE OR REPLACE [TEMPORARY] TABLE|VIEW relation AS query``."""
     properties = exp.Properties(expressions=[exp.TemporaryProperty()]) if kind == "temporary table" else None
     return exp.Create(

@@ -17,6 +17,7 @@ from profiles_pipeline.compile.statement import (
     Script,
     SolveComponents,
     Statement,
+    Step,
     beside,
     create,
     scratch,
@@ -33,14 +34,19 @@ def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
     edges, mappings = beside(graph, "_internal_edges"), beside(graph, "_mappings")
     nodes, components = scratch(graph, "nodes"), scratch(graph, "components")
     tuples = [scratch(graph, f"tuples_{number}") for number in range(len(model.sources))]
-    steps = [
+    steps: list[Step] = [
         *(
             Statement(create("temporary table", table, _tuples(c, model, source)), f"ids seen together in {source.path}")
             for table, source in zip(tuples, model.sources, strict=True)
         ),
         Statement(create("table", edges, _edges(model, tuples)), "distinct edges"),
         Statement(create("temporary table", nodes, _nodes(edges)), "distinct ids, numbered"),
-        SolveComponents(_numbered_edges(edges, nodes), build("SELECT COUNT(*) FROM :nodes", nodes=nodes), components, "components"),
+        SolveComponents(
+            edges=_numbered_edges(edges, nodes),
+            nodes=build("SELECT COUNT(*) FROM :nodes", nodes=nodes),
+            result=components,
+            title="connected components",
+        ),
         Statement(create("table", mappings, _mappings(nodes, components)), "main id of each id"),
         Statement(create("view", graph, _graph(model, mappings)), "id graph"),
     ]
@@ -76,7 +82,7 @@ def _tuples(c: Compilation, model: Stitcher, source: EdgeSource) -> exp.Select:
     return query
 
 
-def _edges(model: Stitcher, tuples: list[exp.Table]) -> exp.Expression:
+def _edges(model: Stitcher, tuples: list[exp.Table]) -> exp.Expr:
     """Return the distinct edges of all sources: each pair once, smaller end first; a lone id is an edge to itself."""
     parts = [
         part
@@ -95,20 +101,21 @@ def _edges(model: Stitcher, tuples: list[exp.Table]) -> exp.Expression:
     )
 
 
-def _pairs(table: exp.Table, source: EdgeSource) -> list[exp.Expression]:
+def _pairs(table: exp.Table, source: EdgeSource) -> list[exp.Expr]:
     found = []
     for (i, one), (j, two) in combinations(enumerate(source.ids), 2):
         ends = sorted(((str(one.id_type), f"id_{i}"), (str(two.id_type), f"id_{j}")))
         (type1, id1), (type2, id2) = ends
-        first: exp.Expression = col(id1)
-        second: exp.Expression = col(id2)
+        first: exp.Expr = col(id1)
+        second: exp.Expr = col(id2)
         if type1 == type2:
             first, second = build("LEAST(:a, :b)", a=id1, b=id2), build("GREATEST(:a, :b)", a=id1, b=id2)
-        found.append(_edge(table, source, (first, type1), (second, type2), f'"{id1}" IS NOT NULL AND "{id2}" IS NOT NULL'))
+        both = f'"{id1}" IS NOT NULL AND "{id2}" IS NOT NULL'
+        found.append(_edge(table, source, (first, type1), (second, type2), both))
     return found
 
 
-def _lone(table: exp.Table, source: EdgeSource) -> list[exp.Expression]:
+def _lone(table: exp.Table, source: EdgeSource) -> list[exp.Expr]:
     found = []
     for i, row_id in enumerate(source.ids):
         others = [f'"id_{j}" IS NULL' for j in range(len(source.ids)) if j != i]
@@ -120,10 +127,10 @@ def _lone(table: exp.Table, source: EdgeSource) -> list[exp.Expression]:
 def _edge(
     table: exp.Table,
     source: EdgeSource,
-    one: tuple[exp.Expression, str],
-    two: tuple[exp.Expression, str],
+    one: tuple[exp.Expr, str],
+    two: tuple[exp.Expr, str],
     condition: str,
-) -> exp.Expression:
+) -> exp.Expr:
     return build(
         """
         SELECT :id1 AS id1, :type1 AS id1_type, :id2 AS id2, :type2 AS id2_type, :source AS source,
@@ -140,7 +147,7 @@ def _edge(
     )
 
 
-def _nodes(edges: exp.Table) -> exp.Expression:
+def _nodes(edges: exp.Table) -> exp.Expr:
     return build(
         """
         WITH ends AS (
@@ -157,7 +164,7 @@ def _nodes(edges: exp.Table) -> exp.Expression:
     )
 
 
-def _numbered_edges(edges: exp.Table, nodes: exp.Table) -> exp.Expression:
+def _numbered_edges(edges: exp.Table, nodes: exp.Table) -> exp.Expr:
     return build(
         """
         SELECT one.node AS a, two.node AS b
@@ -171,7 +178,7 @@ def _numbered_edges(edges: exp.Table, nodes: exp.Table) -> exp.Expression:
     )
 
 
-def _mappings(nodes: exp.Table, components: exp.Table) -> exp.Expression:
+def _mappings(nodes: exp.Table, components: exp.Table) -> exp.Expr:
     """Return main id, id, type and evidence times of every node."""
     return build(
         """
@@ -197,7 +204,7 @@ def _mappings(nodes: exp.Table, components: exp.Table) -> exp.Expression:
     )
 
 
-def node_hash(value: exp.Expression, id_type: exp.Expression) -> exp.Expression:
+def node_hash(value: exp.Expr, id_type: exp.Expr) -> exp.Expr:
     """Return the published hash of a node: ``rid`` and 32 hex digits of nested, truncated SHA-1."""
     return build(
         "'rid' || SUBSTRING(SHA1(SUBSTRING(SHA1(:salt || :value), 1, 32) || :id_type), 1, 32)",
@@ -207,7 +214,7 @@ def node_hash(value: exp.Expression, id_type: exp.Expression) -> exp.Expression:
     )
 
 
-def _graph(model: Stitcher, mappings: exp.Table) -> exp.Expression:
+def _graph(model: Stitcher, mappings: exp.Table) -> exp.Expr:
     return build(
         "SELECT main_id AS :id_column, other_id, other_id_type, valid_at, first_seen_at FROM :mappings",
         id_column=model.id_column,

@@ -49,6 +49,8 @@ from profiles_pipeline.spec.model import (
 
 MAIN_ID_TYPES = frozenset({"rudder_id", "main_id"})
 
+"""Var tables of sources as SQL texts and paths name them: they exist when somebody reads them."""
+
 S = TypeVar("S")
 
 
@@ -76,7 +78,7 @@ class _Resolution:
         self.input_vars: dict[str, dict[str, InputVar]] = {}
         self.feature_models: dict[str, list[FeatureModel]] = {}
         self.model_specs = {f"models/{m.name.lower()}": m for m in spec.models}
-        self.id_types = {t.name: IdType(str(t.name), t.filters) for t in spec.id_types}
+        self.id_types = {str(t.name): IdType(str(t.name), t.filters) for t in spec.id_types}
         self.entities = {e.name.lower(): self._entity(e) for e in spec.entities}
 
     def project(self, source_dialect: str) -> Project:
@@ -127,7 +129,8 @@ class _Resolution:
         if name in self.id_types or name in MAIN_ID_TYPES:
             return True
         hint = did_you_mean(name, list(self.id_types))
-        self.problems.error("unknown-id-type", f"id type '{name}' not in project id types", text_span(name, span), hint=hint)
+        place = text_span(name, span)
+        self.problems.error("unknown-id-type", f"id type '{name}' not in project id types", place, hint=hint)
         return False
 
     def _row_ids(self, ids: Iterable[IdSpec]) -> tuple[RowId, ...]:
@@ -147,7 +150,8 @@ class _Resolution:
         owners = [e for e in self.entities.values() if spec.type in e.id_types] or list(self.entities.values())
         if len(owners) == 1:
             return owners[0]
-        self.problems.error("missing-key", f"id '{spec.select}' does not say its entity", spec.span, hint="add 'entity:'")
+        message = f"id '{spec.select}' does not say its entity"
+        self.problems.error("missing-key", message, spec.span, hint="add 'entity:'")
         return None
 
     def _entity_named(self, name: Text | str, span: Span | None) -> Entity | None:
@@ -237,7 +241,7 @@ class _Resolution:
         if table is None:
             kind = "csv" if spec.csv else "s3"
             place = text_span(spec.csv or spec.s3, spec.span)
-            hint = f"load the file into a table, or name it under 'sources' of the connection, and say 'table: {spec.name}'"
+            hint = f"name the file under 'sources' of the connection and say 'table: {spec.name}'"
             self.problems.error("unsupported-source", f"input '{spec.name}' is read from {kind}", place, hint=hint)
             return Text(spec.name)
         return table
@@ -256,7 +260,7 @@ class _Resolution:
                 name=str(model.name),
                 span=model.span,
                 spec=body,
-                output=output if output in ("table", "view") else ("table" if body.multi_sql else "ephemeral"),  # type: ignore[arg-type]
+                output=output if output in ("table", "view") else ("table" if body.multi_sql else "ephemeral"),
                 ids=self._row_ids(body.ids),
                 occurred_at=body.occurred_at_col,
                 cohort=cohort,
@@ -391,22 +395,17 @@ class _Resolution:
         own[spec.name.lower()] = InputVar(str(spec.name), source.path, cohort.entity, spec, group.bare_names)
 
     def _input_var_tables(self) -> None:
-        used = {v.source: None for own in self.entity_vars.values() for v in own.values() if v.source}
-        used |= dict.fromkeys(self.input_vars)
-        for path in used:
-            source = self.models[path]
-            if not isinstance(source, Input | SqlModel):
-                continue
-            entities = tuple(dict.fromkeys(i.entity for i in source.ids))
-            table = f"{path}/{VAR_TABLE}"
-            self.models[table] = InputVarTable(
-                path=table,
+        """Add the var table of every source; the graph leaves out those that nobody reads."""
+        for source in [m for m in self.models.values() if isinstance(m, Input | SqlModel)]:
+            path = f"{source.path}/{VAR_TABLE}"
+            self.models[path] = InputVarTable(
+                path=path,
                 name=f"{source.name}_{VAR_TABLE}",
                 span=source.span,
                 description=f"Rows of {source.name} with a row id, main ids and input vars.",
-                source=path,
-                entities=entities,
-                vars=tuple(self.input_vars.get(path, {}).values()),
+                source=source.path,
+                entities=tuple(dict.fromkeys(i.entity for i in source.ids)),
+                vars=tuple(self.input_vars.get(source.path, {}).values()),
             )
         self._check_vars_attach()
 

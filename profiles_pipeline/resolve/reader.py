@@ -18,6 +18,9 @@ from profiles_pipeline.errors import Problem, ProjectError, Span, did_you_mean
 from profiles_pipeline.names import normalise_path
 from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, InputVar, Project, SqlModel
 
+VALUE = "value:this"
+"""Symbol of the value that a cast is applied to."""
+
 VarKey = tuple[str, str]
 """Path of the cohort that defines a var, and the var's name in lower case."""
 
@@ -26,7 +29,7 @@ VarKey = tuple[str, str]
 class Window:
     """A window clause as read: partition keys, order and frame."""
 
-    partition_by: tuple[exp.Expression, ...] = ()
+    partition_by: tuple[exp.Expr, ...] = ()
     order_by: tuple[exp.Ordered, ...] = ()
     frame: exp.WindowSpec | None = None
 
@@ -35,24 +38,31 @@ class Window:
 class Reading:
     """A text as read: its tree, the models it dereferences and the entity vars it names."""
 
-    tree: exp.Expression
+    tree: exp.Expr
     models: frozenset[str] = frozenset()
     vars: frozenset[VarKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class ReadVar:
-    """A var as read. `select` None means that only a default is given."""
+    """A var as read.
 
-    select: exp.Expression | None
-    where: exp.Expression | None
+    `select` None means that only a default is given. `cast` is the conversion to the declared type, of the symbol VALUE.
+    """
+
+    select: exp.Expr | None
+    where: exp.Expr | None
     window: Window | None
-    default: exp.Expression | None
-    data_type: str | None
+    default: exp.Expr | None
+    cast: exp.Expr | None
     models: frozenset[str]
     vars: frozenset[VarKey]
     columns: frozenset[str]
     """Lower-case names of the columns of the source it uses; input vars among them."""
+
+    def typed(self, value: exp.Expr) -> exp.Expr:
+        """Return `value` as the declared type; as it is when none is declared."""
+        return value if self.cast is None else sql.substitute(self.cast, {"value:given": value})
 
 
 @dataclass
@@ -118,7 +128,7 @@ class Reader:
             return replace(rendered, text=text), place
         return rendered, place
 
-    def _reading(self, tree: exp.Expression, rendered: template.Rendered, place: Span | None) -> Reading:
+    def _reading(self, tree: exp.Expr, rendered: template.Rendered, place: Span | None) -> Reading:
         if self.bound:
             tree = sql.bind_time(tree, self.end_time)
         models, variables = set(), set()
@@ -208,7 +218,7 @@ class Reader:
         window = spec.window
         parts: list[Reading] = []
 
-        def read(text: str | None, what: str) -> exp.Expression | None:
+        def read(text: str | None, what: str) -> exp.Expr | None:
             if text is None:
                 return None
             parts.append(self._with_bare_names(self.expression(text, this, what), var))
@@ -222,7 +232,7 @@ class Reader:
             keys = tuple(tree for text in window.partition_by if (tree := read(text, "partition_by")) is not None)
             order, frame = self._order(window.order_by, window.frame_clause, var, parts)
             clause = Window(keys, order, frame)
-        data_type = self.render(spec.column_data_type, this).text.strip() if spec.column_data_type else None
+        cast = self._cast(spec.column_data_type, this) if spec.column_data_type else None
         columns = {c.lower() for part in parts for c in sql.column_names(part.tree)}
         columns |= {c.lower() for part in parts for c in _row_columns(part.tree)}
         return ReadVar(
@@ -230,11 +240,26 @@ class Reader:
             where=where,
             window=clause,
             default=default,
-            data_type=data_type,
+            cast=cast,
             models=frozenset().union(*(p.models for p in parts)),
             vars=frozenset().union(*(p.vars for p in parts)),
             columns=frozenset(columns),
         )
+
+    def _cast(self, data_type: str, this: str) -> exp.Expr:
+        """Return the cast to a type as the source dialect means it, of the symbol VALUE."""
+        name, place = self.render(data_type, this).text, getattr(data_type, "span", None)
+        return sql.parse_expression(f'CAST("{VALUE}" AS {name})', self._dialects, span=place, what="column_data_type")
+
+    def _cast(self, data_type: str | None, this: str) -> exp.Expr | None:
+        if data_type is None:
+            return None
+        rendered, place = self._rendered(data_type, this)
+        try:
+            return sql.parse_expression(f'CAST("value:given" AS {rendered.text})', self._dialects)
+        except ProjectError as error:
+            message = f"'{rendered.text.strip()}' is not a data type of {self.project.source_dialect}"
+            raise ProjectError([Problem("wrong-value", message, place, "use varchar, integer, float, timestamp ...")]) from error
 
     def _order(
         self, texts: Sequence[str], frame_text: str | None, var: EntityVar | InputVar, parts: list[Reading]
@@ -268,7 +293,7 @@ class Reader:
         visible = self._visible_bare_names(var)
         found: set[VarKey] = set()
 
-        def replace_name(node: exp.Expression) -> exp.Expression:
+        def replace_name(node: exp.Expr) -> exp.Expr:
             if isinstance(node, exp.Column) and not node.table and node.name.lower() in visible:
                 key = visible[node.name.lower()]
                 found.add(key)
@@ -298,7 +323,7 @@ class Reader:
         return {name: (var.cohort, name) for name in listed if name in own and name != var.name.lower()}
 
 
-def _row_columns(tree: exp.Expression) -> set[str]:
+def _row_columns(tree: exp.Expr) -> set[str]:
     """Return the column names behind ``row:`` symbols."""
     return {
         identifier.name.rpartition("/")[2]

@@ -27,7 +27,7 @@ from profiles_pipeline.spec.placed import PlacedMap
 
 
 def check_names(project: PlacedMap, problems: Problems) -> None:
-    """Report every input, model, macro, entity, id type and var that has the name of an earlier one.
+    """Report every input, model, macro, entity, id type and var that has no name or that of an earlier one.
 
     Names count as equal when they differ only in case, except macro names. A var of a cohort may have the name of a var
     of its entity.
@@ -62,7 +62,9 @@ def _vars(project: PlacedMap, kind: str) -> Iterator[Named]:
 def _report_twins(names: Iterable[Named], noun: str, problems: Problems) -> None:
     first: dict[tuple[str, ...], Span] = {}
     for key, name, span in names:
-        if key in first:
+        if not name.strip():
+            problems.error("wrong-value", f"{'an' if noun[0] in 'aeiou' else 'a'} {noun} has an empty name", span)
+        elif key in first:
             hint = f"first defined at {first[key]}"
             problems.error("duplicate-name", f"{noun} '{name}' is defined twice", span, hint=hint)
         else:

@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from profiles_pipeline.names import safe_identifier
 from profiles_pipeline.sql.build import put
+from profiles_pipeline.sql.kinds import choices
 from profiles_pipeline.sql.times import clock_type
 
 _SYMBOL = re.compile(r"([a-z][a-z_]*):.+", re.DOTALL)
@@ -25,18 +26,29 @@ _WINDOW_ONLY = (
 _WINDOW_ONLY_NAMES = frozenset({"RATIO_TO_REPORT", "CONDITIONAL_TRUE_EVENT", "CONDITIONAL_CHANGE_EVENT"})
 
 _AGGREGATE_NAMES = frozenset(
-    """APPROX_TOP_K ARG_MAX ARG_MAX_NULL ARG_MIN ARG_MIN_NULL ARRAY_UNION_AGG BIT_AND BIT_OR BIT_XOR BITAND_AGG
-    BITOR_AGG BITXOR_AGG BOOL_AND BOOL_OR COUNT_STAR ENTROPY EVERY FAVG FIRST FSUM GEOMEAN HASH_AGG HISTOGRAM HLL
-    JSON_GROUP_ARRAY JSON_GROUP_OBJECT JSON_GROUP_STRUCTURE KURTOSIS KURTOSIS_POP LAST LIST LISTAGG LOGICAL_AND
-    LOGICAL_OR MAD MAX_BY MIN_BY OBJECT_AGG PRODUCT QUANTILE QUANTILE_CONT QUANTILE_DISC REGR_AVGX REGR_AVGY REGR_COUNT
-    REGR_INTERCEPT REGR_R2 REGR_SLOPE REGR_SXX REGR_SXY REGR_SYY RESERVOIR_QUANTILE SEM SKEW SKEWNESS STRING_AGG SUMKAHAN
-    HLL_ACCUMULATE HLL_COMBINE HLL_ESTIMATE BITMAP_CONSTRUCT_AGG""".split()
-)
+    {
+        "APPROX_TOP_K", "ARG_MAX", "ARG_MAX_NULL", "ARG_MIN", "ARG_MIN_NULL", "ARRAY_UNION_AGG", "BITAND_AGG",
+        "BITMAP_CONSTRUCT_AGG", "BITOR_AGG", "BITXOR_AGG", "BIT_AND", "BIT_OR", "BIT_XOR", "BOOL_AND", "BOOL_OR",
+        "COUNT_STAR", "ENTROPY", "EVERY", "FAVG", "FIRST", "FSUM", "GEOMEAN", "HASH_AGG", "HISTOGRAM", "HLL",
+        "HLL_ACCUMULATE", "HLL_COMBINE", "HLL_ESTIMATE", "JSON_GROUP_ARRAY", "JSON_GROUP_OBJECT",
+        "JSON_GROUP_STRUCTURE", "KURTOSIS", "KURTOSIS_POP", "LAST", "LIST", "LISTAGG", "LOGICAL_AND", "LOGICAL_OR",
+        "MAD", "MAX_BY", "MIN_BY", "OBJECT_AGG", "PRODUCT", "QUANTILE", "QUANTILE_CONT", "QUANTILE_DISC",
+        "REGR_AVGX", "REGR_AVGY", "REGR_COUNT", "REGR_INTERCEPT", "REGR_R2", "REGR_SLOPE", "REGR_SXX", "REGR_SXY",
+        "REGR_SYY", "RESERVOIR_QUANTILE", "SEM", "SKEW", "SKEWNESS", "STRING_AGG", "SUMKAHAN",
+    }
+)  # fmt: skip
+_NULL_ON_EMPTY_NAMES = frozenset({"ARG_MIN_NULL", "ARG_MAX_NULL"})
 
-_RANDOM = (exp.Rand, exp.Randn, exp.Uuid, exp.Uniform, exp.Randstr, exp.Zipf, exp.Normal)
+_RANDOM = (
+    exp.Rand, exp.Randn, exp.Uuid, exp.Uniform, exp.Randstr, exp.Zipf, exp.Normal, exp.Seq1, exp.Seq2, exp.Seq4,
+    exp.Seq8,
+)  # fmt: skip
 _RANDOM_NAMES = frozenset(
-    "RANDOM RAND RANDSTR UNIFORM UUID GEN_RANDOM_UUID GENERATE_UUID UUID_STRING SEQ1 SEQ2 SEQ4 SEQ8 NEXTVAL".split()
-)
+    {
+        "RANDOM", "RAND", "RANDSTR", "UNIFORM", "UUID", "GEN_RANDOM_UUID", "GENERATE_UUID", "UUID_STRING", "SEQ1",
+        "SEQ2", "SEQ4", "SEQ8", "NEXTVAL",
+    }
+)  # fmt: skip
 
 _NULL_ON_EMPTY = (
     exp.Sum, exp.Min, exp.Max, exp.Avg, exp.AnyValue, exp.Median, exp.Mode, exp.ArgMin, exp.ArgMax, exp.Stddev,
@@ -44,11 +56,12 @@ _NULL_ON_EMPTY = (
     exp.ApproxQuantile, exp.LogicalOr, exp.LogicalAnd, exp.Corr, exp.CovarPop, exp.CovarSamp, exp.Kurtosis,
     exp.Skewness, exp.First, exp.Last, exp.BitwiseAndAgg, exp.BitwiseOrAgg, exp.BitwiseXorAgg,
 )  # fmt: skip
+_CALL_PARTS = (exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
 _STRICT = (
     exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE,
     exp.DPipe, exp.Like, exp.ILike, exp.RegexpLike, exp.Between, exp.Neg, exp.Not, exp.Paren, exp.Cast, exp.TryCast,
-    exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Trunc, exp.Sqrt, exp.Ln, exp.Exp, exp.Pow, exp.Sign, exp.Lower, exp.Upper,
-    exp.Trim, exp.Length, exp.Substring, exp.Left, exp.Right, exp.Replace, exp.DateDiff, exp.TimestampDiff,
+    exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Trunc, exp.Sqrt, exp.Ln, exp.Exp, exp.Pow, exp.Sign, exp.Lower,
+    exp.Upper, exp.Trim, exp.Length, exp.Substring, exp.Left, exp.Right, exp.Replace, exp.DateDiff, exp.TimestampDiff,
     exp.DatetimeDiff, exp.DateAdd, exp.DateSub, exp.TimestampAdd, exp.DateTrunc, exp.TimestampTrunc, exp.Extract,
     exp.TsOrDsToDate, exp.TimeToStr, exp.StrToTime, exp.SHA, exp.MD5, exp.ArraySize, exp.Filter, exp.WithinGroup,
     exp.IgnoreNulls, exp.RespectNulls,
@@ -90,19 +103,23 @@ def substitute(tree: exp.Expr, mapping: Mapping[str, exp.Expr]) -> exp.Expr:
             parent.replace(_relation(parent, value))
         else:
             node.replace(_qualifier(node.name, value))
-    return root.expressions[0].pop()
+    replaced: exp.Expr = root.expressions[0]
+    return replaced.pop()
 
 
 def column_names(tree: exp.Expr) -> frozenset[str]:
     """Return the unqualified columns that `tree` reads, as written. Symbols, parameters of lambdas and whatever
     stands inside sub-queries do not count."""
     bound = {param.name.lower() for node in tree.find_all(exp.Lambda) for param in node.expressions}
-    names = set()
-    for column in tree.find_all(exp.Column):
-        plain = not column.args.get("table") and isinstance(column.this, exp.Identifier)
-        if plain and not _symbolic(column.this) and column.name.lower() not in bound and not _inside_query(column, tree):
-            names.add(column.name)
-    return frozenset(names)
+    return frozenset(
+        column.name
+        for column in tree.find_all(exp.Column)
+        if isinstance(column.this, exp.Identifier)
+        and not column.args.get("table")
+        and not _symbolic(column.this)
+        and column.name.lower() not in bound
+        and not _inside_query(column, tree)
+    )
 
 
 def is_aggregate(tree: exp.Expr) -> bool:
@@ -112,9 +129,7 @@ def is_aggregate(tree: exp.Expr) -> bool:
 
 def needs_window(tree: exp.Expr) -> bool:
     """Return whether `tree` calls a function such as ``first_value`` or ``rank`` without a window."""
-    return any(
-        _is_window_only(node) and not _windowed(node) and not _inside_query(node, tree) for node in tree.walk()
-    )
+    return any(_is_window_only(node) and not _windowed(node) and not _inside_query(node, tree) for node in tree.walk())
 
 
 def has_window(tree: exp.Expr) -> bool:
@@ -148,16 +163,14 @@ def is_deterministic(tree: exp.Expr) -> bool:
 
 def null_on_empty(tree: exp.Expr) -> bool:
     """Return whether the aggregate expression is NULL over no rows for sure; False when it is not or may not be."""
-    if isinstance(tree, exp.Null) or isinstance(tree, _NULL_ON_EMPTY):
+    if isinstance(tree, (exp.Null, *_NULL_ON_EMPTY)):
         return True
-    if isinstance(tree, exp.Coalesce):
-        return all(null_on_empty(item) for item in (tree.this, *tree.expressions))
-    if isinstance(tree, exp.Case | exp.If):
-        return all(null_on_empty(result) for result in _results(tree))
-    if isinstance(tree, exp.Nullif):
+    if isinstance(tree, exp.Coalesce | exp.Case | exp.If):
+        return all(null_on_empty(result) for result in choices(tree))
+    if isinstance(tree, exp.Nullif | exp.Filter | exp.WithinGroup):
         return null_on_empty(tree.this)
-    if isinstance(tree, exp.Filter | exp.WithinGroup):
-        return null_on_empty(tree.this)
+    if isinstance(tree, exp.Anonymous):
+        return tree.name.upper() in _NULL_ON_EMPTY_NAMES
     return isinstance(tree, _STRICT) and any(null_on_empty(child) for child in tree.iter_expressions())
 
 
@@ -181,7 +194,7 @@ def _qualifier(symbol: str, value: exp.Expr) -> exp.Identifier:
         return value.copy()
     if isinstance(value, exp.Table | exp.Subquery) and value.alias:
         return exp.to_identifier(value.alias, quoted=True)
-    if isinstance(value, exp.Table | exp.Column):
+    if isinstance(value, exp.Table | exp.Column) and isinstance(value.this, exp.Identifier):
         return value.this.copy()
     return exp.to_identifier(safe_identifier(symbol), quoted=True)
 
@@ -199,6 +212,7 @@ def _inside_query(node: exp.Expr, root: exp.Expr) -> bool:
 
 
 def is_aggregate_call(node: exp.Expr) -> bool:
+    """Return whether `node` itself calls an aggregate that is not a window's function."""
     known = isinstance(node, exp.AggFunc) and not isinstance(node, _WINDOW_ONLY)
     named = isinstance(node, exp.Anonymous | exp.AnonymousAggFunc) and node.name.upper() in _AGGREGATE_NAMES
     return (known or named) and not _windowed(node)
@@ -211,7 +225,7 @@ def _is_window_only(node: exp.Expr) -> bool:
 
 def _windowed(node: exp.Expr) -> bool:
     parent = node.parent
-    while isinstance(parent, exp.Filter | exp.WithinGroup | exp.IgnoreNulls | exp.RespectNulls) and node.arg_key == "this":
+    while isinstance(parent, _CALL_PARTS) and node.arg_key == "this":
         node, parent = parent, parent.parent
     return isinstance(parent, exp.Window) and node.arg_key == "this"
 
@@ -231,11 +245,3 @@ def _names_cte(table: exp.Table) -> bool:
             return True
         node = parent
     return False
-
-
-def _results(tree: exp.Expr) -> list[exp.Expr]:
-    if isinstance(tree, exp.If):
-        branches = [tree.args.get("true"), tree.args.get("false")]
-    else:
-        branches = [*(branch.args.get("true") for branch in tree.args["ifs"]), tree.args.get("default")]
-    return [branch for branch in branches if branch is not None]

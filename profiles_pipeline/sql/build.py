@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError
 from sqlglot.parser import Parser
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 Filling = exp.Expr | str | Sequence[exp.Expr | str] | None
 
@@ -37,7 +37,8 @@ def build(text: str, /, **fillings: Filling) -> exp.Expr:
     root = exp.Tuple(expressions=[tree])
     for gap in gaps:
         _fill(gap, fillings[gap.name.removeprefix(_MARK)])
-    return root.expressions[0].pop()
+    filled: exp.Expr = root.expressions[0]
+    return filled.pop()
 
 
 def wrapped(tree: exp.Expr) -> exp.Expr:
@@ -47,7 +48,7 @@ def wrapped(tree: exp.Expr) -> exp.Expr:
 
 
 def put(place: exp.Expr, tree: exp.Expr) -> None:
-    """Replace `place` in its tree by `tree`, in brackets where precedence asks for them or a query stands for a value."""
+    """Replace `place` in its tree by `tree`, in brackets where precedence or a query as a value asks so."""
     parent = place.parent
     if isinstance(tree, exp.Select | exp.SetOperation):
         if isinstance(parent, exp.In) and place.arg_key == "expressions":

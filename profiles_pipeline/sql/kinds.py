@@ -9,10 +9,21 @@ from sqlglot.optimizer.annotate_types import annotate_types
 
 Kind = Literal["json", "list", "text", "number", "boolean", "date", "timestamp", "time", "null"]
 
-_JSON_TYPES = {exp.DType.JSON, exp.DType.VARIANT, exp.DType.OBJECT, exp.DType.STRUCT, exp.DType.MAP, exp.DType.SUPER}
+_TYPES: dict[Kind, set[exp.DType]] = {
+    "json": {
+        exp.DType.JSON, exp.DType.VARIANT, exp.DType.OBJECT, exp.DType.STRUCT, exp.DType.MAP, exp.DType.SUPER,
+    },
+    "list": {exp.DType.ARRAY, exp.DType.LIST},
+    "text": exp.DataType.TEXT_TYPES,
+    "number": exp.DataType.NUMERIC_TYPES,
+    "date": {exp.DType.DATE, exp.DType.DATE32},
+    "time": {exp.DType.TIME, exp.DType.TIMETZ},
+    "timestamp": exp.DataType.TEMPORAL_TYPES,
+    "boolean": {exp.DType.BOOLEAN},
+    "null": {exp.DType.NULL},
+}  # fmt: skip
 _JSON_NODES = (exp.JSONExtract, exp.ParseJSON, exp.JSONObject)
 _TEXT_NODES = (exp.JSONExtractScalar, exp.Right, exp.Left, exp.Pad, exp.ToChar)
-_TIMES: set[Kind | None] = {"date", "timestamp"}
 _SAME_AS_FIRST = (
     exp.Paren, exp.Max, exp.Min, exp.AnyValue, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Lag, exp.Lead,
     exp.Window, exp.Filter, exp.IgnoreNulls, exp.RespectNulls,
@@ -30,21 +41,49 @@ def annotate(tree: exp.Expr, source: str) -> exp.Expr:
 
 def kind(node: exp.Expr | None) -> Kind | None:
     """Return the kind of value that `node` surely has, or None."""
+    if node is None:
+        return None
     if isinstance(node, _SAME_AS_FIRST):
         return kind(node.this)
-    if isinstance(node, exp.Coalesce) and (found := {kind(item) for item in (node.this, *node.expressions)}) & _TIMES:
-        return "timestamp" if "timestamp" in found else "date"
-    if isinstance(node, _JSON_NODES) or (isinstance(node, exp.Column) and node.meta.get("unpacked")):
-        return "json"
+    if isinstance(node, exp.Sub):
+        return _of_difference(node)
     if isinstance(node, exp.Bracket | exp.GetExtract):
         return "json" if kind(node.this) == "json" else None
-    if isinstance(node, exp.Sub) and "date" in {kind(node.left), kind(node.right)}:
-        return "date" if kind(node.right) == "number" or isinstance(node.right, exp.Interval) else None
-    if isinstance(node, _TEXT_NODES):
-        return "text"
-    if node is None or node.type is None:
-        return None
-    return _of_type(node.type)
+    return _of_choice(node) or _of_node(node) or (_of_type(node.type) if node.type is not None else None)
+
+
+def _of_node(node: exp.Expr) -> Kind | None:
+    if isinstance(node, _JSON_NODES) or (isinstance(node, exp.Column) and node.meta.get("unpacked")):
+        return "json"
+    return "text" if isinstance(node, _TEXT_NODES) else None
+
+
+def choices(node: exp.Expr) -> list[exp.Expr]:
+    """Return the expressions one of which is the value of ``COALESCE``, ``CASE`` or ``IF``; none for other nodes."""
+    if isinstance(node, exp.Coalesce):
+        found = [node.this, *node.expressions]
+    elif isinstance(node, exp.Case):
+        found = [*(branch.args.get("true") for branch in node.args["ifs"]), node.args.get("default")]
+    elif isinstance(node, exp.If):
+        found = [node.args.get("true"), node.args.get("false")]
+    else:
+        found = []
+    return [branch for branch in found if branch is not None]
+
+
+def _of_choice(node: exp.Expr) -> Kind | None:
+    kinds = {kind(branch) for branch in choices(node)} - {"null"}
+    if kinds == {"json"}:
+        return "json"
+    return "timestamp" if "timestamp" in kinds else "date" if "date" in kinds else None
+
+
+def _of_difference(node: exp.Sub) -> Kind | None:
+    kinds = {kind(node.this), kind(node.expression)}
+    if "date" in kinds:
+        days = kind(node.expression) == "number" or isinstance(node.expression, exp.Interval)
+        return "date" if days else "number" if kinds == {"date"} else None
+    return _of_type(node.type) if node.type is not None else None
 
 
 def typed(node: exp.Expr, dtype: exp.DType) -> exp.Expr:
@@ -54,22 +93,7 @@ def typed(node: exp.Expr, dtype: exp.DType) -> exp.Expr:
 
 
 def _of_type(dtype: exp.DataType) -> Kind | None:
-    this = dtype.this
-    if this in _JSON_TYPES:
-        return "json"
-    if this in {exp.DType.ARRAY, exp.DType.LIST}:
-        return "list"
-    if this in exp.DataType.TEXT_TYPES:
-        return "text"
-    if this in exp.DataType.NUMERIC_TYPES:
-        return "number"
-    if this in {exp.DType.DATE, exp.DType.DATE32}:
-        return "date"
-    if this in {exp.DType.TIME, exp.DType.TIMETZ}:
-        return "time"
-    if this in exp.DataType.TEMPORAL_TYPES:
-        return "timestamp"
-    return {exp.DType.BOOLEAN: "boolean", exp.DType.NULL: "null"}.get(this)  # type: ignore[return-value]
+    return next((kind for kind, types in _TYPES.items() if dtype.this in types), None)
 
 
 def _mark_unpacked(select: exp.Select) -> None:

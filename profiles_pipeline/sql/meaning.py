@@ -35,6 +35,8 @@ def translate(tree: Tree, source: str, target: str) -> Tree:
     rewrites = _rewrites_by_node(source, target)
     for node in reversed(list(root.walk(bfs=False))):
         parent, key, index = node.parent, node.arg_key, node.index
+        if parent is None or key is None:
+            continue
         for rewrite in rewrites.get(type(node), ()):
             result = rewrite.apply(node)
             if result is not node:

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from profiles_pipeline.errors import Problem, ProjectError, Span
 
@@ -65,7 +65,7 @@ def refuse_at(text: str, span: Span | None, token: Token | None, message: str, h
 
 
 def place(text: str, span: Span | None, line: int, column: int) -> Span | None:
-    """Return the place in the file of a line and column of `text`; the start of the text when that is all one can say."""
+    """Return the place in the file of a line and column of `text`, or the start of the text when no more is known."""
     span = span or getattr(text, "span", None)
     if span is None:
         return None
@@ -95,14 +95,13 @@ def _expectation(description: object, highlight: str) -> str:
         return f"expected {wanted if ' ' in wanted else repr(wanted)} at {unexpected}"
     if said.startswith("Required argument"):
         return f"expected a value at {unexpected}"
+    if highlight and not re.search(r"\w", highlight):
+        return f"expected more after {unexpected}, or something else"
     return f"did not expect {unexpected}"
 
 
 def _unfinished(text: str, error: TokenError) -> tuple[int, int]:
-    cause = str(error.__cause__ or error)
-    if match := re.search(r"Missing (.+?) from (\d+):(\d+)", cause, re.DOTALL):
-        quote, line = match[1], int(match[2])
-        lines = text.split("\n")
-        column = lines[line - 1].rfind(quote) + 1 if line <= len(lines) else 1
-        return line, max(1, column)
-    return 1, 1
+    """Return line and column of the quote or comment that never ends; the tokenizer tells the offset of quotes only."""
+    match = re.search(r"Missing .+? from \d+:(\d+)", str(error.__cause__ or ""), re.DOTALL)
+    offset = int(match[1]) if match else max(0, text.rfind("/*"))
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)

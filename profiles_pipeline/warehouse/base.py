@@ -76,7 +76,7 @@ class Warehouse(Protocol):
         """Return the columns a SELECT would have. It is bound, not run: no row of a table is read."""
 
     def relations(self, schema: str) -> frozenset[str]:
-        """Return the names of the tables and views of `schema` as they were created; none if there is no such schema."""
+        """Return the names of the tables and views of `schema` as they were created; none if it does not exist."""
 
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""

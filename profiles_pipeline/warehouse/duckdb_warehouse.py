@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +12,7 @@ import duckdb
 from profiles_pipeline.dialects import literal
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Column, Rows, Source
+from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.settings import DuckDBSettings
 from profiles_pipeline.warehouse.sources import Catalog, Relation, resolve_source
 
@@ -95,7 +95,7 @@ class DuckDBWarehouse:
         return tuple(Column(str(row[0]), str(row[1])) for row in self.query(f"DESCRIBE {select_sql}").rows)
 
     def relations(self, schema: str) -> frozenset[str]:
-        """Return the names of the tables and views of `schema` as they were created; none if there is no such schema."""
+        """Return the names of the tables and views of `schema` as they were created; none if it does not exist."""
         catalog = self._catalog()
         return frozenset(
             relation.name
@@ -131,42 +131,12 @@ class DuckDBWarehouse:
         )
 
     def _run(self, work: Callable[[], Result], statement: str) -> Result:
+        # Left to itself, DuckDB 2.0 looks at signals only now and then: after Ctrl-C a sort goes on for seconds, an
+        # aggregate to its end, and what a handler raised arrives as a RuntimeError.
         try:
-            if threading.current_thread() is threading.main_thread():
-                return self._run_interruptibly(work)
-            return work()
+            return run_interruptibly(work, self._connection.interrupt)
         except duckdb.Error as error:
             raise warehouse_error(error, statement) from error
-
-    def _run_interruptibly(self, work: Callable[[], Result]) -> Result:
-        """Run `work` in a thread of its own while this one waits for it or for a signal.
-
-        DuckDB 2.0 looks at signals only now and then: a sort goes on for seconds after Ctrl-C, an aggregate to its end,
-        and what a handler raised arrives as a RuntimeError. An interrupt from another thread stops them all at once.
-        """
-        outcome: list[Result] = []
-        failure: list[BaseException] = []
-        finished = threading.Event()
-
-        def target() -> None:
-            try:
-                outcome.append(work())
-            except BaseException as error:
-                failure.append(error)
-            finally:
-                finished.set()
-
-        threading.Thread(target=target, name="duckdb-statement", daemon=True).start()
-        try:
-            finished.wait()
-        except BaseException:
-            # The first interrupt is lost when it falls between two statements of the same call.
-            while not finished.wait(0.05):
-                self._connection.interrupt()
-            raise
-        if failure:
-            raise failure[0]
-        return outcome[0]
 
 
 def warehouse_error(error: duckdb.Error, statement: str | None = None) -> WarehouseError:
@@ -187,7 +157,6 @@ def _session_settings(settings: DuckDBSettings) -> dict[str, str]:
     """
     chosen = {
         "TimeZone": "'UTC'",
-        "preserve_insertion_order": "false",
         "python_enable_replacements": "false",
     }
     if settings.file:

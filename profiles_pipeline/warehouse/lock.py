@@ -124,7 +124,7 @@ class Patience:
         return time.monotonic() - self._started
 
     def _pause(self) -> float:
-        """Return the seconds until the next attempt: who has waited longer asks more often, so turns come mostly in order."""
+        """Return the seconds until the next attempt: who has waited longer asks more often, so turns come in order."""
         longest = 0.1 + 0.1 / (1 + self._waited() / 10)
         pause = random.uniform(0.1, longest)  # noqa: S311 - spreads the attempts, guards nothing
         return pause if self._timeout is None else max(0.0, min(pause, self._timeout - self._waited()))

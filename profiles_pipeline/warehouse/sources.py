@@ -261,9 +261,9 @@ def _known(settings: DuckDBSettings, catalog: Catalog) -> dict[str, str]:
 
 
 def _missing(message: str, parts: tuple[str, ...], known: dict[str, str]) -> NoReturn:
-    """Raise the missing-table problem, with the nearest known name: by the whole name, else by the table's own."""
-    near = nearest(".".join(parts), known)
-    if near is None:
-        bare = nearest(parts[-1], known.values())
-        near = next((name for name, table in known.items() if table == bare), None)
+    """Raise the missing-table problem with the nearest known name: by the table's own name, else by the whole name."""
+    whole = ".".join(parts)
+    table = nearest(parts[-1], known.values())
+    alike = [name for name in known if known[name] == table]
+    near = nearest(whole, alike or known) or next(iter(alike), None)
     fail("missing-table", message, hint=f"did you mean '{near}'?" if near else None)

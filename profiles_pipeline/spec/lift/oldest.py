@@ -37,6 +37,7 @@ _VAR_KINDS = {
     "feature": "entity_var",
     "inputvar": "input_var",
 }
+_MACRO_CALL = re.compile(r"\bmacro\((\w+)\)")
 _SCHEMA_OF_DEFAULT_STITCHERS = 37
 _STORED = ("tablefeature", "feature")
 
@@ -212,9 +213,20 @@ def _var_item(kind: str, span: Span, body: PlacedMap, log: Log) -> PlacedMap:
     if isinstance(source, Text) and "/" not in source:
         body = body.with_value("table", Text(f"inputs/{source}", source.span))
     body = rename(body, _VAR_KEYS, log)
+    for key in ("select", "where"):
+        body = _with_macro_calls(body, key, log)
     if "from" in body:
         body = body.with_value("from", plain_path(body["from"], body.value_span("from"), log))
     return placed_map(span, {_VAR_KINDS[kind]: body})
+
+
+def _with_macro_calls(body: PlacedMap, key: str, log: Log) -> PlacedMap:
+    """The call `macro(x)` of the very first dialect becomes the template `{{x()}}`."""
+    text = body.get(key)
+    if not isinstance(text, Text) or not _MACRO_CALL.search(text):
+        return body
+    log.add(body.value_span(key), f"calls of the form 'macro(x)' in '{key}' became '{{{{x()}}}}'")
+    return body.with_value(key, Text(_MACRO_CALL.sub(r"{{\1()}}", text), text.span, text.block))
 
 
 def plain_path(reference: object, span: Span, log: Log) -> object:

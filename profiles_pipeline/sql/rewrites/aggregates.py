@@ -43,7 +43,8 @@ def _object_agg(node: exp.Expr) -> exp.Expr:
 def _count_of_several(node: exp.Expr) -> exp.Expr:
     if not node.expressions or isinstance(node.this, exp.Distinct):
         return node
-    present = exp.and_(*(exp.Not(this=exp.Is(this=item, expression=exp.null())) for item in (node.this, *node.expressions)))
+    counted = (node.this, *node.expressions)
+    present = exp.and_(*(exp.Not(this=exp.Is(this=item, expression=exp.null())) for item in counted))
     return typed(exp.Count(this=exp.Case().when(present, exp.Literal.number(1)), big_int=True), exp.DType.BIGINT)
 
 

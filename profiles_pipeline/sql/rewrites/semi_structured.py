@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.kinds import Kind, choices, kind, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite, cast, function, named
 
 _WHOLE = exp.DType.VARIANT, exp.DType.JSON, exp.DType.OBJECT, exp.DType.ARRAY, exp.DType.STRUCT, exp.DType.MAP
@@ -54,7 +54,8 @@ def _path(*keys: str | int) -> exp.JSONPath:
 
 
 def _cast_of_json(node: exp.Expr) -> exp.Expr:
-    operand, to = node.this, node.args["to"]
+    operand: exp.Expr = node.this
+    to: exp.DataType = node.args["to"]
     untyped = to.this in _WHOLE and not to.expressions
     if kind(operand) == "json":
         if untyped:
@@ -92,12 +93,7 @@ def _get_of_list(node: exp.Expr) -> exp.Expr:
 
 
 def _operands(node: exp.Expr) -> list[exp.Expr]:
-    children = [child for child in node.iter_expressions() if not isinstance(child, exp.If)]
-    if isinstance(node, exp.Case):
-        return [*(branch.args["true"] for branch in node.args["ifs"]), *filter(None, [node.args.get("default")])]
-    if isinstance(node, exp.If):
-        return [branch for branch in (node.args.get("true"), node.args.get("false")) if branch is not None]
-    return children
+    return choices(node) or list(node.iter_expressions())
 
 
 def _beside_scalars(node: exp.Expr) -> exp.Expr:
@@ -112,7 +108,7 @@ def _beside_scalars(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def _common(kinds: set[object]) -> exp.DType | None:
+def _common(kinds: set[Kind | None]) -> exp.DType | None:
     if kinds == {"number"}:
         return exp.DType.DOUBLE
     if kinds and kinds <= {"date", "timestamp"}:
@@ -130,9 +126,9 @@ def _numeric_operand(node: exp.Expr) -> exp.Expr:
 
 
 def _arithmetic_on_text(node: exp.Expr) -> exp.Expr:
-    kinds = {kind(node.left), kind(node.right)}
+    kinds = {kind(node.this), kind(node.expression)}
     if "text" in kinds and kinds <= {"text", "number", None}:
-        for operand in (node.left, node.right):
+        for operand in (node.this, node.expression):
             if kind(operand) == "text":
                 operand.replace(cast(operand.copy(), exp.DType.DOUBLE))
     return node

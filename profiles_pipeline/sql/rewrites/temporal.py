@@ -12,7 +12,9 @@ from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function, nam
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
 
 _DIFFERENCES = (exp.DateDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.TsOrDsDiff, exp.MonthsBetween)
-_SHIFTS = (exp.DateAdd, exp.DateSub, exp.TimestampAdd, exp.TimestampSub, exp.DatetimeAdd, exp.DatetimeSub, exp.TsOrDsAdd)
+_SHIFTS = (
+    exp.DateAdd, exp.DateSub, exp.TimestampAdd, exp.TimestampSub, exp.DatetimeAdd, exp.DatetimeSub, exp.TsOrDsAdd,
+)  # fmt: skip
 _TRUNCATIONS = (exp.DateTrunc, exp.TimestampTrunc, exp.DatetimeTrunc)
 _PARTS = (
     exp.Year, exp.Quarter, exp.Month, exp.Week, exp.WeekOfYear, exp.Day, exp.DayOfMonth, exp.DayOfWeek,
@@ -54,6 +56,8 @@ def _difference(node: exp.Expr) -> exp.Expr:
 
 
 def _shift(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.TsOrDsAdd):
+        return _date_again(node)
     was_date = kind(node.this) == "date"
     _put_moment(node, "this")
     unit = node.text("unit").upper() or "DAY"
@@ -71,9 +75,9 @@ def _date_again(node: exp.Expr) -> exp.Expr:
 
 
 def _interval(node: exp.Expr) -> exp.Expr:
-    interval = node.right
+    interval = node.expression
     unit = interval.text("unit").upper() if isinstance(interval, exp.Interval) else ""
-    return _date_again(node) if unit.removesuffix("S") in _DATE_UNITS and kind(node.left) == "date" else node
+    return _date_again(node) if unit.removesuffix("S") in _DATE_UNITS and kind(node.this) == "date" else node
 
 
 def _part(node: exp.Expr) -> exp.Expr:

@@ -24,7 +24,7 @@ def as_text(node: exp.Expr) -> exp.Expr:
     found = kind(node)
     if found == "json":
         return scalar(node)
-    sure = found in {"text", "null", "list"} or isinstance(node, exp.Literal) and node.is_string
+    sure = found in {"text", "null", "list"} or (isinstance(node, exp.Literal) and node.is_string)
     return node if sure else cast(node, exp.DType.VARCHAR)
 
 

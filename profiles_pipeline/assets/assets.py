@@ -1,0 +1,248 @@
+"""One asset per model, each with an op of its own, so that a failure stops only what depends on it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from profiles_pipeline import lineage, report
+from profiles_pipeline.assets import metadata
+from profiles_pipeline.assets.resource import ProfilesResource
+from profiles_pipeline.assets.specs import describe_models, rekeyed_lineage, translated
+from profiles_pipeline.assets.translator import ModelProps, ProfilesTranslator, lineage_value
+from profiles_pipeline.connections import Output
+from profiles_pipeline.errors import LockTimeoutError, ProfilesError, RunError
+from profiles_pipeline.names import safe_identifier
+from profiles_pipeline.project import ProfilesProject
+
+if TYPE_CHECKING:
+    from profiles_pipeline.assets.context import Scope
+    from profiles_pipeline.registry import SeqNo
+    from profiles_pipeline.run import Built
+
+RESOURCE_KEY = "profiles"
+SEQ_NO_TAG = "profiles/seq_no"
+SETTLED_BY_TAG = "profiles/seq_no_settled_by"
+
+Results = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the ops of one project share.
+
+    Attributes:
+        output: where to build; None leaves it to the resource.
+        keys: path of a model -> its asset key.
+        steps: name of an op -> path of its model.
+    """
+
+    project: ProfilesProject
+    output: Output | None
+    pool: str
+    resource_key: str
+    keys: Mapping[str, dg.AssetKey]
+    steps: Mapping[str, str]
+
+    @property
+    def renamed(self) -> Mapping[dg.AssetKey, dg.AssetKey]:
+        """Usual key of a model -> its key."""
+        project = self.project.project
+        return {dg.AssetKey(list(report.asset_path(project, path))): key for path, key in self.keys.items()}
+
+
+def build_assets(
+    project: ProfilesProject,
+    *,
+    output: Output | None = None,
+    resource: ProfilesResource | None = None,
+    translator: ProfilesTranslator | None = None,
+    resource_key: str = RESOURCE_KEY,
+) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return the assets of a project: a spec for each input, an executable asset for every other model.
+
+    Args:
+        project: the project.
+        output: where to build; None leaves it to the resource at run time.
+        resource: the resource that will be there, for names of relations; the default one when not given.
+        translator: says what models look like in Dagster.
+        resource_key: key of the `ProfilesResource` that the assets need.
+
+    Raises:
+        ProjectError: the connection of the project does not exist.
+    """
+    where = output or (resource or ProfilesResource()).output(project)
+    pairs = translated(describe_models(project, where), translator or ProfilesTranslator())
+    target = Target(
+        project=project,
+        output=output,
+        pool=pool_of(where),
+        resource_key=resource_key,
+        keys={model.model.path: spec.key for model, spec in pairs},
+        steps={op_name(spec.key): model.model.path for model, spec in pairs if not model.is_input},
+    )
+    return [spec if model.is_input else _model_asset(target, model, spec) for model, spec in pairs]
+
+
+def pool_of(output: Output) -> str:
+    """Return the pool of everything that writes to the same DuckDB file."""
+    file = output.settings.file
+    name = hashlib.sha256(str(file).encode()).hexdigest()[:8] if file else "memory"
+    return f"profiles_duckdb_{safe_identifier(file.stem) if file else 'in'}_{name}"
+
+
+def op_name(key: dg.AssetKey) -> str:
+    """Return the name of the op of an asset: stable, and different for different keys."""
+    text = "__".join(key.path)
+    name = safe_identifier(text)
+    return name if name == text else f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    checks = [dg.AssetCheckSpec(a.name, asset=spec.key, description=a.description, blocking=True) for a in model.audits]
+
+    @dg.multi_asset(
+        name=op_name(spec.key),
+        specs=[spec],
+        check_specs=checks,
+        pool=target.pool,
+        required_resource_keys={target.resource_key},
+    )
+    def build_model(context: dg.AssetExecutionContext) -> Results:
+        yield from _results(context, target, model, spec)
+
+    return build_model
+
+
+def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProps, spec: dg.AssetSpec) -> Results:
+    from profiles_pipeline.assets import context as work  # noqa: PLC0415 - loads the engine, for runs only
+
+    profiles: ProfilesResource = getattr(context.resources, target.resource_key)
+    purpose = f"building {spec.key.to_user_string()} in Dagster run {context.run_id[:8]}"
+    project = target.project
+    with _as_failure(project), profiles.session(project, target.output, purpose, context.log.info) as session:
+        session.registry.ensure()
+        scope = _scope(context, target, profiles)
+        seq_no = work.settle(session, scope)
+        _remember(context, seq_no)
+        for warning in work.rehearse_once(session, seq_no, scope):
+            context.log.warning(warning.render())
+        planned = work.plan_model(session, seq_no, model.model.path)
+        try:
+            built = work.build(session, planned)
+        except RunError as error:
+            if error.problem.code == "check-failed":
+                for outcome in work.check(session, planned):
+                    yield _check(spec.key, report.Check(outcome.name, outcome.description, outcome.broken))
+            raise
+        promoted = work.promote(session, seq_no, scope)
+        record = report.record(project, built, work.window_of(seq_no), scope.invocation)
+    if promoted:
+        context.log.info(f"views repointed: {', '.join(promoted)}")
+    yield _result(target, model, spec, built, record)
+
+
+def _result(
+    target: Target, model: ModelProps, spec: dg.AssetSpec, built: "Built", record: report.Record
+) -> dg.MaterializeResult[None]:
+    found: dict[str, object] = {
+        **metadata.of_record(record, target.project.folder),
+        "dagster/relation_identifier": model.relation,
+    }
+    columns = _built_lineage(target, model, [name for name, _ in built.columns])
+    if columns.deps_by_column:
+        found["dagster/column_lineage"] = columns
+    checks = {c.name: c for c in record.checks}
+    passed = [checks.get(a.name, report.Check(a.name, a.description, 0)) for a in model.audits]
+    return dg.MaterializeResult(
+        asset_key=spec.key,
+        metadata=found,
+        check_results=[_check(spec.key, c) for c in passed],
+        data_version=dg.DataVersion(record.material),
+    )
+
+
+def _built_lineage(target: Target, model: ModelProps, columns: Sequence[str]) -> dg.TableColumnLineage:
+    """Return the lineage of a model whose columns are known, those that were passed on untouched included."""
+    written = {name.lower(): name for name in columns}
+    known = {written.get(name.lower(), name): sources for name, sources in (model.lineage or {}).items()}
+    others = {
+        name: tuple((report.asset_path(target.project.project, s.path), s.column) for s in sources)
+        for name, sources in lineage.passed_on(model.model, known, columns).items()
+    }
+    return rekeyed_lineage(lineage_value(known | others), target.renamed)
+
+
+def _check(key: dg.AssetKey, check: report.Check) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=check.broken == 0,
+        asset_key=key,
+        check_name=check.name,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=check.description,
+        metadata=metadata.of_check(check),
+    )
+
+
+# --- the run ------------------------------------------------------------------------------------------------------
+
+
+def _scope(context: dg.AssetExecutionContext, target: Target, profiles: ProfilesResource) -> "Scope":
+    from profiles_pipeline.assets.context import Scope  # noqa: PLC0415 - loads the engine, for runs only
+
+    run = context.instance.get_run_by_id(context.run_id) or context.run
+    first = context.instance.get_run_by_id(run.root_run_id) if run.root_run_id else None
+    return Scope(
+        invocation=f"dagster:{run.root_run_id or run.run_id}",
+        building=_models_of(context, target, run),
+        asked=_models_of(context, target, first or run),
+        settled=_settled(run),
+        first=_settled(first or run),
+        end=profiles.end,
+        labels={path: key.to_user_string() for path, key in target.keys.items()},
+    )
+
+
+def _models_of(context: dg.AssetExecutionContext, target: Target, run: dg.DagsterRun) -> frozenset[str]:
+    """Return the models of this project that a run is to build."""
+    snapshot = run.execution_plan_snapshot_id and context.instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    steps = snapshot.step_keys_to_execute if snapshot else target.steps
+    return frozenset(target.steps[step] for step in steps if step in target.steps)
+
+
+def _settled(run: dg.DagsterRun) -> int | None:
+    """Return the time context that a run itself has settled on; a re-execution inherits the tags of the run before."""
+    own = run.tags.get(SETTLED_BY_TAG) == run.run_id
+    return int(run.tags[SEQ_NO_TAG]) if own else None
+
+
+def _remember(context: dg.AssetExecutionContext, seq_no: "SeqNo") -> None:
+    tags = {SEQ_NO_TAG: str(seq_no.number), SETTLED_BY_TAG: context.run_id}
+    if not tags.items() <= context.run.tags.items():
+        context.instance.add_run_tags(context.run_id, tags)
+
+
+@contextmanager
+def _as_failure(project: ProfilesProject) -> Iterator[None]:
+    """Turn the errors of the engine into a Failure with their text; only waiting for others is worth another try."""
+    try:
+        yield
+    except RunError as error:
+        raise dg.Failure(str(error), _places(error, project.folder), allow_retries=False) from error
+    except LockTimeoutError as error:
+        raise dg.Failure(str(error), allow_retries=True) from error
+    except ProfilesError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+
+
+def _places(error: RunError, folder: Path) -> dict[str, dg.MetadataValue]:
+    found: dict[str, dg.MetadataValue] = {"profiles/seq_no": dg.MetadataValue.int(error.seq_no)}
+    if error.problem.span:
+        found["profiles/defined_in"] = dg.MetadataValue.path(f"{folder / error.problem.span.file}:{error.problem.span.line}")
+    if error.sql_file:
+        found["profiles/sql_file"] = dg.MetadataValue.path(str(folder / error.sql_file))
+    return found

@@ -1,0 +1,157 @@
+"""The time context of a Dagster run, and the work of one of its steps. Knows the engine; imports no Dagster.
+
+All steps of a run work in one time context, and so does a re-execution of what failed. A run that leaves out something
+upstream works in the newest context that has it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from profiles_pipeline import compiled, plan, rehearse, run
+from profiles_pipeline.dialects import render
+from profiles_pipeline.errors import Problem, fail
+from profiles_pipeline.plan import AuditMaterial, EnsureSchema, Plan, Promote, Request, Window
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.registry import SeqNo
+from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.run import Built, CheckResult, Session
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a Dagster run builds.
+
+    Attributes:
+        invocation: its name in the registry; a run and its re-executions share it.
+        building: paths of the models it builds.
+        asked: paths of the models that the first run of the invocation was to build.
+        settled: number of the time context that an earlier step of this run has settled on.
+        first: number of the time context of the first run of the invocation.
+        end: end of the window, where the user has set one.
+        labels: path -> asset key as users type it.
+    """
+
+    invocation: str
+    building: frozenset[str]
+    asked: frozenset[str]
+    settled: int | None
+    first: int | None
+    end: datetime | None
+    labels: Mapping[str, str]
+
+
+def settle(session: Session, scope: Scope) -> SeqNo:
+    """Return the time context to work in; a new one is recorded.
+
+    Raises:
+        ProjectError: something upstream that the run does not build has not been built in any fitting context.
+    """
+    known = session.registry.seq_nos(session.project.name)
+    if scope.settled is not None:
+        return next(s for s in known if s.number == scope.settled)
+    needed = left_out(session.project, scope)
+    candidates = _candidates(known, scope, needed)
+    missing = {s.number: needed - built_in(session, s) for s in candidates}
+    found = next((s for s in candidates if not missing[s.number]), None)
+    if found is not None:
+        return found
+    if needed:
+        _fail_missing(scope, min(missing.values(), key=len, default=needed))
+    return session.registry.new_seq_no(session.project.name, None, scope.end or datetime.now(UTC), scope.invocation)
+
+
+def _candidates(known: tuple[SeqNo, ...], scope: Scope, needed: frozenset[str]) -> list[SeqNo]:
+    """Return the contexts a run may continue, best first: all of them have no lower bound."""
+    whole = [s for s in known if s.begin is None]
+    if scope.end is not None:
+        return [s for s in whole if s.end == scope.end]
+    unfinished = [s for s in whole if s.number == scope.first and not s.complete]
+    return unfinished + (whole if needed else [])
+
+
+def left_out(project: ProfilesProject, scope: Scope) -> frozenset[str]:
+    """Return the models upstream of a run's that it does not build itself."""
+    upstream = project.graph.with_upstream(scope.building) - scope.building
+    return frozenset(path for path in upstream if not isinstance(project.graph.models[path], Input))
+
+
+def built_in(session: Session, seq_no: SeqNo) -> frozenset[str]:
+    """Return the models that are complete in a time context as they are defined now."""
+    complete = {m.name for m in session.registry.materials(seq_no.number)}
+    names = plan.material_names(session.project, window_of(seq_no))
+    return frozenset(path for path, name in names.items() if name in complete)
+
+
+def window_of(seq_no: SeqNo) -> Window:
+    """Return the window of a time context."""
+    return Window(seq_no.number, seq_no.end, seq_no.begin)
+
+
+def _fail_missing(scope: Scope, missing: frozenset[str]) -> None:
+    absent = ", ".join(f"'{scope.labels[path]}'" for path in sorted(missing))
+    wanted = ", ".join(f"'{scope.labels[path]}'" for path in sorted(scope.building))
+    selection = " or ".join(f'+key:"{scope.labels[path]}"' for path in sorted(scope.building))
+    where = "as they are defined now" + (f" for {scope.end:%Y-%m-%dT%H:%M:%SZ}" if scope.end else "")
+    message = f"{wanted} cannot be built alone: no run has built {absent} {where}"
+    fail("missing-upstream", message, hint=f"build what is upstream as well; select {selection}")
+
+
+# --- the work of a step -------------------------------------------------------------------------------------------
+
+
+def rehearse_once(session: Session, seq_no: SeqNo, scope: Scope) -> tuple[Problem, ...]:
+    """Rehearse all a run is going to build before anything of its context is built; return warnings.
+
+    Raises:
+        ProjectError: with every model and var that would fail.
+    """
+    if session.registry.materials(seq_no.number):
+        return ()
+    whole = tuple(path for path in scope.building if path in session.project.project.models)
+    planned = run.make_plan(session, seq_no, Request(whole))
+    return rehearse.rehearse(session.project, planned, session.warehouse, session.sources)
+
+
+def plan_model(session: Session, seq_no: SeqNo, path: str) -> Plan:
+    """Return the plan that builds or reuses one model and promotes nothing."""
+    declared = path in session.project.project.models
+    whole = run.make_plan(session, seq_no, Request((path,), only=True) if declared else Request())
+    schema = [stage for stage in whole.stages if isinstance(stage, EnsureSchema)]
+    return replace(whole, stages=(*schema, *run.stages_of(whole, path)))
+
+
+def build(session: Session, planned: Plan) -> Built:
+    """Execute the plan of one model, its SQL left in the output folder.
+
+    Raises:
+        RunError: the warehouse refused, or a check found broken rows.
+    """
+    files = compiled.write(planned, session.project, session.output, session.warehouse.dialect, "run")
+    built, _ = run.execute(session, planned, files)
+    return built[0]
+
+
+def check(session: Session, planned: Plan) -> tuple[CheckResult, ...]:
+    """Return the outcome of every check of a plan on the materials as they are."""
+    return tuple(
+        CheckResult(a.name, a.description, int(str(session.warehouse.scalar(render(a.tree, session.warehouse.dialect)) or 0)))
+        for stage in planned.stages
+        if isinstance(stage, AuditMaterial)
+        for a in stage.audits
+    )
+
+
+def promote(session: Session, seq_no: SeqNo, scope: Scope) -> tuple[str, ...]:
+    """Repoint the views once all models of the run are built; return their names, none when some are missing.
+
+    A re-execution that continues the context of the first run repoints the views of that run as well.
+    """
+    wanted = scope.building | (scope.asked if seq_no.number == scope.first else frozenset())
+    if wanted - built_in(session, seq_no):
+        return ()
+    names = plan.material_names(session.project, window_of(seq_no))
+    stage = Promote(plan.promoted(session.project, names, wanted))
+    promoted = run.promote(session, Plan(window_of(seq_no), session.output.schema, (stage,)), stage)
+    session.registry.complete(seq_no.number)
+    return promoted

@@ -1,0 +1,62 @@
+"""A whole code location out of one project."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from profiles_pipeline.assets.assets import RESOURCE_KEY, build_assets
+from profiles_pipeline.assets.resource import ProfilesResource
+from profiles_pipeline.assets.translator import ProfilesTranslator
+from profiles_pipeline.connections import Output
+from profiles_pipeline.project import ProfilesProject
+
+JOB_NAME = "profiles_run"
+
+
+def build_definitions(
+    project: ProfilesProject | str | Path,
+    *,
+    output: Output | None = None,
+    translator: ProfilesTranslator | None = None,
+    resource: ProfilesResource | None = None,
+    executor: dg.ExecutorDefinition | None = dg.in_process_executor,
+) -> dg.Definitions:
+    """Return the definitions of a project: its assets and checks, the job ``profiles_run`` and the resource they need.
+
+    No warehouse is touched.
+
+    Args:
+        project: a project or its folder.
+        output: where to build; the resource finds it when not given.
+        translator: says what models look like in Dagster.
+        resource: where and for which moment to build; may still be configured per run.
+        executor: one process by default, because one DuckDB file takes one writer; None leaves the choice to definitions
+            that these are merged with.
+
+    Raises:
+        ProjectError: the project is wrong, or its connection does not exist.
+
+    Example:
+        A team's own assets beside those of a project, in one code location:
+
+        .. code-block:: python
+
+            @dg.asset(deps=[dg.AssetKey(["models", "user_profile"])])
+            def newsletter(duckdb: ProfilesDuckDBResource):
+                with duckdb.get_connection() as connection:
+                    return connection.sql("select * from profiles.user_profile").fetchall()
+
+            ours = dg.Definitions(
+                assets=[newsletter],
+                resources={"duckdb": ProfilesDuckDBResource(database="c360/.profiles/warehouse.duckdb")},
+            )
+            defs = dg.Definitions.merge(build_definitions("c360"), ours)
+    """
+    loaded = project if isinstance(project, ProfilesProject) else ProfilesProject.load(project)
+    profiles = resource or ProfilesResource()
+    assets = build_assets(loaded, output=output, resource=profiles, translator=translator)
+    executable = [key for asset in assets if isinstance(asset, dg.AssetsDefinition) for key in asset.keys]
+    job = dg.define_asset_job(
+        JOB_NAME, selection=dg.AssetSelection.assets(*executable), description=f"Build every model of {loaded.name}."
+    )
+    return dg.Definitions(assets=assets, jobs=[job], resources={RESOURCE_KEY: profiles}, executor=executor)

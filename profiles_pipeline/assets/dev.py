@@ -1,0 +1,133 @@
+"""Opens a project in the Dagster UI."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from profiles_pipeline.assets.instance import prepare
+from profiles_pipeline.assets.report import report_pending
+from profiles_pipeline.errors import fail
+
+MODULE = "profiles_pipeline.definitions"
+STOP_WITHIN_S = 20.0
+"""Seconds that the servers get to stop by themselves."""
+
+
+def serve(
+    project_folder: Path,
+    host: str = "127.0.0.1",
+    port: int = 3000,
+    open_browser: bool = True,
+    siteconfig: Path | None = None,
+    target: str | None = None,
+) -> int:
+    """Serve the Dagster UI of a project until Ctrl-C or until it fails; return the exit code.
+
+    The instance lives in ``.profiles/dagster`` of the project. Runs of the command line that it has not heard of are
+    reported to it first. When this returns, every process it started has ended.
+
+    Raises:
+        ProjectError: the port is taken.
+    """
+    _check_port(host, port)
+    folder = project_folder.expanduser().resolve()
+    home = prepare(folder)
+    reported = report_pending(folder)
+    if reported:
+        print(f"{reported} models built by earlier runs are now known to Dagster", flush=True)
+    command = [sys.executable, "-m", "dagster", "dev", "-m", MODULE, "-h", host, "-p", str(port)]
+    url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - compared, not bound
+
+    def on_up() -> None:
+        print(f"\nDagster shows {folder.name} on {url}  (Ctrl-C stops it)\n", flush=True)
+        if open_browser:
+            webbrowser.open(url)
+
+    return _until_stopped(command, _environment(folder, home, siteconfig, target), folder, url, on_up)
+
+
+def _check_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            fail("port-in-use", f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another with --port")
+
+
+def _environment(folder: Path, home: Path, siteconfig: Path | None, target: str | None) -> dict[str, str]:
+    named: Mapping[str, object] = {
+        "DAGSTER_HOME": home,
+        "PROFILES_PROJECT_DIR": folder,
+        "PROFILES_SITECONFIG": siteconfig.expanduser().resolve() if siteconfig else None,
+        "PROFILES_TARGET": target,
+    }
+    return os.environ | {name: str(value) for name, value in named.items() if value is not None}
+
+
+def _until_stopped(
+    command: list[str], environment: dict[str, str], folder: Path, url: str, on_up: Callable[[], None]
+) -> int:
+    """Run the servers in a session of their own, so that a signal to this process reaches them once, through us.
+
+    A process that was started in the background of a script ignores Ctrl-C and would hand that down: the servers could
+    not be stopped. Setting handlers here undoes it, because a handler becomes the default in a new program.
+    """
+    stop = threading.Event()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
+    servers = subprocess.Popen(command, env=environment, cwd=folder, start_new_session=True)
+    up = False
+    try:
+        while servers.poll() is None and not stop.wait(0.3):
+            if not up and _answers(url):
+                up = True
+                on_up()
+        return 0 if stop.is_set() else servers.wait()
+    finally:
+        _stop(servers)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/server_info", timeout=2):  # noqa: S310 - our own address
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _stop(servers: subprocess.Popen[bytes]) -> None:
+    """End a session: ask its leader first, then everyone, then insist."""
+    with suppress(ProcessLookupError):
+        servers.send_signal(signal.SIGINT)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if _gone(servers, STOP_WITHIN_S):
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(servers.pid, number)
+    servers.wait()
+
+
+def _gone(servers: subprocess.Popen[bytes], timeout: float) -> bool:
+    """True when no process of the session's group is left within `timeout` seconds."""
+    until = time.monotonic() + timeout
+    while time.monotonic() < until:
+        servers.poll()
+        try:
+            os.killpg(servers.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return True
+        time.sleep(0.1)
+    return False

@@ -1,0 +1,52 @@
+"""The Dagster instance of a project: its home is ``.profiles/dagster``, beside the embedded warehouse."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+
+from profiles_pipeline.report import instance_folder
+from profiles_pipeline.warehouse.lock import OnWait, hold
+
+CONFIG_FILE = "dagster.yaml"
+
+CONFIG = """\
+# The Dagster instance of this project. Change what you like; it is written only where it is missing.
+telemetry:
+  enabled: false
+
+# The welcome dialog would cover the first page.
+nux:
+  enabled: false
+
+# One DuckDB file takes one writer.
+concurrency:
+  pools:
+    default_limit: 1
+    granularity: op
+"""
+
+
+def prepare(project_folder: Path) -> Path:
+    """Make sure that the home of the project's instance exists and has its tables; return it.
+
+    Two processes that make the tables of a new home at once would get in each other's way, so they take turns.
+    """
+    with open_instance(project_folder, "making the Dagster instance"):
+        return instance_folder(project_folder)
+
+
+@contextmanager
+def open_instance(project_folder: Path, purpose: str, on_wait: OnWait | None = None) -> Iterator[dg.DagsterInstance]:
+    """Yield the project's instance; only one caller at a time has it through this function."""
+    home = instance_folder(project_folder)
+    home.mkdir(parents=True, exist_ok=True)
+    with hold(home / "instance", purpose, on_wait=on_wait):
+        config = home / CONFIG_FILE
+        if not config.exists():
+            config.write_text(CONFIG, encoding="utf-8")
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            instance.get_run_records(limit=1)
+            instance.fetch_materializations(dg.AssetKey(["none"]), limit=1)
+            yield instance

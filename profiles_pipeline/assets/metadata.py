@@ -1,0 +1,77 @@
+"""What Dagster shows about a model that was built: one rendering for runs and for reports."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import dagster as dg
+
+from profiles_pipeline.report import Check, Record
+
+SQL_LIMIT = 50_000
+"""Characters of SQL that are kept with an event; the rest stays in the file."""
+
+
+def of_record(record: Record, project_folder: Path) -> dict[str, dg.MetadataValue]:
+    """Return the metadata of a materialization."""
+    found: dict[str, dg.MetadataValue] = {
+        "dagster/column_schema": dg.MetadataValue.table_schema(
+            dg.TableSchema([dg.TableColumn(name, kind) for name, kind in record.columns])
+        ),
+        "profiles/material": dg.MetadataValue.text(record.material),
+        "profiles/relation": dg.MetadataValue.text(record.relation),
+        "profiles/seq_no": dg.MetadataValue.int(record.seq_no),
+        "profiles/end_time": dg.MetadataValue.timestamp(datetime.fromisoformat(record.end)),
+        "profiles/seconds": dg.MetadataValue.float(round(record.seconds, 3)),
+        "profiles/reused": dg.MetadataValue.bool(record.reused),
+        "profiles/run": dg.MetadataValue.text(record.run),
+        "profiles/event": dg.MetadataValue.text(record.identity),
+    }
+    if record.begin:
+        found["profiles/begin_time"] = dg.MetadataValue.timestamp(datetime.fromisoformat(record.begin))
+    if record.rows is not None:
+        found["dagster/row_count"] = dg.MetadataValue.int(record.rows)
+    if record.defined_in:
+        file, line = record.defined_in
+        found["profiles/defined_in"] = dg.MetadataValue.path(f"{project_folder / file}:{line}")
+    if record.sql_file:
+        found |= _sql(project_folder / record.sql_file)
+    return found
+
+
+def _sql(file: Path) -> dict[str, dg.MetadataValue]:
+    where = {"profiles/sql_file": dg.MetadataValue.path(str(file))}
+    if not file.is_file():
+        return where  # type: ignore[return-value]
+    text = shortened(file.read_text(encoding="utf-8"), file)
+    return {"profiles/sql": dg.MetadataValue.md(f"```sql\n{text}\n```"), **where}
+
+
+def shortened(text: str, file: Path) -> str:
+    """Return SQL text cut at a line end when it is too long to be kept with an event."""
+    if len(text) <= SQL_LIMIT:
+        return text.strip()
+    kept = text[:SQL_LIMIT].rpartition("\n")[0]
+    return f"{kept}\n-- {len(text) - len(kept)} more characters in {file}"
+
+
+def of_check(check: Check) -> Mapping[str, dg.MetadataValue]:
+    """Return the metadata of a check's outcome."""
+    return {"profiles/broken_rows": dg.MetadataValue.int(check.broken)}
+
+
+def version_tags(record: Record) -> dict[str, str]:
+    """Return the tags by which Dagster tells whether a materialization is up to date.
+
+    They are those that Dagster itself would have written, had a run of its own built the model. Inputs come from outside
+    and have the version that Dagster takes for granted.
+    """
+    tags = {
+        "dagster/code_version": record.code_version,
+        "dagster/data_version": record.material,
+        "dagster/data_version_is_user_provided": "true",
+    }
+    for path, version in record.inputs:
+        key = dg.AssetKey(list(path)).to_user_string()
+        tags |= {f"dagster/input_data_version/{key}": version or "INITIAL", f"dagster/input_event_pointer/{key}": "NULL"}
+    return tags

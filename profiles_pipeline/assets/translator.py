@@ -1,0 +1,150 @@
+"""Says what a model looks like in Dagster. The one class that users subclass."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from profiles_pipeline.compile import Audit
+from profiles_pipeline.errors import Span
+from profiles_pipeline.names import safe_identifier
+from profiles_pipeline.report import AssetPath
+from profiles_pipeline.resolve.model import Model
+
+INPUTS_GROUP = "inputs"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column that the project describes."""
+
+    name: str
+    description: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelProps:
+    """Everything known about a model before it is built.
+
+    Attributes:
+        project: name of the project.
+        folder: absolute path of the project folder.
+        path: path of its asset, names as the project writes them.
+        parents: paths of the assets that it is built from.
+        model_type: such as ``id_stitcher``; ``input`` for what is only read.
+        entity: name of its entity; None for an input or a SQL model without one.
+        fingerprint: hash of its compiled SQL and of everything upstream.
+        relation: the name under which it is read: ``schema.name``; the table of an input.
+        warehouse: such as ``duckdb``.
+        kind: table or view; None for an input.
+        features: its vars or features, in order.
+        lineage: column -> the columns that decide it, each as asset path and column.
+        audits: the checks that follow each build.
+    """
+
+    project: str
+    folder: Path
+    model: Model
+    path: AssetPath
+    parents: tuple[AssetPath, ...]
+    model_type: str
+    entity: str | None
+    fingerprint: str
+    relation: str
+    warehouse: str
+    kind: str | None
+    features: tuple[Feature, ...] = ()
+    lineage: Mapping[str, tuple[tuple[AssetPath, str], ...]] | None = None
+    audits: tuple[Audit, ...] = ()
+
+    @property
+    def is_input(self) -> bool:
+        """True for rows that come from outside, which Dagster shows and never builds."""
+        return self.kind is None
+
+
+class ProfilesTranslator:
+    """Turns a model into an asset spec.
+
+    Override `get_asset_spec` to change keys, groups, tags, owners and the like. Keys may change freely: dependencies and
+    column lineage between the models of a project follow the new keys by themselves.
+
+    Example:
+        .. code-block:: python
+
+            class Prefixed(ProfilesTranslator):
+                def get_asset_spec(self, model):
+                    spec = super().get_asset_spec(model)
+                    return spec.replace_attributes(key=spec.key.with_prefix("c360"), owners=["team:growth"])
+    """
+
+    def get_asset_spec(self, model: ModelProps) -> dg.AssetSpec:
+        """Return the spec of a model."""
+        tags = {"profiles/project": model.project, "profiles/model_type": model.model_type}
+        if model.entity:
+            tags["profiles/entity"] = model.entity
+        group = INPUTS_GROUP if model.is_input else model.entity or "models"
+        return dg.AssetSpec(
+            key=dg.AssetKey(list(model.path)),
+            deps=[dg.AssetKey(list(parent)) for parent in model.parents],
+            description=describe(model),
+            group_name=safe_identifier(group),
+            kinds={model.warehouse, model.kind or "input"},
+            tags={name: tag_value(value) for name, value in tags.items()},
+            code_version=None if model.is_input else model.fingerprint[:16],
+            metadata=_metadata(model),
+        )
+
+
+def describe(model: ModelProps) -> str:
+    """Return the description of a model as Markdown: its own words and a list of its columns with theirs."""
+    words = model.model.description or _default_description(model)
+    listed = [f"- `{f.name}`" + (f": {' '.join(f.description.split())}" if f.description else "") for f in model.features]
+    return "\n".join([words, "", *listed]) if listed else words
+
+
+def _default_description(model: ModelProps) -> str:
+    return {
+        "input": f"Rows of `{model.relation}`.",
+        "sql_template": "SQL model.",
+        "entity_cohort": f"A part of {model.entity}.",
+        "feature_table_model": f"Chosen features of {model.entity}, one row each.",
+        "feature_view": f"Features of {model.entity}, one row each.",
+    }.get(model.model_type, f"{model.model_type} of {model.entity}.")
+
+
+def tag_value(text: str) -> str:
+    """Return `text` as Dagster accepts it for the value of a tag."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "_" for c in text)[:63]
+
+
+def lineage_value(lineage: Mapping[str, tuple[tuple[AssetPath, str], ...]]) -> dg.TableColumnLineage:
+    """Return column lineage in Dagster's form."""
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(asset_key=dg.AssetKey(list(path)), column_name=name) for path, name in sources]
+            for column, sources in lineage.items()
+        }
+    )
+
+
+def _metadata(model: ModelProps) -> dict[str, object]:
+    found: dict[str, object] = {"dagster/relation_identifier": model.relation}
+    span = model.model.span
+    if span is not None:
+        found["dagster/code_references"] = _reference(model.folder, span)
+    if model.lineage:
+        found["dagster/column_lineage"] = lineage_value(model.lineage)
+    return found
+
+
+def _reference(folder: Path, span: Span) -> dg.CodeReferencesMetadataValue:
+    with warnings.catch_warnings():
+        # Dagster calls code references beta; saying so once per model helps nobody.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        place = dg.LocalFileCodeReference(
+            file_path=str(folder / span.file), line_number=span.line, label=f"{span.file}:{span.line}"
+        )
+        return dg.CodeReferencesMetadataValue(code_references=[place])

@@ -1,0 +1,134 @@
+"""The program ``profiles``: its commands as they are typed, and what they mean in one line each.
+
+What a command does is imported when it is called, so that help and completion stay fast.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from profiles_pipeline import __version__
+from profiles_pipeline.cli import build_commands, look_commands, start_commands
+from profiles_pipeline.cli.faults import INTERRUPTED
+
+DEBUG = "PROFILES_DEBUG"
+"""Environment variable; set to anything, unexpected errors show where they come from."""
+
+COMMANDS = ("init", "validate", "plan", "compile", "run", "show", "query", "dev", "version")
+
+
+class InOrderOfUse(TyperGroup):
+    """Lists the commands in the order in which people come to need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return sorted(super().list_commands(ctx), key=COMMANDS.index)
+
+
+app = typer.Typer(
+    name="profiles",
+    cls=InOrderOfUse,
+    help="""Build customer profiles from a RudderStack Profiles project.
+
+    \b
+    Start here:
+      profiles init project -o shop     make a small project that runs at once
+      profiles run -p shop              build it
+      profiles query -p shop "select * from user_feature_view"
+      profiles dev -p shop              open it in the Dagster UI
+
+    A project is built on the warehouse of its connection, or on a DuckDB file inside the project when this machine
+    knows no such connection. `profiles COMMAND --help` explains a command with examples.
+    """,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+start_commands.add_to(app)
+build_commands.add_to(app)
+look_commands.add_to(app)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+    debug: Annotated[  # noqa: ARG001 - taken out of the arguments before they are read
+        bool, typer.Option("--debug", help="Show where an unexpected error comes from. May stand anywhere.")
+    ] = False,
+) -> None:
+    """Print the version or the help when no command is given."""
+    if show_version:
+        typer.echo(f"profiles {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def version() -> None:
+    """Print the version of this program and of what it builds on."""
+    typer.echo(f"profiles {__version__}")
+    for name in ("duckdb", "sqlglot", "dagster"):
+        try:
+            typer.echo(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            typer.echo(f"{name} is not installed")
+    typer.echo(f"python {sys.version.partition(' ')[0]}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code.
+
+    0 done; 1 the run or a check failed; 2 the project or the call is wrong; 130 interrupted; 70 unexpected error.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given or bool(os.environ.get(DEBUG))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_outcome([argument for argument in given if argument != "--debug"], debug))
+
+
+def _outcome(arguments: list[str], debug: bool) -> int:
+    """Return the exit code of a call; what went wrong is on standard error."""
+    try:
+        return _called(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Who read the output has left; Python must not complain when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if debug:
+            raise
+        typer.echo(f"error[unexpected]: {type(error).__name__}: {error}", err=True)
+        hint = f"this is a defect of the program; --debug or {DEBUG}=1 shows where it comes from"
+        typer.echo(f"    hint: {hint}", err=True)
+        return 70
+
+
+def _called(arguments: list[str]) -> int:
+    """Return the exit code of a call, wrong uses of the command line included."""
+    try:
+        found = app(arguments, prog_name="profiles", standalone_mode=False)
+        return found if isinstance(found, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        typer.echo(f"error[usage]: {error.format_message()}", err=True)
+        typer.echo(f"    hint: {context.command_path if context else 'profiles'} --help", err=True)
+    except click.Abort:
+        typer.echo("error[no-answer]: there was no answer; give the options instead, or -y for the defaults", err=True)
+    return 2

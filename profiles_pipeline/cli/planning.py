@@ -1,0 +1,118 @@
+"""Does what ``profiles plan``, ``profiles compile`` and ``profiles validate`` say."""
+
+from __future__ import annotations
+
+from profiles_pipeline import plan, queries
+from profiles_pipeline.cli.faults import from_here, problem_document, say_problems
+from profiles_pipeline.cli.place import Place
+from profiles_pipeline.cli.progress import Lines
+from profiles_pipeline.cli.running import Asked, where
+from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
+from profiles_pipeline.queries.listing import type_name
+from profiles_pipeline.run import Event, Waiting
+
+
+def tell_waiting(event: Event) -> None:
+    """Say on standard error whom the command waits for."""
+    if isinstance(event, Waiting):
+        Lines(err()).observe(event)
+
+
+def show_plan(place: Place, asked: Asked, as_json: bool) -> None:
+    """Print what the next run would build and reuse, and why."""
+    project, output = place.open()
+    found = queries.preview(project, output, asked.options(), tell_waiting)
+    window = found.plan.window
+    rows = [
+        ("build" if isinstance(stage, plan.BuildMaterial) else "reuse", stage.model, stage.material, stage.reason)
+        for stage in found.plan.materials
+    ]
+    if as_json:
+        print_document(
+            {
+                "seq_no": window.seq_no,
+                "resumed": found.resumed,
+                "begin_time": window.begin.isoformat() if window.begin else None,
+                "end_time": window.end.isoformat(),
+                "target": output.target,
+                "schema": output.schema,
+                "models": [
+                    {"path": m.path, "type": type_name(m), "action": action, "material": material, "reason": reason}
+                    for action, m, material, reason in rows
+                ],
+                "missing": [problem_document(problem) for problem in found.missing],
+            }
+        )
+        return
+    _introduce(project.name, where(output), output.notice)
+    verb = "would continue" if found.resumed else "would be"
+    say(f"the next run {verb} seq_no {window.seq_no}, as of {window.end:%Y-%m-%dT%H:%M:%SZ}")
+    print_table(out(), ("", "model", "material", "why"), [(a, m.path, material, why) for a, m, material, why in rows])
+    builds = sum(action == "build" for action, *_ in rows)
+    say(f"{builds} to build, {len(rows) - builds} to reuse; nothing was run or recorded")
+    if found.missing:
+        say_problems(found.missing, project.folder)
+        note("a run would stop at the missing inputs", style="yellow")
+
+
+def compile_sql(place: Place, asked: Asked, as_json: bool) -> None:
+    """Write the SQL of the project and say where it lies."""
+    project, output = place.open()
+    done = queries.compile_project(project, output, asked.options(), tell_waiting)
+    files = {stage.model.path: done.files.by_material[stage.material] for stage in done.plan.materials}
+    folder = done.files.folder / "compile"
+    if as_json:
+        print_document(
+            {
+                "seq_no": done.plan.window.seq_no,
+                "end_time": done.plan.window.end.isoformat(),
+                "folder": str(folder),
+                "files": {path: str(file) for path, file in files.items()},
+                "as_written": [problem_document(problem) for problem in done.as_written],
+            }
+        )
+        return
+    _introduce(project.name, where(output), output.notice)
+    for problem in done.as_written:
+        place_of = f"{from_here(project.folder / problem.span.file)}:{problem.span.line}: " if problem.span else ""
+        note(f"{place_of}{problem.message}; its name stands in the SQL as it is written", style="yellow")
+    print_table(out(), ("model", "file"), [(path, from_here(file)) for path, file in files.items()])
+    say(f"wrote {plural(len(files), 'file')} to {from_here(folder)}; nothing was run")
+
+
+def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
+    """Check the project and say what was checked."""
+    project, output = place.open()
+    done = queries.check(project, output, tell_waiting, lock_timeout)
+    if as_json:
+        print_document(
+            {
+                "valid": True,
+                "project": project.name,
+                "folder": str(project.folder),
+                "counts": done.counts,
+                "rehearsed": done.rehearsed,
+                "warnings": [problem_document(warning) for warning in project.warnings],
+                "notes": list(project.notes),
+                "missing": [problem_document(problem) for problem in done.missing],
+            }
+        )
+        return
+    say_problems(project.warnings, project.folder)
+    for line in project.notes:
+        say(f"note: {line}", style="dim")
+    say(f"{project.name}: " + ", ".join(f"{count} {noun}" for noun, count in done.counts.items()))
+    say("checked: the YAML, every reference, the order of building, and that the SQL of every model can be read")
+    if done.rehearsed:
+        say(f"checked: every statement on empty tables with the columns of the inputs, as found in {where(output)}")
+    else:
+        say_problems(done.missing, project.folder)
+        note("not checked: columns and types, because none of the inputs was found", style="yellow")
+    warnings = f", {plural(len(project.warnings), 'warning')}" if project.warnings else ""
+    say(f"the project is valid{warnings}", style="bold green")
+
+
+def _introduce(name: str, built_in: str, notice: str | None) -> None:
+    if notice:
+        say(f"note: {notice}", style="yellow")
+    say(f"{name}: {built_in}")

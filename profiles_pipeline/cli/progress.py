@@ -1,0 +1,147 @@
+"""Shows a run while it happens: moving on a terminal, one time-stamped line per model elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from profiles_pipeline.plan import AuditMaterial, ReuseMaterial
+from profiles_pipeline.run import Built, Event, Observer, Planned, Started, Waiting, Working
+
+
+@dataclass
+class Seen:
+    """What a run has said so far, for the messages after its end.
+
+    Attributes:
+        show: is told every event as well.
+        planned: the plan, once it is made.
+        built: the models that are done.
+        current: path of the model being built.
+    """
+
+    show: Observer = lambda _: None
+    planned: Planned | None = None
+    built: list[Built] = field(default_factory=list)
+    current: str | None = None
+
+    def observe(self, event: Event) -> None:
+        """Take note of an event."""
+        match event:
+            case Planned():
+                self.planned = event
+            case Started():
+                self.current = event.model.path
+            case Built():
+                self.built.append(event)
+        self.show(event)
+
+    @property
+    def seq_no(self) -> int | None:
+        """Number of the time context; None before the plan is made."""
+        return self.planned.plan.window.seq_no if self.planned else None
+
+
+class Lines:
+    """Prints a line for every event that people who read logs need."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def observe(self, event: Event) -> None:
+        """Print a line, or nothing."""
+        match event:
+            case Waiting():
+                self._line(f"waiting for {event.holder}")
+            case Planned():
+                self._line(headline(event))
+            case Built():
+                self._line(f"{'reused' if event.reused else 'built '} {event.model.path}  {measures(event)}")
+
+    def _line(self, text: str) -> None:
+        self._console.print(Text(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}"))
+
+
+class Moving:
+    """Prints a line per finished model above a bar that shows the current model, its step and the time."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID = progress.add_task("reading the project and its sources", total=None)
+
+    def observe(self, event: Event) -> None:
+        """Show an event."""
+        match event:
+            case Waiting():
+                self._show(f"waiting for {event.holder}")
+            case Planned():
+                self._above(Text(headline(event)))
+                self._progress.update(self._task, total=_count(event), completed=0)
+            case Started():
+                self._show(event.model.path)
+            case Working():
+                self._show(f"{event.model.path}: {event.title}")
+            case Built():
+                mark = Text("= " if event.reused else "✓ ", style="dim" if event.reused else "green")
+                line = mark + Text(f"{event.model.path}  ") + Text(measures(event), style="dim")
+                self._above(line)
+                self._progress.advance(self._task)
+
+    def _show(self, text: str) -> None:
+        self._progress.update(self._task, description=text)
+
+    def _above(self, line: Text) -> None:
+        self._progress.console.print(line, soft_wrap=True)
+
+
+@contextmanager
+def watching(console: Console, *, quiet: bool = False) -> Iterator[Seen]:
+    """Yield a record of the run; what its `observe` is told is shown on the console in the way that fits it."""
+    if quiet:
+        yield Seen()
+    elif console.is_terminal:
+        with _bar(console) as progress:
+            yield Seen(Moving(progress).observe)
+    else:
+        yield Seen(Lines(console).observe)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=console,
+        transient=True,
+    )
+
+
+def headline(event: Planned) -> str:
+    """Return the first thing to know of a run: the number to resume with, and what it will do."""
+    planned = event.plan
+    builds = sum(isinstance(stage, AuditMaterial) for stage in planned.stages)
+    reuses = sum(isinstance(stage, ReuseMaterial) for stage in planned.stages)
+    verb = "continues" if event.resumed else "is"
+    begin = f"from {planned.window.begin:%Y-%m-%dT%H:%M:%SZ} " if planned.window.begin else ""
+    counts = f"{builds} to build" + (f", {reuses} to reuse" if reuses else "")
+    end = f"{planned.window.end:%Y-%m-%dT%H:%M:%SZ}"
+    return f"this run {verb} seq_no {planned.window.seq_no}, {begin}as of {end}: {counts}"
+
+
+def measures(built: Built) -> str:
+    """Return rows and seconds of a model, as far as they are known."""
+    rows = "" if built.rows is None else f"{built.rows:,} {'row' if built.rows == 1 else 'rows'}"
+    seconds = "" if built.reused else f"{built.seconds:.2f} s"
+    return "  ".join(part for part in (rows, seconds) if part)
+
+
+def _count(event: Planned) -> int:
+    return len(event.plan.materials)

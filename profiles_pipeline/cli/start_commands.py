@@ -1,0 +1,117 @@
+"""The commands that make projects and connections, and open a project in Dagster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from profiles_pipeline.cli import options as o
+from profiles_pipeline.cli.faults import reported
+from profiles_pipeline.cli.place import Place
+
+_HERE = Path(".")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    init = typer.Typer(
+        no_args_is_help=True, rich_markup_mode=None, help="Make a project, or a connection to a warehouse."
+    )
+    init.command("project")(init_project)
+    init.command("pb-project", hidden=True)(init_project)
+    init.command("connection")(init_connection)
+    app.add_typer(init, name="init")
+    app.command("dev")(dev)
+
+
+def init_project(
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to make.", show_default="my_profiles, or the example's name"),
+    ] = None,
+    example: Annotated[
+        str | None, typer.Option("--example", metavar="quickstart|ecommerce", help="Take this example with its rows.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Use a folder that is not empty: files of the same names are replaced.")
+    ] = False,
+) -> None:
+    """Make a project that can be run at once.
+
+    Without --example it is a small one with comments, meant to be changed. The examples are complete: quickstart has
+    five people, ecommerce a web shop with thousands.
+
+    \b
+    Examples:
+      profiles init project -o my_profiles
+      profiles init project --example quickstart
+      profiles init project --example ecommerce -o demo
+    """
+    with reported(_HERE):
+        from profiles_pipeline.cli import starting  # noqa: PLC0415
+
+        starting.init_project(output, example, force)
+
+
+def init_connection(  # noqa: PLR0913 - a parameter for each option
+    *,
+    siteconfig: o.Siteconfig = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="Name of the connection, as in pb_project.yaml.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", help="Name of the output, such as dev or prod.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option("--type", help="Kind of warehouse; duckdb can be built on now.")] = None,
+    path: Annotated[str | None, typer.Option("--path", help="Database file; relative to the project folder.")] = None,
+    schema: Annotated[str | None, typer.Option("--schema", help="Schema to build in.")] = None,
+    sources_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--sources-dir", "--sources_dir", help="Folder of CSV and Parquet files that stand in for tables."
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing: take the default for what is not given.")
+    ] = False,
+) -> None:
+    """Add a connection to ~/.pb/siteconfig.yaml, after trying it.
+
+    Asks for what the options do not say. Other connections and comments in the file stay as they are, and only you
+    can read it afterwards.
+
+    \b
+    Examples:
+      profiles init connection
+      profiles init connection -n shop --path ~/shop.duckdb -y
+      profiles init connection -n shop -t prod --path /data/shop.duckdb --schema profiles -y
+    """
+    with reported(_HERE):
+        from profiles_pipeline.cli import starting  # noqa: PLC0415
+
+        starting.init_connection(siteconfig, starting.Answers(name, target, kind, path, schema, sources_dir), not yes)
+
+
+def dev(
+    *,
+    project: o.Project = _HERE,
+    siteconfig: o.Siteconfig = None,
+    target: o.Target = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 3000,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
+) -> None:
+    """Open a project in the Dagster UI: one asset per model.
+
+    \b
+    Examples:
+      profiles dev
+      profiles dev -p shop --port 3001 --no-browser
+    """
+    place = Place(project, siteconfig, target)
+    with reported(project):
+        from profiles_pipeline.cli import starting  # noqa: PLC0415
+
+        starting.serve(place, host, port, browser)

@@ -1,0 +1,64 @@
+"""Reads the values of command line options. Text in, values out; what does not fit is a ProjectError."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from profiles_pipeline.errors import fail
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:?\d{2})?)?")
+_UNIX = re.compile(r"\d{9,10}(\.\d{1,6})?")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_TIME_HINT = (
+    "write 2023-01-02, 2023-01-02T12:00:00Z, 2023-01-02T12:00:00+02:00 (no zone means UTC), "
+    "or unix seconds such as 1672660800"
+)
+
+
+def moment(text: str, option: str) -> datetime:
+    """Return the moment that `text` says, in UTC. A date alone is its midnight."""
+    cleaned = text.strip()
+    try:
+        if _UNIX.fullmatch(cleaned):
+            return datetime.fromtimestamp(float(cleaned), UTC)
+        if _ISO.fullmatch(cleaned):
+            found = datetime.fromisoformat(cleaned.upper().replace(" ", "T"))
+            return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except ValueError as error:
+        fail("bad-time", f"{option}: '{text}' is no moment: {error}", hint=_TIME_HINT)
+    fail("bad-time", f"{option}: '{text}' does not match time regex", hint=_TIME_HINT)
+
+
+def duration(text: str, option: str) -> timedelta:
+    """Return the length of time that a text such as ``45m`` or ``1h30m`` says."""
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or not any(match.groups()):
+        fail(
+            "bad-duration",
+            f"{option}: '{text}' is no duration",
+            hint="write days, hours, minutes, seconds: 45m, 1h30m, 2d",
+        )
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def seq_no(text: str | None) -> int | Literal["latest", "new"] | None:
+    """Return the time context that an option names: a number, ``latest``, ``new``, or None."""
+    if text is None:
+        return None
+    if text.lower() == "latest":
+        return "latest"
+    if text.lower() == "new":
+        return "new"
+    if not text.isdecimal() or int(text) == 0:
+        fail("bad-seq-no", f"--seq-no: '{text}' is no time context", hint="write a number from 1 on, latest or new")
+    return int(text)
+
+
+def model_refs(texts: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return the paths of an option that may be repeated and may list several with commas; None when there are none."""
+    paths = [part.strip() for text in texts or () for part in text.split(",")]
+    return tuple(dict.fromkeys(path for path in paths if path)) or None

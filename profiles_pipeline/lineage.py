@@ -1,0 +1,287 @@
+"""Column lineage: which columns of its parents decide the values of a model's columns.
+
+Known from the project alone; conditions count as much as values do. Says nothing about columns that nobody names, such as
+those of an input that are passed on untouched: `passed_on` adds them once they are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, build_scope
+
+from profiles_pipeline import sql
+from profiles_pipeline.compile import Compilation, Statement, compile_model
+from profiles_pipeline.compile.entity_vars import column_order
+from profiles_pipeline.compile.join_vars import home
+from profiles_pipeline.graph import filter_texts, reads_var_table
+from profiles_pipeline.names import VAR_TABLE
+from profiles_pipeline.resolve.model import (
+    Cohort,
+    EntityVar,
+    FeatureTable,
+    FeatureView,
+    Input,
+    InputVarTable,
+    Model,
+    SqlModel,
+    Stitcher,
+    VarTable,
+)
+from profiles_pipeline.resolve.reader import VarKey
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class ColumnSource:
+    """A column of another model, by the model's path."""
+
+    path: str
+    column: str
+
+
+ColumnLineage = Mapping[str, tuple[ColumnSource, ...]]
+"""Column -> the columns it comes from, in order of path and name."""
+
+
+def column_lineage(c: Compilation) -> dict[str, ColumnLineage]:
+    """Return path -> lineage of every model of a compilation; inputs have none."""
+    found: dict[str, ColumnLineage] = {}
+    for path, model in c.graph.models.items():
+        columns = {name: tuple(sorted(set(sources))) for name, sources in _of_model(c, model, found)}
+        found[path] = {name: sources for name, sources in columns.items() if sources}
+    return found
+
+
+def passed_on(model: Model, known: Iterable[str], columns: Iterable[str]) -> ColumnLineage:
+    """Return the lineage of the columns that a built model took over from its source as they were.
+
+    Args:
+        model: the model; only the rows of a source pass columns on.
+        known: names of columns whose lineage is known already.
+        columns: names of all its columns.
+    """
+    if not isinstance(model, InputVarTable):
+        return {}
+    named = {name.lower() for name in known} | {"input_row_id"}
+    return {name: (ColumnSource(model.source, name),) for name in columns if name.lower() not in named}
+
+
+Columns = Iterator[tuple[str, Iterable[ColumnSource]]]
+PathOf = Callable[[exp.Table], str | None]
+
+
+def _of_model(c: Compilation, model: Model, found: Mapping[str, ColumnLineage]) -> Columns:
+    match model:
+        case SqlModel():
+            yield from _of_sql(c, model)
+        case Stitcher():
+            yield from _of_stitcher(c, model)
+        case InputVarTable():
+            yield from _of_rows(c, model)
+        case Cohort():
+            yield from _of_cohort(c, model)
+        case VarTable():
+            yield from _of_var_table(c, model)
+        case FeatureView() if model.id_type is not None:
+            yield from _of_view_by_id(c, model, found)
+        case FeatureTable() | FeatureView():
+            yield from _of_features(c, model)
+
+
+def _id_column(c: Compilation, entity: str) -> str:
+    return c.project.entities[entity].id_column
+
+
+# --- identity and rows --------------------------------------------------------------------------------------------
+
+
+def _of_stitcher(c: Compilation, model: Stitcher) -> Columns:
+    ids: list[ColumnSource] = []
+    times: list[ColumnSource] = []
+    for source in model.sources:
+        origin = c.graph.models[source.path]
+        for row_id in source.ids:
+            ids += _named(c, row_id.select, source.path)
+        occurred_at = getattr(origin, "occurred_at", None)
+        if occurred_at:
+            times += _named(c, occurred_at, source.path)
+    yield from ((name, ids) for name in (model.id_column, "other_id"))
+    yield from ((name, times) for name in ("valid_at", "first_seen_at"))
+
+
+def _named(c: Compilation, text: str, path: str) -> Iterator[ColumnSource]:
+    """Yield the columns of a source that an expression over its rows names."""
+    tree = c.reader.expression(text, path).tree
+    yield from (ColumnSource(path, name) for name in sql.column_names(tree))
+    yield from (ColumnSource(path, name.rpartition("/")[2]) for name in sql.symbols(tree).get("row", ()))
+
+
+def _of_rows(c: Compilation, model: InputVarTable) -> Columns:
+    own = c.project.input_vars.get(model.source, {})
+    ids = {_id_column(c, key): ColumnSource(c.project.entities[key].stitcher, _id_column(c, key)) for key in model.entities}
+    yield from ((name, [source]) for name, source in ids.items())
+    resolved = _resolved({name: _of_input_var(c, model, name, ids) for name in own}, model.path)
+    yield from ((own[name].name, sources) for name, sources in resolved.items())
+    named = {column for var in own.values() for column in c.reader.input_var(var).columns}
+    named |= {
+        column
+        for variables in c.project.entity_vars.values()
+        for var in variables.values()
+        if var.source == model.source
+        for column in c.reader.entity_var(var).columns
+    }
+    known = {*own, *(name.lower() for name in ids), "main_id", "input_row_id"}
+    yield from ((name, [ColumnSource(model.source, name)]) for name in sorted(named - known))
+
+
+def _of_input_var(
+    c: Compilation, model: InputVarTable, name: str, ids: Mapping[str, ColumnSource]
+) -> set[ColumnSource]:
+    """Return what an input var is made of; other input vars of the same rows stand as columns of `model` itself."""
+    var = c.project.input_vars[model.source][name]
+    read = c.reader.input_var(var)
+    own = c.project.input_vars[model.source]
+    by_name = {id_name.lower(): source for id_name, source in ids.items()}
+    by_name.setdefault("main_id", ids.get(_id_column(c, var.entity), ColumnSource(model.source, "main_id")))
+    found = {ColumnSource(model.path, n) if n in own else by_name.get(n, ColumnSource(model.source, n)) for n in read.columns}
+    return found | _vars(c, read.vars)
+
+
+def _resolved(needs: Mapping[str, set[ColumnSource]], path: str) -> dict[str, set[ColumnSource]]:
+    """Return `needs` with columns of the model itself replaced by what those are made of."""
+    done: dict[str, set[ColumnSource]] = {}
+
+    def of(name: str, above: frozenset[str]) -> set[ColumnSource]:
+        if name not in done:
+            inner = [s for s in needs[name] if s.path == path and s.column in needs and s.column not in above]
+            outer = {s for s in needs[name] if s.path != path}
+            found = outer.union(*(of(s.column, above | {name}) for s in inner))
+            if above:
+                return found
+            done[name] = found
+        return done[name]
+
+    return {name: of(name, frozenset()) for name in needs}
+
+
+# --- cohorts and vars ---------------------------------------------------------------------------------------------
+
+
+def _vars(c: Compilation, keys: Iterable[VarKey]) -> set[ColumnSource]:
+    return {ColumnSource(home(c, key), _var_name(c, key)) for key in keys}
+
+
+def _var_name(c: Compilation, key: VarKey) -> str:
+    var = c.project.entity_vars.get(key[0], {}).get(key[1])
+    return var.name if var else key[1]
+
+
+def _of_cohort(c: Compilation, model: Cohort) -> Columns:
+    column = _id_column(c, model.entity)
+    parent = model.parent or c.project.entities[model.entity].stitcher
+    deciding = {ColumnSource(parent, column)}
+    for text in filter_texts(model):
+        deciding |= _vars(c, c.reader.expression(text, model.path, "filter").vars)
+    yield column, deciding
+
+
+def _of_var_table(c: Compilation, model: VarTable) -> Columns:
+    cohort = c.graph.models[model.cohort]
+    assert isinstance(cohort, Cohort)
+    column = _id_column(c, cohort.entity)
+    yield column, [ColumnSource(model.cohort, column)]
+    own = {var.name.lower(): var for var in model.vars}
+    before = model.previous or model.inherited
+    if before is not None:
+        earlier = c.graph.models[before]
+        assert isinstance(earlier, VarTable)
+        names = [name for name in column_order(c, earlier) if name.lower() not in own]
+        yield from ((name, [ColumnSource(before, name)]) for name in names)
+    needs = {name: _of_entity_var(c, var, model.path) for name, var in own.items()}
+    yield from ((own[name].name, sources) for name, sources in _resolved(needs, model.path).items())
+
+
+def _of_entity_var(c: Compilation, var: EntityVar, path: str) -> set[ColumnSource]:
+    """Return what a var is made of; vars of the same table stand as columns of `path` in lower case."""
+    read = c.reader.entity_var(var)
+    found = {ColumnSource(s.path, s.column.lower()) if s.path == path else s for s in _vars(c, read.vars)}
+    if var.source is None:
+        return found
+    source = var.source
+    if isinstance(c.graph.models[source], Input | SqlModel) and reads_var_table(c.project, c.reader, source, read.columns):
+        source = f"{source}/{VAR_TABLE}"
+    id_column = _id_column(c, var.entity)
+    return found | {ColumnSource(source, id_column if name == "main_id" else name) for name in read.columns}
+
+
+# --- what users read ----------------------------------------------------------------------------------------------
+
+
+def _of_features(c: Compilation, model: FeatureTable | FeatureView) -> Columns:
+    script = compile_model(c, model)
+    assert script is not None
+    last = script.steps[-1]
+    assert isinstance(last, Statement)
+    yield from _of_query(last.tree.args["expression"], lambda table: _path_of(c, table))
+
+
+def _path_of(c: Compilation, table: exp.Table) -> str | None:
+    """Return the path of the model whose relation a table of a compiled query is."""
+    return next((path for path in c.graph.models if c.relation(path).name == table.name), None)
+
+
+def _of_view_by_id(c: Compilation, model: FeatureView, found: Mapping[str, ColumnLineage]) -> Columns:
+    cohort = c.graph.models[model.cohort]
+    assert isinstance(cohort, Cohort) and model.base is not None and model.id_type is not None
+    stitcher = c.project.entities[cohort.entity].stitcher
+    yield model.id_type, [ColumnSource(stitcher, "other_id")]
+    yield from ((name, [ColumnSource(model.base, name)]) for name in found[model.base])
+
+
+def _of_sql(c: Compilation, model: SqlModel) -> Columns:
+    if model.spec.single_sql is None:
+        return
+    tree = c.reader.query(model.spec.single_sql, model.path).tree
+
+    def path_of(table: exp.Table) -> str | None:
+        kind, _, path = table.name.partition(":")
+        return c.graph.find(path) if kind == "ref" else None
+
+    yield from _of_query(tree, path_of)
+
+
+def _of_query(tree: exp.Expr, path_of: PathOf) -> Columns:
+    """Yield each named column of a query with the columns of models it is made of, looked up through sub-queries."""
+    scope = build_scope(tree.copy())
+    if scope is None or not isinstance(scope.expression, exp.Query):
+        return
+    for name in scope.expression.named_selects:
+        if name and name != "*":
+            yield name, _traced(scope, name, path_of)
+
+
+def _traced(scope: Scope, name: str, path_of: PathOf) -> set[ColumnSource]:
+    """Return the columns of models behind an output column of a query."""
+    if scope.set_operation_scopes:
+        return set().union(*(_traced(part, name, path_of) for part in scope.set_operation_scopes))
+    selects = scope.expression.selects if isinstance(scope.expression, exp.Query) else []
+    value = next((s for s in selects if s.alias_or_name.lower() == name.lower()), None)
+    columns = [(c.table, c.name) for c in value.find_all(exp.Column)] if value is not None else []
+    if value is None and any(s.is_star for s in selects):
+        columns = [("", name)]
+    found: set[ColumnSource] = set()
+    for table, column in columns:
+        source = scope.sources.get(table) if table else _only(scope)
+        if isinstance(source, Scope):
+            found |= _traced(source, column, path_of)
+        elif isinstance(source, exp.Table) and (path := path_of(source)) is not None:
+            found.add(ColumnSource(path, column))
+    return found
+
+
+def _only(scope: Scope) -> exp.Table | Scope | None:
+    """Return the one source of a query; None when there are several, so that a bare column may be any one's."""
+    selected = [source for _, source in scope.selected_sources.values()]
+    return selected[0] if len(selected) == 1 else None

@@ -1,0 +1,200 @@
+"""Answers a SQL query over what a project has built. Nothing can be written on the way."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlglot import exp
+
+from profiles_pipeline import plan, run, sql
+from profiles_pipeline.connections import Output
+from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.errors import Problem, ProjectError, WarehouseError, did_you_mean, fail
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.queries.reading import open_for_reading
+from profiles_pipeline.registry import Material, SeqNo
+from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.sql.syntax import drop_final_semicolons, tokenize
+from profiles_pipeline.template import Ref
+from profiles_pipeline.warehouse import Rows
+
+_QUERIES = frozenset(
+    ["(", "desc", "describe", "from", "pivot", "select", "show", "summarize", "table", "unpivot", "values", "with"]
+)
+_MISSING_TABLE = re.compile(r"Table with name (\S+?) does not exist")
+_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows of a query.
+
+    Attributes:
+        complete: False when there are more rows than were asked for.
+        sql: what was sent to the warehouse.
+    """
+
+    rows: Rows
+    complete: bool
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query as a user writes it.
+
+    Attributes:
+        text: one query; templates such as ``{{this.DeRef("models/x")}}`` are rendered.
+        seq_no: the time context to look at; None for what the plain-named views show.
+        limit: most rows to return; None for all.
+        dialect: the dialect of `text`; None for the warehouse's own.
+    """
+
+    text: str
+    seq_no: int | Literal["latest"] | None = None
+    limit: int | None = None
+    dialect: str | None = None
+
+
+def run_query(
+    project: ProfilesProject,
+    output: Output,
+    question: Question,
+    observe: run.Observer = lambda _: None,
+    lock_timeout: float | None = None,
+) -> Answer:
+    """Return the rows that the question asks for. Plain names of models are found without their schema.
+
+    Raises:
+        ProjectError: nothing has been built, the text is no query, or the warehouse does not accept it.
+        LockTimeoutError: a run kept the warehouse for too long.
+    """
+    with open_for_reading(project, output, "profiles query", observe, lock_timeout) as session:
+        if not session.registry.exists():
+            fail("nothing-built", "there is nothing to query: the project has not been run here", hint="profiles run")
+        context = _context(session, question)
+        text = _one_query(_rendered(session, question, context), session.warehouse.dialect)
+        _open_names(session, context)
+        limit = "" if question.limit is None else f"\nLIMIT {question.limit + 1}"
+        rows = _asked(session, f"SELECT * FROM (\n{text}\n){limit}", text)
+        kept = rows.rows if question.limit is None else rows.rows[: question.limit]
+        return Answer(Rows(rows.columns, rows.types, kept), len(kept) == len(rows.rows), text)
+
+
+def _context(session: run.Session, question: Question) -> SeqNo | None:
+    if question.seq_no is None:
+        return None
+    return run.choose_seq_no(session, run.Options(seq_no=question.seq_no))[0]
+
+
+# --- text -----------------------------------------------------------------------------------------------------------
+
+
+def _rendered(session: run.Session, question: Question, context: SeqNo | None) -> str:
+    """Return the text with its templates rendered and every symbol replaced by what the warehouse knows it as."""
+    known = session.registry.seq_nos(session.project.name)
+    window = context or next((s for s in known if s.complete), known[0] if known else None)
+    if window is None:
+        fail("nothing-built", "there is nothing to query: the project has not been run here", hint="profiles run")
+    reader = Reader(session.project.project, window.end, window.begin, session.warehouse.dialect, bound=False)
+    rendered = reader.render(question.text, "query")
+    text = rendered.text
+    for ref in rendered.refs:
+        name = _name_of(session, ref, context)
+        for mark in ('"', "`"):
+            text = text.replace(f"{mark}{ref.symbol}{mark}", name)
+    if question.dialect is None or question.dialect == session.warehouse.dialect:
+        return text
+    tree = sql.parse_query(text, sql.Reading(question.dialect, session.warehouse.dialect))
+    return render(tree, session.warehouse.dialect)
+
+
+def _name_of(session: run.Session, ref: Ref, context: SeqNo | None) -> str:
+    """Return a relation for a model, and a column for a var."""
+    dialect = session.warehouse.dialect
+    if ref.kind == "var":
+        reader = Reader(session.project.project, session.registry.seq_nos(session.project.name)[0].end)
+        cohort, name = reader.var_key(ref.target)
+        own = session.project.project.entity_vars.get(cohort, {})
+        return identifier(own[name].name if name in own else name, dialect)
+    if ref.kind != "ref" or ref.target == "this":
+        hint = 'name a model, for example {{this.DeRef("models/user_id_stitcher")}}'
+        fail("bad-reference", f"'{ref.target}' means nothing outside a model", hint=hint)
+    return _relation(session, session.project.graph.find(ref.target), context)
+
+
+def _relation(session: run.Session, path: str, context: SeqNo | None) -> str:
+    model = session.project.graph.models[path]
+    dialect, schema = session.warehouse.dialect, session.output.schema
+    if isinstance(model, Input):
+        return render(session.sources.of_input(model), dialect)
+    if context is None and plan.has_plain_name(model):
+        name: str | None = model.name if model.name in session.warehouse.relations(schema) else None
+    else:
+        name = next((m.name for m in reversed(_materials(session, context)) if m.model_path == path), None)
+    if name is None:
+        when = f"in seq_no {context.number}" if context else "yet"
+        fail("not-built", f"'{path}' has not been built {when}", hint=f"profiles run -m {path}")
+    return render(exp.table_(name, db=schema, quoted=True), dialect)
+
+
+def _materials(session: run.Session, context: SeqNo | None) -> tuple[Material, ...]:
+    """Return the materials of a time context, or those of every run that was finished."""
+    if context is not None:
+        return session.registry.materials(context.number)
+    finished = {s.number for s in session.registry.seq_nos(session.project.name) if s.complete}
+    return tuple(m for m in session.registry.materials() if m.seq_no in finished)
+
+
+def _one_query(text: str, dialect: str) -> str:
+    """Return the text without semicolons at its end. Raises ProjectError unless it is one statement that reads."""
+    tokens = tokenize(text, dialect, None, "the query")
+    kept = drop_final_semicolons(tokens)
+    if not kept:
+        fail("empty-query", "the query is empty", hint='profiles query "select * from user_profile"')
+    if kept[0].text.lower() not in _QUERIES:
+        fail(
+            "not-a-query",
+            f"only queries are run, '{kept[0].text.upper()}' begins none",
+            hint="begin with SELECT or WITH",
+        )
+    if any(token.text == ";" and token.token_type.name == "SEMICOLON" for token in kept):
+        fail("several-queries", "there is more than one statement", hint="ask one query at a time")
+    return text[: tokens[len(kept)].start] if len(kept) < len(tokens) else text
+
+
+# --- warehouse ------------------------------------------------------------------------------------------------------
+
+
+def _open_names(session: run.Session, context: SeqNo | None) -> None:
+    """Make plain names of models mean their relations: of the time context if there is one, else the views."""
+    warehouse, schema = session.warehouse, session.output.schema
+    warehouse.execute(f"USE {identifier(schema, warehouse.dialect)}")
+    if context is None:
+        return
+    for material in _materials(session, context):
+        name = identifier(material.model_name, warehouse.dialect)
+        relation = render(exp.table_(material.name, db=schema, quoted=True), warehouse.dialect)
+        warehouse.execute(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS SELECT * FROM {relation}")
+
+
+def _asked(session: run.Session, statement: str, text: str) -> Rows:
+    """Return the result of a statement that holds `text` from its second line on."""
+    try:
+        return session.warehouse.query(statement)
+    except WarehouseError as error:
+        notes = "\n".join(getattr(error, "__notes__", ()))
+        excerpt = _LINE.sub(lambda match: f"LINE {max(int(match[1]) - 1, 1)}:", notes) or text
+        problem = Problem("query-rejected", str(error), None, _hint(session, str(error)), excerpt)
+        raise ProjectError([problem]) from error
+
+
+def _hint(session: run.Session, message: str) -> str | None:
+    missing = _MISSING_TABLE.search(message)
+    if missing is None:
+        return None
+    names = [m.name for m in session.project.graph.models.values() if plan.has_plain_name(m)]
+    return did_you_mean(missing[1], names) or "profiles show models lists what can be queried"

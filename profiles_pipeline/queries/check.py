@@ -1,0 +1,66 @@
+"""Checks a project as far as it can be checked without building anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from profiles_pipeline import plan, rehearse, run
+from profiles_pipeline.connections import Output
+from profiles_pipeline.errors import Problem, ProjectError
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
+from profiles_pipeline.resolve.model import Input
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A project in which nothing wrong was found.
+
+    Attributes:
+        rehearsed: every statement was accepted on empty tables with the columns of the sources.
+        missing: when it was not rehearsed, why: a problem for each input whose table is not found.
+        counts: noun -> how many of them the project has.
+    """
+
+    project: ProfilesProject
+    rehearsed: bool
+    missing: tuple[Problem, ...]
+    counts: dict[str, int]
+
+
+def check(
+    project: ProfilesProject, output: Output, observe: run.Observer = lambda _: None, lock_timeout: float | None = None
+) -> Checked:
+    """Return what was checked; the project itself has been read and resolved already.
+
+    When none of its inputs is found, the warehouse is taken to be out of reach and columns are not checked. When only
+    some are missing, that is an error.
+
+    Raises:
+        ProjectError: with everything that would fail, and why.
+    """
+    with open_for_reading(project, output, "profiles validate", observe, lock_timeout) as session:
+        missing = missing_inputs(session)
+        inputs = [model for model in project.graph.models.values() if isinstance(model, Input)]
+        if missing and len(missing) < len(inputs):
+            raise ProjectError(missing)
+        if not missing:
+            seq_no, _ = run.choose_seq_no(session, run.Options(seq_no="new"))
+            planned = run.make_plan(session, seq_no, plan.Request(force=True))
+            rehearse.rehearse(project, planned, session.warehouse, session.sources)
+        return Checked(project, not missing, missing, counts(project))
+
+
+def counts(project: ProfilesProject) -> dict[str, int]:
+    """Return how many inputs, models, entities and vars a project has."""
+    kinds = Counter("inputs" if isinstance(model, Input) else "models" for model in project.graph.models.values())
+    resolved = project.project
+    return {
+        "entities": len(resolved.entities),
+        "id types": len(resolved.id_types),
+        "inputs": kinds["inputs"],
+        "models": kinds["models"],
+        "entity vars": sum(map(len, resolved.entity_vars.values())),
+        "input vars": sum(map(len, resolved.input_vars.values())),
+    }

@@ -1,0 +1,114 @@
+"""What a run would do, and the SQL it would send, without doing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sqlglot import exp
+
+from profiles_pipeline import compiled, plan, run
+from profiles_pipeline.connections import Output
+from profiles_pipeline.errors import Problem, ProjectError
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
+from profiles_pipeline.registry import SeqNo
+from profiles_pipeline.resolve.model import Input
+
+NOT_RUN = 0
+"""The number under which SQL is written that belongs to no recorded time context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The plan of the next run.
+
+    Attributes:
+        resumed: the run would continue or repeat a recorded time context.
+        missing: a problem for each input whose table is not found; the run would stop there.
+    """
+
+    plan: plan.Plan
+    resumed: bool
+    missing: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """SQL that was written and not run.
+
+    Attributes:
+        as_written: a problem for each input that was not found; its name stands in the SQL as the project writes it.
+    """
+
+    plan: plan.Plan
+    files: compiled.Files
+    as_written: tuple[Problem, ...]
+
+
+def preview(
+    project: ProfilesProject, output: Output, options: run.Options, observe: run.Observer = lambda _: None
+) -> Preview:
+    """Return the plan that a run with these options would execute now; records and allocates nothing.
+
+    Raises:
+        ProjectError: the options do not fit the project or the registry.
+    """
+    with open_for_reading(project, output, "profiles plan", observe, options.lock_timeout) as session:
+        seq_no, resumed = run.choose_seq_no(session, options)
+        lenient = replace(session, sources=_where_found(session.sources))
+        return Preview(run.make_plan(lenient, seq_no, options.request), resumed, missing_inputs(session))
+
+
+def compile_project(
+    project: ProfilesProject, output: Output, options: run.Options, observe: run.Observer = lambda _: None
+) -> Compiled:
+    """Write the SQL of the requested models and run none of it.
+
+    Afterwards ``output/<target>/seq_no/<n>/compile`` holds one file per model, and for a new window nothing else:
+    n is the number of the recorded time context that was asked for, else `NOT_RUN`.
+
+    Raises:
+        ProjectError: the options do not fit the project or the registry.
+    """
+    with open_for_reading(project, output, "profiles compile", observe, options.lock_timeout) as session:
+        seq_no = _context(session, options)
+        if seq_no.number == NOT_RUN:
+            _clear(project, output)
+        lenient = replace(session, sources=_where_found(session.sources))
+        planned = run.make_plan(lenient, seq_no, options.request)
+        files = compiled.write(planned, project, output, session.warehouse.dialect, "compile")
+        return Compiled(planned, files, missing_inputs(session))
+
+
+def _context(session: run.Session, options: run.Options) -> SeqNo:
+    if options.seq_no in (None, "new"):
+        now = datetime.now(UTC)
+        return SeqNo(NOT_RUN, options.begin, options.end or now, now, False, "")
+    return run.choose_seq_no(session, options)[0]
+
+
+def _clear(project: ProfilesProject, output: Output) -> None:
+    """Remove the SQL that an earlier compilation left, so that what lies there is the project as it is now."""
+    folder = project.folder / "output" / output.target / "seq_no" / str(NOT_RUN) / "compile"
+    for file in folder.glob("Material_*.sql"):
+        file.unlink()
+
+
+def _where_found(sources: plan.Sources) -> plan.Sources:
+    """Return the sources with names kept as the project writes them wherever the warehouse finds nothing."""
+    written = plan.as_written()
+
+    def of_input(model: Input) -> exp.Expression:
+        try:
+            return sources.of_input(model)
+        except ProjectError:
+            return written.of_input(model)
+
+    def of_table(table: exp.Table) -> exp.Expression:
+        try:
+            return sources.of_table(table)
+        except ProjectError:
+            return written.of_table(table)
+
+    return plan.Sources(of_input=of_input, of_table=of_table)

@@ -1,0 +1,72 @@
+"""Opens a project's warehouse for reading only; a registry that is not there yet counts as an empty one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from profiles_pipeline import run
+from profiles_pipeline.connections import Output
+from profiles_pipeline.errors import Problem, ProjectError
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.registry import Material, Registry, SeqNo
+from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.warehouse import MEMORY, connect
+
+
+class UnwrittenRegistry(Registry):
+    """A registry that is only read: a new time context gets the number it would have, but is not recorded."""
+
+    def seq_nos(self, project: str) -> tuple[SeqNo, ...]:
+        """Return the time contexts of a project, newest number first."""
+        return super().seq_nos(project) if self.exists() else ()
+
+    def materials(self, seq_no: int | None = None) -> tuple[Material, ...]:
+        """Return the complete materials of a time context, or of all, in the order in which they were built."""
+        return super().materials(seq_no) if self.exists() else ()
+
+    def new_seq_no(self, project: str, begin: datetime | None, end: datetime, invocation: str) -> SeqNo:  # noqa: ARG002
+        """Return the time context that the next run would record."""
+        highest = self.warehouse.scalar(f"SELECT MAX(seq_no) FROM {self._table('wht_seq_no')}") if self.exists() else 0
+        return SeqNo(int(str(highest or 0)) + 1, begin, end, datetime.now(UTC), False, invocation)
+
+
+@contextmanager
+def open_for_reading(
+    project: ProfilesProject,
+    output: Output,
+    purpose: str,
+    observe: run.Observer = lambda _: None,
+    lock_timeout: float | None = None,
+) -> Iterator[run.Session]:
+    """Yield the project open on its warehouse without the right to write.
+
+    A warehouse file that does not exist is not created: an empty database in memory takes its place.
+    """
+    settings = output.settings
+    if settings.file is not None and not settings.file.exists():
+        settings = replace(settings, path=MEMORY)
+    with connect(
+        settings,
+        purpose=purpose,
+        read_only=settings.file is not None,
+        lock_timeout=lock_timeout,
+        on_wait=lambda holder: observe(run.Waiting(holder)),
+    ) as warehouse:
+        registry = UnwrittenRegistry(warehouse, output.schema, target=output.target, folder=str(project.folder))
+        yield run.Session(project, output, warehouse, registry, run.found_sources(project, warehouse), observe)
+
+
+def missing_inputs(session: run.Session) -> tuple[Problem, ...]:
+    """Return a problem for each input whose table is not found, at its place in the YAML."""
+    problems: list[Problem] = []
+    for model in session.project.graph.models.values():
+        if isinstance(model, Input):
+            try:
+                session.sources.of_input(model)
+            except ProjectError as error:
+                place = getattr(model.table, "span", None) or model.span
+                problems += [replace(problem, span=problem.span or place) for problem in error.problems]
+    return tuple(problems)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import duckdb
+import pytest
+import sqlglot
+
+from profiles_pipeline.dialects import KNOWN, capabilities, identifier, literal, render
+from profiles_pipeline.dialects.render import Value
+from profiles_pipeline.sql import Reading, build, parse_query
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "it's", "a\\b", 'q"', "ünï", 0, -7, 2**40, 1.5, -0.25, 1e300, 1e-9, Decimal("1.20"), Decimal("-3.0"),
+     datetime(2024, 1, 2, 3, 4, 5, 600), datetime(2024, 1, 2), date(2024, 1, 2), True, False, None],
+)  # fmt: skip
+def test_duckdb_reads_the_literal_back(value: Value) -> None:
+    row = duckdb.connect().execute(f"SELECT {literal(value, 'duckdb')}").fetchone()
+    assert row == (value,)
+    assert row is not None
+    assert type(row[0]) is type(value)
+
+
+def test_special_floats() -> None:
+    row = duckdb.connect().execute(f"SELECT {literal(float('inf'), 'duckdb')}").fetchone()
+    assert row == (float("inf"),)
+
+
+def test_a_time_with_a_zone_becomes_utc() -> None:
+    assert literal(datetime(2024, 1, 2, tzinfo=UTC), "duckdb") == "CAST('2024-01-02 00:00:00' AS TIMESTAMP)"
+
+
+@pytest.mark.parametrize("dialect", sorted(KNOWN))
+def test_literals_and_names_parse_in_every_dialect(dialect: str) -> None:
+    name = capabilities(dialect).sqlglot_dialect
+    values: list[Value] = ["it's \\ q", -7, 1.5, datetime(2024, 1, 2, 3, 4, 5), date(2024, 1, 2), True, None]
+    for value in values:
+        sqlglot.parse_one(f"SELECT {literal(value, dialect)}", dialect=name)
+    text = sqlglot.parse_one(f"SELECT {literal('a' + chr(92) + chr(39), dialect)}", dialect=name).expressions[0]
+    assert text.this == "a\\'"
+    column = sqlglot.parse_one(f"SELECT {identifier('odd name', dialect)}", dialect=name).expressions[0]
+    assert (column.name, column.this.quoted) == ("odd name", True)
+
+
+def test_records_agree_with_sqlglot() -> None:
+    for record in KNOWN.values():
+        assert identifier("a", record.name) == f"{record.quote}a{record.quote}"
+        for template in (record.regexp_full_match, record.sha1):
+            sqlglot.parse_one(template.format(text="a", pattern="b"), dialect=record.sqlglot_dialect)
+        for type_name in (record.text_type, record.timestamp_type, record.float_type):
+            sqlglot.parse_one(f"CAST(a AS {type_name})", dialect=record.sqlglot_dialect)
+
+
+def test_duckdb_record_runs() -> None:
+    record = KNOWN["duckdb"]
+    matched = record.regexp_full_match.format(text="'abc'", pattern="'b'")
+    hashed = record.sha1.format(text="'a'")
+    row = duckdb.connect().execute(f"SELECT {matched}, {hashed}, {record.arg_min}(1, 2)").fetchone()
+    assert row == (False, "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8", 1)
+
+
+def test_unknown_dialect_is_named() -> None:
+    with pytest.raises(KeyError, match="unknown dialect 'oracle'"):
+        capabilities("oracle")
+
+
+def test_rendering_is_pretty_and_stable() -> None:
+    query = parse_query("select a,count(*) n from t where b='x' group by a", Reading())
+    text = render(query, "duckdb")
+    assert text == "SELECT\n  a,\n  COUNT(*) AS n\nFROM t\nWHERE\n  b = 'x'\nGROUP BY\n  a"
+    assert render(query, "duckdb") == text
+
+
+def test_lambdas_in_the_form_duckdb_wants() -> None:
+    tree = build("LIST_TRANSFORM([1, 2], LAMBDA x : x + 1)")
+    assert duckdb.connect().execute(f"SELECT {render(tree, 'duckdb')}").fetchone() == ([2, 3],)

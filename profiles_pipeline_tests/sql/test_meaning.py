@@ -1,0 +1,98 @@
+"""Each pair of the data file is rendered and run: the text and the value must both be right."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from profiles_pipeline.dialects import render, unsupported
+from profiles_pipeline.errors import ProjectError
+from profiles_pipeline.sql import Reading, parse_expression, parse_query, parse_statements
+from profiles_pipeline.sql.meaning import REWRITES
+from profiles_pipeline.sql.rewrites.row import ANY
+
+DATA: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "rewrites.yaml").read_text())
+PAIRS: list[dict[str, Any]] = DATA["pairs"]
+
+
+@pytest.fixture(scope="module")
+def connection() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair['rewrite']}: {pair['sql']}")
+def test_pair(connection: duckdb.DuckDBPyConnection, pair: dict[str, Any]) -> None:
+    tree = parse_query(pair["sql"], Reading(pair.get("source", "snowflake"), "duckdb"))
+    text = render(tree, "duckdb", pretty=False)
+    assert text == pair.get("duckdb", text)
+    prefix, expected = "", pair["expect"]
+    if "fixture" in pair:
+        relation = DATA["fixtures"].get(pair["fixture"], pair["fixture"])
+        prefix = f"WITH fixture AS (SELECT * FROM {relation}) "
+    for statement in (text, render(tree, "duckdb")):
+        rows = [[_plain(value) for value in row] for row in connection.execute(prefix + statement).fetchall()]
+        if not tree.args.get("order"):
+            rows, expected = sorted(rows, key=str), sorted(expected, key=str)
+        assert rows == expected
+
+
+def test_every_rewrite_has_a_pair() -> None:
+    covered = {(pair["rewrite"], pair.get("source", "snowflake")) for pair in PAIRS}
+    names = {name for name, _ in covered}
+    missing = {
+        (rewrite.name, rewrite.source)
+        for rewrite in REWRITES
+        if (rewrite.source == ANY and rewrite.name not in names)
+        or (rewrite.source != ANY and (rewrite.name, rewrite.source) not in covered)
+    }
+    assert missing == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["x:a::varchar", "array_agg(x)", "listagg(x)", "datediff(DAY, a, b)", "max_by(a, b)", "a > CURRENT_DATE"]
+)
+def test_nothing_is_rewritten_when_source_is_target(text: str) -> None:
+    rendered = render(parse_expression(text, Reading("snowflake", "snowflake")), "snowflake", pretty=False)
+    again = render(parse_expression(rendered, Reading("snowflake", "snowflake")), "snowflake", pretty=False)
+    assert rendered == again
+    assert "COALESCE" not in rendered
+    assert "TIMESTAMP)" not in rendered
+
+
+def test_symbols_survive_translation() -> None:
+    text = 'datediff(day, "var:user/first_seen", max("row:orders/ts")) + count(distinct "ref:inputs/rsTracks"."Id")'
+    rendered = render(parse_expression(text, Reading()), "duckdb", pretty=False)
+    for symbol in ('"var:user/first_seen"', '"row:orders/ts"', '"ref:inputs/rsTracks"."Id"'):
+        assert symbol in rendered
+
+
+def test_what_cannot_be_said_is_told() -> None:
+    tree = parse_expression("sha2(x, 512)", Reading())
+    assert unsupported(tree, "duckdb") == ("DuckDB only supports SHA256 hashing algorithm.",)
+    assert unsupported(parse_expression("sha2(x, 256)", Reading()), "duckdb") == ()
+
+
+def test_recursive_flatten_is_refused() -> None:
+    with pytest.raises(ProjectError, match="recursive"):
+        parse_query("select f.value from t, lateral flatten(input => x, recursive => true) f", Reading())
+
+
+def test_statement_without_a_translation_is_refused() -> None:
+    with pytest.raises(ProjectError, match="cannot translate the statement to duckdb"):
+        parse_statements("select 1; call refresh()", Reading())
+    kept = parse_statements("call refresh()", Reading("snowflake", "snowflake"))
+    assert [tree.sql("snowflake") for tree in kept] == ["CALL refresh()"]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, datetime | date | Decimal) else value
