@@ -99,7 +99,8 @@ def op_name(key: dg.AssetKey) -> str:
     """Return the name of the op of an asset: stable, and different for different keys."""
     text = "__".join(key.path)
     name = safe_identifier(text)
-    return name if name == text else f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    plain = name == text and not any("__" in part for part in key.path)
+    return name if plain else f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.AssetsDefinition:
@@ -122,7 +123,7 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
     from profiles_pipeline.assets import context as work  # noqa: PLC0415 - loads the engine, for runs only
 
     profiles: ProfilesResource = getattr(context.resources, target.resource_key)
-    purpose = f"building {spec.key.to_user_string()} in Dagster run {context.run_id[:8]}"
+    purpose = f"building {spec.key.to_user_string()} in Dagster run {context.run.run_id[:8]}"
     project = target.project
     with _as_failure(project), profiles.session(project, target.output, purpose, context.log.info) as session:
         session.registry.ensure()
@@ -194,7 +195,7 @@ def _check(key: dg.AssetKey, check: report.Check) -> dg.AssetCheckResult:
 def _scope(context: dg.AssetExecutionContext, target: Target, profiles: ProfilesResource) -> "Scope":
     from profiles_pipeline.assets.context import Scope  # noqa: PLC0415 - loads the engine, for runs only
 
-    run = context.instance.get_run_by_id(context.run_id) or context.run
+    run = context.instance.get_run_by_id(context.run.run_id) or context.run
     first = context.instance.get_run_by_id(run.root_run_id) if run.root_run_id else None
     return Scope(
         invocation=f"dagster:{run.root_run_id or run.run_id}",
@@ -221,9 +222,9 @@ def _settled(run: dg.DagsterRun) -> int | None:
 
 
 def _remember(context: dg.AssetExecutionContext, seq_no: "SeqNo") -> None:
-    tags = {SEQ_NO_TAG: str(seq_no.number), SETTLED_BY_TAG: context.run_id}
+    tags = {SEQ_NO_TAG: str(seq_no.number), SETTLED_BY_TAG: context.run.run_id}
     if not tags.items() <= context.run.tags.items():
-        context.instance.add_run_tags(context.run_id, tags)
+        context.instance.add_run_tags(context.run.run_id, tags)
 
 
 @contextmanager

@@ -66,7 +66,10 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _environment(folder: Path, home: Path, siteconfig: Path | None, target: str | None) -> dict[str, str]:
+    # The command says of itself that a newer one exists, which needs a package that this one does not install.
+    quiet = ["ignore:Function `dev_command` is superseded", os.environ.get("PYTHONWARNINGS", "")]
     named: Mapping[str, object] = {
+        "PYTHONWARNINGS": ",".join(filter(None, quiet)),
         "DAGSTER_HOME": home,
         "PROFILES_PROJECT_DIR": folder,
         "PROFILES_SITECONFIG": siteconfig.expanduser().resolve() if siteconfig else None,

@@ -134,9 +134,9 @@ def run(  # noqa: PLR0913 - a parameter for each option
 ) -> None:
     """Build a project.
 
-    Every model is built in order and checked before it counts. The views with the plain names of the models move to the new results together, at the very end; when something
-    fails they stay where they were. What was built until then is kept: run again, and it continues there. The number
-    to continue with (seq_no) is the first thing that is printed.
+    Every model is built in order and checked before it counts. The views with the plain names of the models move to the
+    new results together, at the very end; when something fails they stay where they were. What was built until then is
+    kept: run again, and it continues there. The number to continue with (seq_no) is the first thing that is printed.
 
     \b
     Examples:

@@ -25,7 +25,7 @@ from profiles_pipeline.cli.terminal import note, out, plural, print_document, pr
 from profiles_pipeline.errors import fail
 from profiles_pipeline.queries import ModelRow
 from profiles_pipeline.queries.answer import Question
-from profiles_pipeline.warehouse import Rows
+from profiles_pipeline.warehouse.base import Rows
 
 FORMATS = ("table", "csv", "json")
 _ROWS_ON_SCREEN = 100
@@ -153,9 +153,7 @@ def _print_rows(rows: Rows) -> None:
 
 
 def _is_numeric(kind: str) -> bool:
-    return (
-        kind.upper().startswith(("U", "HUGE", "BIG", "SMALL", "TINY", *_NUMERIC)) and "[" not in kind and kind != "UUID"
-    )
+    return _NUMERIC.fullmatch(kind) is not None
 
 
 def _write_csv(rows: Rows, stream: TextIO) -> None:

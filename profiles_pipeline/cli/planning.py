@@ -100,11 +100,13 @@ def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
         return
     say_problems(project.warnings, project.folder)
     for line in project.notes:
-        say(f"note: {line}", style="dim")
-    say(f"{project.name}: " + ", ".join(f"{count} {noun}" for noun, count in done.counts.items()))
+        file, _, rest = line.partition(":")
+        say(f"{from_here(project.folder / file)}:{rest}", style="dim")
+    _introduce(project.name, where(output), output.notice)
+    say(", ".join(f"{noun.replace('_', ' ')}: {count}" for noun, count in done.counts.items()))
     say("checked: the YAML, every reference, the order of building, and that the SQL of every model can be read")
     if done.rehearsed:
-        say(f"checked: every statement on empty tables with the columns of the inputs, as found in {where(output)}")
+        say("checked: every statement on empty tables with the columns of the inputs, as they are now")
     else:
         say_problems(done.missing, project.folder)
         note("not checked: columns and types, because none of the inputs was found", style="yellow")

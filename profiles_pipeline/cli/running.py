@@ -72,6 +72,7 @@ def run_project(place: Place, asked: Asked, style: Style) -> None:
     """
     options = replace(asked.options(), invocation=uuid.uuid4().hex)
     project, output = place.open()
+    plan.selected(project, options.request)  # so that a misspelled path neither waits for a lock nor takes a seq_no
     console = err() if style.as_json else out()
     if not style.quiet:
         _introduce(project, output, style.as_json)
@@ -95,7 +96,7 @@ def _attempt(
 
     def observe(event: run.Event) -> None:
         seen.observe(event)
-        if isinstance(event, run.Built) and not event.reused and seen.planned:
+        if isinstance(event, run.Built) and seen.planned:
             window = seen.planned.plan.window
             report.append(project.folder, report.record(project, event, window, options.invocation or ""))
 

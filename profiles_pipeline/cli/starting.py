@@ -107,9 +107,7 @@ def init_connection(siteconfig: Path | None, given: Answers, ask: bool) -> None:
     kind = _answer("Type of warehouse", given.kind, "duckdb", ask).lower()
     if kind != "duckdb":
         what = f"projects cannot be built on {kind} yet" if kind in _LATER else f"there is no warehouse type '{kind}'"
-        fail(
-            "unsupported-warehouse", what, hint="duckdb can be used now; other entries of the file are left as they are"
-        )
+        fail("unsupported-warehouse", what, hint="duckdb can be built on now")
     settings = {
         "type": kind,
         "path": _answer("Database file (relative to the project folder)", given.path, "profiles.duckdb", ask),
@@ -154,7 +152,8 @@ def serve(place: Place, host: str, port: int, open_browser: bool) -> None:
     """Open the project in the Dagster UI and stay until it is closed.
 
     Raises:
-        ProjectError: the project is wrong, or Dagster is not installed.
+        ProjectError: the project is wrong, Dagster is not installed, or the port is taken.
+        Exit: the UI was closed.
     """
     project, _ = place.open()
     try:
@@ -163,4 +162,4 @@ def serve(place: Place, host: str, port: int, open_browser: bool) -> None:
         if (error.name or "").partition(".")[0] != "dagster":
             raise
         fail("no-dagster", "Dagster is not installed", hint="pip install dagster dagster-webserver")
-    dev.serve(project.folder, host, port, open_browser, place.siteconfig, place.target)
+    raise typer.Exit(dev.serve(project.folder, host, port, open_browser, place.siteconfig, place.target))

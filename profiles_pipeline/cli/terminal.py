@@ -12,6 +12,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+_ENDLESS = 100_000
+
 
 def out() -> Console:
     """Return the console of standard output."""
@@ -55,10 +57,9 @@ def print_table(
         table.add_column(Text(name), justify="right" if name in right else "left", overflow="fold", no_wrap=True)
     for row in rows:
         table.add_row(*(Text("null", style="dim") if cell is None else Text(_one_line(cell)) for cell in row))
-    wide = Console(file=console.file, width=100_000, force_terminal=console.is_terminal, color_system=_colours(console))
-    width = Measurement.get(wide, wide.options, table).maximum
-    wide.width = max(width, 1)
-    wide.print(table, soft_wrap=False)
+    endless = console.options.update(width=_ENDLESS, max_width=_ENDLESS)
+    console.width = max(Measurement.get(console, endless, table).maximum, 1)
+    console.print(table, soft_wrap=False)
 
 
 def plural(count: int, noun: str) -> str:
@@ -69,7 +70,3 @@ def plural(count: int, noun: str) -> str:
 
 def _one_line(text: str) -> str:
     return text.replace("\r", "\\r").replace("\n", "\\n").replace("\t", " ")
-
-
-def _colours(console: Console) -> str | None:
-    return "auto" if console.color_system else None

@@ -80,6 +80,7 @@ class _Growing:
         self.cohort = cohort
         self.id_column = c.project.entities[cohort.entity].id_column
         self.steps: list[Step] = []
+        self.shared: dict[str, exp.Expr | None] = {}
         self.rows: exp.Expr = self._base()
         self.read = {var.name.lower(): c.reader.entity_var(var) for var in model.vars}
         self._refuse_many_values()
@@ -153,10 +154,12 @@ class _Growing:
 
     def _scans(self, ready: list[EntityVar]) -> list[_Scan]:
         scans = []
+        position = {name: n for n, name in enumerate(self.read)}
+        self.shared = {v.name: self._shared(v) for v in ready}
         for (source, through_table), group in groupby(sorted(ready, key=self._scan_key), key=self._scan_key):
-            members = sorted(group, key=lambda v: list(self.read).index(v.name.lower()))
-            fused = [v for v in members if self._shared(v) is not None]
-            alone = [v for v in members if self._shared(v) is None]
+            members = sorted(group, key=lambda v: position[v.name.lower()])
+            fused = [v for v in members if self.shared[v.name] is not None]
+            alone = [v for v in members if self.shared[v.name] is None]
             for number, variables in enumerate([fused, *([v] for v in alone)]):
                 if variables:
                     suffix = f"_{number}" if number else ""
@@ -186,11 +189,10 @@ class _Growing:
         rows = self._rows_of(source, through_table)
         if keys:
             rows = self._with_vars(rows, keys)
-        shared = [(v, self._shared(v)) for v in variables]
-        if any(value is None for _, value in shared):
+        columns = [alias(value, v.name) for v in variables if (value := self.shared[v.name]) is not None]
+        if not columns:
             query = self._one_per_row(variables[0], rows)
         else:
-            columns = [alias(value, v.name) for v, value in shared if value is not None]
             query = self._grouped(
                 build("SELECT r.:id, :columns FROM :rows AS r", id=self.id_column, columns=columns, rows=rows)
             )
@@ -203,8 +205,9 @@ class _Growing:
         assert isinstance(query, exp.Select)
         if self.cohort.parent is not None:
             members = exp.alias_(self.c.relation(self.cohort.path).copy(), "members", table=True)
-            query = query.join(members, on=build("members.:id = r.:id", id=self.id_column))
-        return query.where(build("r.:id IS NOT NULL", id=self.id_column)).group_by(col(self.id_column, "r"))
+            query = query.join(members, on=build("members.:id = r.:id", id=self.id_column), copy=False)
+        known = build("r.:id IS NOT NULL", id=self.id_column)
+        return query.where(known, copy=False).group_by(col(self.id_column, "r"), copy=False)
 
     def _rows_of(self, source: str, through_table: bool) -> exp.Expr:
         if through_table:
@@ -270,8 +273,9 @@ class _Growing:
         for number, scan in enumerate(scans):
             name = f"s{number}"
             on = exp.EQ(this=col(self.id_column, name), expression=col(self.id_column, "b"))
-            query = query.join(exp.alias_(scan.result.copy(), name, table=True), on=on, join_type="left")
-            query = query.select(*(alias(self._finished(v, col(v.name, name)), v.name) for v in scan.vars))
+            query = query.join(exp.alias_(scan.result.copy(), name, table=True), on=on, join_type="left", copy=False)
+            columns = [alias(self._finished(v, col(v.name, name)), v.name) for v in scan.vars]
+            query = query.select(*columns, copy=False)
         return query
 
     def _finished(self, var: EntityVar, value: exp.Expr) -> exp.Expr:
@@ -305,7 +309,7 @@ class _Growing:
                 return self._var_column(self.c.reader.var_key(node.name.removeprefix("var:")))
             return node
 
-        return resolve_symbols(self.c, tree).transform(as_column)
+        return resolve_symbols(self.c, tree).transform(as_column, copy=False)
 
     def _var_column(self, key: VarKey) -> exp.Expr:
         if not self._has(key):

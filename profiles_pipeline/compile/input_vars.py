@@ -222,7 +222,7 @@ def row_expression(c: Compilation, tree: exp.Expr, id_column: str) -> exp.Expr:
             return col(id_column)
         return node
 
-    return resolve_symbols(c, tree).transform(replace)
+    return resolve_symbols(c, tree).transform(replace, copy=False)
 
 
 def windowed(

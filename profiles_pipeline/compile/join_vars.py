@@ -37,6 +37,6 @@ def joined(
         members = [key for _, key in group]
         name = f"v{number}"
         on = exp.EQ(this=col(id_column, name), expression=col(id_column, "r"))
-        query = query.join(exp.alias_(relation(members[0]).copy(), name, table=True), on=on, join_type="left")
-        query = query.select(*(alias(col(key[1], name), column_of(key)) for key in members))
+        query = query.join(exp.alias_(relation(members[0]).copy(), name, table=True), on=on, join_type="left", copy=False)
+        query = query.select(*(alias(col(key[1], name), column_of(key)) for key in members), copy=False)
     return query

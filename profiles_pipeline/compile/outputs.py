@@ -152,7 +152,7 @@ def _features(c: Compilation, cohort: str, names: Mapping[str, str | None]) -> e
     for number, path in enumerate(others):
         aliases[path] = f"f{number}"
         on = exp.EQ(this=col(id_column, aliases[path]), expression=col(id_column, "f"))
-        query = query.join(_as(c.relation(path), aliases[path]), on=on, join_type="left")
+        query = query.join(_as(c.relation(path), aliases[path]), on=on, join_type="left", copy=False)
     return query.select(*(col(name, aliases[_home_of(c, cohort, name)]) for name in names))
 
 

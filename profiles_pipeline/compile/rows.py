@@ -90,7 +90,7 @@ def resolve_symbols(c: Compilation, tree: exp.Expr) -> exp.Expr:
             return _column(c, node)
         return node
 
-    return tree.copy().transform(replace)
+    return tree.transform(replace)
 
 
 def _relation(c: Compilation, node: exp.Table) -> exp.Expr:
@@ -218,10 +218,10 @@ def _with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: 
             id=_first(group),
             type=_type_of_first(group),
         )
-        query = query.join(_graph_of(c, entity.stitcher, group).subquery(name), on=on, join_type="left")
+        query = query.join(_graph_of(c, entity.stitcher, group).subquery(name), on=on, join_type="left", copy=False)
         found.append(col("main_id", name))
     main_id = found[0] if len(found) == 1 else exp.Coalesce(this=found[0], expressions=found[1:])
-    return query.select(alias(main_id, entity.id_column))
+    return query.select(alias(main_id, entity.id_column), copy=False)
 
 
 def _lookups(c: Compilation, source: Model, entity_key: str) -> list[list[tuple[str, exp.Column]]]:

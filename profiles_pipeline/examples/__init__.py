@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 EXAMPLES = ("quickstart", "ecommerce")
 
 
-def copy_example(name: str, destination: Path) -> list[Path]:
+def copy_example(name: str, destination: Path, end: datetime | None = None) -> list[Path]:
     """Copy a shipped project into `destination` and give back its files, sorted.
 
     Afterwards the folder is complete: project, models and, under `data/`, the rows. Those of `quickstart` are
     shipped, those of `ecommerce` are generated.
+
+    Args:
+        name: one of EXAMPLES.
+        destination: a folder that is empty or does not exist.
+        end: where the generated events end; None for the midnight before now (UTC), so that "the last 7 days" are full.
 
     Raises:
         ValueError: no example has that name.
@@ -27,5 +33,5 @@ def copy_example(name: str, destination: Path) -> list[Path]:
         # Imported here because numpy and pyarrow take longer to load than the rest of the command line together.
         from profiles_pipeline.examples.ecommerce_data import generate  # noqa: PLC0415
 
-        generate(destination / "data")
+        generate(destination / "data", end=end or datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
     return sorted(path for path in destination.rglob("*") if path.is_file())

@@ -19,7 +19,7 @@ from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.sql.syntax import drop_final_semicolons, tokenize
 from profiles_pipeline.template import Ref
-from profiles_pipeline.warehouse import Rows
+from profiles_pipeline.warehouse.base import Rows
 
 _QUERIES = frozenset(
     ["(", "desc", "describe", "from", "pivot", "select", "show", "summarize", "table", "unpivot", "values", "with"]
@@ -158,7 +158,7 @@ def _one_query(text: str, dialect: str) -> str:
     if kept[0].text.lower() not in _QUERIES:
         fail(
             "not-a-query",
-            f"only queries are run, '{kept[0].text.upper()}' begins none",
+            f"'{kept[0].text.upper()}' begins no query, and nothing can be written here",
             hint="begin with SELECT or WITH",
         )
     if any(token.text == ";" and token.token_type.name == "SEMICOLON" for token in kept):

@@ -58,9 +58,9 @@ def counts(project: ProfilesProject) -> dict[str, int]:
     resolved = project.project
     return {
         "entities": len(resolved.entities),
-        "id types": len(resolved.id_types),
+        "id_types": len(resolved.id_types),
         "inputs": kinds["inputs"],
         "models": kinds["models"],
-        "entity vars": sum(map(len, resolved.entity_vars.values())),
-        "input vars": sum(map(len, resolved.input_vars.values())),
+        "entity_vars": sum(map(len, resolved.entity_vars.values())),
+        "input_vars": sum(map(len, resolved.input_vars.values())),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from profiles_pipeline import plan, versions
@@ -80,7 +81,7 @@ def type_name(model: Model) -> str:
     return _TYPES[type(model)]
 
 
-def _output(model: Model, kinds: dict[str, str]) -> str:
+def _output(model: Model, kinds: Mapping[str, str]) -> str:
     if isinstance(model, SqlModel):
         return model.output
     return kinds.get(model.path, "source")

@@ -99,13 +99,13 @@ def _where_found(sources: plan.Sources) -> plan.Sources:
     """Return the sources with names kept as the project writes them wherever the warehouse finds nothing."""
     written = plan.as_written()
 
-    def of_input(model: Input) -> exp.Expression:
+    def of_input(model: Input) -> exp.Expr:
         try:
             return sources.of_input(model)
         except ProjectError:
             return written.of_input(model)
 
-    def of_table(table: exp.Table) -> exp.Expression:
+    def of_table(table: exp.Table) -> exp.Expr:
         try:
             return sources.of_table(table)
         except ProjectError:

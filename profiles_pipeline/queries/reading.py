@@ -13,7 +13,8 @@ from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Material, Registry, SeqNo
 from profiles_pipeline.resolve.model import Input
-from profiles_pipeline.warehouse import MEMORY, connect
+from profiles_pipeline.warehouse import connect
+from profiles_pipeline.warehouse.settings import MEMORY
 
 
 class UnwrittenRegistry(Registry):

@@ -60,10 +60,6 @@ class ReadVar:
     columns: frozenset[str]
     """Lower-case names of the columns of the source it uses; input vars among them."""
 
-    def typed(self, value: exp.Expr) -> exp.Expr:
-        """Return `value` as the declared type; as it is when none is declared."""
-        return value if self.cast is None else sql.substitute(self.cast, {"value:given": value})
-
 
 @dataclass
 class Reader:
@@ -248,17 +244,11 @@ class Reader:
 
     def _cast(self, data_type: str, this: str) -> exp.Expr:
         """Return the cast to a type as the source dialect means it, of the symbol VALUE."""
-        name, place = self.render(data_type, this).text, getattr(data_type, "span", None)
-        return sql.parse_expression(f'CAST("{VALUE}" AS {name})', self._dialects, span=place, what="column_data_type")
-
-    def _cast(self, data_type: str | None, this: str) -> exp.Expr | None:
-        if data_type is None:
-            return None
-        rendered, place = self._rendered(data_type, this)
+        name, place = self.render(data_type, this).text.strip(), getattr(data_type, "span", None)
         try:
-            return sql.parse_expression(f'CAST("value:given" AS {rendered.text})', self._dialects)
+            return sql.parse_expression(f'CAST("{VALUE}" AS {name})', self._dialects)
         except ProjectError as error:
-            message = f"'{rendered.text.strip()}' is not a data type of {self.project.source_dialect}"
+            message = f"'{name}' is not a data type of {self.project.source_dialect}"
             raise ProjectError([Problem("wrong-value", message, place, "use varchar, integer, float, timestamp ...")]) from error
 
     def _order(

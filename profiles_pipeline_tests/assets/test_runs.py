@@ -1,0 +1,351 @@
+"""Runs in process, on real data and a real warehouse."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from profiles_pipeline import run
+from profiles_pipeline.assets import ProfilesDuckDBResource, ProfilesResource, build_definitions
+from profiles_pipeline.assets.assets import build_assets
+from profiles_pipeline.connections import embedded
+from profiles_pipeline.errors import LockTimeoutError
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.warehouse.lock import hold
+from profiles_pipeline_tests.assets.conftest import AT_END_TIME, END_TIME, Query, failure_texts, materialize, settled_in
+
+ROW_COUNTS = {
+    "models/user_id_stitcher": 19,
+    "inputs/rsIdentifies/var_table": 14,
+    "inputs/rsTracks/var_table": 39,
+    "user/all": 5,
+    "user/all/var_table": 5,
+    "models/user_profile": 5,
+    "user/all/feature_view": 5,
+}
+VIEW_OF_PROFILE = """
+    select view_name, regexp_extract(sql, 'Material_user_profile_[0-9a-f]+_([0-9]+)', 1) from duckdb_views()
+    where schema_name = 'profiles' and view_name = 'user_profile'
+"""
+
+
+def built(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetMaterialization]:
+    events = [event.materialization for event in result.get_asset_materialization_events()]
+    return {event.asset_key.to_user_string(): event for event in events}
+
+
+def break_a_value(project: Path) -> str:
+    """Let an identifier of a session be no number, where a var needs one; return the file as it was."""
+    models = project / "models" / "profiles.yaml"
+    text = models.read_text(encoding="utf-8")
+    var = "        - entity_var:\n            name: highest_session\n            select: max(cast(session_id as integer))\n"
+    anchor = "        - entity_var:\n            name: n_active_days_total\n"
+    assert anchor in text
+    models.write_text(text.replace(anchor, f"{var}            from: inputs/rsTracks\n{anchor}"), encoding="utf-8")
+    data = project / "data" / "profiles_sample.ecommerce.tracks.csv"
+    good = data.read_text(encoding="utf-8")
+    data.write_text(good.replace(",105,", ",one-o-five,", 1), encoding="utf-8")
+    assert data.read_text(encoding="utf-8") != good
+    return good
+
+
+# --- everything ---------------------------------------------------------------------------------------------------
+
+
+def test_everything_is_built_checked_and_promoted(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, query: Query
+) -> None:
+    result = materialize(definitions, instance, run_config=AT_END_TIME)
+    assert result.success
+    assert {key: event.metadata["dagster/row_count"].value for key, event in built(result).items()} == ROW_COUNTS
+    checks = result.get_asset_check_evaluations()
+    assert {(c.asset_key.to_user_string(), c.check_name) for c in checks} >= {("user/all/var_table", "one_row_per_member")}
+    assert all(c.passed and c.metadata["profiles/broken_rows"].value == 0 for c in checks)
+    assert query("select count(*) from profiles.user_profile") == [(5,)]
+    assert query(VIEW_OF_PROFILE) == [("user_profile", "1")]
+
+
+def test_what_is_said_about_a_material(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, quickstart: Path
+) -> None:
+    event = built(materialize(definitions, instance, run_config=AT_END_TIME))["models/user_profile"]
+    said = {name: value.value for name, value in event.metadata.items()}
+    assert said["profiles/material"].startswith("Material_user_profile_")
+    assert said["profiles/seq_no"] == 1
+    assert event.metadata["profiles/end_time"] == dg.MetadataValue.timestamp(1699401600.0)
+    assert said["profiles/seconds"] > 0
+    assert said["profiles/sql"].startswith("```sql\n-- models/user_profile")
+    assert Path(said["profiles/sql_file"]).is_relative_to(quickstart / "output")
+    assert said["profiles/defined_in"].startswith(f"{quickstart}/models/profiles.yaml:")
+    columns = {column.name: column.type for column in said["dagster/column_schema"].columns}
+    assert columns["n_active_days_total"] == "BIGINT"
+    assert event.tags is not None
+    assert event.tags["dagster/data_version"] == said["profiles/material"]
+
+
+def test_columns_passed_on_have_lineage_once_they_are_known(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    event = built(materialize(definitions, instance, run_config=AT_END_TIME))["inputs/rsTracks/var_table"]
+    lineage = event.metadata["dagster/column_lineage"].value
+    assert isinstance(lineage, dg.TableColumnLineage)
+    tracks = dg.AssetKey(["inputs", "rsTracks"])
+    assert lineage.deps_by_column["id"] == [dg.TableColumnDep(tracks, "id")]
+    assert lineage.deps_by_column["event"] == [dg.TableColumnDep(tracks, "event")]
+    assert "input_row_id" not in lineage.deps_by_column
+
+
+def test_every_run_has_a_time_context_of_its_own(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    results = [materialize(definitions, instance) for _ in range(2)]
+    assert [settled_in(instance, result) for result in results] == [1, 2]
+    assert {event.metadata["profiles/seq_no"].value for event in built(results[1]).values()} == {2}
+
+
+def test_the_same_moment_is_not_built_twice(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    materialize(definitions, instance, run_config=AT_END_TIME)
+    again = materialize(definitions, instance, run_config=AT_END_TIME)
+    assert {event.metadata["profiles/reused"].value for event in built(again).values()} == {True}
+    assert len(again.get_asset_check_evaluations()) == 11
+
+
+def test_dagster_and_the_command_line_share_the_registry(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, quickstart: Path
+) -> None:
+    result = materialize(definitions, instance)
+    project = ProfilesProject.load(quickstart)
+    with run.open_session(project, embedded(quickstart), "test") as session:
+        (context,) = session.registry.seq_nos(project.name)
+        materials = session.registry.materials(context.number)
+    assert (context.invocation, context.complete) == (f"dagster:{result.run_id}", True)
+    assert len(materials) == len(ROW_COUNTS)
+
+
+# --- parts of a project -------------------------------------------------------------------------------------------
+
+
+def test_a_part_without_its_upstream_works_in_the_newest_context_that_has_it(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> None:
+    for _ in range(2):
+        materialize(definitions, instance)
+    part = materialize(definitions, instance, "models/user_profile", "user/all/feature_view")
+    assert part.success, failure_texts(part)
+    assert settled_in(instance, part) == 2
+    assert built(part).keys() == {"models/user_profile", "user/all/feature_view"}
+
+
+def test_a_part_with_its_upstream_gets_a_new_context(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, query: Query
+) -> None:
+    part = materialize(definitions, instance, "models/user_id_stitcher", "user/all")
+    assert part.success, failure_texts(part)
+    assert query("select count(*) from profiles.user_all") == [(5,)]
+    assert query(VIEW_OF_PROFILE) == []
+    rest = [key for key in ROW_COUNTS if key not in ("models/user_id_stitcher", "user/all")]
+    assert settled_in(instance, materialize(definitions, instance, *rest)) == settled_in(instance, part)
+    assert query(VIEW_OF_PROFILE) == [("user_profile", "1")]
+
+
+def test_a_part_whose_upstream_nobody_built_says_what_to_select(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, query: Query
+) -> None:
+    result = materialize(definitions, instance, "models/user_profile")
+    assert not result.success
+    said = failure_texts(result)
+    assert "no run has built" in said
+    assert "'user/all/var_table'" in said
+    assert '+key:"models/user_profile"' in said
+    assert query("select count(*) from profiles.wht_seq_no") == [(0,)]
+
+
+def test_a_changed_definition_upstream_counts_as_not_built(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, quickstart: Path
+) -> None:
+    materialize(definitions, instance)
+    models = quickstart / "models" / "profiles.yaml"
+    models.write_text(models.read_text(encoding="utf-8").replace("<= 365", "<= 180"), encoding="utf-8")
+    changed = build_definitions(quickstart)
+    assert not materialize(changed, instance, "models/user_profile").success
+    assert materialize(changed, instance, "user/all/var_table", "models/user_profile").success
+
+
+# --- failures -----------------------------------------------------------------------------------------------------
+
+
+def test_a_failing_model_leaves_the_views_standing(quickstart: Path, instance: dg.DagsterInstance, query: Query) -> None:
+    good = build_definitions(quickstart)
+    assert materialize(good, instance).success
+    break_a_value(quickstart)
+    result = materialize(build_definitions(quickstart), instance)
+    assert not result.success
+    assert built(result).keys() == ROW_COUNTS.keys() - {"user/all/var_table", "models/user_profile", "user/all/feature_view"}
+    said = failure_texts(result)
+    assert "one-o-five" in said
+    assert "Material_user_var_table" in said
+    assert "pb_project.yaml" in said
+    assert query(VIEW_OF_PROFILE) == [("user_profile", "1")]
+
+
+def quickstart_job() -> dg.JobDefinition:
+    """The job of the project that is the current directory."""
+    return build_definitions(Path.cwd()).resolve_job_def("profiles_run")
+
+
+@pytest.mark.parametrize("options", ["from_failure", "from_asset_failure"])
+def test_a_re_execution_goes_on_in_the_same_context_and_promotes_everything(
+    quickstart: Path, instance: dg.DagsterInstance, query: Query, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    monkeypatch.chdir(quickstart)
+    good_rows = break_a_value(quickstart)
+    job = dg.reconstructable(quickstart_job)
+    with dg.execute_job(job, instance=instance) as failed:
+        assert not failed.success
+    (quickstart / "data" / "profiles_sample.ecommerce.tracks.csv").write_text(good_rows, encoding="utf-8")
+    rest = {"user/all/var_table", "models/user_profile", "user/all/feature_view"}
+    if options == "from_failure":
+        again = dg.ReexecutionOptions.from_failure(failed.run_id, instance)
+        selection = None
+    else:
+        again = dg.ReexecutionOptions(parent_run_id=failed.run_id)
+        selection = [dg.AssetKey(key.split("/")) for key in rest]
+    with dg.execute_job(job, instance=instance, reexecution_options=again, asset_selection=selection) as resumed:
+        assert resumed.success
+        keys = {event.asset_key.to_user_string() for event in _materialized(resumed)}
+    assert keys == rest
+    assert query("select seq_no, invocation, completion_ts is not null from profiles.wht_seq_no") == [
+        (1, f"dagster:{failed.run_id}", True)
+    ]
+    assert query(VIEW_OF_PROFILE) == [("user_profile", "1")]
+    assert query("select count(*) from profiles.user_id_stitcher") == [(query("select count(*) from profiles.user_id_stitcher")[0][0],)]
+
+
+def _materialized(result: dg.JobExecutionResult) -> Iterator[dg.AssetMaterialization]:
+    return (e.step_materialization_data.materialization for e in result.all_events if e.is_step_materialization)
+
+
+def test_a_project_that_does_not_fit_its_data_fails_before_anything_is_built(
+    quickstart: Path, instance: dg.DagsterInstance, query: Query
+) -> None:
+    models = quickstart / "models" / "profiles.yaml"
+    text = models.read_text(encoding="utf-8")
+    models.write_text(text.replace("select: min(timestamp::date)", "select: min(timestam::date)", 1), encoding="utf-8")
+    result = materialize(build_definitions(quickstart), instance)
+    assert not result.success
+    assert built(result) == {}
+    assert "did you mean 'timestamp'" in failure_texts(result)
+    assert query("select count(*) from profiles.material_registry") == [(0,)]
+
+
+DOUBLES = """
+  - name: favourites
+    model_type: sql_template
+    model_spec:
+      entity_key: user
+      features:
+        - name: favourite
+      single_sql: |
+        {% with graph = this.DeRef("models/user_id_stitcher") %}
+        select main_id, other_id as favourite from {{graph}}
+        {% endwith %}
+"""
+
+
+def test_a_broken_check_fails_the_step_and_leaves_the_views(
+    quickstart: Path, instance: dg.DagsterInstance, query: Query
+) -> None:
+    assert materialize(build_definitions(quickstart), instance).success
+    models = quickstart / "models" / "profiles.yaml"
+    with models.open("a", encoding="utf-8") as file:
+        file.write(DOUBLES)
+    result = materialize(build_definitions(quickstart), instance)
+    assert not result.success
+    broken = [c for c in result.get_asset_check_evaluations() if not c.passed]
+    assert [(c.asset_key.to_user_string(), c.check_name) for c in broken] == [("user/all/feature_view", "main_id_unique")]
+    assert broken[0].severity == dg.AssetCheckSeverity.ERROR
+    assert broken[0].metadata["profiles/broken_rows"].value == 14
+    assert "user/all/feature_view" not in built(result)
+    assert "Broken by 14 rows" in failure_texts(result)
+    assert query(VIEW_OF_PROFILE) == [("user_profile", "1")]
+
+
+# --- sharing the warehouse ----------------------------------------------------------------------------------------
+
+
+@dg.asset(deps=[dg.AssetKey(["models", "user_profile"])])
+def newsletter(duckdb: ProfilesDuckDBResource) -> dg.MaterializeResult[None]:
+    with duckdb.get_connection() as connection:
+        connection.execute("create or replace table main.newsletter as select main_id from profiles.user_profile")
+        (count,) = connection.execute("select count(*) from main.newsletter").fetchone() or (0,)
+    return dg.MaterializeResult(metadata={"dagster/row_count": count})
+
+
+def test_a_teams_own_assets_live_in_the_same_definitions(quickstart: Path, instance: dg.DagsterInstance) -> None:
+    database = str(quickstart / ".profiles" / "warehouse.duckdb")
+    own = dg.Definitions(assets=[newsletter], resources={"duckdb": ProfilesDuckDBResource(database=database)})
+    merged = dg.Definitions.merge(build_definitions(quickstart), own)
+    result = merged.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance)
+    assert result.success
+    assert built(result)["newsletter"].metadata["dagster/row_count"].value == 5
+
+
+def test_assets_alone_work_with_a_resource_under_another_key(quickstart: Path) -> None:
+    assets = build_assets(ProfilesProject.load(quickstart), resource_key="c360")
+    built_ones = [asset for asset in assets if isinstance(asset, dg.AssetsDefinition)]
+    assert dg.materialize(built_ones, resources={"c360": ProfilesResource(end_time=END_TIME)}).success
+
+
+def test_a_connection_waits_for_its_turn_and_is_closed_after_a_failure(tmp_path: Path) -> None:
+    file = tmp_path / "shared.duckdb"
+    holding, release = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def occupy() -> None:
+        with hold(file, "somebody else's run"):
+            holding.set()
+            release.wait(30)
+            order.append("left")
+
+    other = threading.Thread(target=occupy)
+    other.start()
+    assert holding.wait(30)
+    with (
+        pytest.raises(LockTimeoutError, match="somebody else's run"),
+        ProfilesDuckDBResource(database=str(file), lock_timeout_s=0.1).get_connection(),
+    ):
+        order.append("too early")
+    resource = ProfilesDuckDBResource(database=str(file), lock_timeout_s=60)
+    threading.Timer(0.3, release.set).start()
+    with pytest.raises(ZeroDivisionError), resource.get_connection() as connection:
+        order.append("entered")
+        connection.execute("select 1")
+        _ = 1 / 0
+    other.join()
+    assert order == ["left", "entered"]
+    with hold(file, "next", timeout=0), ProfilesDuckDBResource(database=":memory:").get_connection() as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
+def test_a_run_that_waits_too_long_fails_and_may_be_tried_again(quickstart: Path, instance: dg.DagsterInstance) -> None:
+    definitions = build_definitions(quickstart, resource=ProfilesResource(lock_timeout_s=0.1))
+    file = embedded(quickstart).settings.file
+    assert file is not None
+    file.parent.mkdir(parents=True)
+    held, done = threading.Event(), threading.Event()
+
+    def occupy() -> None:
+        with hold(file, "an import"):
+            held.set()
+            done.wait(60)
+
+    other = threading.Thread(target=occupy)
+    other.start()
+    assert held.wait(30)
+    try:
+        result = materialize(definitions, instance, "models/user_id_stitcher")
+    finally:
+        done.set()
+        other.join()
+    assert not result.success
+    assert "an import" in failure_texts(result)

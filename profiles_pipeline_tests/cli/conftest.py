@@ -1,0 +1,86 @@
+"""Projects to call the command line on, and two ways of calling it: in this process, and as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from profiles_pipeline.cli import main
+from profiles_pipeline.examples import copy_example
+
+REFERENCE_TIME = "2023-11-08T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Outcome]
+Spawn = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder without connections; the current folder is another one, without a project."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.delenv("PROFILES_DEBUG", raising=False)
+    monkeypatch.chdir(tmp_path / "cwd")
+    return folder
+
+
+@pytest.fixture
+def call(home: Path, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Call the command line in this process."""
+
+    def calling(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        code = left.value.code
+        assert isinstance(code, int)
+        return Outcome(code, captured.out, captured.err)
+
+    return calling
+
+
+@pytest.fixture
+def spawn(home: Path) -> Spawn:
+    """Start the command line as a process of its own; its output is text."""
+
+    def spawning(*arguments: object, **settings: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "profiles_pipeline", *map(str, arguments)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        return subprocess.Popen(command, **(pipes | {"env": environment} | settings))
+
+    return spawning
+
+
+@pytest.fixture
+def quickstart(tmp_path: Path) -> Path:
+    """The quickstart project, not run yet."""
+    copy_example("quickstart", tmp_path / "quickstart")
+    return tmp_path / "quickstart"
+
+
+@pytest.fixture
+def built(quickstart: Path, call: Call) -> Path:
+    """The quickstart project, run once as of its reference time."""
+    outcome = call("run", "-p", quickstart, "--end-time", REFERENCE_TIME, "--no-report", "-q")
+    assert outcome == Outcome(0, "", "")
+    return quickstart
