@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from profiles_pipeline.enable import Disabled, enabled_part
 from profiles_pipeline.errors import Problem, ProjectError, Problems, Span, did_you_mean
 from profiles_pipeline.names import VAR_TABLE, normalise_path
 from profiles_pipeline.resolve.model import (
@@ -24,6 +25,7 @@ from profiles_pipeline.resolve.model import (
     Project,
     SqlModel,
     Stitcher,
+    Unsupported,
     VarTable,
 )
 from profiles_pipeline.resolve.reader import Reader, Reading, VarKey
@@ -38,12 +40,14 @@ class Graph:
         models: path -> model, in build order; var tables already cut into parts.
         parents: path -> paths it reads, in build order.
         var_homes: var -> path of the first part of a var table that has it.
+        disabled: what is left out, and why.
     """
 
     project: Project
     models: Mapping[str, Model]
     parents: Mapping[str, tuple[str, ...]]
     var_homes: Mapping[VarKey, str]
+    disabled: tuple[Disabled, ...] = ()
 
     def with_upstream(self, paths: Iterable[str]) -> frozenset[str]:
         """Return the given paths and everything they depend on, directly or not."""
@@ -74,21 +78,34 @@ Node = str | VarKey
 Thing = TypeVar("Thing")
 
 
-def build(project: Project, reader: Reader, problems: Problems) -> Graph:
-    """Return the graph of the project.
+def build(
+    project: Project, reader: Reader, problems: Problems, unavailable: Mapping[str, str] | None = None
+) -> Graph:
+    """Return the graph of what can run of the project.
 
-    Reads every text once; what cannot be read, unknown references and cycles are added to `problems`. The graph is
-    only fit for use when there are no errors.
+    Reads every text once; what cannot be read, unknown references, cycles and must-haves that cannot run are added to
+    `problems`. The graph is only fit for use when there are no errors.
+
+    Args:
+        project: a resolved project.
+        reader: reads its texts.
+        problems: where problems are added.
+        unavailable: path -> reason, for models known to be missing.
     """
-    fine = _Dependencies(project, reader, problems).all()
+    found = _Dependencies(project, reader, problems)
+    fine = found.all()
     try:
         order = list(graphlib.TopologicalSorter(fine).static_order())
+        needs = {node: parents - found.optional.get(node, set()) for node, parents in fine.items()}
+        enabled, disabled = enabled_part(project, needs, unavailable or {}, problems)
+        if disabled and not problems.errors:
+            graph = build(enabled, reader.of(enabled), problems)
+            return replace(graph, disabled=(*disabled, *graph.disabled))
+        models, homes = _cut(project, _parts(project, fine, order))
+        return _coarse(project, models, homes, fine)  # a cohort inherits whole var tables: this can close a circle too
     except graphlib.CycleError as error:
         problems.found.append(_cycle(project, error.args[1]))
         return Graph(project, project.models, dict.fromkeys(project.models, ()), {})
-    parts = _parts(project, fine, order)
-    models, homes = _cut(project, parts)
-    return _coarse(project, models, homes, fine)
 
 
 def locate(project: Project, path: str, span: Span | None = None) -> Node:
@@ -105,8 +122,8 @@ def locate(project: Project, path: str, span: Span | None = None) -> Node:
     if bare in project.models:
         return bare
     head, _, last = bare.rpartition("/")
-    if head.endswith(f"/{VAR_TABLE}") and head in project.models:
-        return head  # a column of an input's var table
+    if head in project.models and (head.endswith(f"/{VAR_TABLE}") or isinstance(project.models[head], Unsupported)):
+        return head  # a column of an input's var table, or a child of a model that is not computed
     for owner in (head, f"{head}/all"):
         if last in project.entity_vars.get(owner, {}):
             return owner, last
@@ -122,6 +139,7 @@ class _Dependencies:
         self.project = project
         self.reader = reader
         self.problems = problems
+        self.optional: dict[Node, set[Node]] = {}
 
     def all(self) -> dict[Node, set[Node]]:
         needs: dict[Node, set[Node]] = {}
@@ -165,8 +183,17 @@ class _Dependencies:
             case FeatureView():
                 yield from self._of_view(model)
 
-    def _refs(self, reading: Reading, span: Span | None) -> Iterator[Node]:
-        yield from (locate(self.project, path, span) for path in sorted(reading.models) if path != "this")
+    def _refs(self, reading: Reading, span: Span | None, of: Node | None = None) -> Iterator[Node]:
+        for path in sorted(reading.models - {"this"}):
+            try:
+                node = locate(self.project, path, span)
+            except ProjectError:
+                if path in reading.optional:
+                    continue
+                raise
+            if path in reading.optional and of is not None:
+                self.optional.setdefault(of, set()).add(node)
+            yield node
         yield from (self._var(key) for key in sorted(reading.vars))
 
     def _var(self, key: VarKey) -> Node:
@@ -181,12 +208,13 @@ class _Dependencies:
         return self._var(self.reader.var_key(f"{cohort}/{name}", span))
 
     def _of_sql(self, model: SqlModel) -> Iterator[Node]:
+        place = getattr(model.spec.single_sql or model.spec.multi_sql, "span", None) or model.span
         if model.spec.single_sql is not None:
             readings: Iterable[Reading] = (self.reader.query(model.spec.single_sql, model.path),)
         else:
             readings = self.reader.statements(model.spec.multi_sql or "", model.path)
         for reading in readings:
-            yield from (n for n in self._refs(reading, model.span) if n != model.path)
+            yield from (n for n in self._refs(reading, place, model.path) if n != model.path)
         for row_id in model.ids:
             yield from self._refs(self.reader.expression(row_id.select, model.path), model.span)
 
@@ -233,7 +261,7 @@ class _Dependencies:
         read = self.reader.entity_var(var)
         yield var.cohort
         yield from (locate(self.project, path, var.spec.span) for path in sorted(read.models))
-        yield from (self._var(key) for key in sorted(read.vars) if key != (var.cohort, var.name.lower()))
+        yield from (self._var(key) for key in sorted(read.vars))
         if var.source is not None:
             yield from self._of_source(var, read.columns)
 
@@ -282,9 +310,10 @@ def _leaves(node: FilterNode) -> Iterator[Text]:
 def _cycle(project: Project, nodes: list[Node]) -> Problem:
     shown = [n if isinstance(n, str) else "/".join(n) for n in nodes]
     first = nodes[0]
-    span = (
-        project.entity_vars[first[0]][first[1]].spec.span if isinstance(first, tuple) else project.models[first].span
-    )
+    if isinstance(first, tuple):
+        span = project.entity_vars[first[0]][first[1]].spec.span
+    else:
+        span = project.models[first.partition("/part_")[0]].span
     message = f"these depend on each other in a circle: {' -> '.join(reversed(shown))}"
     return Problem("cycle", message, span, "break the circle by computing one of them from something else")
 

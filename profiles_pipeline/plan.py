@@ -193,7 +193,8 @@ def build(
         try:
             script = compile_model(compilation, model)
         except ProjectError as error:
-            problems.found += [at(problem, model.span) for problem in error.problems]
+            placed = [at(problem, model.span) for problem in error.problems]
+            problems.found += [problem for problem in placed if problem not in problems.found]
             continue
         assert script is not None
         if names[path] in state.complete and not request.force:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from profiles_pipeline import graph as graphs
 from profiles_pipeline import spec, versions
+from profiles_pipeline.enable import Disabled
 from profiles_pipeline.errors import Problem, Problems
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve import resolve
@@ -35,6 +36,11 @@ class ProfilesProject:
     notes: tuple[str, ...] = ()
 
     @property
+    def disabled(self) -> tuple[Disabled, ...]:
+        """What of the project is left out, and why."""
+        return self.graph.disabled
+
+    @property
     def name(self) -> str:
         """The project's name."""
         return self.project.name
@@ -55,9 +61,31 @@ class ProfilesProject:
         problems = Problems(list(loaded.warnings))
         project = resolve(loaded.spec, problems, source_dialect)
         problems.raise_errors()
-        reader = Reader(project, versions.ANY_TIME, bound=False)
-        graph = graphs.build(project, reader, problems)
-        problems.raise_errors()
-        found = versions.fingerprints(graph, reader, problems)
-        problems.raise_errors()
-        return cls(path, project, graph, found, problems.warnings, tuple(str(n) for n in loaded.notes))
+        graph, found = _ordered(project, problems)
+        return cls(path, graph.project, graph, found, problems.warnings, tuple(str(n) for n in loaded.notes))
+
+    def without(self, unavailable: Mapping[str, str]) -> ProfilesProject:
+        """Return the project without the models at these paths and without what cannot run then.
+
+        Args:
+            unavailable: path -> reason.
+
+        Raises:
+            ProjectError: a must-have would be left out.
+        """
+        if not unavailable:
+            return self
+        graph, found = _ordered(self.project, Problems(), unavailable)
+        graph = replace(graph, disabled=(*self.graph.disabled, *graph.disabled))
+        return replace(self, project=graph.project, graph=graph, fingerprints=found)
+
+
+def _ordered(
+    project: Project, problems: Problems, unavailable: Mapping[str, str] | None = None
+) -> tuple[Graph, dict[str, str]]:
+    reader = Reader(project, versions.ANY_TIME, bound=False)
+    graph = graphs.build(project, reader, problems, unavailable)
+    problems.raise_errors()
+    found = versions.fingerprints(graph, reader if graph.project is project else reader.of(graph.project), problems)
+    problems.raise_errors()
+    return graph, found

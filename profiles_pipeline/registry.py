@@ -121,15 +121,22 @@ class Registry:
             for n, begin, end, made, done, by in found.rows
         )
 
+    def next_seq_no(self, begin: datetime | None, end: datetime, invocation: str) -> SeqNo:
+        """Return a new time context that is not recorded yet; its number is one more than the highest of the schema."""
+        highest = self.warehouse.scalar(f"SELECT COALESCE(MAX(seq_no), 0) FROM {self._table('wht_seq_no')}")
+        return SeqNo(int(str(highest)) + 1, begin, end, _now(), False, invocation)
+
+    def record_seq_no(self, project: str, made: SeqNo) -> None:
+        """Record a time context. Nobody else can have taken its number, since writers take turns."""
+        self.warehouse.execute(
+            f"INSERT INTO {self._table('wht_seq_no')} VALUES (?, ?, ?, ?, ?, NULL, ?)",
+            [made.number, project, _naive(made.begin), _naive(made.end), _naive(made.created), made.invocation],
+        )
+
     def new_seq_no(self, project: str, begin: datetime | None, end: datetime, invocation: str) -> SeqNo:
-        """Record and return a new time context; its number is one more than the highest of the schema."""
-        with self.warehouse.transaction():
-            highest = self.warehouse.scalar(f"SELECT COALESCE(MAX(seq_no), 0) FROM {self._table('wht_seq_no')}")
-            made = SeqNo(int(str(highest)) + 1, begin, end, _now(), False, invocation)
-            self.warehouse.execute(
-                f"INSERT INTO {self._table('wht_seq_no')} VALUES (?, ?, ?, ?, ?, NULL, ?)",
-                [made.number, project, _naive(begin), _naive(end), _naive(made.created), invocation],
-            )
+        """Record and return a new time context."""
+        made = self.next_seq_no(begin, end, invocation)
+        self.record_seq_no(project, made)
         return made
 
     def complete(self, seq_no: int) -> None:

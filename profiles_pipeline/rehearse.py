@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -165,7 +166,22 @@ def _blamed(
             stage.execute(render(_alone(step.tree, name, names), stage.dialect, pretty=False))
         except WarehouseError as own:
             culprits.append(_problem(str(own), f"var '{name}'", _span_of_var(project, model, name)))
-    return culprits or [_problem(str(error), f"{_noun(model)} '{model.name}'", _span_of(model))]
+    if not culprits:
+        problem = _problem(str(error), f"{_noun(model)} '{model.name}'", _span_of(model))
+        culprits = [replace(problem, span=_span_in_source(project, model, str(error)) or problem.span)]
+    return culprits
+
+
+def _span_in_source(project: ProfilesProject, model: Model, message: str) -> Span | None:
+    """Return the place where a source of the model names the column that is missing, if one does."""
+    missing = _MISSING_COLUMN.search(message)
+    for path in project.graph.parents[model.path] if missing else ():
+        source = project.graph.models[path]
+        if missing and isinstance(source, Input):
+            for text in (source.occurred_at, source.where, *(row_id.select for row_id in source.ids)):
+                if text and re.search(rf"\b{re.escape(missing[1])}\b", text, re.IGNORECASE):
+                    return text.span
+    return None
 
 
 def _alone(tree: exp.Expr, name: str, names: Iterable[str]) -> exp.Expr:
@@ -186,7 +202,7 @@ def _problem(message: str, what: str, span: Span | None) -> Problem:
         plain = [candidate.rpartition(".")[2] for candidate in candidates]
         hint = did_you_mean(missing[1], plain)
         return Problem("unknown-column", f"{what} uses column '{missing[1]}', which its source does not have", span, hint)
-    first, *more = [line for line in message.splitlines() if line.strip()]
+    first, *more = [line for line in message.partition(" Candidate functions:")[0].splitlines() if line.strip()]
     return Problem("sql-rejected", f"{what} is not accepted: {first}", span, excerpt="\n".join(more) or None)
 
 

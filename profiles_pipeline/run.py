@@ -20,7 +20,7 @@ from profiles_pipeline import compiled, identity, plan, rehearse
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import identifier, render
-from profiles_pipeline.errors import Problem, ProjectError, RunError, WarehouseError, fail
+from profiles_pipeline.errors import Problem, ProjectError, RunError, WarehouseError, at, fail
 from profiles_pipeline.plan import (
     AuditMaterial,
     BuildMaterial,
@@ -35,7 +35,7 @@ from profiles_pipeline.plan import (
 )
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Material, Registry, SeqNo
-from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.lock import Holder
@@ -179,9 +179,11 @@ def run(
         session.registry.ensure()
         seq_no, resumed = choose_seq_no(session, options)
         planned = make_plan(session, seq_no, options.request)
-        warnings = rehearse.rehearse(project, planned, session.warehouse, session.sources)
+        warnings = rehearse.rehearse(session.project, planned, session.warehouse, session.sources)
+        if not resumed:
+            session.registry.record_seq_no(project.name, seq_no)
         observe(Planned(planned, resumed, warnings))
-        files = compiled.write(planned, project, output, session.warehouse.dialect, "run")
+        files = compiled.write(planned, session.project, output, session.warehouse.dialect, "run")
         built, promoted = execute(session, planned, files)
         session.registry.complete(seq_no.number)
         return Report(planned.window, built, promoted, time.monotonic() - session.started, files.folder)
@@ -196,13 +198,26 @@ def open_session(
     lock_timeout: float | None = None,
 ) -> Iterator[Session]:
     """Yield the project open on its warehouse, alone on it; waits for others first and says so."""
-    settings = output.settings
+
     def on_wait(holder: Holder) -> None:
         observe(Waiting(holder))
 
-    with connect_duckdb(settings, purpose=purpose, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
+    with connect_duckdb(output.settings, purpose=purpose, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
         registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
-        yield Session(project, output, warehouse, registry, found_sources(project, warehouse), observe)
+        present = project.without(missing_optional_inputs(project, warehouse))
+        yield Session(present, output, warehouse, registry, found_sources(present, warehouse), observe)
+
+
+def missing_optional_inputs(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
+    """Return path -> reason of the inputs that need not be there and are not."""
+    missing = {}
+    for path, model in project.graph.models.items():
+        if isinstance(model, Input) and model.is_optional:
+            try:
+                warehouse.source(str(model.table))
+            except ProjectError:
+                missing[path] = f"its table '{model.table}' is not there, and its contract says that it is optional"
+    return missing
 
 
 def found_sources(project: ProfilesProject, warehouse: Warehouse) -> plan.Sources:
@@ -214,8 +229,14 @@ def found_sources(project: ProfilesProject, warehouse: Warehouse) -> plan.Source
             cache[table] = plan.from_item(warehouse.source(table).sql)
         return cache[table].copy()
 
+    def find_input(model: Input) -> exp.Expr:
+        try:
+            return find(str(model.table))
+        except ProjectError as error:
+            raise ProjectError(at(problem, model.table.span or model.span) for problem in error.problems) from error
+
     return plan.Sources(
-        of_input=lambda model: find(str(model.table)),
+        of_input=find_input,
         of_table=lambda table: plan.renamed(find(plan.written_name(table)), table),
     )
 
@@ -235,7 +256,7 @@ def make_plan(session: Session, seq_no: SeqNo, request: Request) -> Plan:
 
 
 def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
-    """Return the time context to work in, and whether it continues an earlier run."""
+    """Return the time context to work in, and whether it is one that is recorded already."""
     known = session.registry.seq_nos(session.project.name)
     wanted = options.seq_no
     if isinstance(wanted, int) or wanted == "latest":
@@ -258,7 +279,7 @@ def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
     if options.begin is not None and options.begin >= end:
         fail("empty-window", f"begin_time {options.begin} is not before end_time {end}", hint="swap them")
     invocation = options.invocation or uuid.uuid4().hex
-    return session.registry.new_seq_no(session.project.name, options.begin, end, invocation), False
+    return session.registry.next_seq_no(options.begin, end, invocation), False
 
 
 def _resumable(known: tuple[SeqNo, ...], options: Options) -> SeqNo | None:

@@ -83,6 +83,9 @@ def run_case(case: Case, folder: str | Path) -> tuple[Mismatch, ...]:
 
     The folder is created. Afterwards it holds the project, the given tables under `data`, the compiled SQL and the
     warehouse, to look into.
+
+    Raises:
+        WarehouseError: a given value does not have the type of its column.
     """
     place = Path(folder).resolve()
     write_case(case, place)

@@ -33,7 +33,7 @@ def fingerprints(graph: Graph, reader: Reader, problems: Problems) -> dict[str, 
     compilation = symbolic(graph, reader)
     found: dict[str, str] = {}
     for path, model in graph.models.items():
-        parts = [ENGINE_VERSION, path, *(found.get(parent, "") for parent in graph.parents[path])]
+        parts = [ENGINE_VERSION, path, *(found.get(parent, "") for parent in sorted(graph.parents[path]))]
         try:
             if isinstance(model, Input):
                 parts += _input_texts(model)

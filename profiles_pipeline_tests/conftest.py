@@ -23,3 +23,14 @@ def browser_path() -> Path:
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes what is expected anew, to be read in the diff before it is committed."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite the files that hold expected texts")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether expected texts are rewritten instead of only compared."""
+    return bool(request.config.getoption("--update-golden"))

@@ -151,7 +151,7 @@ def _result(
     target: Target, model: ModelProps, spec: dg.AssetSpec, built: "Built", record: report.Record
 ) -> dg.MaterializeResult[None]:
     found: dict[str, object] = {
-        **metadata.of_record(record, target.project.folder),
+        **metadata.of_record(record, target.project.folder, {f.name: f.description for f in model.features}),
         "dagster/relation_identifier": model.relation,
     }
     columns = _built_lineage(target, model, [name for name, _ in built.columns])

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from profiles_pipeline import compiled, plan, rehearse, run
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Problem, fail
-from profiles_pipeline.plan import AuditMaterial, EnsureSchema, Plan, Promote, Request, Window
+from profiles_pipeline.plan import AuditMaterial, Plan, Promote, Request, Window
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.resolve.model import Input
@@ -108,17 +108,14 @@ def rehearse_once(session: Session, seq_no: SeqNo, scope: Scope) -> tuple[Proble
     """
     if session.registry.materials(seq_no.number):
         return ()
-    whole = tuple(path for path in scope.building if path in session.project.project.models)
-    planned = run.make_plan(session, seq_no, Request(whole))
+    planned = run.make_plan(session, seq_no, Request(tuple(scope.building)))
     return rehearse.rehearse(session.project, planned, session.warehouse, session.sources)
 
 
 def plan_model(session: Session, seq_no: SeqNo, path: str) -> Plan:
     """Return the plan that builds or reuses one model and promotes nothing."""
-    declared = path in session.project.project.models
-    whole = run.make_plan(session, seq_no, Request((path,), only=True) if declared else Request())
-    schema = [stage for stage in whole.stages if isinstance(stage, EnsureSchema)]
-    return replace(whole, stages=(*schema, *run.stages_of(whole, path)))
+    whole = run.make_plan(session, seq_no, Request((path,), only=True))
+    return replace(whole, stages=tuple(stage for stage in whole.stages if not isinstance(stage, Promote)))
 
 
 def build(session: Session, planned: Plan) -> Built:

@@ -12,12 +12,14 @@ SQL_LIMIT = 50_000
 """Characters of SQL that are kept with an event; the rest stays in the file."""
 
 
-def of_record(record: Record, project_folder: Path) -> dict[str, dg.MetadataValue]:
-    """Return the metadata of a materialization."""
+def of_record(
+    record: Record, project_folder: Path, descriptions: Mapping[str, str | None] | None = None
+) -> dict[str, dg.MetadataValue]:
+    """Return the metadata of a materialization; `descriptions` are those of columns, by name."""
+    words = descriptions or {}
+    columns = [dg.TableColumn(name, kind, description=words.get(name)) for name, kind in record.columns]
     found: dict[str, dg.MetadataValue] = {
-        "dagster/column_schema": dg.MetadataValue.table_schema(
-            dg.TableSchema([dg.TableColumn(name, kind) for name, kind in record.columns])
-        ),
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
         "profiles/material": dg.MetadataValue.text(record.material),
         "profiles/relation": dg.MetadataValue.text(record.relation),
         "profiles/seq_no": dg.MetadataValue.int(record.seq_no),

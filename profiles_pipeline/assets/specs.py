@@ -1,6 +1,6 @@
 """From a project to asset specs: pure, touches no warehouse."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
@@ -100,7 +100,7 @@ def _described(
         relation=str(model.table) if isinstance(model, Input) else f"{output.schema}.{model.name}",
         warehouse="duckdb",
         kind=script.kind if script else None,
-        features=_features(project.project, model),
+        features=_features(project.project, model, columns),
         lineage={
             name: tuple((asset_path(project.project, s.path), s.column) for s in sources)
             for name, sources in columns.items()
@@ -124,12 +124,15 @@ def _entity_name(project: Project, model: Model) -> str | None:
     return None
 
 
-def _features(project: Project, model: Model) -> tuple[Feature, ...]:
+def _features(project: Project, model: Model, columns: Iterable[str]) -> tuple[Feature, ...]:
     match model:
         case VarTable() | InputVarTable():
             return tuple(Feature(var.name, _words(var.spec)) for var in model.vars)
         case FeatureTable():
             return tuple(Feature(name, _words(_var(project, model.cohort, name))) for name in model.features)
+        case FeatureView():
+            found = ((name, _var(project, model.cohort, name)) for name in columns)
+            return tuple(Feature(name, _words(var)) for name, var in found if var is not None)
         case SqlModel():
             return tuple(Feature(str(f.name), f.description) for f in model.spec.features)
     return ()

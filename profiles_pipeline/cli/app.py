@@ -17,13 +17,13 @@ import typer
 from typer.core import TyperGroup
 
 from profiles_pipeline import __version__
-from profiles_pipeline.cli import build_commands, look_commands, start_commands
+from profiles_pipeline.cli import build_commands, look_commands, sample_commands, start_commands
 from profiles_pipeline.cli.faults import INTERRUPTED
 
 DEBUG = "PROFILES_DEBUG"
 """Environment variable; set to anything, unexpected errors show where they come from."""
 
-COMMANDS = ("init", "validate", "plan", "compile", "run", "show", "query", "dev", "version")
+COMMANDS = ("init", "sample-data", "validate", "plan", "compile", "run", "show", "query", "dev", "version")
 
 
 class InOrderOfUse(TyperGroup):
@@ -55,6 +55,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 start_commands.add_to(app)
+sample_commands.add_to(app)
 build_commands.add_to(app)
 look_commands.add_to(app)
 
@@ -105,10 +106,6 @@ def _outcome(arguments: list[str], debug: bool) -> int:
         return _called(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Who read the output has left; Python must not complain when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except Exception as error:
         if debug:
             raise

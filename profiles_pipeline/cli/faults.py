@@ -1,11 +1,12 @@
 """Turns what went wrong into text people can act on, and into the exit code of the program.
 
-0 done; 1 the run or a check failed; 2 the project or the call is wrong; 130 interrupted.
+0 done; 1 the run or a check failed; 2 the project or the call is wrong; 130 interrupted; 141 nobody reads the output.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,7 @@ from profiles_pipeline.cli.terminal import note, plural, print_document
 from profiles_pipeline.errors import Problem, ProfilesError, ProjectError, RunError, WarehouseError
 
 INTERRUPTED = 130
+NOBODY_READS = 141
 
 
 @contextmanager
@@ -42,6 +44,10 @@ def reported(folder: Path, as_json: bool = False) -> Iterator[None]:
         if as_json:
             print_document({"status": "interrupted", "exit_code": INTERRUPTED})
         raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # Whoever read the output has left; Python must not complain when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(NOBODY_READS) from None
 
 
 def say_error(error: ProfilesError, folder: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from profiles_pipeline import plan, queries
 from profiles_pipeline.cli.faults import from_here, problem_document, say_problems
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.progress import Lines
 from profiles_pipeline.cli.running import Asked, where
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
+from profiles_pipeline.errors import Problem
 from profiles_pipeline.queries.listing import type_name
 from profiles_pipeline.run import Event, Waiting
 
@@ -73,9 +76,7 @@ def compile_sql(place: Place, asked: Asked, as_json: bool) -> None:
         )
         return
     _introduce(project.name, where(output), output.notice)
-    for problem in done.as_written:
-        place_of = f"{from_here(project.folder / problem.span.file)}:{problem.span.line}: " if problem.span else ""
-        note(f"{place_of}{problem.message}; its name stands in the SQL as it is written", style="yellow")
+    say_problems([_as_written(problem) for problem in done.as_written], project.folder)
     print_table(out(), ("model", "file"), [(path, from_here(file)) for path, file in files.items()])
     say(f"wrote {plural(len(files), 'file')} to {from_here(folder)}; nothing was run")
 
@@ -108,10 +109,14 @@ def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
     if done.rehearsed:
         say("checked: every statement on empty tables with the columns of the inputs, as they are now")
     else:
-        say_problems(done.missing, project.folder)
+        say_problems([replace(problem, severity="warning") for problem in done.missing], project.folder)
         note("not checked: columns and types, because none of the inputs was found", style="yellow")
     warnings = f", {plural(len(project.warnings), 'warning')}" if project.warnings else ""
     say(f"the project is valid{warnings}", style="bold green")
+
+
+def _as_written(missing: Problem) -> Problem:
+    return replace(missing, severity="warning", hint="its name stands in the SQL as the project writes it")
 
 
 def _introduce(name: str, built_in: str, notice: str | None) -> None:

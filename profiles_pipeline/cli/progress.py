@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from rich.text import Text
 
 from profiles_pipeline.plan import AuditMaterial, ReuseMaterial
@@ -82,15 +83,14 @@ class Moving:
                 self._show(f"waiting for {event.holder}")
             case Planned():
                 self._above(Text(headline(event)))
-                self._progress.update(self._task, total=_count(event), completed=0)
+                self._progress.update(self._task, total=len(event.plan.materials), description="starting")
             case Started():
                 self._show(event.model.path)
             case Working():
                 self._show(f"{event.model.path}: {event.title}")
             case Built():
-                mark = Text("= " if event.reused else "✓ ", style="dim" if event.reused else "green")
-                line = mark + Text(f"{event.model.path}  ") + Text(measures(event), style="dim")
-                self._above(line)
+                mark = ("= ", "dim") if event.reused else ("✓ ", "green")
+                self._above(Text.assemble(mark, f"{event.model.path}  ", (measures(event), "dim")))
                 self._progress.advance(self._task)
 
     def _show(self, text: str) -> None:
@@ -113,13 +113,15 @@ def watching(console: Console, *, quiet: bool = False) -> Iterator[Seen]:
 
 
 def _bar(console: Console) -> Progress:
+    shortened = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     return Progress(
-        SpinnerColumn(),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
+        SpinnerColumn(table_column=Column(min_width=1)),
+        BarColumn(bar_width=20, table_column=Column(min_width=20)),
+        MofNCompleteColumn(table_column=Column(min_width=5)),
+        TimeElapsedColumn(table_column=Column(min_width=7)),
+        TextColumn("{task.description}", markup=False, table_column=shortened),
         console=console,
+        expand=True,
         transient=True,
     )
 
@@ -141,7 +143,3 @@ def measures(built: Built) -> str:
     rows = "" if built.rows is None else f"{built.rows:,} {'row' if built.rows == 1 else 'rows'}"
     seconds = "" if built.reused else f"{built.seconds:.2f} s"
     return "  ".join(part for part in (rows, seconds) if part)
-
-
-def _count(event: Planned) -> int:
-    return len(event.plan.materials)

@@ -122,7 +122,8 @@ def filtered(tree: exp.Expr, where: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Filter):
             both = exp.and_(node.expression.this.copy(), where.copy())
             return exp.Filter(this=node.this.copy(), expression=exp.Where(this=both))
-        if sql.is_aggregate_call(node):
+        inner = node.this if isinstance(node, exp.WithinGroup | exp.IgnoreNulls | exp.RespectNulls) else node
+        if sql.is_aggregate_call(inner):
             return exp.Filter(this=node.copy(), expression=exp.Where(this=where.copy()))
         for key, child in list(node.args.items()):
             if isinstance(child, exp.Expr):

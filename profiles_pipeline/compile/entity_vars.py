@@ -203,10 +203,10 @@ class _Growing:
 
     def _grouped(self, query: exp.Expr) -> exp.Select:
         assert isinstance(query, exp.Select)
-        if self.cohort.parent is not None:
-            members = exp.alias_(self.c.relation(self.cohort.path).copy(), "members", table=True)
-            query = query.join(members, on=build("members.:id = r.:id", id=self.id_column), copy=False)
         known = build("r.:id IS NOT NULL", id=self.id_column)
+        if self.cohort.parent is not None:  # not a join: the rows keep their columns to themselves
+            members = self.c.relation(self.cohort.path)
+            known = build("r.:id IN (SELECT :id FROM :members)", id=self.id_column, members=members)
         return query.where(known, copy=False).group_by(col(self.id_column, "r"), copy=False)
 
     def _rows_of(self, source: str, through_table: bool) -> exp.Expr:

@@ -15,9 +15,13 @@ from profiles_pipeline import sql
 from profiles_pipeline.compile import aggregates, join_vars
 from profiles_pipeline.compile.rows import alias, col, identified_rows, resolve_symbols, visible_rows
 from profiles_pipeline.compile.statement import Compilation, Script, Statement, create
+from profiles_pipeline.errors import fail
 from profiles_pipeline.resolve.model import InputVar, InputVarTable, Model, VarTable
 from profiles_pipeline.resolve.reader import VALUE, ReadVar, VarKey, Window
 from profiles_pipeline.sql import build
+
+
+BREAK_CIRCLE = "break the circle by computing one of them from something else"
 
 
 def compile_input_var_table(c: Compilation, model: InputVarTable) -> Script:
@@ -117,7 +121,8 @@ def _level(
             columns.append(alias(_finished(c, r, group.add(value), id_column), var.name))
         else:
             columns.append(alias(_value(c, r, id_column), var.name))
-    query = build("SELECT r.*, :columns FROM :rows AS r", columns=columns, rows=rows)
+    # Vars come first: where one is named as a column of its source, the name means the var from here on.
+    query = build("SELECT :columns, r.* FROM :rows AS r", columns=columns, rows=rows)
     assert isinstance(query, exp.Select)
     for group in groups.values():
         query = query.join(group.query(rows).subquery(group.name), on=group.condition())
@@ -177,12 +182,18 @@ def _group_of(
 
 
 def levels(uses: Mapping[str, frozenset[str]]) -> list[list[str]]:
-    """Return the names in levels: each uses only names of the levels before it. A circle ends up in one last level."""
+    """Return the names in levels: each uses only names of the levels before it, and perhaps itself as a column.
+
+    Raises:
+        ProjectError: some use each other in a circle.
+    """
     done: set[str] = set()
     found: list[list[str]] = []
     while len(done) < len(uses):
         level = [n for n, used in uses.items() if n not in done and not ((used & uses.keys()) - done - {n})]
-        level = level or [n for n in uses if n not in done]
+        if not level:
+            circle = ", ".join(n for n in uses if n not in done)
+            fail("cycle", f"these input vars depend on each other in a circle: {circle}", hint=BREAK_CIRCLE)
         found.append(level)
         done |= set(level)
     return found

@@ -226,4 +226,7 @@ def _named(c: Compilation, tree: exp.Expr, relation: exp.Table) -> exp.Expr:
     found = [table for table in tree.find_all(exp.Table) if id(table) in outside]
     for table in found:
         table.replace(c.outside(table))
-    return resolve_symbols(c, tree.transform(this))
+    placed = tree.transform(this)
+    if isinstance(placed, exp.Create) and placed.find(exp.Table) == relation:
+        placed.set("replace", True)  # an unfinished run or a forced one may have left the relation behind
+    return resolve_symbols(c, placed)

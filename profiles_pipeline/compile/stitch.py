@@ -83,17 +83,21 @@ def _tuples(c: Compilation, model: Stitcher, source: EdgeSource) -> exp.Select:
 
 
 def _edges(model: Stitcher, tuples: list[exp.Table]) -> exp.Expr:
-    """Return the distinct edges of all sources: each pair once, smaller end first; a lone id is an edge to itself."""
-    parts = [
-        part
-        for table, source in zip(tuples, model.sources, strict=True)
-        for part in (*_pairs(table, source), *_lone(table, source))
-    ]
-    pairs = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
+    """Return the distinct edges of each source: each pair once, smaller end first; a lone id is an edge to itself."""
+    parts = [_edges_of(table, source) for table, source in zip(tuples, model.sources, strict=True)]
+    return parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
+
+
+def _edges_of(table: exp.Table, source: EdgeSource) -> exp.Expr:
+    parts = [*_pairs(table, source), *_lone(table, source)]
+    pairs = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
+    types = [row_id.id_type for row_id in source.ids]
+    if len(types) <= 2 and len(set(types)) == len(types):
+        return pairs  # distinct combinations of up to two ids of different types are distinct edges already
     return build(
         """
-        SELECT id1, id1_type, id2, id2_type, source,
-            MIN(first_seen_at) AS first_seen_at, MAX(last_seen_at) AS last_seen_at, SUM(row_count) AS row_count
+        SELECT id1, id1_type, id2, id2_type, source, MIN(first_seen_at) AS first_seen_at,
+            MAX(last_seen_at) AS last_seen_at, CAST(SUM(row_count) AS BIGINT) AS row_count
         FROM :pairs AS pairs
         GROUP BY id1, id1_type, id2, id2_type, source
         """,

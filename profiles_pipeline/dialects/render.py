@@ -19,8 +19,19 @@ Value = str | int | float | Decimal | datetime | date | bool | None
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+_MORE_KEYWORDS = frozenset(
+    """anti asc asof at authorization binary by check collation concurrently create cross desc describe end false freeze
+    full glob group ilike in inner is isnull join lambda lateral left like natural notnull outer overlaps pivot
+    pivot_longer pivot_wider positional qualify right semi show similar summarize tablesample true unpack unpivot
+    verbose""".split()
+)
+"""Words that DuckDB 2.0 does not take for a column somewhere in a query, beyond those sqlglot knows."""
+
+
 class _DuckDB(DuckDBGenerator):
-    """DuckDB from 2.0 reads ``lambda x: ...`` and refuses the arrow."""
+    """DuckDB from 2.0 reads ``lambda x: ...`` and refuses the arrow; columns named as keywords are quoted."""
+
+    RESERVED_KEYWORDS = DuckDBGenerator.RESERVED_KEYWORDS | _MORE_KEYWORDS
 
     def lambda_sql(self, expression: exp.Lambda, arrow_sep: str = "->", wrap: bool = True) -> str:
         expression.set("colon", True)

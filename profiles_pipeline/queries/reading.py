@@ -13,7 +13,7 @@ from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Material, Registry, SeqNo
 from profiles_pipeline.resolve.model import Input
-from profiles_pipeline.warehouse import connect
+from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import MEMORY
 
 
@@ -49,7 +49,7 @@ def open_for_reading(
     settings = output.settings
     if settings.file is not None and not settings.file.exists():
         settings = replace(settings, path=MEMORY)
-    with connect(
+    with connect_duckdb(
         settings,
         purpose=purpose,
         read_only=settings.file is not None,

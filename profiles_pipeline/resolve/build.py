@@ -28,6 +28,7 @@ from profiles_pipeline.resolve.model import (
     RowId,
     SqlModel,
     Stitcher,
+    Unsupported,
     VarTable,
 )
 from profiles_pipeline.spec.model import (
@@ -40,10 +41,12 @@ from profiles_pipeline.spec.model import (
     IdStitcherSpec,
     InputSpec,
     InputVarSpec,
+    Materialization,
     ModelSpec,
     ProjectSpec,
     SqlTemplateSpec,
     Text,
+    UnsupportedModelSpec,
     VarGroupSpec,
 )
 
@@ -67,6 +70,21 @@ def text_span(text: str | None, fallback: Span | None = None) -> Span | None:
     return getattr(text, "span", None) or fallback
 
 
+def _enable_status(model: ModelSpec) -> str | None:
+    return getattr(model.body, "materialization", Materialization()).enable_status
+
+
+def _promised_columns(body: UnsupportedModelSpec) -> tuple[str, ...]:
+    """Return the names of the features that a model of an unsupported type would add to its entity."""
+    extra = body.model_extra or {}
+    named = [f.get("name") for f in extra.get("features") or () if isinstance(f, Mapping)]
+    prediction = extra.get("prediction")
+    outputs = prediction.get("output_columns") if isinstance(prediction, Mapping) else None
+    if isinstance(outputs, Mapping):
+        named += [column.get("name") for column in outputs.values() if isinstance(column, Mapping)]
+    return tuple(str(name) for name in named if name)
+
+
 class _Resolution:
     """The state of one resolution: what has been found so far, by path."""
 
@@ -84,6 +102,7 @@ class _Resolution:
     def project(self, source_dialect: str) -> Project:
         self._inputs()
         self._sql_models()
+        self._unsupported_models()
         self._stitchers()
         self._cohorts()
         self._var_groups()
@@ -102,6 +121,7 @@ class _Resolution:
             names=self._names(),
             macros=self.spec.macros,
             source_dialect=source_dialect,
+            statuses={p: status for p, m in self.model_specs.items() if (status := _enable_status(m)) is not None},
             aliases={f"entity/{e}/{VAR_TABLE}": f"{e}/all/{VAR_TABLE}" for e in self.entities},
         )
 
@@ -202,7 +222,9 @@ class _Resolution:
     ) -> None:
         key = entity.name.lower()
         mine = tuple(
-            EdgeSource(s.path, ids) for s in sources if (ids := tuple(i for i in s.ids if i.entity == key and i.id_type))
+            EdgeSource(s.path, ids)
+            for s in sorted(sources, key=lambda s: s.path)  # an order of our own, so that moving an input changes nothing
+            if (ids := tuple(i for i in s.ids if i.entity == key and i.id_type))
         )
         used = sorted({i.id_type for s in mine for i in s.ids if i.id_type})
         if not mine:
@@ -234,6 +256,7 @@ class _Resolution:
                 ids=self._row_ids(spec.ids),
                 occurred_at=spec.occurred_at_col,
                 where=spec.where,
+                is_optional=spec.contract.is_optional,
             )
 
     def _table(self, spec: InputSpec) -> Text:
@@ -266,6 +289,17 @@ class _Resolution:
                 cohort=cohort,
             )
 
+    def _unsupported_models(self) -> None:
+        for path, model in self._specs_of(UnsupportedModelSpec):
+            body = model.body
+            assert isinstance(body, UnsupportedModelSpec)
+            self.models[path] = Unsupported(
+                path=path, name=str(model.name), span=model.span, model_type=model.model_type
+            )
+            cohort = self._cohort_key(body.entity_key, None, model) if body.entity_key else None
+            if cohort is not None:
+                self.feature_models.setdefault(cohort, []).append(FeatureModel(path, _promised_columns(body)))
+
     def _source(self, reference: Text, span: Span | None) -> Model | None:
         path = normalise_path(reference)
         model = self.models.get(path)
@@ -284,8 +318,8 @@ class _Resolution:
         head, _, _ = path.rpartition("/")
         spec = self.model_specs.get(path)
         model = self.models.get(path)
-        name = str(spec.name) if spec else (model.name if model else path)
-        return f"{head}/{name}" if head else name
+        name = str(spec.name) if spec else (model.name if model else "")
+        return f"{head}/{name}" if path == f"{head}/{name.lower()}" else path
 
     # --- cohorts and vars -----------------------------------------------------------------------------------
 
@@ -372,6 +406,10 @@ class _Resolution:
         if spec.select is None and spec.default_value is None:
             message = f"entity_var '{spec.name}' has neither select nor default_value"
             self.problems.error("missing-key", message, spec.span, hint="add 'select:'")
+            return
+        if spec.name.lower() in ("valid_at", self.entities[cohort.entity].id_column.lower()):
+            message = f"entity_var '{spec.name}' has the name of a column that every output has anyway"
+            self.problems.error("reserved-name", message, text_span(spec.name, spec.span), hint="give it another name")
             return
         own = self.entity_vars.setdefault(cohort.path, {})
         own[spec.name.lower()] = EntityVar(
@@ -516,7 +554,7 @@ class _Resolution:
     def _names(self) -> Mapping[str, NameKind]:
         names: dict[str, NameKind] = {}
         for model in self.models.values():
-            if isinstance(model, Input | SqlModel | Stitcher):
+            if isinstance(model, Input | SqlModel | Stitcher | Unsupported):
                 names.setdefault(model.name.lower(), "rows")
             elif isinstance(model, Cohort) and model.parent is not None:
                 names[model.name.lower()] = "cohort"

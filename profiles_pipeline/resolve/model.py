@@ -77,6 +77,8 @@ class Input(Model):
     ids: tuple[RowId, ...] = ()
     occurred_at: Text | None = None
     where: Text | None = None
+    is_optional: bool = False
+    """True when the project can do without it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,6 +199,13 @@ class FeatureView(Model):
     selection: tuple[FeatureSelection, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unsupported(Model):
+    """A model of a type that is known but not computed. It is always disabled, and what needs it with it."""
+
+    model_type: str
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """A project in which every reference has been found.
@@ -206,6 +215,7 @@ class Project:
         entity_vars: cohort path -> lower-case name -> var, own vars only.
         input_vars: source path -> lower-case name -> var.
         names: lower-case global name in templates -> what it is.
+        statuses: path -> enable status, where the author gives one.
         source_dialect: the dialect in which the project's SQL is written.
     """
 
@@ -219,6 +229,7 @@ class Project:
     names: Mapping[str, NameKind]
     macros: tuple[MacroSpec, ...]
     source_dialect: str = "snowflake"
+    statuses: Mapping[str, str] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other spellings of model paths, such as ``entity/user/var_table``."""
 

@@ -41,6 +41,8 @@ class Reading:
     tree: exp.Expr
     models: frozenset[str] = frozenset()
     vars: frozenset[VarKey] = frozenset()
+    optional: frozenset[str] = frozenset()
+    """Models among those that the text can do without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,10 @@ class Reader:
             str(m.name).lower(): template.Macro(str(m.name), tuple(str(i) for i in m.inputs), m.value)
             for m in self.project.macros
         }
+
+    def of(self, project: Project) -> Reader:
+        """Return a reader of another project in the same time context."""
+        return Reader(project, self.end_time, self.begin_time, self.target, self.bound)
 
     # --- texts ----------------------------------------------------------------------------------------------
 
@@ -127,13 +133,15 @@ class Reader:
     def _reading(self, tree: exp.Expr, rendered: template.Rendered, place: Span | None) -> Reading:
         if self.bound:
             tree = sql.bind_time(tree, self.end_time)
-        models, variables = set(), set()
+        models, variables, optional = set(), set(), set()
         for ref in rendered.refs:
-            if ref.kind in ("ref", "member"):
-                models.add(normalise_path(ref.target))
-            elif ref.kind == "var":
+            if ref.kind == "var":
                 variables.add(self.var_key(ref.target, place))
-        return Reading(tree, frozenset(models), frozenset(variables))
+            elif ref.kind in ("ref", "member") and not ref.options.get("pre_existing"):
+                models.add(normalise_path(ref.target))
+                if ref.options.get("dependency") in ("optional", "coercive"):
+                    optional.add(normalise_path(ref.target))
+        return Reading(tree, frozenset(models), frozenset(variables), frozenset(optional))
 
     # --- names ----------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 import time
 from collections.abc import Callable
@@ -14,8 +15,8 @@ def run_interruptibly(work: Callable[[], Result], interrupt: Callable[[], None])
     """Return what `work` returns, or raise what it raises.
 
     In the main thread `work` runs in a thread of its own, so that Python sees signals meanwhile. When a signal handler
-    raises, `interrupt` is called until `work` has ended, and what the handler raised propagates. In other threads, which
-    get no signals, this is a plain call.
+    raises, `interrupt` is called until `work` has ended, and what the handler raised propagates. In other threads,
+    which get no signals, this is a plain call.
 
     Args:
         work: blocks in C code that does not look at signals.
@@ -41,8 +42,11 @@ def run_interruptibly(work: Callable[[], Result], interrupt: Callable[[], None])
 
     ended.acquire()
     try:
-        threading.Thread(target=target, name="statement", daemon=True).start()
-        ended.acquire()
+        # threading.Thread does more in Python before it runs, and each line of that is a place for a signal to fall.
+        _thread.start_new_thread(target, ())
+        # A signal just before a wait does not end it; the next turn notices.
+        while not ended.acquire(timeout=0.2):
+            continue
     except BaseException:
         begun = not claim.acquire(blocking=False)
         while begun and not (outcome or failure):

@@ -15,9 +15,9 @@ SLOW_TO_IMPORT = ("dagster", "duckdb", "numpy", "pandas", "pyarrow", "scipy", "s
 # Third-party package: the modules directly below profiles_pipeline that may import it.
 HOMES = {
     "dagster": {"assets", "cli", "definitions", "testing"},
-    "duckdb": {"registry", "testing", "warehouse"},
+    "duckdb": {"assets", "registry", "testing", "warehouse"},  # assets: the resource for users' own assets
     "psycopg": {"registry", "testing", "warehouse"},
-    "pydantic": {"spec"},
+    "pydantic": {"assets", "spec"},  # assets: Dagster resources are pydantic models
     "snowflake": {"registry", "testing", "warehouse"},
     "sqlalchemy": {"registry", "testing", "warehouse"},
     "yaml": {"spec"},

@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-FLOATS = ("DOUBLE", "FLOAT")
 DIGITS = 9
 """Fractions are compared after rounding to this many digits, since sums of them depend on the order of the rows."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How a relation differs: what only one side has, or how many rows each side has alone, and the columns at fault.
-
-    Columns are named for rows that both sides have under the same key.
-    """
+    """A relation that differs, and how: in its columns, or in how many rows and in which of their columns."""
 
     relation: str
     message: str
 
 
-def differences(one: Path, other: Path, relations: dict[str, tuple[str, ...]], schema: str) -> list[Difference]:
+def differences(
+    one: Path,
+    other: Path,
+    relations: Mapping[str, tuple[str, ...]],
+    schema: str,
+    others: Mapping[str, str] | None = None,
+) -> list[Difference]:
     """Return where the relations of two DuckDB files differ.
 
     Args:
         one: file with the relations in `schema`.
-        other: file with relations of the same names in its main schema.
+        other: file with the relations in its main schema.
         relations: relation -> its key, by which rows are paired to find the columns at fault.
         schema: the schema in `one`.
+        others: relation -> its name in `other`, where it has another one.
     """
     connection = duckdb.connect()
     connection.execute(f"ATTACH '{one}' AS one (READ_ONLY); ATTACH '{other}' AS other (READ_ONLY)")
     found = []
     for name, key in relations.items():
-        message = _difference(connection, f'one."{schema}"."{name}"', f'other.main."{name}"', key)
+        partner = (others or {}).get(name, name)
+        message = _difference(connection, f'one."{schema}"."{name}"', f'other.main."{partner}"', key)
         if message:
             found.append(Difference(name, message))
     connection.close()
@@ -47,7 +52,7 @@ def _difference(connection: duckdb.DuckDBPyConnection, one: str, other: str, key
     types, others = _columns(connection, one), _columns(connection, other)
     if types.keys() != others.keys():
         return f"columns on one side only: {', '.join(sorted(types.keys() ^ others.keys()))}"
-    fractions = {name for name in types if FLOATS[0] in (types[name], others[name])}
+    fractions = {name for name in types if "DOUBLE" in (types[name], others[name])}
     shown = {name: f'round("{name}"::DOUBLE, {DIGITS})' if name in fractions else f'"{name}"' for name in types}
     listed = ", ".join(f'{value} AS "{name}"' for name, value in shown.items())
     count = "SELECT count(*) FROM (SELECT {0} FROM {1} EXCEPT ALL SELECT {0} FROM {2})"
@@ -55,12 +60,14 @@ def _difference(connection: duckdb.DuckDBPyConnection, one: str, other: str, key
     if not any(lacking):
         return None
     wrong = ", ".join(
-        f"count_if(a.\"{name}\" IS DISTINCT FROM b.\"{name}\") AS \"{name}\"" for name in types if name not in key
+        f'count_if(a."{name}" IS DISTINCT FROM b."{name}") AS "{name}"' for name in types if name not in key
     )
     pairs = f"(SELECT {listed} FROM {one}) AS a JOIN (SELECT {listed} FROM {other}) AS b USING ({', '.join(key)})"
     result = connection.execute(f"SELECT {wrong} FROM {pairs}")
     counts = dict(zip([d[0] for d in result.description], result.fetchall()[0], strict=True))
-    columns = ", ".join(f"{name} in {number} rows" for name, number in counts.items() if number) or "rows without partner"
+    columns = (
+        ", ".join(f"{name} in {number} rows" for name, number in counts.items() if number) or "rows without partner"
+    )
     return f"{lacking[0]} and {lacking[1]} rows without an equal on the other side; {columns}"
 
 

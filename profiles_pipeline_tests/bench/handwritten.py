@@ -124,7 +124,8 @@ CREATE TEMP TABLE buyers AS
         string_agg(DISTINCT category, ',' ORDER BY category) AS bought
     FROM kept_orders GROUP BY person;
 CREATE TEMP TABLE before_order AS
-    SELECT person, count(*) AS n FROM events JOIN buyers USING (person) WHERE timestamp < first_order_at GROUP BY person;
+    SELECT person, count(*) AS n FROM events JOIN buyers USING (person) WHERE timestamp < first_order_at
+    GROUP BY person;
 """
 
 CONTACTS = f"""
@@ -139,7 +140,8 @@ CREATE TEMP TABLE contacts AS
         AND id_type = CASE WHEN u IS NOT NULL THEN 'user_id' WHEN d IS NOT NULL THEN 'anonymous_id' ELSE 'email' END
     GROUP BY person;
 CREATE TEMP TABLE owned AS
-    SELECT person, count(*) FILTER (id_type = 'email') AS n_emails, count(*) FILTER (id_type = 'anonymous_id') AS n_devices
+    SELECT person, count(*) FILTER (id_type = 'email') AS n_emails,
+        count(*) FILTER (id_type = 'anonymous_id') AS n_devices
     FROM labelled GROUP BY person;
 """
 

@@ -15,6 +15,7 @@ from .conftest import Call
 COMMANDS = [
     "init project",
     "init connection",
+    "sample-data",
     "validate",
     "plan",
     "compile",
@@ -23,7 +24,7 @@ COMMANDS = [
     "query",
     "dev",
 ]
-PLACED = ["validate", "plan", "compile", "run", "show models", "query", "dev"]
+PLACED = ["sample-data", "validate", "plan", "compile", "run", "show models", "query", "dev"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -42,7 +43,9 @@ def test_the_place_is_named_alike_everywhere(call: Call, command: str) -> None:
         assert option in shown
 
 
-@pytest.mark.parametrize("option", ["end-time", "begin-time", "end-time-offset", "model-refs", "seq-no", "lock-timeout"])
+@pytest.mark.parametrize(
+    "option", ["end-time", "begin-time", "end-time-offset", "model-refs", "seq-no", "lock-timeout"]
+)
 def test_both_spellings_are_shown(call: Call, option: str) -> None:
     shown = call("run", "--help").out
     assert f"--{option}" in shown
@@ -53,7 +56,7 @@ def test_no_command_shows_them_in_the_order_of_use(call: Call) -> None:
     outcome = call()
     assert outcome.code == 0
     listed = [line.split()[0] for line in outcome.out.partition("Commands:")[2].splitlines() if line.strip()]
-    assert listed == ["init", "validate", "plan", "compile", "run", "show", "query", "dev", "version"]
+    assert listed == ["init", "sample-data", "validate", "plan", "compile", "run", "show", "query", "dev", "version"]
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--version"]])

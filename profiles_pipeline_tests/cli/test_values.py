@@ -72,9 +72,7 @@ def test_what_is_no_duration(text: str) -> None:
         values.duration(text, "--end-time-offset")
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), [(None, None), ("7", 7), ("latest", "latest"), ("NEW", "new")]
-)
+@pytest.mark.parametrize(("text", "expected"), [(None, None), ("7", 7), ("latest", "latest"), ("NEW", "new")])
 def test_time_contexts(text: str | None, expected: object) -> None:
     assert values.seq_no(text) == expected
 

@@ -213,8 +213,7 @@ def test_what_a_signal_handler_raises_arrives_unchanged(tmp_path: Path, spawn: S
     assert process.stdout.readline() == "started\n"
     time.sleep(delay)
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=5) == ("", "")
-    assert process.returncode == 7
+    assert process.wait(timeout=5) == 7
 
 
 def test_interrupt_from_another_thread(warehouse: Warehouse) -> None:

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from profiles_pipeline.errors import LockTimeoutError, WarehouseError
+from profiles_pipeline.warehouse import lock
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.lock import Holder, hold, read_holder
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
@@ -21,6 +22,7 @@ from profiles_pipeline_tests.warehouse.conftest import Spawn
 HOLDER = """
 import sys
 from pathlib import Path
+from profiles_pipeline.warehouse import lock
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import DuckDBSettings
 
@@ -138,6 +140,17 @@ def test_the_one_who_waits_is_told_once_at_first(file: Path) -> None:
     assert [(holder.pid, holder.purpose, holder.host) for holder in told] == [
         (os.getpid(), "a long build", socket.gethostname())
     ]
+
+
+def test_a_long_wait_is_told_again(file: Path, monkeypatch: pytest.MonkeyPatch, spawn: Spawn) -> None:
+    monkeypatch.setattr(lock, "TELL_AGAIN_AFTER", 0.2)
+    first = spawn(HOLDER, file, "building models")
+    assert line(first) == "open"
+    told: list[Holder] = []
+    with pytest.raises(LockTimeoutError), hold(file, "other", 1.5, told.append):
+        pass
+    assert len(told) > 1
+    assert {holder.pid for holder in told} == {first.pid}
 
 
 @pytest.mark.parametrize("read_only", [False, True])

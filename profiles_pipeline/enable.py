@@ -1,0 +1,150 @@
+"""Which models and vars can run at all: what is switched off, and what falls with it.
+
+A model that needs something disabled is disabled too. A stitcher needs only one of its edge sources, a var table and a
+feature table keep what is left of them. What the author calls a must is an error when it falls.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from profiles_pipeline.errors import Problems, Span
+from profiles_pipeline.resolve.model import (
+    FeatureTable,
+    FeatureView,
+    InputVarTable,
+    Model,
+    Project,
+    Stitcher,
+    Unsupported,
+    VarTable,
+)
+from profiles_pipeline.resolve.reader import VarKey
+
+Node = str | VarKey
+
+
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """A model or var that is left out, and why."""
+
+    path: str
+    reason: str
+
+
+def enabled_part(
+    project: Project,
+    needs: Mapping[Node, set[Node]],
+    unavailable: Mapping[str, str],
+    problems: Problems,
+) -> tuple[Project, tuple[Disabled, ...]]:
+    """Return the project without what cannot run, and what that is.
+
+    Args:
+        project: a resolved project.
+        needs: node -> nodes it cannot do without, for every model and var.
+        unavailable: path -> reason, for models known to be missing.
+        problems: must-haves that cannot run are added here.
+    """
+    off = _disabled(project, needs, unavailable)
+    for node, reason in off.items():
+        if _status(project, node) == "must_have":
+            message = f"'{shown(node)}' is a must-have but cannot run: {reason}"
+            problems.error("must-have", message, _span(project, node), hint="mend the cause, or make it good_to_have")
+    if not off:
+        return project, ()
+    return _without(project, off), tuple(Disabled(shown(node), reason) for node, reason in off.items())
+
+
+def shown(node: Node) -> str:
+    """Return a node as a path."""
+    return node if isinstance(node, str) else "/".join(node)
+
+
+def _disabled(
+    project: Project, needs: Mapping[Node, set[Node]], unavailable: Mapping[str, str]
+) -> dict[Node, str]:
+    off: dict[Node, str] = {}
+    for node in graphlib.TopologicalSorter(needs).static_order():
+        reason = _own_reason(project, node, unavailable) or _inherited_reason(project, node, needs.get(node, ()), off)
+        if reason:
+            off[node] = reason
+    for node in reversed(list(graphlib.TopologicalSorter(needs).static_order())):
+        if node not in off and _status(project, node) == "only_if_necessary":
+            if not any(node in wanted for other, wanted in needs.items() if other not in off):
+                off[node] = "it is to run only if necessary, and nothing needs it"
+    return off
+
+
+def _own_reason(project: Project, node: Node, unavailable: Mapping[str, str]) -> str | None:
+    if isinstance(node, str):
+        if node in unavailable:
+            return unavailable[node]
+        model = project.models.get(node)
+        if isinstance(model, Unsupported):
+            return f"models of type '{model.model_type}' are not computed"
+    return "its enable_status is disabled" if _status(project, node) == "disabled" else None
+
+
+def _inherited_reason(project: Project, node: Node, needs: Iterable[Node], off: Mapping[Node, str]) -> str | None:
+    missing = [need for need in needs if need in off]
+    if not missing:
+        return None
+    model = project.models.get(node) if isinstance(node, str) else None
+    if isinstance(model, Stitcher):
+        return None if any(s.path not in off for s in model.sources) else "none of its edge sources can run"
+    if isinstance(model, InputVarTable):
+        missing = [m for m in missing if not isinstance(project.models.get(m if isinstance(m, str) else ""), Stitcher)]
+    if isinstance(model, FeatureView):
+        extra = {m.path for models in project.feature_models.values() for m in models}
+        missing = [m for m in missing if m not in extra]
+    if isinstance(model, VarTable | FeatureTable):
+        missing = [m for m in missing if m == model.cohort]
+    return f"it needs '{shown(missing[0])}', which is disabled" if missing else None
+
+
+def _status(project: Project, node: Node) -> str | None:
+    if isinstance(node, str):
+        return project.statuses.get(node)
+    var = project.entity_vars.get(node[0], {}).get(node[1])
+    return var.spec.materialization.enable_status if var else None
+
+
+def _span(project: Project, node: Node) -> Span | None:
+    if isinstance(node, str):
+        return project.models[node].span
+    return project.entity_vars[node[0]][node[1]].spec.span
+
+
+def _without(project: Project, off: Mapping[Node, str]) -> Project:
+    entity_vars = {
+        cohort: {name: var for name, var in own.items() if (cohort, name) not in off}
+        for cohort, own in project.entity_vars.items()
+    }
+    features = {
+        cohort: tuple(m for m in models if m.path not in off) for cohort, models in project.feature_models.items()
+    }
+    gone = {node[1] for node in off if isinstance(node, tuple)} | {
+        column.lower() for models in project.feature_models.values() for m in models if m.path in off for column in m.columns
+    }
+    kept = {p: _kept(project, m, off, gone) for p, m in project.models.items() if p not in off}
+    return replace(project, models=kept, entity_vars=entity_vars, feature_models=features)
+
+
+def _kept(project: Project, model: Model, off: Mapping[Node, str], gone: set[str]) -> Model:
+    """Return a model without the parts that are disabled."""
+    match model:
+        case Stitcher():
+            return replace(model, sources=tuple(s for s in model.sources if s.path not in off))
+        case InputVarTable():
+            return replace(model, entities=tuple(e for e in model.entities if project.entities[e].stitcher not in off))
+        case VarTable():
+            return replace(model, vars=tuple(v for v in model.vars if (v.cohort, v.name.lower()) not in off))
+        case FeatureTable():
+            left = {n for own in project.entity_vars.values() for n in own} - gone
+            kept = tuple(f for f in model.features if f.lower() not in gone or f.lower() in left)
+            return replace(model, features=kept)
+    return model
+

@@ -1,0 +1,147 @@
+"""What a project's SQL gives away about the columns it reads: a ledger of clues, filled in any order.
+
+A clue may be noted any number of times; noting it again changes nothing. So texts can be read twice, the second time
+with everything known that the first reading found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["text", "number", "timestamp", "date", "boolean", "json", "array"]
+Scalar = str | float | bool
+ELEMENT = "[]"
+"""Step of a JSON path that means any element of an array."""
+
+WEAK, USUAL, STRONG = 1, 2, 3
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Slot:
+    """A place that holds values: a column of a table, or a path inside the JSON of one. All names in lower case."""
+
+    table: str
+    column: str
+    path: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> Slot:
+        """The column itself."""
+        return Slot(self.table, self.column)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Values one of which a row should have at a slot so that some condition holds; no values means any but NULL."""
+
+    slot: Slot
+    values: tuple[Scalar, ...] = ()
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class IdUse:
+    """A column holds identifiers of an entity.
+
+    Attributes:
+        share: which of the people: "all", or "few" for a list of identifiers to leave out.
+    """
+
+    entity: str
+    id_type: str
+    share: Literal["all", "few"] = "all"
+
+
+@dataclass(slots=True)
+class Clues:
+    """What is known of one slot. Literals keep the order in which they were met."""
+
+    votes: dict[Kind, int] = field(default_factory=dict)
+    literals: dict[Scalar, None] = field(default_factory=dict)
+    bounds: dict[float, None] = field(default_factory=dict)
+    likes: dict[str, None] = field(default_factory=dict)
+    regexes: dict[str, None] = field(default_factory=dict)
+    formats: dict[str, None] = field(default_factory=dict)
+    ids: dict[IdUse, None] = field(default_factory=dict)
+    separator: str | None = None
+    epoch: bool = False
+    occurred_at: bool = False
+
+    def absorb(self, other: Clues) -> None:
+        """Take over everything `other` knows except which identifiers it holds and whether it is the row's time."""
+        for kind, weight in other.votes.items():
+            self.votes[kind] = max(weight, self.votes.get(kind, 0))
+        for name in ("literals", "bounds", "likes", "regexes", "formats"):
+            getattr(self, name).update(getattr(other, name))
+        self.separator = self.separator or other.separator
+        self.epoch = self.epoch or other.epoch
+
+
+class Ledger:
+    """Everything noted about the tables of a project."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, str] = {}
+        self.columns: dict[str, dict[str, str]] = {}
+        self.clues: dict[Slot, Clues] = {}
+        self.recipes: dict[str, dict[tuple[Wish, ...], None]] = {}
+        self.same_columns: list[frozenset[str]] = []
+        self.pools: dict[Slot, Slot] = {}
+        self.kin: set[tuple[Slot, Slot]] = set()
+
+    def table(self, key: str, written: str) -> None:
+        """Note that a table is read; the first spelling counts."""
+        self.written.setdefault(key, written)
+        self.columns.setdefault(key, {})
+
+    def column(self, table: str, name: str) -> Slot:
+        """Note that a column is read; the first spelling counts."""
+        slot = Slot(table, name.lower())
+        self.columns[table].setdefault(slot.column, name)
+        self.of(slot)
+        return slot
+
+    def of(self, slot: Slot) -> Clues:
+        """Return the clues of a slot, for adding to."""
+        return self.clues.setdefault(slot, Clues())
+
+    def vote(self, slots: Iterable[Slot], kind: Kind, weight: int = USUAL) -> None:
+        """Note that values of the slots are used as `kind`."""
+        for slot in slots:
+            votes = self.of(slot).votes
+            votes[kind] = max(weight, votes.get(kind, 0))
+
+    def recipe(self, wishes: Iterable[Wish]) -> None:
+        """Note that rows are looked for in which all of these hold; wishes for several tables are told apart."""
+        by_table: dict[str, dict[Wish, None]] = {}
+        for wish in wishes:
+            by_table.setdefault(wish.slot.table, {})[wish] = None
+        for table, found in by_table.items():
+            self.recipes.setdefault(table, {})[tuple(found)] = None
+
+    def alike(self, tables: frozenset[str]) -> None:
+        """Note that tables are united by position, so that they must have the same columns."""
+        if len(tables) > 1 and tables not in self.same_columns:
+            self.same_columns.append(tables)
+
+    def related(self, left: Iterable[Slot], right: Iterable[Slot]) -> None:
+        """Note that values of both are compared or mixed: they are of one kind."""
+        right = tuple(right)
+        self.kin.update((one, two) for one in left for two in right if one != two)
+
+    def equal(self, left: Iterable[Slot], right: Iterable[Slot]) -> None:
+        """Note that rows are matched by these values: they come from one pool."""
+        left, right = tuple(left), tuple(right)
+        self.related(left, right)
+        for one in left:
+            for two in right:
+                a, b = self.pool(one), self.pool(two)
+                if a != b:
+                    self.pools[max(a, b)] = min(a, b)
+
+    def pool(self, slot: Slot) -> Slot:
+        """Return the slot that stands for the pool of values that `slot` draws from."""
+        while slot in self.pools:
+            slot = self.pools[slot]
+        return slot

@@ -1,0 +1,114 @@
+"""Texts that satisfy a LIKE pattern or a regular expression."""
+
+from __future__ import annotations
+
+import random
+import re
+import string
+from re import _constants as op  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]
+
+_DOT = string.ascii_lowercase + string.digits
+_CLASSES = {
+    op.CATEGORY_DIGIT: string.digits,
+    op.CATEGORY_WORD: string.ascii_letters + string.digits,
+    op.CATEGORY_SPACE: " ",
+    op.CATEGORY_NOT_DIGIT: string.ascii_lowercase,
+    op.CATEGORY_NOT_WORD: "-",
+    op.CATEGORY_NOT_SPACE: _DOT,
+}
+_POSIX = {
+    "[:alpha:]": "a-zA-Z", "[:digit:]": "0-9", "[:alnum:]": "a-zA-Z0-9", "[:lower:]": "a-z", "[:upper:]": "A-Z",
+    "[:space:]": r"\s", "[:punct:]": "._-",
+}  # fmt: skip
+
+
+def like_examples(pattern: str) -> tuple[str, ...]:
+    """Return texts that match a LIKE pattern (``%`` any characters, ``_`` one)."""
+    plain = pattern.replace("_", "a") if "%" not in pattern else pattern
+    short = plain.replace("%", "")
+    if "%" not in plain:
+        return (plain,)
+    if short.startswith("@") or short == "@":
+        return tuple(plain.replace("%", f"person{number}" + ("" if number else "")) for number in range(2))
+    return tuple(dict.fromkeys((short, plain.replace("%", "one"), plain.replace("%", " two "))))
+
+
+def python_regex(pattern: str) -> str:
+    """Return a warehouse's regular expression as Python writes it."""
+    for name, characters in _POSIX.items():
+        pattern = pattern.replace(name, characters)
+    return pattern.replace("\\\\", "\\") if "\\\\" in pattern else pattern
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether the whole text matches; a pattern that Python cannot read matches nothing."""
+    try:
+        return re.fullmatch(python_regex(pattern), text) is not None
+    except re.error:
+        return False
+
+
+def regex_examples(pattern: str, count: int, seed: int = 0) -> tuple[str, ...]:
+    """Return different texts the whole of which matches, as many as could be found, at most `count`."""
+    rng = random.Random(f"{pattern}/{seed}")  # noqa: S311 - sample values, not secrets
+    try:
+        tree = parser.parse(python_regex(pattern))
+    except re.error:
+        return ()
+    found: dict[str, None] = {}
+    for _ in range(count * 4):
+        text = _sequence(tree, rng)
+        if text and matches(pattern, text):
+            found[text] = None
+        if len(found) >= count:
+            break
+    return tuple(found)
+
+
+def _sequence(items: object, rng: random.Random) -> str:
+    return "".join(_piece(code, argument, rng) for code, argument in items)  # type: ignore[attr-defined]
+
+
+def _piece(code: object, argument: object, rng: random.Random) -> str:
+    match code, argument:
+        case op.LITERAL, int(point):
+            return chr(point)
+        case op.NOT_LITERAL, int(point):
+            return rng.choice([c for c in _DOT if c != chr(point)])
+        case op.ANY, _:
+            return rng.choice(_DOT)
+        case op.IN, list(parts):
+            return _one_of(parts, rng)
+        case (op.MAX_REPEAT | op.MIN_REPEAT | op.POSSESSIVE_REPEAT), (low, high, inner):
+            most = min(int(high), int(low) + (12 if int(high) > 64 else 4))
+            least = max(int(low), min(most, 6)) if int(high) > 64 else int(low)
+            return "".join(_sequence(inner, rng) for _ in range(rng.randint(least, max(least, most))))
+        case op.SUBPATTERN, (*_, inner):
+            return _sequence(inner, rng)
+        case op.ATOMIC_GROUP, inner:
+            return _sequence(inner, rng)
+        case op.BRANCH, (_, branches):
+            return _sequence(rng.choice(list(branches)), rng)
+        case _:
+            return ""  # anchors and look-arounds take no room
+
+
+def _one_of(parts: list[tuple[object, object]], rng: random.Random) -> str:
+    negated = bool(parts) and parts[0][0] is op.NEGATE
+    characters = "".join(_characters(code, argument) for code, argument in parts)
+    if negated:
+        characters = "".join(c for c in _DOT + "-" if c not in characters)
+    return rng.choice(characters or _DOT)
+
+
+def _characters(code: object, argument: object) -> str:
+    match code, argument:
+        case op.LITERAL, int(point):
+            return chr(point)
+        case op.RANGE, (low, high):
+            return "".join(map(chr, range(int(low), min(int(high), 126) + 1)))
+        case op.CATEGORY, _:
+            return _CLASSES.get(argument, _DOT)
+        case _:
+            return ""

@@ -1,0 +1,160 @@
+"""The people of the sample and their identifiers, so that ids agree between tables and give stitching work to do."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.resolve.model import IdType
+from profiles_pipeline.sample.evidence import IdUse
+from profiles_pipeline.sample.patterns import matches, regex_examples
+
+Ints = npt.NDArray[np.int64]
+
+_COARSER = re.compile(r"account|compan|organi|workspace|household|team|group|store|tenant|business|employer|brand|family|merchant")
+_FINER = re.compile(r"session|order|device|cart|transaction|visit|subscription|ticket|booking|invoice|event|lead|contract")
+_PER_PERSON = 4
+_SEVERAL = re.compile(r"anon|device|cookie|session|visitor|client|browser|idfa|gaid|mobile_ad|uuid")
+FIRST_NAMES = ("anna", "ben", "carla", "deniz", "eva", "farid", "gita", "hugo", "ines", "jon", "kira", "liam", "mona", "noor")
+LAST_NAMES = ("arden", "bauer", "cho", "diaz", "evans", "fischer", "garcia", "haddad", "ito", "jensen", "kumar", "lopez")
+
+
+@dataclass(frozen=True, slots=True)
+class IdPool:
+    """The identifiers of one type: `per` for each instance of the entity, those of one instance side by side."""
+
+    values: tuple[str, ...]
+    per: int
+    junk: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Population:
+    """A number of people, and whatever else the project profiles, in proportion.
+
+    Attributes:
+        people: number of instances of the first entity, or of the one called user.
+    """
+
+    project: ProfilesProject
+    people: int
+    seed: int
+
+    @cached_property
+    def base(self) -> str:
+        """Key of the entity that the others are counted by."""
+        keys = list(self.project.project.entities)
+        return next((key for key in ("user", "customer", "person", "contact") if key in keys), keys[0] if keys else "user")
+
+    def count(self, entity: str) -> int:
+        """Return how many instances of an entity there are."""
+        if entity == self.base:
+            return self.people
+        if _FINER.search(entity) and not _COARSER.search(entity):
+            return self.people * _PER_PERSON
+        return max(1, self.people // _PER_PERSON)
+
+    def instances(self, entity: str, person: Ints, luck: Ints) -> Ints:
+        """Return which instance of an entity goes with each person: a user has one account and several sessions."""
+        if entity == self.base:
+            return person
+        if _FINER.search(entity) and not _COARSER.search(entity):
+            return person * _PER_PERSON + luck % _PER_PERSON
+        return person % self.count(entity)
+
+    def pool(self, use: IdUse, digits: bool = False) -> IdPool:
+        """Return the identifiers of a type, all of which its filters keep, and some junk, which they do not."""
+        key = (use.entity, use.id_type.lower(), digits)
+        if key not in self._pools:
+            self._pools[key] = self._made(use, digits)
+        return self._pools[key]
+
+    @cached_property
+    def _pools(self) -> dict[tuple[str, str, bool], IdPool]:
+        return {}
+
+    def _made(self, use: IdUse, digits: bool) -> IdPool:
+        id_type = self.project.project.id_types.get(use.id_type) or IdType(use.id_type)
+        per = 3 if _SEVERAL.search(use.id_type.lower()) and use.entity == self.base else 1
+        per = 2 if "mail" in use.id_type.lower() else per
+        count = self.count(use.entity) * per
+        for style in ("digits",) if digits else (_style(use.id_type), "plain", "uuid", "digits", "hex", "email", "phone"):
+            if all(accepted(id_type, identifier(style, use, n)) for n in (0, 1, count // 2)):
+                values = tuple(identifier(style, use, n) for n in range(count))
+                break
+        else:
+            values = self._by_pattern(id_type, count) or tuple(identifier("plain", use, n) for n in range(count))
+        return IdPool(values, per, () if digits else _junk(id_type, values[0]))
+
+    def _by_pattern(self, id_type: IdType, count: int) -> tuple[str, ...]:
+        """Return identifiers made from the filters themselves."""
+        wanted = [str(rule.value) for rule in id_type.filters if rule.type == "include" and rule.value is not None]
+        for rule in id_type.filters:
+            if rule.type == "include" and rule.regex is not None:
+                wanted += regex_examples(str(rule.regex), count, self.seed)
+        kept = [value for value in wanted if accepted(id_type, value)]
+        return tuple(kept[n % len(kept)] for n in range(count)) if kept else ()
+
+
+def accepted(id_type: IdType, value: str) -> bool:
+    """Tell whether the filters of an id type keep a value; those that ask a table do not count."""
+    for rule in id_type.filters:
+        if rule.value is not None:
+            match = value == str(rule.value)
+        elif rule.regex is not None:
+            match = matches(str(rule.regex), value)
+        else:
+            continue
+        if match is not (rule.type == "include"):
+            return False
+    return bool(value.strip())
+
+
+def identifier(style: str, use: IdUse, number: int) -> str:
+    """Return identifier `number` of a type, written in a style."""
+    space = f"{use.entity}/{use.id_type.lower()}/{number}"
+    match style:
+        case "email":
+            # Every so often two people share a mailbox.
+            owner = number - 1 if number % 40 == 3 else number
+            first, last = FIRST_NAMES[owner % len(FIRST_NAMES)], LAST_NAMES[owner // 3 % len(LAST_NAMES)]
+            return f"{first}.{last}{owner}@example.com"
+        case "uuid":
+            return str(uuid.uuid5(uuid.NAMESPACE_OID, space))
+        case "hex":
+            return uuid.uuid5(uuid.NAMESPACE_OID, space).hex
+        case "digits":
+            return str(100_000 + number)
+        case "phone":
+            return f"+1555{number:07d}"
+        case _:
+            return f"{re.sub('[^a-z0-9]+', '_', use.id_type.lower()).removesuffix('_id')}_{number + 1:05d}"
+
+
+def _style(id_type: str) -> str:
+    name = id_type.lower()
+    if "hash" in name or "sha" in name or "md5" in name:
+        return "hex"
+    if "mail" in name:
+        return "email"
+    if "phone" in name or "mobile" in name:
+        return "phone"
+    return "uuid" if re.search(r"anon|device|cookie|uuid|guid|idfa|gaid", name) else "plain"
+
+
+def _junk(id_type: IdType, example: str) -> tuple[str, ...]:
+    """Return values that the filters drop, and a blank."""
+    found = ["", example[:1] + " ?"] if id_type.filters else [""]
+    for rule in id_type.filters:
+        if rule.type == "exclude":
+            found += [str(rule.value)] if rule.value is not None else []
+            found += regex_examples(str(rule.regex), 2) if rule.regex is not None else []
+    return tuple(value for value in dict.fromkeys(found) if not accepted(id_type, value))
+
+

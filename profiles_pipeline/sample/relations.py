@@ -1,0 +1,125 @@
+"""What a FROM item offers: names of columns, and the places in tables from outside that their values come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice, product
+
+from sqlglot import exp
+
+from profiles_pipeline.sample.evidence import Kind, Ledger, Scalar, Slot, Wish
+
+Alternatives = tuple[tuple[Wish, ...], ...]
+"""Ways to make a condition true; each needs all of its wishes."""
+
+ALWAYS: Alternatives = ((),)
+_MOST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Where the value of an expression comes from and what is known of it.
+
+    Attributes:
+        slots: places whose values it is, or nearly is.
+        kind: what it surely is.
+        literal: itself, when it is written in the text.
+        total: it grows with the number of rows.
+    """
+
+    slots: tuple[Slot, ...] = ()
+    kind: Kind | None = None
+    literal: Scalar | None = None
+    total: bool = False
+
+
+NOTHING = Value()
+
+
+def mixed(values: Iterable[Value]) -> Value:
+    """Return the value that is one of `values`."""
+    values = tuple(values)
+    kinds = {value.kind for value in values if value.kind is not None}
+    slots = tuple(dict.fromkeys(slot for value in values for slot in value.slots))
+    return Value(slots, kinds.pop() if len(kinds) == 1 else None, None, any(v.total for v in values))
+
+
+def both(left: Alternatives, right: Alternatives) -> Alternatives:
+    """Return the ways to make two conditions true at once; only some when there are many."""
+    found = (tuple(dict.fromkeys((*one, *two))) for one, two in product(left, right))
+    return tuple(dict.fromkeys(islice(found, _MOST))) or ALWAYS
+
+
+@dataclass
+class Relation:
+    """Rows with columns.
+
+    Attributes:
+        columns: lower-case name -> its value, or how to find it (None: not a column after all).
+        rest: relations whose columns it has as well.
+        table: key of the table from outside that it is, which has any column asked of it.
+        alternatives: what its rows have in common.
+    """
+
+    ledger: Ledger
+    columns: Mapping[str, Value | Callable[[], Value | None]] = field(default_factory=dict)
+    rest: tuple[Relation, ...] = ()
+    table: str | None = None
+    alternatives: Alternatives = ALWAYS
+
+    def knows(self, name: str) -> bool:
+        """True when it has the column for sure."""
+        if name in self.columns or any(part.knows(name) for part in self.rest):
+            return True
+        return self.table is not None and name in self.ledger.columns[self.table]
+
+    def may_have(self, name: str) -> bool:
+        """True when it has the column or takes it from a table that can have any."""
+        return self.table is not None or name in self.columns or any(part.may_have(name) for part in self.rest)
+
+    def value(self, name: str) -> Value:
+        """Return the value of a column. A table from outside has it from now on."""
+        found = self.columns.get(name.lower())
+        value = found() if callable(found) else found
+        if value is not None:
+            return value
+        parts = [part for part in self.rest if part.knows(name.lower())]
+        parts = parts or [part for part in self.rest if part.may_have(name.lower())]
+        if parts:
+            return parts[0].value(name)
+        return Value((self.ledger.column(self.table, name),)) if self.table is not None else NOTHING
+
+    def tables(self) -> frozenset[str]:
+        """Return the tables from outside whose columns it has by a star alone."""
+        own = frozenset([self.table]) if self.table is not None else frozenset()
+        return own.union(*(part.tables() for part in self.rest))
+
+
+@dataclass
+class Scope:
+    """The names that can be used in a query."""
+
+    parent: Scope | None = None
+    items: dict[str, Relation] = field(default_factory=dict)
+    ctes: dict[str, Relation] = field(default_factory=dict)
+    aliases: dict[str, exp.Expr] = field(default_factory=dict)
+    alternatives: Alternatives = ALWAYS
+
+    def cte(self, name: str) -> Relation | None:
+        """Return the common table expression of that name."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.ctes:
+                return scope.ctes[name]
+            scope = scope.parent
+        return None
+
+    def item(self, name: str) -> Relation | None:
+        """Return the FROM item of that name, here or around."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.items:
+                return scope.items[name]
+            scope = scope.parent
+        return None

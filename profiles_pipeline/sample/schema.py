@@ -1,0 +1,251 @@
+"""Works out which columns each table from outside has, and what kind of values, from the project's texts alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.sample.evidence import ELEMENT, USUAL, Clues, IdUse, Kind, Ledger, Scalar, Slot, Wish
+from profiles_pipeline.sample.naming import Theme, looks_like_key, suggested_kind, theme_of
+from profiles_pipeline.sample.texts import read_project
+from profiles_pipeline.warehouse.sources import parse_table_name
+
+_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_WHOLE = re.compile(r"count|cnt|qty|quantity|num|^n_|_n$|age|year|days|rank|points|visits|views|clicks|size|id$|position|index")
+_EVENT_COLUMNS = ("id", "received_at", "sent_at", "original_timestamp", "context_ip", "context_library_name")
+_EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "tracks": (*_EVENT_COLUMNS, "event", "event_text", "anonymous_id", "user_id", "timestamp"),
+    "identifies": (*_EVENT_COLUMNS, "anonymous_id", "user_id", "timestamp"),
+    "pages": (*_EVENT_COLUMNS, "name", "path", "url", "referrer", "title", "anonymous_id", "user_id", "timestamp"),
+    "screens": (*_EVENT_COLUMNS, "name", "anonymous_id", "user_id", "timestamp"),
+    "users": ("id", "received_at", "email", "name", "country"),
+}
+_FALLBACK = ("name", "status", "amount")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSchema:
+    """A column, or a field inside JSON.
+
+    Attributes:
+        literals: values that SQL compares it with, texts that satisfy its patterns included.
+        patterns: regular expressions that SQL matches it with.
+        bounds: numbers that SQL compares its size with.
+        id_use: whose identifiers it holds, if any.
+        pool: name of the pool of keys that it shares with other columns, if any.
+        format: strftime format when it is a time written as text.
+        fields: what a JSON object holds; for an array one field, its element.
+    """
+
+    name: str
+    kind: Kind
+    theme: Theme = "word"
+    literals: tuple[Scalar, ...] = ()
+    patterns: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+    id_use: IdUse | None = None
+    pool: str | None = None
+    format: str | None = None
+    separator: str | None = None
+    whole: bool = False
+    digits: bool = False
+    epoch: bool = False
+    occurred_at: bool = False
+    fields: tuple[ColumnSchema, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """A table from outside.
+
+    Attributes:
+        name: as the project writes it.
+        recipes: combinations of values that SQL looks for in one row.
+    """
+
+    name: str
+    columns: tuple[ColumnSchema, ...]
+    recipes: tuple[tuple[Wish, ...], ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the name, quotes removed."""
+        return parse_table_name(self.name)
+
+    def column(self, name: str) -> ColumnSchema:
+        """Return the column of that name, whatever its case."""
+        return next(column for column in self.columns if column.name.lower() == name.lower())
+
+
+def infer(project: ProfilesProject) -> tuple[TableSchema, ...]:
+    """Return every table from outside that a project reads, with the columns it needs there."""
+    ledger = read_project(project)
+    _complete(ledger, project)
+    _settle(ledger, project)
+    return tuple(_table(ledger, key) for key in ledger.written)
+
+
+# --- completing the ledger ------------------------------------------------------------------------------------------
+
+
+def _complete(ledger: Ledger, project: ProfilesProject) -> None:
+    """Add the usual columns to tables that are read as a whole, and make united tables alike."""
+    united = frozenset().union(*ledger.same_columns)
+    mentioned = {name for columns in ledger.columns.values() for name in columns}
+    mentioned |= {name for own in project.project.input_vars.values() for name in own}
+    for key, columns in ledger.columns.items():
+        if key in united:
+            continue
+        extras = _EXTRAS.get(key.rpartition(".")[2], ())
+        if not any(not ledger.clues.get(Slot(key, c), Clues()).ids for c in columns):
+            extras = (*extras, *_FALLBACK)
+        for name in extras:
+            if name not in mentioned:
+                ledger.column(key, name)
+    for group in _merged(ledger.same_columns):
+        names = {name: spelled for key in sorted(group) for name, spelled in ledger.columns[key].items()}
+        for key in group:
+            ledger.columns[key] = {name: ledger.columns[key].get(name, names[name]) for name in sorted(names)}
+        for name in names:
+            _share([Slot(key, name) for key in sorted(group)], ledger)
+
+
+def _merged(groups: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+    found: list[frozenset[str]] = []
+    for group in groups:
+        touching = [other for other in found if other & group]
+        found = [other for other in found if not other & group]
+        found.append(group.union(*touching))
+    return found
+
+
+def _settle(ledger: Ledger, project: ProfilesProject) -> None:
+    """Let slots that are compared or united with each other know what is known of the others."""
+    pools: dict[Slot, list[Slot]] = {}
+    for slot in list(ledger.clues):
+        pools.setdefault(ledger.pool(slot), []).append(slot)
+    for members in pools.values():
+        if len(members) > 1:
+            _share(members, ledger)
+            uses = {use: None for member in members for use in ledger.of(member).ids}
+            for member in members:
+                for use in uses:
+                    ledger.of(member).ids.setdefault(use)
+    for one, other in sorted(ledger.kin):
+        for slot, kin in ((one, other), (other, one)):
+            if not ledger.of(slot).votes:
+                ledger.of(slot).votes.update(dict.fromkeys(ledger.of(kin).votes, 1))
+    types = {name.lower(): name for name in project.project.id_types}
+    owner = {t: e for e, entity in project.project.entities.items() for t in entity.id_types}
+    for key, columns in ledger.columns.items():
+        for name in columns:
+            clues = ledger.of(Slot(key, name))
+            if not clues.ids and name in types and types[name] in owner:
+                clues.ids[IdUse(owner[types[name]], types[name])] = None
+
+
+def _share(slots: list[Slot], ledger: Ledger) -> None:
+    everything = Clues()
+    for slot in slots:
+        everything.absorb(ledger.of(slot))
+    for slot in slots:
+        ledger.of(slot).absorb(everything)
+
+
+# --- deciding -------------------------------------------------------------------------------------------------------
+
+
+def _table(ledger: Ledger, key: str) -> TableSchema:
+    inner: dict[str, set[tuple[str, ...]]] = {}
+    for slot in ledger.clues:
+        if slot.table == key and slot.path:
+            inner.setdefault(slot.column, set()).update(slot.path[: n + 1] for n in range(len(slot.path)))
+    columns = tuple(
+        _column(ledger, Slot(key, name), spelled, inner.get(name, set())) for name, spelled in ledger.columns[key].items()
+    )
+    recipes = tuple(r for r in ledger.recipes.get(key, {}) if r)
+    return TableSchema(ledger.written[key], columns, recipes)
+
+
+def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) -> ColumnSchema:
+    clues = ledger.of(slot)
+    below = {path for path in paths if path[: len(slot.path)] == slot.path and len(path) > len(slot.path)}
+    if below:
+        fields = _fields(ledger, slot, below)
+        return ColumnSchema(name, "array" if fields[0].name == ELEMENT else "json", fields=fields)
+    kind = decide(name, clues)
+    pool = ledger.pool(slot)
+    shared = (pool != slot or slot in ledger.pools.values()) and kind in ("text", "number")
+    use = next(iter(clues.ids), None)
+    as_text = next(iter(clues.formats), None)
+    if kind == "text" and as_text is None and clues.votes.get("timestamp", 0) >= USUAL and not use:
+        as_text = "%Y-%m-%d %H:%M:%S"
+    theme = theme_of(name)
+    numbers = [n for n in clues.literals if isinstance(n, float)]
+    return ColumnSchema(
+        name=name,
+        kind=kind,
+        theme=theme,
+        literals=tuple(v for v in clues.literals if _fits(v, kind)),
+        patterns=tuple(clues.regexes),
+        bounds=tuple(sorted(clues.bounds)),
+        id_use=use if kind in ("text", "number") else None,
+        pool=".".join((pool.table, pool.column, *pool.path)) if shared and not use else None,
+        format=as_text if kind == "text" else None,
+        separator=clues.separator,
+        whole=kind == "number" and (_WHOLE.search(name.lower()) is not None or (bool(numbers) and all(n.is_integer() for n in numbers))),
+        digits=kind == "text" and clues.votes.get("number", 0) > 0,
+        epoch=clues.epoch,
+        occurred_at=clues.occurred_at,
+    )
+
+
+def _fields(ledger: Ledger, slot: Slot, below: set[tuple[str, ...]]) -> tuple[ColumnSchema, ...]:
+    """Return what lies one step below a slot: the element of an array, else the keys of an object."""
+    depth = len(slot.path)
+    steps = sorted({path[depth] for path in below})
+    if ELEMENT in steps:
+        steps = [ELEMENT]
+    return tuple(_column(ledger, Slot(slot.table, slot.column, (*slot.path, step)), step, below) for step in steps)
+
+
+def decide(name: str, clues: Clues) -> Kind:
+    """Return the kind of a column from how it is used, and from its name where use says little."""
+    votes = clues.votes
+    suggestion = suggested_kind(name)
+    texts = [v for v in clues.literals if isinstance(v, str)]
+    worded = any(not _DATE.fullmatch(v) and not _NUMBER.fullmatch(v) for v in texts) or bool(clues.likes or clues.regexes)
+    if clues.formats:
+        return "text"
+    if votes.get("json"):
+        return "json"
+    if clues.ids:
+        return "text"
+    timely = max(votes.get("timestamp", 0), votes.get("date", 0))
+    if timely >= USUAL and (not worded or suggestion in ("timestamp", "date")):
+        if votes.get("text", 0) < USUAL or suggestion in ("timestamp", "date"):
+            return "date" if suggestion == "date" and not clues.occurred_at else "timestamp"
+        return "text"
+    number, boolean, text = votes.get("number", 0), votes.get("boolean", 0), votes.get("text", 0)
+    if worded:
+        return "boolean" if boolean >= USUAL and {v.lower() for v in texts} <= {"true", "false"} else "text"
+    if number >= USUAL or (number and number >= max(boolean, text, timely)):
+        return "number"
+    if boolean and boolean >= text:
+        return "boolean"
+    if timely and timely >= text and suggestion != "text":
+        return "date" if suggestion == "date" else "timestamp"
+    if text >= USUAL or texts:
+        return "text"
+    return suggestion or "text"
+
+
+def _fits(value: Scalar, kind: Kind) -> bool:
+    if kind == "number":
+        return not isinstance(value, bool) and _NUMBER.fullmatch(str(value)) is not None
+    if kind == "boolean":
+        return isinstance(value, bool)
+    return isinstance(value, str) and (kind not in ("timestamp", "date") or _DATE.fullmatch(value) is not None)

@@ -1,0 +1,305 @@
+"""Draws the values of a column for some rows. Pure: the same rows and the same generator give the same values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from profiles_pipeline.sample.evidence import ELEMENT, Scalar, Wish
+from profiles_pipeline.sample.patterns import regex_examples
+from profiles_pipeline.sample.people import Ints, Population
+from profiles_pipeline.sample.schema import ColumnSchema, TableSchema
+from profiles_pipeline.sample.words import PERSONAL, WORDS
+
+Bools = npt.NDArray[np.bool_]
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+SPAN_DAYS = 400
+DOCUMENTS = 400
+RECIPE_SHARE = 0.6
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a table, as drawn so far.
+
+    Attributes:
+        number: the rows' numbers in the table.
+        person: whose rows they are.
+        time: when they happened, in microseconds since 1970.
+        recipe: which recipe of the table each row follows; -1 none.
+        keys: pool of keys -> the number of the key each row has.
+        luck: a random number per row from which several columns may follow.
+    """
+
+    table: TableSchema
+    number: Ints
+    person: Ints
+    time: Ints
+    recipe: Ints
+    keys: dict[str, Ints]
+    luck: Ints
+    end: int
+
+    @property
+    def size(self) -> int:
+        """Return how many rows there are."""
+        return self.number.size
+
+    def wishes(self, column: ColumnSchema) -> list[tuple[Bools, Wish]]:
+        """Return for each wish about a column the rows that have it."""
+        found = []
+        for number, recipe in enumerate(self.table.recipes):
+            for wish in recipe:
+                if wish.slot.column == column.name.lower():
+                    found.append((self.recipe == number, wish))
+        return found
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draws columns of one table for one population."""
+
+    population: Population
+    seed: int
+
+    def column(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        """Return the values of a column."""
+        if column.id_use is not None:
+            return self._ids(column, rows, rng)
+        match column.kind:
+            case "number":
+                return self._numbers(column, rows, rng)
+            case "timestamp" | "date":
+                times = pa.array(moments(column, rows, rng)).cast(pa.timestamp("us"))
+                times = _with_nulls(times, self._absent(column, rows, rng, 0.0 if column.occurred_at else 0.04))
+                return times.cast(pa.date32(), safe=False) if column.kind == "date" else times
+            case "boolean":
+                values = rng.random(rows.size) < 0.5
+                for mask, wish in rows.wishes(column):
+                    values = np.where(mask & bool(wish.values), bool(wish.values and wish.values[0]), values)
+                return _with_nulls(pa.array(values), self._absent(column, rows, rng, 0.04))
+            case "json" | "array":
+                return self._documents(column, rows, rng)
+        return self._texts(column, rows, rng)
+
+    def _absent(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator, share: float) -> Bools:
+        """Return which rows have no value; those that a wish is about have one."""
+        absent = rng.random(rows.size) < share
+        for mask, _ in rows.wishes(column):
+            absent &= ~mask
+        return absent
+
+    # --- identifiers --------------------------------------------------------------------------------------------
+
+    def _ids(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        use = column.id_use
+        assert use is not None
+        pool = self.population.pool(use, column.digits)
+        instance = self.population.instances(use.entity, rows.person, rows.luck)
+        if use.share == "few":
+            instance = rng.integers(0, max(1, self.population.count(use.entity) // 25), rows.size)
+        same_type = [c.name for c in rows.table.columns if c.id_use == use]
+        variant = np.where(rng.random(rows.size) < 0.75, 0, rng.integers(0, pool.per, rows.size))
+        variant = (variant + same_type.index(column.name)) % pool.per
+        values = pa.array(pool.values, pa.string()).take(pa.array(instance * pool.per + variant))
+        others = [c for c in rows.table.columns if c.id_use is not None and c.id_use.entity == use.entity]
+        share = 0.02 if len(others) < 2 else 0.05 if pool.per > 1 else 0.15
+        if pool.junk and use.share == "all":
+            junk = pa.array(pool.junk, pa.string()).take(pa.array(rng.integers(0, len(pool.junk), rows.size)))
+            values = pc.if_else(pa.array(rng.random(rows.size) < 0.02), junk, values)
+        return _with_nulls(values, self._absent(column, rows, rng, share))
+
+    # --- texts --------------------------------------------------------------------------------------------------
+
+    def _texts(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        if column.format is not None:
+            moment = moments(column, rows, rng)
+            texts = [datetime.fromtimestamp(m / SECOND, UTC).strftime(column.format) for m in moment.tolist()]
+            return _with_nulls(pa.array(texts, pa.string()), self._absent(column, rows, rng, 0.04))
+        pool, index = self._choice(column, rows, rng)
+        for mask, wish in rows.wishes(column):
+            wanted = [v for v in map(_text, wish.values) if v]
+            if wanted:
+                index = np.where(mask, len(pool) + rng.integers(0, len(wanted), rows.size), index)
+                pool += wanted
+        absent = self._absent(column, rows, rng, 0.0 if column.pool in rows.keys else 0.04)
+        return _with_nulls(pa.array(pool, pa.string()).take(pa.array(index)), absent)
+
+    def _choice(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> tuple[list[str], Ints]:
+        """Return texts, and which of them each row has."""
+        if column.pool in rows.keys:
+            key = rows.keys[column.pool or ""]
+            stem = (column.pool or "").rpartition(".")[2].removesuffix("_id").removesuffix("id") or "key"
+            return [_key(stem, n, column.digits) for n in range(int(key.max(initial=0)) + 1)], key
+        if column.theme == "id" and not column.literals and not column.patterns:
+            unique = column.name.lower() in ("id", "uuid", "message_id", "event_id", "row_id")
+            number = rows.number if unique else rng.integers(0, max(2, self.population.people), rows.size)
+            stem = column.name.lower().removesuffix("_id")
+            low = int(number.min(initial=0))
+            return [_key(stem, n, column.digits) for n in range(low, int(number.max(initial=0)) + 1)], number - low
+        pool = texts_of(column, self.seed)
+        if column.theme in PERSONAL and not column.literals:
+            return pool, rows.person % len(pool)
+        return pool, rng.integers(0, len(pool), rows.size)
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    def _numbers(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        if column.epoch:
+            values = (moments(column, rows, rng) // SECOND).astype(float)
+        elif column.pool in rows.keys:
+            values = rows.keys[column.pool or ""].astype(float) + 1
+        else:
+            values = numbers(column, rows.size, rng)
+        for mask, wish in rows.wishes(column):
+            wanted = [float(v) for v in wish.values if isinstance(v, float) or (isinstance(v, str) and _is_number(v))]
+            if wanted:
+                values = np.where(mask, np.array(wanted)[rng.integers(0, len(wanted), rows.size)], values)
+        absent = self._absent(column, rows, rng, 0.0 if column.pool in rows.keys else 0.03)
+        whole = column.epoch or column.pool in rows.keys or column.whole
+        return _with_nulls(pa.array(values.astype(np.int64) if whole else np.round(values, 2)), absent)
+
+    # --- JSON ---------------------------------------------------------------------------------------------------
+
+    def _documents(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        pool = [document(column, (), {}, self.seed, rng) for _ in range(min(DOCUMENTS, rows.size))]
+        index = rng.integers(0, len(pool), rows.size)
+        for number, recipe in enumerate(rows.table.recipes):
+            wishes = {w.slot.path: w for w in recipe if w.slot.column == column.name.lower() and w.slot.path}
+            if wishes:
+                more = [document(column, (), wishes, self.seed, rng) for _ in range(12)]
+                index = np.where(rows.recipe == number, len(pool) + rng.integers(0, len(more), rows.size), index)
+                pool += more
+        texts = pa.array([json.dumps(item, separators=(",", ":")) for item in pool], pa.string())
+        return _with_nulls(texts.take(pa.array(index)), self._absent(column, rows, rng, 0.03))
+
+
+# --- parts ----------------------------------------------------------------------------------------------------------
+
+
+def texts_of(column: ColumnSchema, seed: int) -> list[str]:
+    """Return the texts that a column draws from: what SQL looks for, and others."""
+    found = [v for v in map(_text, column.literals) if v]
+    for pattern in column.patterns:
+        found += regex_examples(pattern, 12, seed)
+    others = WORDS.get(column.theme, WORDS["word"])
+    if column.digits:
+        others = ("1", "2", "5", "10", "42", "99.5")
+    few = others[: max(2, len(found) // 3)] if found else others
+    if column.separator is not None:
+        few = tuple(column.separator.join(others[n % len(others)] for n in (k, k + 1, k + 3)) for k in range(len(others)))
+    return list(dict.fromkeys((*found, *few)))
+
+
+def numbers(column: ColumnSchema, count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Return numbers around those that SQL compares the column with."""
+    exact = [float(v) for v in column.literals if not isinstance(v, bool)]
+    low, high = {"age": (18.0, 80.0), "year": (2015.0, 2026.0)}.get(column.theme, (1.0, 10.0) if column.whole else (5.0, 250.0))
+    if column.bounds:
+        low = min(low, column.bounds[0] / 2 if column.bounds[0] > 0 else column.bounds[0] - 1)
+        high = max(column.bounds[-1] * 2 + 1, high if column.bounds[-1] <= 0 else 0.0)
+    values = low + (high - low) * rng.random(count) ** 1.5
+    if exact:
+        values = np.where(rng.random(count) < 0.7, np.array(exact)[rng.integers(0, len(exact), count)], np.floor(values))
+    return np.floor(values) if column.whole else values
+
+
+def moments(column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> Ints:
+    """Return times for a column, in microseconds since 1970, that go with the time of each row."""
+    day = rng.random(rows.size) * DAY
+    spread = rng.random(rows.size)
+    match column.theme:
+        case "birth":
+            found = rows.end - ((18 + rows.person * 37 % 60) * 365.25 * DAY).astype(np.int64)
+        case "future" if not column.occurred_at:
+            found = rows.time + (spread * 60 * DAY).astype(np.int64)
+        case "created" if not column.occurred_at:
+            found = rows.time - (spread**2 * 90 * DAY).astype(np.int64)
+        case "received":
+            found = np.minimum(rows.time + (spread * 5 * SECOND).astype(np.int64), rows.end - SECOND)
+        case _ if column.occurred_at or column.name == _first_time(rows.table):
+            found = rows.time
+        case _:
+            found = np.minimum(rows.time + (spread * 2 * DAY).astype(np.int64), rows.end - SECOND)
+    near = [m for m in (_moment(str(v)) for v in column.literals) if m is not None]
+    if near:
+        shift = (rng.integers(-20, 21, rows.size) * DAY + day).astype(np.int64)
+        shift = np.where(rng.random(rows.size) < 0.3, (day * 0.9).astype(np.int64), shift)
+        around = np.array(near)[rng.integers(0, len(near), rows.size)] + shift
+        found = np.where(rng.random(rows.size) < 0.4, np.minimum(around, rows.end - SECOND), found)
+    return found.astype(np.int64)
+
+
+def document(
+    column: ColumnSchema, path: tuple[str, ...], wishes: dict[tuple[str, ...], Wish], seed: int, rng: np.random.Generator
+) -> object:
+    """Return a JSON value of a column's shape in which the wishes hold."""
+    if column.kind == "array" and column.fields:
+        return [document(column.fields[0], (*path, ELEMENT), wishes, seed, rng) for _ in range(int(rng.integers(1, 4)))]
+    if column.fields:
+        return {f.name: document(f, (*path, f.name), wishes, seed, rng) for f in column.fields}
+    wish = wishes.get(path)
+    if wish is not None and wish.values:
+        return _json_value(column, wish.values[int(rng.integers(0, len(wish.values)))])
+    return _leaf(column, seed, rng)
+
+
+def _leaf(column: ColumnSchema, seed: int, rng: np.random.Generator) -> object:
+    match column.kind:
+        case "number":
+            value = float(numbers(column, 1, rng)[0])
+            return int(value) if column.whole or value.is_integer() else round(value, 2)
+        case "boolean":
+            return bool(rng.random() < 0.5)
+        case "timestamp" | "date":
+            text = datetime.fromtimestamp(1_735_689_600 + int(rng.integers(0, 300 * 86_400)), UTC)
+            return text.strftime("%Y-%m-%d" if column.kind == "date" else "%Y-%m-%d %H:%M:%S")
+        case "json":
+            return {}
+    if column.theme == "id" and not column.literals:
+        return _key(column.name.lower().removesuffix("_id"), int(rng.integers(0, 60)), column.digits)
+    pool = texts_of(column, seed)
+    return pool[int(rng.integers(0, len(pool)))]
+
+
+def _json_value(column: ColumnSchema, value: Scalar) -> Scalar:
+    if isinstance(value, float):
+        return str(int(value)) if column.kind == "text" else value
+    return value
+
+
+def _first_time(table: TableSchema) -> str | None:
+    times = [c.name for c in table.columns if c.kind in ("timestamp", "date") and c.theme == "word"]
+    return next((c.name for c in table.columns if c.occurred_at), times[0] if times else None)
+
+
+def _key(stem: str, number: int, digits: bool) -> str:
+    return str(number + 1) if digits else f"{stem}_{number + 1:05d}"
+
+
+def _text(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").replace(".", "", 1).isdecimal()
+
+
+def _moment(text: str) -> int | None:
+    try:
+        return int(datetime.fromisoformat(text.strip()).replace(tzinfo=UTC).timestamp()) * SECOND
+    except ValueError:
+        return None
+
+
+def _with_nulls(values: pa.Array, absent: Bools) -> pa.Array:
+    return pc.if_else(pa.array(absent), pa.scalar(None, values.type), values)

@@ -1,0 +1,156 @@
+"""Writes sample rows for the tables of a project as Parquet files, named so that a run finds them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.sample.people import Ints, Population
+from profiles_pipeline.sample.schema import ColumnSchema, TableSchema, infer
+from profiles_pipeline.sample.values import DAY, RECIPE_SHARE, SECOND, SPAN_DAYS, Draw, Rows
+
+DEFAULT_ROWS = 3000
+DEFAULT_PEOPLE = 300
+DEFAULT_SEED = 7
+CHUNK_ROWS = 100_000
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much to make, and as of when."""
+
+    end: datetime
+    rows: int = DEFAULT_ROWS
+    people: int = DEFAULT_PEOPLE
+    seed: int = DEFAULT_SEED
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenTable:
+    """A file with sample rows. `rows` None means that it was there before and was left alone."""
+
+    schema: TableSchema
+    path: Path
+    rows: int | None
+
+
+def write(project: ProfilesProject, folder: Path, size: Size, *, force: bool = False) -> tuple[WrittenTable, ...]:
+    """Write a Parquet file for every table that the project reads from outside.
+
+    Afterwards all times of events lie in the 400 days before `size.end`, two of five of them in the last 30. The same
+    project and size give the same rows. A file that is there already stays as it is, unless `force`.
+    """
+    tables = infer(project)
+    population = Population(project, size.people, size.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for table in tables:
+        path = folder / (".".join(table.parts).replace("/", "_") + ".parquet")
+        if path.exists() and not force:
+            found.append(WrittenTable(table, path, None))
+            continue
+        _write_table(table, tables, population, size, path)
+        found.append(WrittenTable(table, path, size.rows))
+    return tuple(found)
+
+
+def _write_table(
+    table: TableSchema, tables: Sequence[TableSchema], population: Population, size: Size, path: Path
+) -> None:
+    draw = Draw(population, size.seed)
+    sizes = _pool_sizes(tables, size.rows)
+    partial = path.with_name(path.name + ".part")
+    writer: pq.ParquetWriter | None = None
+    try:
+        for first in range(0, size.rows, CHUNK_ROWS):
+            rng = np.random.default_rng([size.seed, zlib.crc32(".".join(table.parts).lower().encode()), first])
+            rows = _rows(table, sizes, first, min(first + CHUNK_ROWS, size.rows), size, rng)
+            chunk = _with_copies(pa.table({c.name: draw.column(c, rows, rng) for c in table.columns}), table, rng)
+            writer = writer or pq.ParquetWriter(partial, chunk.schema, compression="zstd")
+            writer.write_table(chunk)
+    finally:
+        if writer is not None:
+            writer.close()
+    partial.replace(path)
+
+
+def _with_copies(rows: pa.Table, table: TableSchema, rng: np.random.Generator) -> pa.Table:
+    """Return the rows, one in a hundred of which repeats another; none where rows are looked up by their key."""
+    if any(_owns(table, column) for column in table.columns):
+        return rows
+    index = np.arange(rows.num_rows)
+    again = rng.random(index.size) < 0.01
+    return rows.take(pa.array(np.where(again, rng.integers(0, index.size, index.size), index)))
+
+
+def _pool_sizes(tables: Sequence[TableSchema], rows: int) -> dict[str, int]:
+    """Return how many keys each pool has: one for each row where a table is keyed by it, else a few rows share one."""
+    sizes: dict[str, int] = {}
+    for table in tables:
+        for column in table.columns:
+            if column.pool is not None:
+                owned = rows if _owns(table, column) else max(1, rows // 4)
+                sizes[column.pool] = max(owned, sizes.get(column.pool, 0))
+    return sizes
+
+
+def _owns(table: TableSchema, column: ColumnSchema) -> bool:
+    """Tell whether a column is the key of its table, going by the names."""
+    if column.pool is None:
+        return False
+    name, stem = column.name.lower(), table.parts[-1].lower().removesuffix("s")
+    return name in ("id", f"{stem}_id", f"{stem}id", f"{stem}_key", "key")
+
+
+def _rows(
+    table: TableSchema, sizes: dict[str, int], first: int, last: int, size: Size, rng: np.random.Generator
+) -> Rows:
+    number = np.arange(first, last)
+    keys: dict[str, Ints] = {}
+    owner = number
+    for column in table.columns:
+        if column.pool is None or column.pool in keys:
+            continue
+        keys[column.pool] = number if _owns(table, column) else rng.integers(0, sizes[column.pool], number.size)
+        owner = owner if _owns(table, column) or owner is not number else keys[column.pool]
+    recipes = len(table.recipes)
+    recipe = rng.integers(0, max(recipes, 1), number.size)
+    recipe = np.where((rng.random(number.size) < RECIPE_SHARE) & (recipes > 0), recipe, -1)
+    return Rows(
+        table=table,
+        number=number,
+        person=_person(owner, size.people),
+        time=_times(number.size, size.end, rng),
+        recipe=recipe,
+        keys=keys,
+        luck=rng.integers(0, 1 << 30, number.size),
+        end=_micros(size.end),
+    )
+
+
+def _person(owner: Ints, people: int) -> Ints:
+    """Return whose row each is. It follows from the row's key, so that tables agree on it; some people have many."""
+    mixed = (owner.astype(np.uint64) + np.uint64(1)) * _MIX >> np.uint64(33)
+    share = (mixed.astype(np.int64) % 1_000_003) / 1_000_003
+    return np.where(owner < people, owner, (share**1.4 * people).astype(np.int64)).astype(np.int64)
+
+
+def _times(count: int, end: datetime, rng: np.random.Generator) -> Ints:
+    spread = rng.random(count)
+    recent = rng.random(count) ** 2 * 30
+    days = np.where(rng.random(count) < 0.4, recent, spread * SPAN_DAYS)
+    return _micros(end) - SECOND - (days * DAY).astype(np.int64)
+
+
+def _micros(moment: datetime) -> int:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp() * SECOND)

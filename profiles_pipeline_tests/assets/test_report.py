@@ -1,0 +1,149 @@
+"""Runs without Dagster become known to the project's Dagster instance."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
+
+from profiles_pipeline import report, run
+from profiles_pipeline.assets import build_definitions
+from profiles_pipeline.assets.instance import open_instance
+from profiles_pipeline.assets.report import report_pending
+from profiles_pipeline.connections import embedded
+from profiles_pipeline.project import ProfilesProject
+
+END = datetime(2023, 11, 8, tzinfo=UTC)
+MODELS = 7
+
+
+@pytest.fixture
+def records(quickstart: Path) -> list[report.Record]:
+    """What a run of the command line has built."""
+    project = ProfilesProject.load(quickstart)
+    done = run.run(project, embedded(quickstart), run.Options(end=END))
+    return [report.record(project, built, done.window, "profiles run") for built in done.built]
+
+
+def materializations(instance: dg.DagsterInstance, key: str) -> list[dg.AssetMaterialization]:
+    found = instance.fetch_materializations(dg.AssetKey(key.split("/")), limit=100).records
+    return [m for record in found if (m := record.event_log_entry.asset_materialization)]
+
+
+def test_a_record_survives_its_file(quickstart: Path, records: list[report.Record]) -> None:
+    file = report.append(quickstart, *records)
+    assert list(report.read(file)) == records
+    assert report.pending(quickstart) == (file,)
+    assert len(file.read_text(encoding="utf-8").splitlines()) == MODELS
+
+
+def test_what_was_reported_is_shown_as_if_dagster_had_built_it(quickstart: Path, records: list[report.Record]) -> None:
+    for record in records:
+        report.append(quickstart, record)
+    assert report_pending(quickstart) == MODELS
+    assert report.pending(quickstart) == ()
+    definitions = build_definitions(quickstart)
+    graph = definitions.resolve_asset_graph()
+    with open_instance(quickstart, "test") as instance:
+        (found,) = materializations(instance, "models/user_profile")
+        assert found.metadata["dagster/row_count"].value == 5
+        assert str(found.metadata["profiles/sql"].value).startswith("```sql\n-- models/user_profile")
+        assert found.metadata["profiles/end_time"].value == END.timestamp()
+        built = {key for key in graph.materializable_asset_keys if instance.get_latest_materialization_event(key)}
+        assert built == graph.materializable_asset_keys
+        status = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+        assert {status.get_status(key) for key in built} == {StaleStatus.FRESH}
+        checks = {
+            key: instance.event_log_storage.get_latest_asset_check_execution_by_key([key]).get(key)
+            for key in graph.asset_check_keys
+        }
+    assert {c.status.value for c in checks.values() if c} == {"SUCCEEDED"}
+    assert all(checks.values())
+
+
+def test_a_new_definition_shows_as_out_of_date(quickstart: Path, records: list[report.Record]) -> None:
+    report.append(quickstart, *records)
+    report_pending(quickstart)
+    models = quickstart / "models" / "profiles.yaml"
+    models.write_text(models.read_text(encoding="utf-8").replace("<= 365", "<= 180"), encoding="utf-8")
+    graph = build_definitions(quickstart).resolve_asset_graph()
+    with open_instance(quickstart, "test") as instance:
+        status = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
+        assert status.get_status(dg.AssetKey(["user", "all", "var_table"])) == StaleStatus.STALE
+        assert status.get_status(dg.AssetKey(["models", "user_id_stitcher"])) == StaleStatus.FRESH
+
+
+def test_nothing_is_reported_twice(quickstart: Path, records: list[report.Record]) -> None:
+    report.append(quickstart, *records)
+    report.append(quickstart, *records)
+    report.append(quickstart, *(replace(record, reused=True, built_at="2026-01-01T00:00:00+00:00") for record in records))
+    assert report_pending(quickstart) == MODELS
+    with open_instance(quickstart, "test") as instance:
+        assert len(materializations(instance, "models/user_profile")) == 1
+
+
+def test_a_rebuilt_material_is_reported_again(quickstart: Path, records: list[report.Record]) -> None:
+    report.append(quickstart, records[0])
+    report.append(quickstart, replace(records[0], built_at="2026-01-01T00:00:00+00:00"))
+    assert report_pending(quickstart) == 2
+
+
+def test_a_file_that_is_no_report_is_kept_and_stops_nobody(
+    quickstart: Path, records: list[report.Record], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = report.append(quickstart, records[0])
+    bad.write_text(json.dumps({"key": ["models", "x"]}) + "\n", encoding="utf-8")
+    report.append(quickstart, *records)
+    assert report_pending(quickstart) == MODELS
+    assert "is no record of a built model" in capsys.readouterr().out
+    assert bad.with_name(f"{bad.name}.rejected").is_file()
+    assert report.pending(quickstart) == ()
+
+
+def test_two_reporters_at_once_share_the_work(quickstart: Path, records: list[report.Record]) -> None:
+    for record in records:
+        report.append(quickstart, record)
+    command = [sys.executable, "-m", report.REPORTER, str(quickstart)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    with open_instance(quickstart, "test") as instance:
+        counts = {record.key: len(materializations(instance, "/".join(record.key))) for record in records}
+    assert set(counts.values()) == {1}
+
+
+def test_a_spawned_reporter_works_alone(quickstart: Path, records: list[report.Record]) -> None:
+    report.append(quickstart, *records)
+    assert report.spawn_reporter(quickstart)
+    log = report.instance_folder(quickstart) / "reporter.log"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and "reported" not in log.read_text(encoding="utf-8"):
+        time.sleep(0.2)
+    assert f"reported {MODELS} models" in log.read_text(encoding="utf-8")
+    assert report.pending(quickstart) == ()
+
+
+def test_writing_a_report_needs_no_dagster(quickstart: Path) -> None:
+    code = "import sys, profiles_pipeline.report; print({'dagster', 'duckdb', 'scipy'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=quickstart, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_without_dagster_nobody_is_started(quickstart: Path) -> None:
+    blind = (
+        "import importlib.util, pathlib, sys\n"
+        "from profiles_pipeline import report\n"
+        "sys.path = [p for p in sys.path if not (pathlib.Path(p) / 'dagster').is_dir()]\n"
+        "sys.path_importer_cache.clear()\n"
+        f"print(report.spawn_reporter(pathlib.Path({str(quickstart)!r})))"
+    )
+    done = subprocess.run([sys.executable, "-c", blind], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "None"
+    assert not report.instance_folder(quickstart).exists()

@@ -1,0 +1,60 @@
+"""Runs the bench and prints its table. See the package."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from profiles_pipeline_tests.bench import cases, report
+from profiles_pipeline_tests.bench.measure import Usage, in_turns, median
+from profiles_pipeline_tests.bench.workspace import Workspace, workspace
+
+
+def main() -> int:
+    """Measure, print and return 0; 1 when results differ, since then the ratios mean nothing."""
+    parser = argparse.ArgumentParser(prog="bench", description="Measure the engine against its floors.")
+    parser.add_argument("--events", type=int, default=10_000_000, help="events in the shop (default %(default)s)")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each process (default %(default)s)")
+    parser.add_argument("--data", type=Path, help="folder with the three tables (default: made once, below .bench/)")
+    parser.add_argument("--json", type=Path, help="write all figures to this file as well")
+    asked = parser.parse_args()
+    console = Console()
+    with console.status("") as status:
+        work = workspace(asked.events, asked.data, status.update)
+        found = measured(work, asked.runs, status.update)
+        status.update("comparing the results")
+        differing = cases.disagreements(work)
+    medians = {name: median(usages) for name, usages in found.items()}
+    shown = report.figures(medians)
+    report.show(medians, shown, console)
+    if asked.json:
+        content = {
+            "events": asked.events,
+            "runs": {name: [asdict(usage) for usage in usages] for name, usages in found.items()},
+            "figures": [asdict(figure) for figure in shown],
+            "differences": [asdict(difference) for difference in differing],
+        }
+        asked.json.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    for difference in differing:
+        console.print(f"[red]results differ:[/] {difference.relation}: {difference.message}")
+    if not differing:
+        console.print("All results are the same, cell by cell.")
+    return 1 if differing else 0
+
+
+def measured(work: Workspace, runs: int, say: Callable[[str], None]) -> dict[str, list[Usage]]:
+    """Return what each process used, run by run."""
+    found: dict[str, list[Usage]] = {}
+    for group in (cases.whole_runs, cases.stitchings, cases.feature_runs, cases.small_commands):
+        found |= in_turns(group(work), runs, work.home, say)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

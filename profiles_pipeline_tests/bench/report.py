@@ -1,0 +1,81 @@
+"""Turns what was measured into figures with their aims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from profiles_pipeline_tests.bench.cases import (
+    BY_HAND,
+    COMPILE,
+    COPIED,
+    FEATURES,
+    HELP,
+    IN_PLACE,
+    SCIPY,
+    STITCHING,
+    VALIDATE,
+    WHOLE_RUN,
+)
+from profiles_pipeline_tests.bench.measure import Usage
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: its value as people read it and, where there is one, its aim and whether it is met."""
+
+    name: str
+    value: str
+    aim: str = ""
+    met: bool | None = None
+
+
+def figures(found: Mapping[str, Usage]) -> list[Figure]:
+    """Return the figures that follow from the medians."""
+    run = found[WHOLE_RUN]
+    return [
+        _ratio(found, WHOLE_RUN, BY_HAND, "at most 2.0 x", lambda ratio: ratio <= 2),
+        _ratio(found, STITCHING, SCIPY),
+        _ratio(found, COPIED, FEATURES, "at least 2.5 x", lambda ratio: ratio >= 2.5),
+        _ratio(found, IN_PLACE, FEATURES),
+        Figure("peak memory of the whole run", f"{run.memory / GIB:.2f} GiB", "below 4 GiB", run.memory < 4 * GIB),
+        _seconds(found, HELP, 0.5),
+        _seconds(found, VALIDATE, 2),
+        _seconds(found, COMPILE),
+    ]
+
+
+def _ratio(
+    found: Mapping[str, Usage], one: str, other: str, aim: str = "", met: Callable[[float], bool] | None = None
+) -> Figure:
+    """Return the ratio of two cases. Wall time decides whether the aim is met: it is what people wait for."""
+    wall = found[one].wall / found[other].wall
+    cpu = found[one].cpu / found[other].cpu
+    return Figure(f"{one} : {other}", f"{wall:.2f} x wall, {cpu:.2f} x CPU", aim, met(wall) if met else None)
+
+
+def _seconds(found: Mapping[str, Usage], name: str, limit: float | None = None) -> Figure:
+    wall = found[name].wall
+    if limit is None:
+        return Figure(name, f"{wall:.2f} s")
+    return Figure(name, f"{wall:.2f} s", f"below {limit:g} s", wall < limit)
+
+
+def show(found: Mapping[str, Usage], shown: list[Figure], console: Console) -> None:
+    """Print what each process used, then the figures with their aims."""
+    used = Table("process", title="Medians", title_justify="left")
+    for heading in ("wall s", "CPU s", "memory GiB"):
+        used.add_column(heading, justify="right")
+    for name, usage in found.items():
+        used.add_row(name, f"{usage.wall:.2f}", f"{usage.cpu:.2f}", f"{usage.memory / GIB:.2f}")
+    console.print(used)
+    table = Table("figure", "value", "aim", "", title="Figures", title_justify="left")
+    for figure in shown:
+        verdict = "" if figure.met is None else "[green]met[/]" if figure.met else "[red]missed[/]"
+        table.add_row(figure.name, figure.value, figure.aim, verdict)
+    console.print(table)

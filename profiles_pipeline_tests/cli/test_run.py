@@ -1,0 +1,202 @@
+"""run: what it builds, what it says, and what it leaves behind when something goes wrong."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import pty
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from profiles_pipeline import report
+
+from .conftest import REFERENCE_TIME, Call, Outcome, Spawn
+from .test_check import edit
+
+MODELS = [
+    "models/user_id_stitcher",
+    "user/all",
+    "inputs/rsidentifies/var_table",
+    "inputs/rstracks/var_table",
+    "user/all/var_table",
+    "models/user_profile",
+    "user/all/feature_view",
+]
+FAILING = ("select: count(distinct(timestamp::date))", "select: max(event::integer)")
+"""A var that every check before the run accepts and that fails on the first row."""
+
+
+def rows(call: Call, project: Path, query: str, *options: object) -> list[dict[str, object]]:
+    outcome = call("query", "-p", project, query, "--format", "json", *options)
+    assert outcome.code == 0, outcome.err
+    found = json.loads(outcome.out)
+    assert isinstance(found, list)
+    return found
+
+
+def test_what_a_run_says_when_nobody_watches(call: Call, quickstart: Path) -> None:
+    outcome = call("run", "-p", quickstart, "--end-time", REFERENCE_TIME, "--no-report")
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert lines[0].startswith(
+        "note: connection 'test' is not in ~/.pb/siteconfig.yaml: building on the embedded default"
+    )
+    assert lines[1] == ("quickstart: building in ../quickstart/.profiles/warehouse.duckdb, target dev, schema profiles")
+    stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+    assert re.fullmatch(f"{stamp} this run is seq_no 1, as of 2023-11-08T00:00:00Z: 7 to build", lines[2])
+    for line, path in zip(lines[3:10], MODELS, strict=True):
+        assert re.fullmatch(rf"{stamp} built  {path}  \d+ rows  \d+\.\d\d s", line)
+    assert any(re.match(r"profiles\.user_profile +feature_table_model +table +5 +\d", line) for line in lines)
+    assert any(re.match(r"done: seq_no 1, as of 2023-11-08T00:00:00Z, in \d", line) for line in lines)
+    assert "SQL: ../quickstart/output/dev/seq_no/1" in lines
+    assert any("profiles query -p " in line and '"select * from user_profile limit 10"' in line for line in lines)
+    assert "\x1b" not in outcome.out
+
+
+def test_a_terminal_shows_the_same_models(quickstart: Path, spawn: Spawn) -> None:
+    ours, theirs = pty.openpty()
+    process = spawn(
+        "run", "-p", quickstart, "--no-report", stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    except OSError:  # the way a terminal says that the other side is gone
+        pass
+    os.close(ours)
+    assert process.wait(timeout=120) == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert [path for path in MODELS if f"✓ {path}" in text] == MODELS
+    assert "7/7" in text
+    assert "done: seq_no 1" in text
+
+
+def test_a_run_as_data(call: Call, quickstart: Path) -> None:
+    outcome = call("run", "-p", quickstart, "--end_time", "1699401600", "--no-report", "--json")
+    assert outcome.code == 0
+    document = json.loads(outcome.out)
+    assert {
+        "status": "done",
+        "exit_code": 0,
+        "seq_no": 1,
+        "end_time": "2023-11-08T00:00:00+00:00",
+    }.items() <= document.items()
+    assert [model["path"] for model in document["models"]] == MODELS
+    stitcher = document["models"][0]
+    assert (stitcher["kind"], stitcher["rows"], stitcher["reused"]) == ("view", 19, False)
+    assert stitcher["checks"]
+    assert all(check["broken"] == 0 for check in stitcher["checks"])
+    assert (quickstart / stitcher["sql_file"]).is_file()
+    assert document["reported_to_dagster"] is False
+    assert "built  models/user_profile" in outcome.err
+
+
+def test_quiet_means_quiet(call: Call, quickstart: Path) -> None:
+    assert call("run", "-p", quickstart, "-q", "--no-report") == Outcome(0, "", "")
+
+
+@pytest.mark.parametrize("spelling", ["--model-refs", "--model_refs", "-m"])
+def test_a_model_is_built_with_what_it_needs(call: Call, quickstart: Path, spelling: str) -> None:
+    arguments = [spelling, "user/all", spelling, "inputs/rsTracks/var_table,models/user_id_stitcher"]
+    document = json.loads(call("run", "-p", quickstart, *arguments, "--no-report", "--json").out)
+    assert [model["path"] for model in document["models"]] == [MODELS[0], MODELS[1], MODELS[3]]
+    assert document["views"] == ["user_id_stitcher", "user_all", "rsTracks_var_table"]
+
+
+@pytest.mark.parametrize(("begin", "end"), [("--begin-time", "--end-time"), ("--begin_time", "--end_time")])
+def test_both_ends_of_a_window(call: Call, quickstart: Path, begin: str, end: str) -> None:
+    arguments = [begin, "2023-01-01", end, "2023-06-01T00:00:00+02:00", "--no-report", "--json"]
+    document = json.loads(call("run", "-p", quickstart, *arguments).out)
+    assert document["begin_time"] == "2023-01-01T00:00:00+00:00"
+    assert document["end_time"] == "2023-05-31T22:00:00+00:00"
+    query = "select count(*) as n from {{this.DeRef('inputs/rsTracks/var_table')}} where timestamp < '2023-01-01'"
+    assert rows(call, quickstart, query) == [{"n": 0}]
+
+
+def test_a_finished_run_is_not_continued_unless_asked(call: Call, built: Path) -> None:
+    def numbers(*arguments: str) -> tuple[int, set[bool]]:
+        document = json.loads(call("run", "-p", built, *arguments, "--no-report", "--json").out)
+        return document["seq_no"], {model["reused"] for model in document["models"]}
+
+    assert numbers("--seq-no", "1") == (1, {True})
+    assert numbers("--seq_no", "latest", "--force") == (1, {False})
+    assert numbers() == (2, {False})
+    assert numbers("--seq-no", "new") == (3, {False})
+    assert numbers("--end-time", REFERENCE_TIME) == (1, {True})
+
+
+def test_a_failing_model_leaves_the_views_standing(call: Call, built: Path) -> None:
+    query = "select * from user_profile order by all"
+    before = rows(call, built, query)
+    assert len(before) == 5
+    edit(built, *FAILING)
+    outcome = call("run", "-p", built, "--end-time", "2023-11-09", "--no-report")
+    assert outcome.code == 1
+    errors = outcome.err.splitlines()
+    assert re.match(r"\.\./quickstart/[\w/]+\.yaml:\d+:\d+: error\[warehouse-error\]: user/all/var_table: ", errors[0])
+    assert "the run stopped at user/all/var_table, seq_no 2" in errors
+    (sql,) = [text for text in errors if text.startswith("its SQL: ")]
+    file = sql.removeprefix("its SQL: ").removesuffix(":1:1")
+    assert "CREATE OR REPLACE" in Path(file).read_text()
+    assert "4 models built so far are kept; views still show the run before" in errors
+    assert errors[-1] == f"to continue with seq_no 2: profiles run -p {built} --seq-no 2"
+    assert "Traceback" not in outcome.err
+    assert rows(call, built, query) == before
+
+    edit(built, *reversed(FAILING))
+    again = json.loads(call("run", "-p", built, "--seq-no", "2", "--no-report", "--json").out)
+    assert [model["path"] for model in again["models"] if model["reused"]] == MODELS[:4]
+    assert again["status"] == "done"
+
+
+def test_a_failure_as_data(call: Call, quickstart: Path) -> None:
+    edit(quickstart, *FAILING)
+    outcome = call("run", "-p", quickstart, "--no-report", "--json")
+    assert outcome.code == 1
+    document = json.loads(outcome.out)
+    expected = {"status": "failed", "exit_code": 1, "model": "user/all/var_table", "seq_no": 1, "built": MODELS[:4]}
+    assert expected.items() <= document.items()
+    assert (quickstart / document["problems"][0]["file"]).is_file()
+    assert (quickstart / document["sql_file"]).is_file()
+
+
+def test_markup_in_user_text_is_printed_as_it_is(call: Call, quickstart: Path) -> None:
+    edit(quickstart, "connection: test", "connection: '[bold]x[/bold] [/]'", "pb_project.yaml")
+    outcome = call("run", "-p", quickstart, "--no-report")
+    assert outcome.code == 0
+    assert "note: connection '[bold]x[/bold] [/]' is not in" in outcome.out
+
+
+def test_what_is_built_is_left_for_dagster_even_when_the_run_fails(call: Call, quickstart: Path) -> None:
+    edit(quickstart, *FAILING)
+    assert call("run", "-p", quickstart, "--no-report").code == 1
+    records = [record for file in report.pending(quickstart) for record in report.read(file)]
+    assert ["/".join(record.key).lower() for record in records] == MODELS[:4]
+    assert {record.seq_no for record in records} == {1}
+    assert len({record.run for record in records}) == 1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("dagster") is None, reason="Dagster is not installed")
+@pytest.mark.slow
+def test_dagster_hears_of_a_run(call: Call, quickstart: Path) -> None:
+    document = json.loads(call("run", "-p", quickstart, "--json").out)
+    assert document["reported_to_dagster"] is True
+    reader = report.instance_folder(quickstart) / "reporter.log"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and "reported 7 models" not in (reader.read_text() if reader.exists() else ""):
+        time.sleep(0.1)
+    assert report.pending(quickstart) == ()
+
+
+def test_dagster_need_not_be_installed(call: Call, quickstart: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "spawn_reporter", lambda _: None)
+    outcome = call("run", "-p", quickstart)
+    assert outcome.code == 0
+    assert outcome.err == "Dagster is not installed: this run is shown there once it is\n"
+    assert len(report.pending(quickstart)) == 7

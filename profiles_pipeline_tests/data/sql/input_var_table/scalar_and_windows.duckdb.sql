@@ -1,0 +1,82 @@
+-- inputs/orders/var_table
+-- Material_orders_var_table_1, as of 2024-02-01 00:00:00 UTC
+
+-- 1. rows of inputs/orders with 4 input vars
+CREATE OR REPLACE VIEW "profiles"."Material_orders_var_table_1" AS
+WITH identified AS NOT MATERIALIZED (
+  SELECT
+    "r".*
+    EXCLUDE ("user.id_0", "user.id_1"),
+    user_ids."main_id" AS "user_main_id"
+  FROM (
+    SELECT
+      ROW_NUMBER() OVER () AS input_row_id,
+      source_rows.*,
+      CASE WHEN TRIM(CAST(user_id AS TEXT)) <> '' THEN CAST(user_id AS TEXT) END AS "user.id_0",
+      CASE
+        WHEN TRIM(CAST(LOWER(CAST(email AS TEXT)) AS TEXT)) <> ''
+        AND REGEXP_FULL_MATCH(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '.+@.+')
+        AND NOT (
+          CAST(LOWER(CAST(email AS TEXT)) AS TEXT) = 'x@x.com'
+        )
+        THEN CAST(LOWER(CAST(email AS TEXT)) AS TEXT)
+      END AS "user.id_1"
+    FROM (
+      SELECT
+        *
+      FROM shop.orders
+      WHERE
+        CAST(ts AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+        OR CAST(ts AS TIMESTAMP) IS NULL
+    ) AS source_rows
+  ) AS "r"
+  LEFT JOIN (
+    SELECT
+      other_id,
+      other_id_type,
+      main_id
+    FROM "profiles"."Material_ids_1_mappings"
+    WHERE
+      other_id_type IN ('user_id', 'email')
+  ) AS user_ids
+    ON "user_ids".other_id = COALESCE(r."user.id_0", r."user.id_1")
+    AND "user_ids".other_id_type = CASE
+      WHEN NOT r."user.id_0" IS NULL
+      THEN 'user_id'
+      WHEN NOT r."user.id_1" IS NULL
+      THEN 'email'
+    END
+), vars_1 AS NOT MATERIALIZED (
+  SELECT
+    amount * 100 AS "cents",
+    g0."group_value_0" AS "session_start",
+    CASE
+      WHEN amount > 0
+      THEN ROW_NUMBER() OVER (
+        PARTITION BY user_main_id, CASE WHEN amount > 0 THEN 1 END
+        ORDER BY ts DESC NULLS FIRST
+      )
+    END AS "position",
+    r.*
+  FROM "identified" AS r
+  JOIN (
+    SELECT
+      session AS "group_key_0",
+      "user_main_id" AS "group_key_1",
+      MIN(ts) AS "group_value_0"
+    FROM "identified"
+    GROUP BY
+      session,
+      "user_main_id"
+  ) AS g0
+    ON g0."group_key_0" IS NOT DISTINCT FROM session
+    AND g0."group_key_1" IS NOT DISTINCT FROM "user_main_id"
+), vars_2 AS NOT MATERIALIZED (
+  SELECT
+    COALESCE(DATE_DIFF('MINUTE', CAST(session_start AS TIMESTAMP), CAST(ts AS TIMESTAMP)), 0) AS "minutes",
+    r.*
+  FROM "vars_1" AS r
+)
+SELECT
+  *
+FROM vars_2;

@@ -1,0 +1,346 @@
+"""Running: what is recorded, reused, rebuilt and promoted, and what is left after a failure."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from profiles_pipeline import connections, plan
+from profiles_pipeline.errors import ProjectError, RunError
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.run import Event, Options, Report, run
+from profiles_pipeline.warehouse.connect import connect_duckdb
+
+JANUARY, FEBRUARY = datetime(2024, 1, 3, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)
+
+PROJECT = """
+name: shop
+schema_version: 98
+connection: none
+model_folders: [models]
+entities: [{name: user, id_types: [user_id]}]
+id_types: [{name: user_id}]
+"""
+MODELS = """
+inputs:
+  - {name: orders, table: orders, occurred_at_col: ts, ids: [{select: user_id, type: user_id, entity: user}]}
+  - {name: visits, table: visits, ids: [{select: user_id, type: user_id, entity: user}]}
+macros:
+  - {name: large, value: amount > 15}
+models:
+  - {name: rich, model_type: entity_cohort, model_spec: {extends: user/all, filter_expression: "{{user.total}} > 20"}}
+  - {name: by_hand, model_type: sql_template, model_spec: {materialization: {output_type: table},
+     multi_sql: "create {{this.GetMaterialization().OutputType.ToSql()}} {{this}} as (select 1 as one)"}}
+  - {name: days, model_type: sql_template, model_spec: {materialization: {output_type: table},
+     single_sql: "select user_id, count(*) as n from {{this.DeRef('inputs/orders')}} group by 1"}}
+var_groups:
+  - name: vars
+    entity_key: user
+    vars:
+      - entity_var: {name: total, select: sum(amount), from: inputs/orders}
+      - entity_var: {name: n_large, select: count(*), from: inputs/orders, where: "{{large}}"}
+      - entity_var: {name: n_visits, select: count(*), from: inputs/visits}
+"""
+DATA = {
+    "orders": "user_id,amount,ts\nu1,10,2024-01-01 00:00:00\nu1,20,2024-01-10 00:00:00\nu2,30,2024-01-02 00:00:00\n",
+    "visits": "user_id\nu1\nu1\nu2\n",
+}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project folder with its data."""
+
+    folder: Path
+
+    def write(self, models: str = MODELS, project: str = PROJECT, data: Mapping[str, str] = DATA) -> None:
+        for name, text in {"pb_project.yaml": project, "models/all.yaml": models}.items():
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_text(text)
+        for name, text in data.items():
+            (self.folder / "data").mkdir(exist_ok=True)
+            (self.folder / "data" / f"{name}.csv").write_text(text)
+
+    def load(self) -> ProfilesProject:
+        return ProfilesProject.load(self.folder)
+
+    def run(self, **options: object) -> Report:
+        return run(self.load(), connections.embedded(self.folder), Options(**options))  # type: ignore[arg-type]
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        with connect_duckdb(connections.embedded(self.folder).settings, purpose="test", read_only=True) as warehouse:
+            warehouse.execute("SET schema = 'profiles'")
+            return warehouse.query(sql).rows
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    made = Shop(tmp_path)
+    made.write()
+    return made
+
+
+@pytest.fixture(scope="module")
+def run_twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, Report, Report]:
+    """A shop as of early January, then as of February."""
+    made = Shop(tmp_path_factory.mktemp("shop"))
+    made.write()
+    return made, made.run(end=JANUARY), made.run(end=FEBRUARY)
+
+
+def built(report: Report) -> set[str]:
+    """The paths that were built anew."""
+    return {item.model.path for item in report.built if not item.reused}
+
+
+def reused(report: Report) -> set[str]:
+    return {item.model.path for item in report.built if item.reused}
+
+
+# --- names, views, registry ---------------------------------------------------------------------------------------
+
+
+def test_materials_carry_model_fingerprint_and_number(run_twice: tuple[Shop, Report, Report]) -> None:
+    shop, first, second = run_twice
+    fingerprints = shop.load().fingerprints
+    for number, report in enumerate((first, second), start=1):
+        assert report.window.seq_no == number
+        expected = {f"Material_{b.model.name}_{fingerprints[b.model.path][:8]}_{number}" for b in report.built}
+        assert {b.material for b in report.built} == expected
+    assert {"user_feature_view", "user_var_table", "user_default_id_stitcher", "rich", "days"} <= set(second.promoted)
+
+
+def test_plain_views_show_the_newest_run_and_older_materials_stay(run_twice: tuple[Shop, Report, Report]) -> None:
+    shop, first, _ = run_twice
+    newest = "SELECT total, n_visits, valid_at FROM user_feature_view ORDER BY total, n_visits"
+    february = datetime(2024, 2, 1)
+    assert shop.query(newest) == [(30, 1, february), (30, 2, february)]
+    old = next(b.relation for b in first.built if b.model.path == "user/all/feature_view")
+    assert shop.query(f"SELECT total, n_visits FROM {old} ORDER BY total") == [(10, 2), (30, 1)]
+
+
+def test_the_registry_has_a_row_for_each_material(run_twice: tuple[Shop, Report, Report]) -> None:
+    shop, *reports = run_twice
+    rows = shop.query(
+        "SELECT material_name, model_ref, model_hash, seq_no, begin_ts, end_ts, row_count, entity_key, metadata"
+        " FROM material_registry"
+    )
+    recorded = {row[0]: row[1:] for row in rows}
+    everything = [(report, item) for report in reports for item in report.built]
+    assert recorded.keys() == {item.material for _, item in everything}
+    for report, item in everything:
+        path, fingerprint, seq_no, begin, end, row_count, _, metadata = recorded[item.material]
+        window = (report.window.seq_no, None, report.window.end.replace(tzinfo=None))
+        assert (path, fingerprint, (seq_no, begin, end)) == (item.model.path, item.fingerprint, window)
+        assert row_count == item.rows
+        assert '"status": 2' in str(metadata)
+    entities = dict(shop.query("SELECT model_ref, entity_key FROM material_registry"))
+    assert entities["models/user_default_id_stitcher"] == entities["user/all"] == "user"
+
+
+def test_time_contexts_are_numbered_and_marked_complete(run_twice: tuple[Shop, Report, Report]) -> None:
+    shop, *_ = run_twice
+    rows = shop.query("SELECT seq_no, project, end_ts, completion_ts IS NOT NULL FROM wht_seq_no ORDER BY 1")
+    assert rows == [(1, "shop", datetime(2024, 1, 3), True), (2, "shop", datetime(2024, 2, 1), True)]
+
+
+def test_the_sql_of_a_run_lies_in_the_output_folder(run_twice: tuple[Shop, Report, Report]) -> None:
+    shop, _, second = run_twice
+    for item in second.built:
+        for kind in ("compile", "run"):
+            text = (second.sql_folder / kind / f"{item.material}.sql").read_text()
+            assert item.model.path in text
+            assert "2024-02-01" in text
+    assert (shop.folder / "output" / "dev" / "seq_no" / "latest").resolve() == second.sql_folder.resolve()
+
+
+# --- reuse --------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_end_time_is_the_same_time_context_and_nothing_is_built_again(shop: Shop) -> None:
+    first, second = shop.run(end=FEBRUARY), shop.run(end=FEBRUARY)
+    assert second.window == first.window
+    assert built(second) == set()
+    assert reused(second) == built(first)
+    assert [b.columns for b in second.built] == [b.columns for b in first.built]
+    assert [b.rows for b in second.built] == [b.rows for b in first.built]
+
+
+def test_a_changed_definition_rebuilds_the_model_and_what_depends_on_it_alone(shop: Shop) -> None:
+    shop.run(end=FEBRUARY)
+    shop.write(MODELS.replace("as n from", "as n_orders from"))
+    assert built(shop.run(end=FEBRUARY)) == {"models/days"}
+    shop.write(MODELS.replace("as n from", "as n_orders from").replace("> 20", "> 25"))
+    assert built(shop.run(end=FEBRUARY)) == {"models/rich", "models/rich/var_table", "models/rich/feature_view"}
+    shop.write(MODELS.replace("as n from", "as n_orders from").replace("> 20", "> 25").replace("sum(", "max("))
+    changed = built(shop.run(end=FEBRUARY))
+    assert {"user/all/var_table", "user/all/feature_view", "models/rich"} <= changed
+    assert not changed & {"models/user_default_id_stitcher", "user/all", "models/days"}
+    assert shop.query("SELECT total FROM user_feature_view ORDER BY 1") == [(20,), (30,)]
+
+
+def test_force_builds_everything_again_in_the_same_context(shop: Shop) -> None:
+    first = shop.run(end=FEBRUARY)
+    shop.write(data={"visits": "user_id\nu1\n"})
+    again = shop.run(end=FEBRUARY, request=plan.Request(force=True))
+    assert (again.window, built(again)) == (first.window, built(first))
+    assert shop.query("SELECT n_visits FROM user_feature_view ORDER BY 1") == [(1,), (None,)]
+
+
+def test_models_asked_for_are_built_with_what_they_need(shop: Shop) -> None:
+    report = shop.run(end=FEBRUARY, request=plan.Request(("models/days",)))
+    assert built(report) == {"models/days"}
+    assert set(report.promoted) == {"days"}
+    report = shop.run(end=FEBRUARY, request=plan.Request(("entity/user/total",)))
+    assert "user/all/var_table" in built(report)
+    assert "models/rich" not in built(report)
+    assert reused(shop.run(end=FEBRUARY)) >= {"models/days", "user/all/var_table"}
+
+
+# --- time contexts ------------------------------------------------------------------------------------------------
+
+
+def test_latest_new_and_numbers(shop: Shop) -> None:
+    shop.run(end=JANUARY)
+    shop.run(end=FEBRUARY)
+    assert shop.run(seq_no="latest").window.seq_no == 2
+    assert shop.run(seq_no=1).window.end == JANUARY
+    fresh = shop.run(seq_no="new", end=FEBRUARY)
+    assert (fresh.window.seq_no, reused(fresh)) == (3, set())
+    assert shop.run(end=FEBRUARY).window.seq_no == 3
+    with pytest.raises(ProjectError, match="there is no seq_no 9"):
+        shop.run(seq_no=9)
+    with pytest.raises(ProjectError, match="seq_no 1 ends at 2024-01-03"):
+        shop.run(seq_no=1, end=FEBRUARY)
+
+
+def test_begin_time_makes_a_context_of_its_own(shop: Shop) -> None:
+    shop.run(end=FEBRUARY)
+    report = shop.run(begin=datetime(2024, 1, 2, tzinfo=UTC), end=FEBRUARY)
+    assert report.window.seq_no == 2
+    assert shop.query("SELECT total FROM user_feature_view ORDER BY total") == [(20,), (30,)]
+    with pytest.raises(ProjectError, match="is not before end_time"):
+        shop.run(begin=FEBRUARY, end=FEBRUARY)
+
+
+def test_a_run_without_a_time_is_as_of_now(shop: Shop) -> None:
+    before = datetime.now(UTC)
+    first = shop.run()
+    assert before <= first.window.end <= datetime.now(UTC)
+    assert shop.run().window.seq_no == 2
+
+
+# --- failure ------------------------------------------------------------------------------------------------------
+
+BROKEN = MODELS.replace("select: count(*), from: inputs/visits", "select: max(cast(user_id as integer)), from: inputs/visits")
+
+
+def test_a_failing_model_leaves_the_views_and_the_next_run_goes_on(shop: Shop) -> None:
+    shop.run(end=JANUARY)
+    shop.write(BROKEN)
+    with pytest.raises(RunError) as caught:
+        shop.run(end=FEBRUARY)
+    error = caught.value
+    assert (error.model, error.seq_no) == ("user/all/var_table", 2)
+    assert error.problem.span is not None
+    assert error.problem.span.file == "models/all.yaml" or error.problem.span.file == "pb_project.yaml"
+    assert error.sql_file is not None
+    assert "CAST" in (shop.folder / error.sql_file).read_text()
+    assert shop.query("SELECT total FROM user_feature_view ORDER BY 1") == [(10,), (30,)]
+    assert shop.query("SELECT completion_ts IS NULL FROM wht_seq_no WHERE seq_no = 2") == [(True,)]
+    shop.write()
+    resumed = shop.run()
+    assert (resumed.window.seq_no, resumed.window.end) == (2, FEBRUARY)
+    assert {"models/user_default_id_stitcher", "user/all"} <= reused(resumed)
+    assert shop.query("SELECT total FROM user_feature_view ORDER BY 1") == [(30,), (30,)]
+
+
+def test_what_cannot_work_is_refused_before_anything_is_built(shop: Shop) -> None:
+    shop.write(MODELS.replace("sum(amount)", "sum(amont)"))
+    events: list[Event] = []
+    with pytest.raises(ProjectError, match="did you mean 'amount'"):
+        run(shop.load(), connections.embedded(shop.folder), Options(end=FEBRUARY), events.append)
+    assert events == []
+    assert shop.query("SELECT count(*) FROM material_registry") == [(0,)]
+
+
+def test_a_source_that_lost_a_column_is_refused_and_the_views_stand(shop: Shop) -> None:
+    shop.run(end=JANUARY)
+    shop.write(data={"orders": "user_id,ts\nu1,2024-01-01 00:00:00\n"})
+    with pytest.raises(ProjectError, match="unknown-column"):
+        shop.run(end=FEBRUARY)
+    assert shop.query("SELECT total FROM user_feature_view ORDER BY 1") == [(10,), (30,)]
+
+
+def test_two_projects_share_a_schema_without_sharing_contexts(shop: Shop, tmp_path: Path) -> None:
+    shop.run(end=JANUARY)
+    other = Shop(tmp_path / "other")
+    shutil.copytree(shop.folder / "data", other.folder / "data")
+    other.write(project=PROJECT.replace("name: shop", "name: other"))
+    output = connections.embedded(shop.folder)
+    report = run(other.load(), output, Options(end=JANUARY))
+    assert report.window.seq_no == 2
+    assert built(report)
+
+
+# --- fingerprints -------------------------------------------------------------------------------------------------
+
+
+def changed_by(shop: Shop, models: str, project: str = PROJECT) -> set[str]:
+    """The paths whose fingerprint differs once the files are rewritten."""
+    before = shop.load().fingerprints
+    shop.write(models, project)
+    after = shop.load().fingerprints
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        MODELS.replace("name: vars\n", "name: vars\n    # a remark\n"),
+        MODELS.replace("name: total, ", "name: total, description: All they ever spent., "),
+        MODELS.replace("sum(amount)", "SUM( amount )"),
+        MODELS.replace('{{large}}"', '{{ large }}"'),
+        MODELS.replace("inputs:", "INPUTS").split("macros:")[0].replace("INPUTS", "macros:" + MODELS.split("macros:")[1] + "inputs:"),
+    ],
+    ids=["a comment", "a description", "layout of SQL", "layout of a template", "order of sections"],
+)  # fmt: skip
+def test_fingerprints_ignore_what_changes_no_result(shop: Shop, models: str) -> None:
+    assert changed_by(shop, models) == set()
+
+
+def test_fingerprints_do_not_depend_on_the_order_of_inputs(shop: Shop) -> None:
+    first, orders, visits, *rest = MODELS.strip().splitlines()
+    assert changed_by(shop, "\n".join([first, visits, orders, *rest])) == set()
+
+
+def test_fingerprints_do_not_depend_on_the_order_of_vars(shop: Shop) -> None:
+    lines = MODELS.rstrip().splitlines()
+    swapped = "\n".join([*lines[:-3], lines[-1], lines[-2], lines[-3]]) + "\n"
+    assert swapped != MODELS.rstrip()
+    changed = changed_by(shop, swapped)
+    assert not changed & {"models/user_default_id_stitcher", "user/all", "models/days"}
+
+
+def test_fingerprints_follow_macros_and_everything_upstream(shop: Shop) -> None:
+    below_vars = {"user/all/var_table", "user/all/feature_view", "models/rich", "models/rich/var_table", "models/rich/feature_view"}
+    assert changed_by(shop, MODELS.replace("amount > 15", "amount > 16")) == below_vars
+    shop.write()
+    changed = changed_by(shop, MODELS.replace("table: visits", "table: other.visits"))
+    assert {"inputs/visits", "models/user_default_id_stitcher", "user/all", *below_vars} <= changed
+    assert "models/days" not in changed
+    shop.write()
+    filtered = PROJECT.replace("[{name: user_id}]", "[{name: user_id, filters: [{type: exclude, value: u9}]}]")
+    changed = changed_by(shop, MODELS, filtered)
+    assert {"models/user_default_id_stitcher", *below_vars} <= changed
+    assert not changed & {"inputs/visits", "models/days"}
+
+
+def test_fingerprints_do_not_depend_on_the_clock_or_the_folder(shop: Shop, tmp_path: Path) -> None:
+    shop.write(MODELS.replace("amount > 15", "ts > current_date() - 7"))
+    copy = Shop(tmp_path / "copy")
+    copy.write(MODELS.replace("amount > 15", "ts > current_date() - 7"))
+    assert copy.load().fingerprints == shop.load().fingerprints
