@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from profiles_pipeline.enable import Disabled, enabled_part
-from profiles_pipeline.errors import Problem, ProjectError, Problems, Span, did_you_mean
+from profiles_pipeline.errors import Problem, ProjectError, Problems, Span, did_you_mean, fail
 from profiles_pipeline.names import VAR_TABLE, normalise_path
 from profiles_pipeline.resolve.model import (
     Cohort,
@@ -161,8 +161,9 @@ class _Dependencies:
     def _of_model(self, model: Model) -> Iterator[Node]:
         match model:
             case Input():
-                for row_id in model.ids:
-                    yield from self._refs(self.reader.expression(row_id.select, model.path), model.span)
+                texts = (*(row_id.select for row_id in model.ids), model.occurred_at, model.where)
+                for text in filter(None, texts):
+                    yield from self._refs(self.reader.expression(text, model.path), text.span or model.span)
             case SqlModel():
                 yield from self._of_sql(model)
             case Stitcher():
@@ -261,7 +262,13 @@ class _Dependencies:
         read = self.reader.entity_var(var)
         yield var.cohort
         yield from (locate(self.project, path, var.spec.span) for path in sorted(read.models))
-        yield from (self._var(key) for key in sorted(read.vars))
+        for key in sorted(read.vars):
+            owner = self.project.models[key[0]]
+            if getattr(owner, "entity", var.entity) != var.entity:
+                message = f"entity_var '{var.name}' of '{var.entity}' uses a var of another entity: {'/'.join(key)}"
+                hint = f"bring it to {var.entity} with a SQL model that has the ids of both"
+                fail("other-entity", message, var.spec.span, hint=hint)
+            yield self._var(key)
         if var.source is not None:
             yield from self._of_source(var, read.columns)
 

@@ -1,7 +1,7 @@
 """Column lineage: which columns of its parents decide the values of a model's columns.
 
-Known from the project alone; conditions count as much as values do. Says nothing about columns that nobody names, such as
-those of an input that are passed on untouched: `passed_on` adds them once they are known.
+Known from the project alone; conditions count as much as values do. Says nothing about columns that nobody names, such
+as those of an input that are passed on untouched: `passed_on` adds them once they are known.
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ def _named(c: Compilation, text: str, path: str) -> Iterator[ColumnSource]:
 
 def _of_rows(c: Compilation, model: InputVarTable) -> Columns:
     own = c.project.input_vars.get(model.source, {})
-    ids = {_id_column(c, key): ColumnSource(c.project.entities[key].stitcher, _id_column(c, key)) for key in model.entities}
+    entities = [c.project.entities[key] for key in model.entities]
+    ids = {e.id_column: ColumnSource(e.stitcher, e.id_column) for e in entities}
     yield from ((name, [source]) for name, source in ids.items())
     resolved = _resolved({name: _of_input_var(c, model, name, ids) for name in own}, model.path)
     yield from ((own[name].name, sources) for name, sources in resolved.items())
@@ -145,8 +146,9 @@ def _of_input_var(
     own = c.project.input_vars[model.source]
     by_name = {id_name.lower(): source for id_name, source in ids.items()}
     by_name.setdefault("main_id", ids.get(_id_column(c, var.entity), ColumnSource(model.source, "main_id")))
-    found = {ColumnSource(model.path, n) if n in own else by_name.get(n, ColumnSource(model.source, n)) for n in read.columns}
-    return found | _vars(c, read.vars)
+    outside = {by_name.get(name, ColumnSource(model.source, name)) for name in read.columns - own.keys()}
+    inside = {ColumnSource(model.path, name) for name in read.columns & own.keys()}
+    return inside | outside | _vars(c, read.vars)
 
 
 def _resolved(needs: Mapping[str, set[ColumnSource]], path: str) -> dict[str, set[ColumnSource]]:
@@ -210,7 +212,8 @@ def _of_entity_var(c: Compilation, var: EntityVar, path: str) -> set[ColumnSourc
     if var.source is None:
         return found
     source = var.source
-    if isinstance(c.graph.models[source], Input | SqlModel) and reads_var_table(c.project, c.reader, source, read.columns):
+    has_rows = isinstance(c.graph.models[source], Input | SqlModel)
+    if has_rows and reads_var_table(c.project, c.reader, source, read.columns):
         source = f"{source}/{VAR_TABLE}"
     id_column = _id_column(c, var.entity)
     return found | {ColumnSource(source, id_column if name == "main_id" else name) for name in read.columns}
@@ -234,7 +237,9 @@ def _path_of(c: Compilation, table: exp.Table) -> str | None:
 
 def _of_view_by_id(c: Compilation, model: FeatureView, found: Mapping[str, ColumnLineage]) -> Columns:
     cohort = c.graph.models[model.cohort]
-    assert isinstance(cohort, Cohort) and model.base is not None and model.id_type is not None
+    assert isinstance(cohort, Cohort)
+    assert model.base is not None
+    assert model.id_type is not None
     stitcher = c.project.entities[cohort.entity].stitcher
     yield model.id_type, [ColumnSource(stitcher, "other_id")]
     yield from ((name, [ColumnSource(model.base, name)]) for name in found[model.base])

@@ -43,7 +43,7 @@ def rehearse(
         stand_ins = _StandIns(project, warehouse, stage, sources, problems)
         for path in project.graph.models:
             model = project.graph.models[path]
-            if path in paths and isinstance(model, Input):
+            if path in paths and isinstance(model, Input) and model.csv is None:
                 stand_ins.of_input(model)
         problems.raise_errors()
         try:
@@ -62,6 +62,8 @@ def rehearse(
         problems.raise_errors()
         for path in paths:
             problems.found += stand_ins.ids_that_are_no_text(project.graph.models[path])
+            problems.found += stand_ins.times_that_are_none(project.graph.models[path])
+        problems.raise_errors()
     return problems.warnings
 
 
@@ -96,7 +98,7 @@ class _StandIns:
 
     def ids_that_are_no_text(self, model: Model) -> Iterable[Problem]:
         """Yield a warning for every identifier of an input that has to be cast to text."""
-        if not isinstance(model, Input):
+        if not isinstance(model, Input) or model.csv is not None:
             return
         reader = Reader(self.project.project, versions.ANY_TIME)
         rows = self.of_input(model)
@@ -110,6 +112,17 @@ class _StandIns:
                 message = f"id '{row_id.select}' of input '{model.name}' is of type {found}; it is read as text"
                 span = getattr(row_id.select, "span", None) or model.span
                 yield Problem("id-not-text", message, span, f"write cast({row_id.select} as text)", severity="warning")
+
+    def times_that_are_none(self, model: Model) -> Iterable[Problem]:
+        """Yield a problem when the event time of an input is of a type that holds no time."""
+        if not isinstance(model, Input) or model.occurred_at is None or model.csv is not None:
+            return
+        time = Reader(self.project.project, versions.ANY_TIME).expression(model.occurred_at, model.path).tree
+        query = exp.select(exp.alias_(time.copy(), "time")).from_(self.of_input(model))
+        found = self.stage.describe(render(query, self.stage.dialect, pretty=False))[0].type
+        if not found.startswith(("TIMESTAMP", "DATE", "VARCHAR", "NULL", '"NULL"')):
+            message = f"occurred_at_col '{model.occurred_at}' of input '{model.name}' is of type {found}, which holds no time"
+            yield Problem("wrong-type", message, model.occurred_at.span or model.span, "name a column of timestamps")
 
     def _stand_in(self, name: str, item: exp.Expr) -> exp.Table:
         if name not in self.made:

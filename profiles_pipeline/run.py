@@ -19,7 +19,7 @@ from sqlglot import exp
 from profiles_pipeline import compiled, identity, plan, rehearse
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.dialects import identifier, literal, render
 from profiles_pipeline.errors import Problem, ProjectError, RunError, WarehouseError, at, fail
 from profiles_pipeline.plan import (
     AuditMaterial,
@@ -212,7 +212,7 @@ def missing_optional_inputs(project: ProfilesProject, warehouse: Warehouse) -> d
     """Return path -> reason of the inputs that need not be there and are not."""
     missing = {}
     for path, model in project.graph.models.items():
-        if isinstance(model, Input) and model.is_optional:
+        if isinstance(model, Input) and model.is_optional and model.csv is None:
             try:
                 warehouse.source(str(model.table))
             except ProjectError:
@@ -226,7 +226,7 @@ def found_sources(project: ProfilesProject, warehouse: Warehouse) -> plan.Source
 
     def find(table: str) -> exp.Expr:
         if table not in cache:
-            cache[table] = plan.from_item(warehouse.source(table).sql)
+            cache[table] = plan.from_item(_address(table) or warehouse.source(table).sql)
         return cache[table].copy()
 
     def find_input(model: Input) -> exp.Expr:
@@ -239,6 +239,11 @@ def found_sources(project: ProfilesProject, warehouse: Warehouse) -> plan.Source
         of_input=find_input,
         of_table=lambda table: plan.renamed(find(plan.written_name(table)), table),
     )
+
+
+def _address(table: str) -> str | None:
+    """Return what to select from when an input names an object in a store; None when it names a table."""
+    return f"READ_CSV({literal(table, 'duckdb')}, header = TRUE)" if "://" in table else None
 
 
 def make_plan(session: Session, seq_no: SeqNo, request: Request) -> Plan:
@@ -275,7 +280,7 @@ def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
         resumable = _resumable(known, options)
         if resumable is not None:
             return resumable, True
-    end = options.end or datetime.now(UTC)
+    end = options.end or datetime.now(UTC).replace(microsecond=0)
     if options.begin is not None and options.begin >= end:
         fail("empty-window", f"begin_time {options.begin} is not before end_time {end}", hint="swap them")
     invocation = options.invocation or uuid.uuid4().hex

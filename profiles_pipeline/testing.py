@@ -21,7 +21,7 @@ import hashlib
 import math
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -35,7 +35,7 @@ from profiles_pipeline import connections, examples
 from profiles_pipeline.dialects import identifier
 from profiles_pipeline.errors import ProfilesError, ProjectError, RunError, WarehouseError, did_you_mean
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.run import Options, run
+from profiles_pipeline.run import Event, Options, Planned, run
 from profiles_pipeline.spec.case import Case, Expected, Given, read_case
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
@@ -90,14 +90,17 @@ def run_case(case: Case, folder: str | Path) -> tuple[Mismatch, ...]:
     place = Path(folder).resolve()
     write_case(case, place)
     output = connections.embedded(place)
+    events: list[Event] = []
     try:
         project = ProfilesProject.load(place, source_dialect=case.dialect)
-        run(project, output, Options(begin=case.begin_time, end=case.end_time))
+        run(project, output, Options(begin=case.begin_time, end=case.end_time), events.append)
     except ProfilesError as error:
         return tuple(_compared_texts("errors", case.errors, _said(error)))
     found = list(_compared_texts("errors", case.errors, ()))
     if case.warnings is not None:
-        found += _compared_texts("warnings", case.warnings, [warning.render() for warning in project.warnings])
+        planned = [warning for event in events if isinstance(event, Planned) for warning in event.warnings]
+        said = [warning.render() for warning in (*project.warnings, *planned)]
+        found += _compared_texts("warnings", case.warnings, said)
     with connect_duckdb(output.settings, purpose="test", read_only=True) as warehouse:
         warehouse.execute(f"SET schema = '{output.schema}'")
         for expected in case.expect:
@@ -159,17 +162,25 @@ def inferred_type(values: Iterable[object]) -> str:
     known = [value for value in values if value is not None]
     if known and all(isinstance(value, list) for value in known):
         return f"{inferred_type(item for value in known if isinstance(value, list) for item in value)}[]"
-    if known and all(isinstance(value, bool) for value in known):
-        return "BOOLEAN"
-    if known and all(isinstance(value, int) and not isinstance(value, bool) for value in known):
-        return "BIGINT"
-    if known and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
-        return "DOUBLE"
-    if known and all(isinstance(value, str) and _DATE.match(value) for value in known):
-        return "DATE"
-    if known and all(isinstance(value, str) and (_DATE.match(value) or _TIMESTAMP.match(value)) for value in known):
-        return "TIMESTAMP"
-    return "VARCHAR"
+    fitting = (name for name, fits in _TYPES.items() if known and all(map(fits, known)))
+    return next(fitting, "VARCHAR")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _looks_like(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.match(value) is not None
+
+
+_TYPES: Mapping[str, Callable[[object], bool]] = {
+    "BOOLEAN": lambda value: isinstance(value, bool),
+    "BIGINT": lambda value: _is_number(value) and isinstance(value, int),
+    "DOUBLE": _is_number,
+    "DATE": lambda value: _looks_like(_DATE, value),
+    "TIMESTAMP": lambda value: _looks_like(_DATE, value) or _looks_like(_TIMESTAMP, value),
+}
 
 
 # --- what is expected ---------------------------------------------------------------------------------------------
@@ -198,28 +209,34 @@ def _compared(expected: Expected, warehouse: Warehouse) -> Iterator[Mismatch]:
         yield Mismatch(expected.relation, kind, text)
 
 
-def comparable(value: object) -> object:
+def comparable(value: object) -> Hashable:
     """Return a hashable value that is equal for values that count as equal.
 
     Numbers count to nine digits whatever their type; times may be written with a blank or a T, seconds and a final Z
     are optional; ``rid(type, value)`` is the main id it stands for.
     """
-    if isinstance(value, bool):
-        return "boolean", value
-    if isinstance(value, int | float | Decimal):
-        return "nan" if math.isnan(value) else float(f"{value:.9g}")
-    if isinstance(value, datetime):
-        moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-        return moment.isoformat(sep=" ")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, list | tuple):
-        return tuple(comparable(item) for item in value)
-    if isinstance(value, dict):
-        return tuple((key, comparable(item)) for key, item in value.items())
-    if value is None:
-        return None
-    text = str(value)
+    match value:
+        case None:
+            found: Hashable = None
+        case bool():
+            found = "boolean", value
+        case int() | float() | Decimal():
+            found = "nan" if math.isnan(value) else float(f"{value:.9g}")
+        case datetime():
+            moment = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+            found = moment.isoformat(sep=" ")
+        case date() | time():
+            found = value.isoformat()
+        case list() | tuple():
+            found = tuple(comparable(item) for item in value)
+        case dict():
+            found = tuple((key, comparable(item)) for key, item in value.items())
+        case _:
+            found = _comparable_text(str(value))
+    return found
+
+
+def _comparable_text(text: str) -> str:
     if found := _MAIN_ID.match(text):
         return main_id(found[1], found[2])
     if found := _TIMESTAMP.match(text):
@@ -260,7 +277,11 @@ def _unmatched(wanted: list[Row], actual: list[Row]) -> tuple[list[Row], list[Ro
 def _alike(missing: list[Row], extra: list[Row]) -> list[tuple[Row, Row]]:
     """Return pairs of rows that agree in at least half of their columns, the most alike first."""
     scored = sorted(
-        ((sum(a == b for a, b in zip(one, other, strict=True)), i, j) for i, one in enumerate(missing) for j, other in enumerate(extra)),
+        (
+            (sum(a == b for a, b in zip(one, other, strict=True)), i, j)
+            for i, one in enumerate(missing)
+            for j, other in enumerate(extra)
+        ),
         key=lambda item: (-item[0], item[1], item[2]),
     )
     pairs, used_missing, used_extra = [], set(), set()

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sqlglot import exp
 
 from profiles_pipeline.compile import Compilation, Script, SolveComponents, compile_model
+from profiles_pipeline.compile.rows import visible_rows
 from profiles_pipeline.errors import Problems, ProjectError, at
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve.model import Input
@@ -37,6 +38,7 @@ def fingerprints(graph: Graph, reader: Reader, problems: Problems) -> dict[str, 
         try:
             if isinstance(model, Input):
                 parts += _input_texts(model)
+                parts += [visible_rows(compilation, model).sql()] if model.csv is not None else []
             else:
                 parts += _texts(compile_model(compilation, model))
         except ProjectError as error:

@@ -1,4 +1,7 @@
-"""Models of a project as Dagster assets. Start with `build_definitions`; subclass `ProfilesTranslator` to change looks."""
+"""Models of a project as Dagster assets.
+
+Start with `build_definitions`; subclass `ProfilesTranslator` to change how models look.
+"""
 
 from profiles_pipeline.assets.assets import build_assets
 from profiles_pipeline.assets.definitions_builder import build_definitions

@@ -150,13 +150,13 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
 def _result(
     target: Target, model: ModelProps, spec: dg.AssetSpec, built: "Built", record: report.Record
 ) -> dg.MaterializeResult[None]:
-    found: dict[str, object] = {
+    found = {
         **metadata.of_record(record, target.project.folder, {f.name: f.description for f in model.features}),
-        "dagster/relation_identifier": model.relation,
+        "dagster/relation_identifier": dg.MetadataValue.text(model.relation),
     }
     columns = _built_lineage(target, model, [name for name, _ in built.columns])
     if columns.deps_by_column:
-        found["dagster/column_lineage"] = columns
+        found["dagster/column_lineage"] = dg.MetadataValue.column_lineage(columns)
     checks = {c.name: c for c in record.checks}
     passed = [checks.get(a.name, report.Check(a.name, a.description, 0)) for a in model.audits]
     return dg.MaterializeResult(
@@ -210,8 +210,8 @@ def _scope(context: dg.AssetExecutionContext, target: Target, profiles: Profiles
 
 def _models_of(context: dg.AssetExecutionContext, target: Target, run: dg.DagsterRun) -> frozenset[str]:
     """Return the models of this project that a run is to build."""
-    snapshot = run.execution_plan_snapshot_id and context.instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
-    steps = snapshot.step_keys_to_execute if snapshot else target.steps
+    planned = run.execution_plan_snapshot_id
+    steps = context.instance.get_execution_plan_snapshot(planned).step_keys_to_execute if planned else target.steps
     return frozenset(target.steps[step] for step in steps if step in target.steps)
 
 
@@ -242,8 +242,9 @@ def _as_failure(project: ProfilesProject) -> Iterator[None]:
 
 def _places(error: RunError, folder: Path) -> dict[str, dg.MetadataValue]:
     found: dict[str, dg.MetadataValue] = {"profiles/seq_no": dg.MetadataValue.int(error.seq_no)}
-    if error.problem.span:
-        found["profiles/defined_in"] = dg.MetadataValue.path(f"{folder / error.problem.span.file}:{error.problem.span.line}")
+    span = error.problem.span
+    if span:
+        found["profiles/defined_in"] = dg.MetadataValue.path(f"{folder / span.file}:{span.line}")
     if error.sql_file:
         found["profiles/sql_file"] = dg.MetadataValue.path(str(folder / error.sql_file))
     return found

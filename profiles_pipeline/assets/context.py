@@ -131,12 +131,10 @@ def build(session: Session, planned: Plan) -> Built:
 
 def check(session: Session, planned: Plan) -> tuple[CheckResult, ...]:
     """Return the outcome of every check of a plan on the materials as they are."""
-    return tuple(
-        CheckResult(a.name, a.description, int(str(session.warehouse.scalar(render(a.tree, session.warehouse.dialect)) or 0)))
-        for stage in planned.stages
-        if isinstance(stage, AuditMaterial)
-        for a in stage.audits
-    )
+    warehouse = session.warehouse
+    audits = [audit for stage in planned.stages if isinstance(stage, AuditMaterial) for audit in stage.audits]
+    broken = [warehouse.scalar(render(audit.tree, warehouse.dialect)) for audit in audits]
+    return tuple(CheckResult(a.name, a.description, int(str(n or 0))) for a, n in zip(audits, broken, strict=True))
 
 
 def promote(session: Session, seq_no: SeqNo, scope: Scope) -> tuple[str, ...]:

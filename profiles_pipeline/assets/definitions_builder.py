@@ -30,8 +30,8 @@ def build_definitions(
         output: where to build; the resource finds it when not given.
         translator: says what models look like in Dagster.
         resource: where and for which moment to build; may still be configured per run.
-        executor: one process by default, because one DuckDB file takes one writer; None leaves the choice to definitions
-            that these are merged with.
+        executor: one process by default, because one DuckDB file takes one writer; None leaves the choice to
+            definitions that these are merged with.
 
     Raises:
         ProjectError: the project is wrong, or its connection does not exist.

@@ -65,8 +65,8 @@ def of_check(check: Check) -> Mapping[str, dg.MetadataValue]:
 def version_tags(record: Record) -> dict[str, str]:
     """Return the tags by which Dagster tells whether a materialization is up to date.
 
-    They are those that Dagster itself would have written, had a run of its own built the model. Inputs come from outside
-    and have the version that Dagster takes for granted.
+    They are those that Dagster itself would have written, had a run of its own built the model. Inputs come from
+    outside and have the version that Dagster takes for granted.
     """
     tags = {
         "dagster/code_version": record.code_version,
@@ -75,5 +75,6 @@ def version_tags(record: Record) -> dict[str, str]:
     }
     for path, version in record.inputs:
         key = dg.AssetKey(list(path)).to_user_string()
-        tags |= {f"dagster/input_data_version/{key}": version or "INITIAL", f"dagster/input_event_pointer/{key}": "NULL"}
+        tags[f"dagster/input_data_version/{key}"] = version or "INITIAL"
+        tags[f"dagster/input_event_pointer/{key}"] = "NULL"
     return tags

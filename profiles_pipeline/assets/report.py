@@ -48,11 +48,12 @@ def report_record(instance: dg.DagsterInstance, record: report.Record, project_f
     """Report one built model: its materialization and the outcome of each of its checks."""
     key = dg.AssetKey(list(record.key))
     shown = metadata.of_record(record, project_folder)
+    shown["profiles/built_at"] = dg.MetadataValue.timestamp(datetime.fromisoformat(record.built_at))
     instance.report_runless_asset_event(
         dg.AssetMaterialization(
             asset_key=key,
             description=f"Built by {record.run}",
-            metadata={**shown, "profiles/built_at": dg.MetadataValue.timestamp(datetime.fromisoformat(record.built_at))},
+            metadata=shown,
             tags=metadata.version_tags(record),
         )
     )

@@ -61,9 +61,7 @@ class ProfilesResource(dg.ConfigurableResource[object]):
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     @contextmanager
-    def session(
-        self, project: ProfilesProject, output: Output | None, purpose: str, log: Log
-    ) -> "Iterator[Session]":
+    def session(self, project: ProfilesProject, output: Output | None, purpose: str, log: Log) -> "Iterator[Session]":
         """Yield the project open on its warehouse, alone on it; what happens meanwhile is logged.
 
         Raises:

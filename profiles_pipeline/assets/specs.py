@@ -53,9 +53,7 @@ def translated(
     return tuple((m, _rekeyed(spec, renamed)) for m, spec in zip(models, specs, strict=True))
 
 
-def rekeyed_lineage(
-    found: dg.TableColumnLineage, renamed: Mapping[dg.AssetKey, dg.AssetKey]
-) -> dg.TableColumnLineage:
+def rekeyed_lineage(found: dg.TableColumnLineage, renamed: Mapping[dg.AssetKey, dg.AssetKey]) -> dg.TableColumnLineage:
     """Return column lineage with the keys of models replaced by those that the translator gave them."""
     return dg.TableColumnLineage(
         {

@@ -68,8 +68,8 @@ class ModelProps:
 class ProfilesTranslator:
     """Turns a model into an asset spec.
 
-    Override `get_asset_spec` to change keys, groups, tags, owners and the like. Keys may change freely: dependencies and
-    column lineage between the models of a project follow the new keys by themselves.
+    Override `get_asset_spec` to change keys, groups, tags, owners and the like. Keys may change freely: dependencies
+    and column lineage between the models of a project follow the new keys by themselves.
 
     Example:
         .. code-block:: python
@@ -101,8 +101,13 @@ class ProfilesTranslator:
 def describe(model: ModelProps) -> str:
     """Return the description of a model as Markdown: its own words and a list of its columns with theirs."""
     words = model.model.description or _default_description(model)
-    listed = [f"- `{f.name}`" + (f": {' '.join(f.description.split())}" if f.description else "") for f in model.features]
+    listed = [_listed(feature) for feature in model.features]
     return "\n".join([words, "", *listed]) if listed else words
+
+
+def _listed(feature: Feature) -> str:
+    words = " ".join((feature.description or "").split())
+    return f"- `{feature.name}`: {words}" if words else f"- `{feature.name}`"
 
 
 def _default_description(model: ModelProps) -> str:

@@ -11,7 +11,7 @@ from profiles_pipeline.compile.entity_vars import main_id_audits
 from profiles_pipeline.compile.join_vars import column_of, home, joined
 from profiles_pipeline.compile.rows import alias, col, resolve_symbols, text, timestamp
 from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, beside, create
-from profiles_pipeline.errors import fail
+from profiles_pipeline.errors import did_you_mean, fail
 from profiles_pipeline.graph import filter_texts, sql_filter_text
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.model import Cohort, FeatureTable, FeatureView, SqlModel
@@ -187,12 +187,15 @@ def _view_features(c: Compilation, model: FeatureView) -> dict[str, str | None]:
                 names[var.name.lower()] = var.name
         for extra in c.project.feature_models.get(member.path, ()):
             names |= {column.lower(): column for column in extra.columns}
+    chosen: set[str] = set() if model.selection else set(names)
     for choice in model.selection:
-        excluded = {str(n).lower() for n in choice.exclude}
+        for name in (*choice.include, *choice.exclude):
+            if name != "*" and name.lower() not in names:
+                hint = did_you_mean(name, list(names.values()))
+                fail("unknown-var", f"feature '{name}' of '{model.name}' is not a feature of {model.cohort}", name.span, hint=hint)
         included = {str(n).lower() for n in choice.include}
-        keep = names.keys() if "*" in included else included
-        names = {k: v for k, v in names.items() if k in keep and k not in excluded}
-    return {name: None for name in names.values()}
+        chosen |= (names.keys() if "*" in included else included) - {str(n).lower() for n in choice.exclude}
+    return {name: None for key, name in names.items() if key in chosen}
 
 
 # --- SQL models ---------------------------------------------------------------------------------------------------
@@ -207,13 +210,22 @@ def compile_sql_model(c: Compilation, model: SqlModel) -> Script:
     if model.spec.single_sql is not None:
         kind = "table" if model.output == "table" else "view"
         tree = _named(c, c.reader.query(model.spec.single_sql, model.path).tree, relation)
-        return Script(kind, (Statement(create(kind, relation, tree), f"SQL model {model.name}"),))  # type: ignore[arg-type]
+        made = Statement(create(kind, relation, tree), f"SQL model {model.name}")  # type: ignore[arg-type]
+        return Script(kind, (made,), _feature_audits(c, model, relation))  # type: ignore[arg-type]
     readings = c.reader.statements(model.spec.multi_sql or "", model.path)
     steps = tuple(
         Statement(_named(c, reading.tree, relation), f"statement {number} of {model.name}")
         for number, reading in enumerate(readings, start=1)
     )
-    return Script("table", steps)
+    return Script("table", steps, _feature_audits(c, model, relation))
+
+
+def _feature_audits(c: Compilation, model: SqlModel, relation: exp.Table) -> tuple[Audit, ...]:
+    """Return the audit of a SQL model whose columns are features: no main id has two rows. Rows of nobody may be many."""
+    if model.cohort is None:
+        return ()
+    tree = build("SELECT COUNT(:id) - COUNT(DISTINCT :id) FROM :table", id=_id_column(c, model.cohort), table=relation)
+    return (Audit("main_id_unique", tree, "No main id has two rows."),)
 
 
 def _named(c: Compilation, tree: exp.Expr, relation: exp.Table) -> exp.Expr:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sqlglot import exp
 
+from profiles_pipeline.compile.csv_rows import csv_rows
 from profiles_pipeline.compile.statement import Compilation, beside
 from profiles_pipeline.errors import fail
 from profiles_pipeline.graph import locate
@@ -50,7 +51,7 @@ def visible_rows(c: Compilation, model: Model) -> exp.Select:
     Rows at or after end_time are invisible, as are rows before begin_time; rows without a time are always visible.
     """
     if isinstance(model, Input):
-        source = c.source(model)
+        source = _input_rows(c, model)
     elif isinstance(model, SqlModel):
         source = c.relation(model.path)
     else:
@@ -59,6 +60,11 @@ def visible_rows(c: Compilation, model: Model) -> exp.Select:
     if isinstance(model, Input) and model.where is not None:
         rows = rows.where(resolve_symbols(c, c.reader.expression(model.where, model.path, "where").tree))
     return rows.where(in_window(c, model.occurred_at, model.path)) if model.occurred_at else rows
+
+
+def _input_rows(c: Compilation, model: Input) -> exp.Expr:
+    """Return what to put behind FROM for an input."""
+    return exp.Subquery(this=csv_rows(c, model)) if model.csv is not None else c.source(model)
 
 
 def in_window(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
@@ -101,7 +107,7 @@ def _relation(c: Compilation, node: exp.Table) -> exp.Expr:
         path = locate_rows(c, path)
     found = c.graph.find(path)
     model = c.graph.models[found]
-    table: exp.Expr = c.source(model) if isinstance(model, Input) else c.relation(found)
+    table: exp.Expr = _input_rows(c, model) if isinstance(model, Input) else c.relation(found)
     name = node.alias or model.name
     if isinstance(table, exp.Table):
         table = table.copy()

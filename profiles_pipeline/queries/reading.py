@@ -18,7 +18,7 @@ from profiles_pipeline.warehouse.settings import MEMORY
 
 
 class UnwrittenRegistry(Registry):
-    """A registry that is only read: a new time context gets the number it would have, but is not recorded."""
+    """A registry that is only read, and that need not be there yet: then it remembers nothing."""
 
     def seq_nos(self, project: str) -> tuple[SeqNo, ...]:
         """Return the time contexts of a project, newest number first."""
@@ -28,10 +28,11 @@ class UnwrittenRegistry(Registry):
         """Return the complete materials of a time context, or of all, in the order in which they were built."""
         return super().materials(seq_no) if self.exists() else ()
 
-    def new_seq_no(self, project: str, begin: datetime | None, end: datetime, invocation: str) -> SeqNo:  # noqa: ARG002
+    def next_seq_no(self, begin: datetime | None, end: datetime, invocation: str) -> SeqNo:
         """Return the time context that the next run would record."""
-        highest = self.warehouse.scalar(f"SELECT MAX(seq_no) FROM {self._table('wht_seq_no')}") if self.exists() else 0
-        return SeqNo(int(str(highest or 0)) + 1, begin, end, datetime.now(UTC), False, invocation)
+        if self.exists():
+            return super().next_seq_no(begin, end, invocation)
+        return SeqNo(1, begin, end, datetime.now(UTC), False, invocation)
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def missing_inputs(session: run.Session) -> tuple[Problem, ...]:
     """Return a problem for each input whose table is not found, at its place in the YAML."""
     problems: list[Problem] = []
     for model in session.project.graph.models.values():
-        if isinstance(model, Input):
+        if isinstance(model, Input) and model.csv is None:
             try:
                 session.sources.of_input(model)
             except ProjectError as error:

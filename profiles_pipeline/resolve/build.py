@@ -108,6 +108,7 @@ class _Resolution:
         self._var_groups()
         self._input_var_tables()
         self._var_tables()
+        self._check_feature_names()
         self._feature_tables()
         self._feature_views()
         return Project(
@@ -257,17 +258,15 @@ class _Resolution:
                 occurred_at=spec.occurred_at_col,
                 where=spec.where,
                 is_optional=spec.contract.is_optional,
+                csv=spec.csv,
+                column_types=tuple(
+                    (column.name.lower(), str(column.datatype)) for column in spec.contract.with_columns if column.datatype
+                ),
             )
 
     def _table(self, spec: InputSpec) -> Text:
-        table = spec.table or spec.view
-        if table is None:
-            kind = "csv" if spec.csv else "s3"
-            place = text_span(spec.csv or spec.s3, spec.span)
-            hint = f"name the file under 'sources' of the connection and say 'table: {spec.name}'"
-            self.problems.error("unsupported-source", f"input '{spec.name}' is read from {kind}", place, hint=hint)
-            return Text(spec.name)
-        return table
+        """Return the table or address an input is read from; the file's name when it is written down in the project."""
+        return spec.table or spec.view or spec.s3 or spec.csv or spec.name
 
     def _sql_models(self) -> None:
         for path, model in self._specs_of(SqlTemplateSpec):
@@ -472,6 +471,17 @@ class _Resolution:
                 vars=tuple(self.entity_vars.get(cohort.path, {}).values()),
                 inherited=None if is_all else f"{cohort.parent}/{VAR_TABLE}",
             )
+
+    def _check_feature_names(self) -> None:
+        """Report every feature of a SQL model whose name another feature of the same cohort has."""
+        for cohort, models in self.feature_models.items():
+            seen = {name: f"entity_var '{var.name}'" for name, var in self.entity_vars.get(cohort, {}).items()}
+            for model in models:
+                for column in model.columns:
+                    other = seen.setdefault(column.lower(), f"a feature of '{model.path}'")
+                    if other != f"a feature of '{model.path}'":
+                        message = f"feature '{column}' of '{model.path}' has the name of {other}"
+                        self.problems.error("duplicate-name", message, self.models[model.path].span, hint="rename one of them")
 
     # --- outputs --------------------------------------------------------------------------------------------
 

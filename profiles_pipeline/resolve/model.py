@@ -79,6 +79,10 @@ class Input(Model):
     where: Text | None = None
     is_optional: bool = False
     """True when the project can do without it."""
+    csv: Text | None = None
+    """File in the project that has the rows themselves; then there is no table."""
+    column_types: tuple[tuple[str, str], ...] = ()
+    """Lower-case column name and type, as far as the contract promises them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -102,7 +102,7 @@ class Reader:
             begin_time=self.begin_time,
             dialect=self.project.source_dialect,
             model=self._facts,
-            read_file=self._read_file,
+            read_file=self.read_file,
         )
         return template.render(text, scope)
 
@@ -122,6 +122,14 @@ class Reader:
         rendered, place = self._rendered(text, this)
         trees = sql.parse_statements(rendered.text, self._dialects, span=place)
         return tuple(self._reading(tree, rendered, place) for tree in trees)
+
+    def expressions(self, text: str, this: str) -> list[exp.Expr]:
+        """Return the expressions of a rendered, comma-separated list."""
+        return sql.parse_expressions(text, self._dialects, what=f"row of {this}")
+
+    def typed(self, value: exp.Expr, data_type: str, this: str) -> exp.Expr:
+        """Return a value cast to a type as the source dialect means it."""
+        return sql.substitute(self._cast(data_type, this), {VALUE: value})
 
     def _rendered(self, text: str, this: str) -> tuple[template.Rendered, Span | None]:
         rendered = self.render(text, this)
@@ -190,7 +198,12 @@ class Reader:
             occurred_at_col=str(occurred_at) if occurred_at else None,
         )
 
-    def _read_file(self, path: str) -> str:
+    def read_file(self, path: str) -> str:
+        """Return the text of a file of the project.
+
+        Raises:
+            ProjectError: the file is not there, or lies outside the project.
+        """
         folder = Path(self.project.spec.folder).resolve()
         file = (folder / path).resolve()
         if not file.is_relative_to(folder):

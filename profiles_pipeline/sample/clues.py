@@ -530,8 +530,9 @@ class Clues:
         return self._done(node)
 
     def vote(self, found: Value, kind: Kind, weight: int = USUAL) -> None:
-        """Note that a value is used as `kind`."""
-        self.ledger.vote(found.slots, kind, weight)
+        """Note that a value is used as `kind`, unless it was turned into that on the way."""
+        if found.kind != kind or kind == "text":
+            self.ledger.vote(found.slots, kind, weight)
 
 
 _RULES: dict[type[exp.Expr], Rule] = {

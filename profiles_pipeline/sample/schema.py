@@ -232,7 +232,7 @@ def decide(name: str, clues: Clues) -> Kind:
     number, boolean, text = votes.get("number", 0), votes.get("boolean", 0), votes.get("text", 0)
     if worded:
         return "boolean" if boolean >= USUAL and {v.lower() for v in texts} <= {"true", "false"} else "text"
-    if number >= USUAL or (number and number >= max(boolean, text, timely)):
+    if number >= USUAL or (number and number > text and number >= max(boolean, timely)):
         return "number"
     if boolean and boolean >= text:
         return "boolean"

@@ -18,7 +18,12 @@ from profiles_pipeline.spec.yaml_nodes import read_yaml
 
 KEYS = ("description", "dialect", "project", "given", "begin_time", "end_time", "expect", "errors", "warnings")
 _MODEL_KEYS = ("inputs", "models", "var_groups", "macros", "optimizations")
-_DEFAULTS: Mapping[str, object] = {"name": "case", "schema_version": 98, "connection": "none", "model_folders": ["models"]}
+_DEFAULTS: Mapping[str, object] = {
+    "name": "case",
+    "schema_version": 98,
+    "connection": "none",
+    "model_folders": ["models"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +188,9 @@ def _row(name: str, columns: tuple[str, ...], row: object, span: Span) -> tuple[
     if isinstance(row, PlacedList) and len(row) == len(columns):
         return tuple(plain(value) for value in row)
     message = f"a row of '{name}' does not have a value for each of {', '.join(columns) or 'no columns'}"
-    fail("wrong-value", message, span, hint="write every row as a mapping of all columns, or as a list beside 'columns'")
+    fail(
+        "wrong-value", message, span, hint="write every row as a mapping of all columns, or as a list beside 'columns'"
+    )
 
 
 def _texts(root: PlacedMap, key: str) -> tuple[str, ...]:

@@ -105,7 +105,8 @@ def test_columns_have_lineage(definitions: dg.Definitions) -> None:
 
 def test_audits_are_blocking_checks(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    checks = {f"{key.asset_key.to_user_string()}:{key.name}": graph.get_check_spec(key) for key in graph.asset_check_keys}
+    keys = graph.asset_check_keys
+    checks = {f"{key.asset_key.to_user_string()}:{key.name}": graph.get_check_spec(key) for key in keys}
     assert {"user/all/var_table:one_row_per_member", "models/user_id_stitcher:every_id_in_one_cluster"} <= checks.keys()
     assert all(check.blocking for check in checks.values())
     assert checks["user/all:main_id_unique"].description == "No main id has two rows."
@@ -116,8 +117,9 @@ def test_models_of_a_cohort_and_views_by_id(tmp_path: Path) -> None:
     definitions = build_definitions(tmp_path / "shop")
     dg.Definitions.validate_loadable(definitions)
     specs = specs_by_key(definitions)
-    assert specs["user/all/feature_view/using_email"].kinds == {"duckdb", "view"}
-    assert specs["user/all/feature_view/using_email"].metadata["dagster/relation_identifier"] == "profiles.user_by_email"
+    by_email = specs["user/all/feature_view/using_email"]
+    assert by_email.kinds == {"duckdb", "view"}
+    assert by_email.metadata["dagster/relation_identifier"] == "profiles.user_by_email"
     assert {d.asset_key.to_user_string() for d in specs["models/high_value_users"].deps} >= {"user/all/var_table"}
     assert specs["models/order_details"].group_name == "user"
     assert specs["models/campaign_report"].group_name == "models"
@@ -151,9 +153,7 @@ def test_specs_alone_need_nothing_but_the_project(quickstart: Path) -> None:
 
 def test_one_file_one_pool(quickstart: Path) -> None:
     project = ProfilesProject.load(quickstart)
-    pools = {
-        asset.op.pool for asset in build_assets(project) if isinstance(asset, dg.AssetsDefinition)
-    }
+    pools = {asset.op.pool for asset in build_assets(project) if isinstance(asset, dg.AssetsDefinition)}
     again = {asset.op.pool for asset in build_assets(project) if isinstance(asset, dg.AssetsDefinition)}
     assert len(pools) == 1
     assert pools == again
@@ -234,7 +234,8 @@ def test_siteconfig_and_target_are_honoured(quickstart: Path, tmp_path: Path) ->
         "print(specs['models/user_profile'].metadata['dagster/relation_identifier'])"
     )
     for variables, expected in (({}, "first.user_profile"), ({"PROFILES_TARGET": "two"}, "second.user_profile")):
-        environment = os.environ | {"PROFILES_PROJECT_DIR": str(quickstart), "PROFILES_SITECONFIG": str(site)} | variables
+        named = {"PROFILES_PROJECT_DIR": str(quickstart), "PROFILES_SITECONFIG": str(site)}
+        environment = os.environ | named | variables
         done = subprocess.run(
             [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )

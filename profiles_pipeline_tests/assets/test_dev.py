@@ -111,7 +111,7 @@ def test_a_taken_port_is_said_at_once(quickstart: Path) -> None:
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(ProjectError, match="cannot listen on 127.0.0.1"):
+        with pytest.raises(ProjectError, match=r"cannot listen on 127\.0\.0\.1"):
             serve(quickstart, port=taken.getsockname()[1], open_browser=False)
     assert not report.instance_folder(quickstart).exists()
 
@@ -152,7 +152,8 @@ def test_everything_is_built_with_one_click(
             expect(page.get_by_text("n_active_days_total").first).to_be_visible(timeout=WAIT_MS)
             for text in ("Latest materialization", "Row count"):
                 expect(page.get_by_text(text).first).to_be_visible(timeout=WAIT_MS)
-            expect(page.get_by_role("link", name=re.compile(r"models/profiles\.yaml:\d+"))).to_be_visible(timeout=WAIT_MS)
+            link = page.get_by_role("link", name=re.compile(r"models/profiles\.yaml:\d+"))
+            expect(link).to_be_visible(timeout=WAIT_MS)
             page.screenshot(path=artifacts / "dagster_user_profile.png")
         finally:
             chromium.close()

@@ -83,7 +83,8 @@ def test_a_new_definition_shows_as_out_of_date(quickstart: Path, records: list[r
 def test_nothing_is_reported_twice(quickstart: Path, records: list[report.Record]) -> None:
     report.append(quickstart, *records)
     report.append(quickstart, *records)
-    report.append(quickstart, *(replace(record, reused=True, built_at="2026-01-01T00:00:00+00:00") for record in records))
+    later = "2026-01-01T00:00:00+00:00"
+    report.append(quickstart, *(replace(record, reused=True, built_at=later) for record in records))
     assert report_pending(quickstart) == MODELS
     with open_instance(quickstart, "test") as instance:
         assert len(materializations(instance, "models/user_profile")) == 1

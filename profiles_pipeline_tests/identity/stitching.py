@@ -116,9 +116,7 @@ def union_find_graph(id_types: Sequence[str], rows: Sequence[Row]) -> Graph:
     for node in parent:
         age = (min(times[node], default=datetime.max), main_id(*node))
         eldest[root(node)] = min(eldest.get(root(node), age), age)
-    return {
-        n: Found(eldest[root(n)][1], max(times[n], default=None), min(times[n], default=None)) for n in parent
-    }
+    return {n: Found(eldest[root(n)][1], max(times[n], default=None), min(times[n], default=None)) for n in parent}
 
 
 def clusters(graph: Graph) -> set[frozenset[Node]]:
