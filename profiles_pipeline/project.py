@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from profiles_pipeline import graph as graphs
 from profiles_pipeline import spec, versions
 from profiles_pipeline.enable import Disabled
-from profiles_pipeline.errors import Problem, Problems
+from profiles_pipeline.errors import Problem, Problems, ProjectError
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve import resolve
 from profiles_pipeline.resolve.model import Project
@@ -60,7 +61,8 @@ class ProfilesProject:
         loaded = spec.load_project(path)
         problems = Problems(list(loaded.warnings))
         project = resolve(loaded.spec, problems, source_dialect)
-        problems.raise_errors()
+        if problems.errors:
+            raise ProjectError([*problems.errors, *_unreadable(project)])
         graph, found = _ordered(project, problems)
         return cls(path, graph.project, graph, found, problems.warnings, tuple(str(n) for n in loaded.notes))
 
@@ -78,6 +80,17 @@ class ProfilesProject:
         graph, found = _ordered(self.project, Problems(), unavailable)
         graph = replace(graph, disabled=(*self.graph.disabled, *graph.disabled))
         return replace(self, project=graph.project, graph=graph, fingerprints=found)
+
+
+def _unreadable(project: Project) -> list[Problem]:
+    """Return what is wrong with the texts of a project in which some names are not found.
+
+    Only what does not follow from the missing names: they are reported already.
+    """
+    problems = Problems()
+    with contextlib.suppress(KeyError):  # a model that was left out because of its own error
+        graphs.build(project, Reader(project, versions.ANY_TIME, bound=False), problems)
+    return [p for p in problems.errors if p.code in ("sql-syntax", "template-syntax", "macro-arguments")]
 
 
 def _ordered(

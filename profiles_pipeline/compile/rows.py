@@ -107,16 +107,19 @@ def _relation(c: Compilation, node: exp.Table) -> exp.Expr:
         path = locate_rows(c, path)
     found = c.graph.find(path)
     model = c.graph.models[found]
-    table: exp.Expr = _input_rows(c, model) if isinstance(model, Input) else c.relation(found)
-    name = node.alias or model.name
-    if isinstance(table, exp.Table):
-        table = table.copy()
-        table.set("alias", exp.TableAlias(this=quoted(name)))
-        for key in ("joins", "pivots", "laterals", "sample"):
-            if node.args.get(key):
-                table.set(key, [part.copy() for part in node.args[key]])
-        return table
-    return exp.alias_(table.copy(), quoted(name), table=True)
+    table = _seen_rows(c, model) if isinstance(model, Input) else c.relation(found).copy()
+    table.set("alias", exp.TableAlias(this=quoted(node.alias or model.name)))
+    for key in ("joins", "pivots", "laterals", "sample"):
+        if node.args.get(key):
+            table.set(key, [part.copy() for part in node.args[key]])
+    return table
+
+
+def _seen_rows(c: Compilation, model: Input) -> exp.Expr:
+    """Return an input as SQL models see it: the rows of the time context, like everybody else does."""
+    if model.where is None and model.occurred_at is None:
+        return _input_rows(c, model).copy()
+    return exp.Subquery(this=visible_rows(c, model))
 
 
 def locate_rows(c: Compilation, name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from profiles_pipeline.errors import Problems, Span, did_you_mean
-from profiles_pipeline.names import VAR_TABLE, normalise_path
+from profiles_pipeline.names import FEATURE_VIEW, VAR_TABLE, normalise_path
 from profiles_pipeline.resolve import views
 from profiles_pipeline.resolve.model import (
     Cohort,
@@ -399,7 +399,7 @@ class _Resolution:
                     self._input_var(item.input_var, cohort, group)
 
     def _entity_var(self, spec: EntityVarSpec, cohort: Cohort, group: VarGroupSpec) -> None:
-        source = self._source(spec.from_, spec.span) if spec.from_ else None
+        source = self._var_source(spec) if spec.from_ else None
         if spec.from_ and source is None:
             return
         if spec.select is None and spec.default_value is None:
@@ -415,10 +415,22 @@ class _Resolution:
             name=str(spec.name),
             cohort=cohort.path,
             entity=cohort.entity,
-            source=source.path if source else None,
+            source=source,
             spec=spec,
             bare_names=group.bare_names,
         )
+
+    def _var_source(self, spec: EntityVarSpec) -> str | None:
+        """Return the path of what a var reads: a source, or a model keyed by main id that is added later on."""
+        assert spec.from_ is not None
+        path = normalise_path(spec.from_)
+        path = path.removeprefix("entity/") if path.endswith((VAR_TABLE, FEATURE_VIEW)) else path
+        made = isinstance(getattr(self.model_specs.get(path), "body", None), FeatureTableSpec | FeatureViewModelSpec)
+        owner = path.removesuffix(f"/{VAR_TABLE}").removesuffix(f"/{FEATURE_VIEW}")
+        if made or path in self.models or isinstance(self.models.get(owner), Cohort | Input | SqlModel):
+            return path
+        self._unknown_model(spec.from_, spec.span, "source")
+        return None
 
     def _input_var(self, spec: InputVarSpec, cohort: Cohort, group: VarGroupSpec) -> None:
         if spec.from_ is None or spec.select is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from profiles_pipeline import sql, template
-from profiles_pipeline.errors import Problem, ProjectError, Span, did_you_mean
+from profiles_pipeline.errors import Problem, ProjectError, Span, at, did_you_mean
 from profiles_pipeline.names import normalise_path
 from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, InputVar, Project, SqlModel
 
@@ -234,11 +234,16 @@ class Reader:
         spec, this = var.spec, _this(var)
         window = spec.window
         parts: list[Reading] = []
+        problems: list[Problem] = []
 
         def read(text: str | None, what: str) -> exp.Expr | None:
             if text is None:
                 return None
-            parts.append(self._with_bare_names(self.expression(text, this, what), var))
+            try:
+                parts.append(self._with_bare_names(self.expression(text, this, what), var))
+            except ProjectError as error:
+                problems.extend(at(problem, getattr(text, "span", None)) for problem in error.problems)
+                return None
             return parts[-1].tree
 
         select = read(spec.select, "select")
@@ -249,6 +254,8 @@ class Reader:
             keys = tuple(tree for text in window.partition_by if (tree := read(text, "partition_by")) is not None)
             order, frame = self._order(window.order_by, window.frame_clause, var, parts)
             clause = Window(keys, order, frame)
+        if problems:
+            raise ProjectError(problems)
         cast = self._cast(spec.column_data_type, this) if spec.column_data_type else None
         columns = {c.lower() for part in parts for c in sql.column_names(part.tree)}
         columns |= {c.lower() for part in parts for c in _row_columns(part.tree)}

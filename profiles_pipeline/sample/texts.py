@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -92,7 +93,10 @@ class ProjectTexts:
             if model.path in self._busy:
                 return Relation(self.ledger)
             self._busy.add(model.path)
-            self._relations[model.path] = self._read_model(model)
+            try:
+                self._relations[model.path] = self._read_model(model)
+            except ProjectError:  # a disabled model may be wrong; it reads nothing then
+                self._relations[model.path] = Relation(self.ledger)
             self._busy.discard(model.path)
         return self._relations[model.path]
 
@@ -115,7 +119,7 @@ class ProjectTexts:
     def _input(self, model: Input) -> Relation:
         spec = self._spec_of(model)
         if spec is not None and (spec.csv or spec.s3):
-            return Relation(self.ledger)
+            return Relation(self.ledger, dict.fromkeys(self._header(str(spec.csv or "")), NOTHING))
         base = self.queries.outside(str(model.table))
         scope = Scope(items={model.name.lower(): base})
         for column in spec.contract.with_columns if spec is not None else ():
@@ -130,6 +134,14 @@ class ProjectTexts:
             tree = self.reader.expression(model.where, model.path, "where").tree
             base.alternatives = self.queries.clues.condition(tree, scope)
         return Relation(self.ledger, self._added(model), (base,), alternatives=base.alternatives)
+
+    def _header(self, file: str) -> list[str]:
+        """Return the names of the columns of a CSV file of the project, in lower case; none when it is not there."""
+        path = Path(self.project.spec.folder) / file
+        if not path.is_file():
+            return []
+        with path.open(encoding="utf-8-sig") as lines:
+            return [name.strip().strip('"').lower() for name in lines.readline().split(",")]
 
     def _spec_of(self, model: Input) -> InputSpec | None:
         return next((s for s in self.project.spec.inputs if s.name.lower() == model.name.lower()), None)
@@ -152,11 +164,14 @@ class ProjectTexts:
         if spec.single_sql is not None:
             found = self.queries.query(self.reader.query(spec.single_sql, model.path).tree)
         else:
-            found = Relation(self.ledger)
+            found, made = Relation(self.ledger), Scope()
             for reading in self.reader.statements(spec.multi_sql or "", model.path):
-                tree = reading.tree.expression if isinstance(reading.tree, exp.Create) else reading.tree
+                created = isinstance(reading.tree, exp.Create)
+                tree = reading.tree.expression if created else reading.tree
                 if isinstance(tree, exp.Query):
-                    found = self.queries.query(tree)
+                    found = self.queries.query(tree, made)
+                if created:  # later statements may read it
+                    made.ctes[reading.tree.this.name.lower()] = found
         scope = Scope(items={model.name.lower(): found})
         self._row_ids(model, model.ids, scope)
         if model.occurred_at:
@@ -243,7 +258,10 @@ class ProjectTexts:
             return None
         if key not in self._vars:
             self._busy.add(key)
-            self._vars[key] = self._read_var(read(), source)
+            try:
+                self._vars[key] = self._read_var(read(), source)
+            except ProjectError:  # a disabled var may be wrong; it reads nothing then
+                self._vars[key] = NOTHING
             self._busy.discard(key)
         return self._vars[key]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -106,8 +107,9 @@ class Draw:
         if use.share == "few":
             instance = rng.integers(0, max(1, self.population.count(use.entity) // 25), rows.size)
         same_type = [c.name for c in rows.table.columns if c.id_use == use]
+        place = same_type.index(column.name) if column.name in same_type else 0
         variant = np.where(rng.random(rows.size) < 0.75, 0, rng.integers(0, pool.per, rows.size))
-        variant = (variant + same_type.index(column.name)) % pool.per
+        variant = (variant + place) % pool.per
         values = pa.array(pool.values, pa.string()).take(pa.array(instance * pool.per + variant))
         others = [c for c in rows.table.columns if c.id_use is not None and c.id_use.entity == use.entity]
         share = 0.02 if len(others) < 2 else 0.05 if pool.per > 1 else 0.15
@@ -178,7 +180,20 @@ class Draw:
                 index = np.where(rows.recipe == number, len(pool) + rng.integers(0, len(more), rows.size), index)
                 pool += more
         texts = pa.array([json.dumps(item, separators=(",", ":")) for item in pool], pa.string())
-        return _with_nulls(texts.take(pa.array(index)), self._absent(column, rows, rng, 0.03))
+        texts = self._personal(column, texts.take(pa.array(index)), rows, rng)
+        return _with_nulls(texts, self._absent(column, rows, rng, 0.03))
+
+    def _personal(self, column: ColumnSchema, texts: pa.Array, rows: Rows, rng: np.random.Generator) -> pa.Array:
+        """Return JSON texts with what depends on the row in its places: identifiers and keys."""
+        for path, leaf in leaves(column):
+            if not _of_row(leaf):
+                continue
+            drawn = self.column(leaf, rows, rng).to_pylist()
+            mark = json.dumps(_mark(path))
+            written = [json.dumps(value) for value in drawn]
+            replaced = [text.replace(mark, value) for text, value in zip(texts.to_pylist(), written, strict=True)]
+            texts = pa.array(replaced, pa.string())
+        return texts
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -245,10 +260,28 @@ def document(
         return [document(column.fields[0], (*path, ELEMENT), wishes, seed, rng) for _ in range(int(rng.integers(1, 4)))]
     if column.fields:
         return {f.name: document(f, (*path, f.name), wishes, seed, rng) for f in column.fields}
+    if _of_row(column):
+        return _mark(path)
     wish = wishes.get(path)
     if wish is not None and wish.values:
         return _json_value(column, wish.values[int(rng.integers(0, len(wish.values)))])
     return _leaf(column, seed, rng)
+
+
+def leaves(column: ColumnSchema, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], ColumnSchema]]:
+    """Yield the paths inside a column and what is found there; the column itself when it holds no JSON."""
+    if not column.fields:
+        yield path, column
+    for item in column.fields:
+        yield from leaves(item, (*path, item.name))
+
+
+def _of_row(leaf: ColumnSchema) -> bool:
+    return leaf.id_use is not None or leaf.pool is not None
+
+
+def _mark(path: tuple[str, ...]) -> str:
+    return "\x00" + "/".join(path)
 
 
 def _leaf(column: ColumnSchema, seed: int, rng: np.random.Generator) -> object:

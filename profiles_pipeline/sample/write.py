@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.sample.people import Ints, Population
 from profiles_pipeline.sample.schema import ColumnSchema, TableSchema, infer
-from profiles_pipeline.sample.values import DAY, RECIPE_SHARE, SECOND, SPAN_DAYS, Draw, Rows
+from profiles_pipeline.sample.values import DAY, RECIPE_SHARE, SECOND, SPAN_DAYS, Draw, Rows, leaves
 
 DEFAULT_ROWS = 3000
 DEFAULT_PEOPLE = 300
@@ -96,16 +96,20 @@ def _pool_sizes(tables: Sequence[TableSchema], rows: int) -> dict[str, int]:
     """Return how many keys each pool has: one for each row where a table is keyed by it, else a few rows share one."""
     sizes: dict[str, int] = {}
     for table in tables:
-        for column in table.columns:
+        for column in _leaves(table):
             if column.pool is not None:
                 owned = rows if _owns(table, column) else max(1, rows // 4)
                 sizes[column.pool] = max(owned, sizes.get(column.pool, 0))
     return sizes
 
 
+def _leaves(table: TableSchema) -> list[ColumnSchema]:
+    return [leaf for column in table.columns for _, leaf in leaves(column)]
+
+
 def _owns(table: TableSchema, column: ColumnSchema) -> bool:
     """Tell whether a column is the key of its table, going by the names."""
-    if column.pool is None:
+    if column.pool is None or column not in table.columns:
         return False
     name, stem = column.name.lower(), table.parts[-1].lower().removesuffix("s")
     return name in ("id", f"{stem}_id", f"{stem}id", f"{stem}_key", "key")
@@ -117,7 +121,7 @@ def _rows(
     number = np.arange(first, last)
     keys: dict[str, Ints] = {}
     owner = number
-    for column in table.columns:
+    for column in _leaves(table):
         if column.pool is None or column.pool in keys:
             continue
         keys[column.pool] = number if _owns(table, column) else rng.integers(0, sizes[column.pool], number.size)

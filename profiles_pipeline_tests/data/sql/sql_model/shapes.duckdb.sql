@@ -6,7 +6,14 @@ CREATE OR REPLACE VIEW "profiles"."Material_paid_1" AS
 SELECT
   o.*,
   r.rate
-FROM shop.orders AS "o"
+FROM (
+  SELECT
+    *
+  FROM shop.orders
+  WHERE
+    CAST(ts AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+    OR CAST(ts AS TIMESTAMP) IS NULL
+) AS "o"
 JOIN shop.rates AS r
   USING (item)
 WHERE
