@@ -40,7 +40,7 @@ def write(
 ) -> Files:
     """Write ``output/<target>/seq_no/<n>/<kind>/<material>.sql`` for every material of the plan, and return where.
 
-    A run writes its compile folder too, since compiling is a part of it; ``seq_no/latest`` points at the newest.
+    A run writes its compile folder too, since compiling is a part of it, and points ``seq_no/latest`` at its own.
     """
     base = project.folder / "output" / output.target / "seq_no"
     folder = base / str(plan.window.seq_no)
@@ -52,7 +52,8 @@ def write(
                 continue
             files[stage.material] = folder / name / f"{stage.material}.sql"
             files[stage.material].write_text(text(stage, plan, dialect), encoding="utf-8")
-    _point_latest(base, plan.window.seq_no)
+    if kind == "run":
+        _point_latest(base, plan.window.seq_no)
     return Files(folder, project.folder, files)
 
 

@@ -46,7 +46,8 @@ def find_output(
         ProjectError: the connection or target does not exist where one was asked for, or cannot be built in yet.
     """
     config = load_siteconfig(siteconfig)
-    if connection is not None and (connection in config.connections or siteconfig is not None or target is not None):
+    asked = siteconfig is not None or target not in (None, EMBEDDED_TARGET)
+    if connection is not None and (connection in config.connections or asked):
         found = config.output(connection, target)
         if not isinstance(found, DuckDBOutput):
             hint = "use 'type: duckdb', or leave the connection out of the file to build on the embedded default"

@@ -39,6 +39,7 @@ def example_folder(parent: Path) -> Path:
     with hold(folder, "copying the example project"):
         if not (folder / PROJECT_FILE).is_file():
             copy_example(EXAMPLE, folder)
+            (folder.parent / ".gitignore").write_text("*\n", encoding="utf-8")
             message = "no project in %s and %s is not set: copied the example project to %s"
             logging.getLogger("dagster.profiles").warning(message, parent, PROJECT_VARIABLE, folder)
     return folder

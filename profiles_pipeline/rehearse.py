@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from profiles_pipeline import identity, plan, sql, versions
+from profiles_pipeline import blame, identity, plan, sql, versions
 from profiles_pipeline.compile import Script, SolveComponents, Statement
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, Problems, ProjectError, Span, WarehouseError, at, did_you_mean
@@ -171,16 +171,12 @@ def _blamed(
     project: ProfilesProject, model: Model, step: Statement | SolveComponents, error: WarehouseError, stage: Warehouse
 ) -> Iterable[Problem]:
     """Return a problem for each var of the statement that fails by itself, or one for the model."""
-    names = step.vars if isinstance(step, Statement) else ()
-    culprits: list[Problem] = []
-    for name in names:
-        assert isinstance(step, Statement)
-        try:
-            stage.execute(render(_alone(step.tree, name, names), stage.dialect, pretty=False))
-        except WarehouseError as own:
-            culprits.append(_problem(str(own), f"var '{name}'", _span_of_var(project, model, name)))
+    culprits = [
+        _problem(str(own), f"var '{name}'", blame.place_of_var(project, model, name))
+        for name, own in blame.culprits(step, stage, same=lambda _: True).items()
+    ]
     if not culprits:
-        problem = _problem(str(error), f"{_noun(model)} '{model.name}'", _span_of(model))
+        problem = _problem(str(error), f"{_noun(model)} '{model.name}'", blame.place_of_model(model))
         culprits = [replace(problem, span=_span_in_source(project, model, str(error)) or problem.span)]
     return culprits
 
@@ -197,16 +193,6 @@ def _span_in_source(project: ProfilesProject, model: Model, message: str) -> Spa
     return None
 
 
-def _alone(tree: exp.Expr, name: str, names: Iterable[str]) -> exp.Expr:
-    """Return the statement with every var but `name` replaced by NULL."""
-    others = {n.lower() for n in names} - {name.lower()}
-    copy = tree.copy()
-    for aliased in list(copy.find_all(exp.Alias)):
-        if aliased.alias.lower() in others and isinstance(aliased.parent, exp.Select):
-            aliased.set("this", exp.Null())
-    return copy
-
-
 def _problem(message: str, what: str, span: Span | None) -> Problem:
     missing = _MISSING_COLUMN.search(message)
     if missing:
@@ -217,24 +203,6 @@ def _problem(message: str, what: str, span: Span | None) -> Problem:
         return Problem("unknown-column", f"{what} uses column '{missing[1]}', which its source does not have", span, hint)
     first, *more = [line for line in message.partition(" Candidate functions:")[0].splitlines() if line.strip()]
     return Problem("sql-rejected", f"{what} is not accepted: {first}", span, excerpt="\n".join(more) or None)
-
-
-def _span_of_var(project: ProfilesProject, model: Model, name: str) -> Span | None:
-    spec: VarSpec
-    if isinstance(model, VarTable):
-        spec = project.project.entity_vars[model.cohort][name.lower()].spec
-    elif isinstance(model, InputVarTable):
-        spec = project.project.input_vars[model.source][name.lower()].spec
-    else:
-        return model.span
-    return getattr(spec.select, "span", None) or spec.span
-
-
-def _span_of(model: Model) -> Span | None:
-    if isinstance(model, SqlModel):
-        text = model.spec.single_sql or model.spec.multi_sql
-        return getattr(text, "span", None) or model.span
-    return model.span
 
 
 def _noun(model: Model) -> str:

@@ -202,7 +202,7 @@ def spawn_reporter(project_folder: Path) -> int | None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "reporter.log").open("ab") as log:
         started = subprocess.Popen(
-            [sys.executable, "-m", REPORTER, str(project_folder)],
+            [sys.executable, "-P", "-m", REPORTER, str(project_folder)],  # -P: modules of the project hide nothing
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -16,7 +16,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from profiles_pipeline import compiled, identity, plan, rehearse
+from profiles_pipeline import blame, compiled, identity, plan, rehearse
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import identifier, literal, render
@@ -332,12 +332,19 @@ def build_material(session: Session, stage: BuildMaterial) -> None:
     with session.registry.forgetting(stage.material):
         for step in stage.script.steps:
             session.observe(Working(stage.model, step.title))
-            if isinstance(step, SolveComponents):
-                identity.solve(warehouse, step)
-            else:
-                warehouse.execute(render(step.tree, warehouse.dialect))
+            try:
+                _take(warehouse, step)
+            except WarehouseError as error:
+                raise blame.StepError(step, error) from error
         for name in temporary:
             warehouse.execute(f"DROP TABLE IF EXISTS {identifier(name, warehouse.dialect)}")
+
+
+def _take(warehouse: Warehouse, step: Step) -> None:
+    if isinstance(step, SolveComponents):
+        identity.solve(warehouse, step)
+    else:
+        warehouse.execute(render(step.tree, warehouse.dialect))
 
 
 def audit_material(
@@ -433,8 +440,18 @@ def _blaming(
         yield
     except WarehouseError as error:
         sql_file = files.relative(stage.material)
-        hint = f"the SQL is in {sql_file}; mend the cause and run again, it continues with seq_no {planned.window.seq_no}"
-        problem = Problem("warehouse-error", f"{stage.model.path}: {error}", stage.model.span, hint)
+        guilty: list[str] = []
+        if isinstance(error, blame.StepError):
+            kind = str(error).partition(":")[0]
+            guilty = list(blame.culprits(error.step, session.warehouse, same=lambda own: str(own).startswith(kind)))
+        named = f" (var {', '.join(guilty)})" if guilty else ""
+        problem = Problem(
+            "warehouse-error",
+            f"{stage.model.path}{named}: {error}",
+            blame.places(session.project, stage.model, guilty),
+            f"the SQL is in {sql_file}; mend the cause and run again, it continues with seq_no {planned.window.seq_no}",
+            "\n".join(getattr(error, "__notes__", ())) or None,
+        )
         raise RunError(problem, stage.model.path, planned.window.seq_no, sql_file) from error
 
 

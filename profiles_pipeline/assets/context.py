@@ -7,6 +7,7 @@ upstream works in the newest context that has it.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from profiles_pipeline import compiled, plan, rehearse, run
 from profiles_pipeline.dialects import render
@@ -88,7 +89,7 @@ def window_of(seq_no: SeqNo) -> Window:
     return Window(seq_no.number, seq_no.end, seq_no.begin)
 
 
-def _fail_missing(scope: Scope, missing: frozenset[str]) -> None:
+def _fail_missing(scope: Scope, missing: frozenset[str]) -> NoReturn:
     absent = ", ".join(f"'{scope.labels[path]}'" for path in sorted(missing))
     wanted = ", ".join(f"'{scope.labels[path]}'" for path in sorted(scope.building))
     selection = " or ".join(f'+key:"{scope.labels[path]}"' for path in sorted(scope.building))

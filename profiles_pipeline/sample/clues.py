@@ -223,27 +223,26 @@ class Clues:
         return Value(found.slots, "timestamp")
 
     def _from_epoch(self, node: exp.Expr, scope: Scope) -> Value:
-        found = self.value(node.this, scope)
-        self._epoch(found)
-        return Value(kind="timestamp")
+        return self._epoch(self.value(node.this, scope), node)
 
-    def _epoch(self, found: Value) -> None:
-        self.vote(found, "number", STRONG)
+    def _epoch(self, found: Value, node: exp.Expr) -> Value:
+        """Note that a number counts seconds since 1970, or thousandths where it is divided or said to be scaled."""
+        self.ledger.vote(found.slots, "number", STRONG)
+        scaled = any(str(literal.this) in ("1000", "3") for literal in node.find_all(exp.Literal))
         for slot in found.slots:
-            self.ledger.of(slot).epoch = True
+            self.ledger.of(slot).epoch = 1000 if scaled else 1
+        return Value(found.slots, "timestamp")
 
     def _named(self, node: exp.Expr, scope: Scope) -> Value:
         values = [self.value(child, scope) for child in node.expressions]
         name = str(node.name).upper()
         if name in _TIME_NAMES and values:
-            if values[0].kind == "number":
-                self._epoch(values[0])
-            else:
-                self.vote(values[0], "timestamp")
+            if values[0].kind == "number" or len(values) > 1 and values[1].kind == "number":
+                return self._epoch(values[0], node)
+            self.vote(values[0], "timestamp")
             return Value(values[0].slots, "timestamp", values[0].literal)
         if name == "FROM_UNIXTIME" and values:
-            self._epoch(values[0])
-            return Value(kind="timestamp")
+            return self._epoch(values[0], node)
         return NOTHING
 
     def _cast(self, node: exp.Expr, scope: Scope) -> Value:

@@ -65,7 +65,7 @@ class Clues:
     formats: dict[str, None] = field(default_factory=dict)
     ids: dict[IdUse, None] = field(default_factory=dict)
     separator: str | None = None
-    epoch: bool = False
+    epoch: int = 0
     occurred_at: bool = False
 
     def absorb(self, other: Clues) -> None:

@@ -37,6 +37,7 @@ class ColumnSchema:
         id_use: whose identifiers it holds, if any.
         pool: name of the pool of keys that it shares with other columns, if any.
         format: strftime format when it is a time written as text.
+        epoch: how many units it counts in a second when it is a time written as a number; else 0.
         fields: what a JSON object holds; for an array one field, its element.
     """
 
@@ -52,7 +53,7 @@ class ColumnSchema:
     separator: str | None = None
     whole: bool = False
     digits: bool = False
-    epoch: bool = False
+    epoch: int = 0
     occurred_at: bool = False
     fields: tuple[ColumnSchema, ...] = ()
 
@@ -222,6 +223,8 @@ def decide(name: str, clues: Clues) -> Kind:
         return "text"
     if votes.get("json"):
         return "json"
+    if clues.epoch:
+        return "number"
     if clues.ids:
         return "text"
     timely = max(votes.get("timestamp", 0), votes.get("date", 0))

@@ -155,7 +155,7 @@ class ProjectTexts:
 
     def _occurred_at(self, text: str, path: str, scope: Scope) -> None:
         found = self.queries.clues.value(self.reader.expression(text, path, "occurred_at_col").tree, scope)
-        self.ledger.vote(found.slots, "timestamp")
+        self.queries.clues.vote(found, "timestamp")
         for slot in found.slots:
             self.ledger.of(slot).occurred_at = True
 

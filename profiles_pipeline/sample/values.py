@@ -24,6 +24,7 @@ DAY = 86_400 * SECOND
 SPAN_DAYS = 400
 DOCUMENTS = 400
 RECIPE_SHARE = 0.6
+_LIST_TYPES = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Draw:
 
     def _numbers(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> pa.Array:
         if column.epoch:
-            values = (moments(column, rows, rng) // SECOND).astype(float)
+            values = (moments(column, rows, rng) // (SECOND // column.epoch)).astype(float)
         elif column.pool in rows.keys:
             values = rows.keys[column.pool or ""].astype(float) + 1
         else:
@@ -165,7 +166,7 @@ class Draw:
             if wanted:
                 values = np.where(mask, np.array(wanted)[rng.integers(0, len(wanted), rows.size)], values)
         absent = self._absent(column, rows, rng, 0.0 if column.pool in rows.keys else 0.03)
-        whole = column.epoch or column.pool in rows.keys or column.whole
+        whole = bool(column.epoch) or column.pool in rows.keys or column.whole
         return _with_nulls(pa.array(values.astype(np.int64) if whole else np.round(values, 2)), absent)
 
     # --- JSON ---------------------------------------------------------------------------------------------------
@@ -179,9 +180,11 @@ class Draw:
                 more = [document(column, (), wishes, self.seed, rng) for _ in range(12)]
                 index = np.where(rows.recipe == number, len(pool) + rng.integers(0, len(more), rows.size), index)
                 pool += more
+        absent = self._absent(column, rows, rng, 0.03)
+        if _is_list(column):
+            return _with_nulls(pa.array(pool, pa.list_(_LIST_TYPES[column.fields[0].kind])).take(pa.array(index)), absent)
         texts = pa.array([json.dumps(item, separators=(",", ":")) for item in pool], pa.string())
-        texts = self._personal(column, texts.take(pa.array(index)), rows, rng)
-        return _with_nulls(texts, self._absent(column, rows, rng, 0.03))
+        return _with_nulls(self._personal(column, texts.take(pa.array(index)), rows, rng), absent)
 
     def _personal(self, column: ColumnSchema, texts: pa.Array, rows: Rows, rng: np.random.Generator) -> pa.Array:
         """Return JSON texts with what depends on the row in its places: identifiers and keys."""
@@ -274,6 +277,14 @@ def leaves(column: ColumnSchema, path: tuple[str, ...] = ()) -> Iterator[tuple[t
         yield path, column
     for item in column.fields:
         yield from leaves(item, (*path, item.name))
+
+
+def _is_list(column: ColumnSchema) -> bool:
+    """Tell whether a column can be a list of the warehouse: SQL that takes arrays apart reads it like JSON."""
+    if column.kind != "array" or len(column.fields) != 1 or column.literals:
+        return False
+    element = column.fields[0]
+    return element.kind in _LIST_TYPES and not element.fields and not _of_row(element)
 
 
 def _of_row(leaf: ColumnSchema) -> bool:

@@ -48,6 +48,7 @@ def artifacts() -> Path:
     """Where screenshots are kept."""
     folder = Path(os.environ.get(ARTIFACTS_VARIABLE) or Path(__file__).parent.parent / "artifacts")
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     return folder
 
 

@@ -17,6 +17,7 @@ from profiles_pipeline.errors import LockTimeoutError
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.warehouse.lock import hold
 from profiles_pipeline_tests.assets.conftest import AT_END_TIME, END_TIME, Query, failure_texts, materialize, settled_in
+from profiles_pipeline_tests.assets.test_definitions import Renamed
 
 ROW_COUNTS = {
     "models/user_id_stitcher": 19,
@@ -178,6 +179,48 @@ def test_a_changed_definition_upstream_counts_as_not_built(
     changed = build_definitions(quickstart)
     assert not materialize(changed, instance, "models/user_profile").success
     assert materialize(changed, instance, "user/all/var_table", "models/user_profile").success
+
+
+BUSY_ROWS = """
+  - name: busy_rows
+    model_type: sql_template
+    model_spec:
+      single_sql: |
+        {% with days = this.DeRef("user/all/n_active_days_total") %}
+        select main_id, n_active_days_total from {{days}} where n_active_days_total > 5
+        {% endwith %}
+      ids:
+        - select: main_id
+          type: main_id
+          entity: user
+"""
+
+
+def test_a_var_table_in_parts_is_built_part_by_part(quickstart: Path, instance: dg.DagsterInstance) -> None:
+    models = quickstart / "models" / "profiles.yaml"
+    item = "        - entity_var:\n            name: "
+    busy = f"{item}busy\n            select: max(n_active_days_total)\n            from: models/busy_rows\n"
+    first = f"{item}n_active_days_total\n"
+    text = models.read_text(encoding="utf-8")
+    models.write_text(text.replace(first, busy + first) + BUSY_ROWS, encoding="utf-8")
+    definitions = build_definitions(quickstart)
+    result = materialize(definitions, instance, run_config=AT_END_TIME)
+    assert result.success, failure_texts(result)
+    assert built(result).keys() > {"user/all/var_table/part_1", "models/busy_rows", "user/all/var_table"}
+    alone = materialize(definitions, instance, "user/all/var_table/part_1", run_config=AT_END_TIME)
+    assert alone.success, failure_texts(alone)
+
+
+def test_renamed_assets_are_built_like_any_other(quickstart: Path, instance: dg.DagsterInstance) -> None:
+    definitions = build_definitions(quickstart, translator=Renamed())
+    whole = built(materialize(definitions, instance))
+    assert whole.keys() == {f"crm/{key}" for key in ROW_COUNTS}
+    lineage = whole["crm/models/user_profile"].metadata["dagster/column_lineage"].value
+    assert isinstance(lineage, dg.TableColumnLineage)
+    assert lineage.deps_by_column["first_seen_date"] == [
+        dg.TableColumnDep(dg.AssetKey(["crm", "user", "all", "var_table"]), "first_seen_date")
+    ]
+    assert materialize(definitions, instance, "crm/models/user_profile").success
 
 
 # --- failures -----------------------------------------------------------------------------------------------------
