@@ -108,6 +108,9 @@ def _inherited_reason(project: Project, node: Node, needs: Iterable[Node], off: 
 def _status(project: Project, node: Node) -> str | None:
     if isinstance(node, str):
         return project.statuses.get(node)
+    forced = project.statuses.get("/".join(node))
+    if forced is not None:
+        return forced
     var = project.entity_vars.get(node[0], {}).get(node[1])
     return var.spec.materialization.enable_status if var else None
 

@@ -115,7 +115,9 @@ def locate(project: Project, path: str, span: Span | None = None) -> Node:
         ProjectError: there is nothing of that name.
     """
     wanted = normalise_path(path)
-    wanted = project.aliases.get(wanted, wanted)
+    head, slash, rest = wanted.removeprefix("inputs/").partition("/")
+    mapped = project.aliases.get(f"inputs/{head}") if wanted.startswith("inputs/") else None
+    wanted = f"{mapped}{slash}{rest}" if mapped else project.aliases.get(wanted, wanted)
     if wanted in project.models:
         return wanted
     bare = wanted.removeprefix("entity/")

@@ -11,12 +11,14 @@ _SAFE = re.compile(r"[^A-Za-z0-9_]+")
 
 
 def normalise_path(path: str) -> str:
-    """Return the canonical form of a model path: lower case, no blanks, no outer slashes, ``entity/user`` as ``user``.
+    """Return the canonical form of a model path: lower case, no blanks, no outer slashes.
 
-    ``entity/user/x`` and ``user/x`` both become ``user/all/x`` is *not* decided here, because only the project
-    knows which names are entities.
+    Packages are merged into the project that uses them, so ``packages/<name>/models/x`` is ``models/x``.
     """
-    return "/".join(part for part in path.strip().lower().split("/") if part)
+    parts = [part for part in path.strip().lower().split("/") if part]
+    while len(parts) > 2 and parts[0] == "packages":
+        parts = parts[2:]
+    return "/".join(parts)
 
 
 def material_name(model: str, fingerprint: str, seq_no: int) -> str:

@@ -96,7 +96,7 @@ class _Resolution:
         self.input_vars: dict[str, dict[str, InputVar]] = {}
         self.feature_models: dict[str, list[FeatureModel]] = {}
         self.model_specs = {f"models/{m.name.lower()}": m for m in spec.models}
-        self.id_types = {str(t.name): IdType(str(t.name), t.filters) for t in spec.id_types}
+        self.id_types = self._id_types()
         self.entities = {e.name.lower(): self._entity(e) for e in spec.entities}
 
     def project(self, source_dialect: str) -> Project:
@@ -122,11 +122,32 @@ class _Resolution:
             names=self._names(),
             macros=self.spec.macros,
             source_dialect=source_dialect,
-            statuses={p: status for p, m in self.model_specs.items() if (status := _enable_status(m)) is not None},
-            aliases={f"entity/{e}/{VAR_TABLE}": f"{e}/all/{VAR_TABLE}" for e in self.entities},
+            statuses={p: status for p, m in self.model_specs.items() if (status := _enable_status(m)) is not None}
+            | self.spec.statuses,
+            aliases=self.spec.aliases | {f"entity/{e}/{VAR_TABLE}": f"{e}/all/{VAR_TABLE}" for e in self.entities},
         )
 
+    def _path(self, reference: str) -> str:
+        """Return the path that a reference means."""
+        path = normalise_path(reference)
+        return self.spec.aliases.get(path, path)
+
     # --- identity -------------------------------------------------------------------------------------------
+
+    def _id_types(self) -> dict[str, IdType]:
+        """Return the id types by name, each with the filters of those it extends before its own."""
+        written = {str(t.name): t for t in self.spec.id_types}
+        found = {}
+        for name, spec in written.items():
+            chain, base = [spec], written.get(str(spec.extends or ""))
+            while base is not None and base not in chain:
+                chain.insert(0, base)
+                base = written.get(str(base.extends or ""))
+            if spec.extends and str(spec.extends) not in written:
+                hint = did_you_mean(spec.extends, list(written))
+                self.problems.error("unknown-id-type", f"id type '{spec.extends}' not in project id types", spec.extends.span, hint=hint)
+            found[name] = IdType(name, tuple(rule for item in chain for rule in item.filters))
+        return found
 
     def _entity(self, spec: EntitySpec) -> Entity:
         default = f"models/{spec.name.lower()}_default_id_stitcher"
@@ -300,7 +321,7 @@ class _Resolution:
                 self.feature_models.setdefault(cohort, []).append(FeatureModel(path, _promised_columns(body)))
 
     def _source(self, reference: Text, span: Span | None) -> Model | None:
-        path = normalise_path(reference)
+        path = self._path(reference)
         model = self.models.get(path)
         if model is None:
             self._unknown_model(reference, span, "source")
@@ -423,7 +444,7 @@ class _Resolution:
     def _var_source(self, spec: EntityVarSpec) -> str | None:
         """Return the path of what a var reads: a source, or a model keyed by main id that is added later on."""
         assert spec.from_ is not None
-        path = normalise_path(spec.from_)
+        path = self._path(spec.from_)
         path = path.removeprefix("entity/") if path.endswith((VAR_TABLE, FEATURE_VIEW)) else path
         made = isinstance(getattr(self.model_specs.get(path), "body", None), FeatureTableSpec | FeatureViewModelSpec)
         owner = path.removesuffix(f"/{VAR_TABLE}").removesuffix(f"/{FEATURE_VIEW}")

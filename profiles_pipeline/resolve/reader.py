@@ -204,15 +204,14 @@ class Reader:
         Raises:
             ProjectError: the file is not there, or lies outside the project.
         """
-        folder = Path(self.project.spec.folder).resolve()
-        file = (folder / path).resolve()
-        if not file.is_relative_to(folder):
-            raise ProjectError([Problem("bad-path", f"'{path}' lies outside the project folder")])
-        try:
-            return file.read_text(encoding="utf-8")
-        except OSError as error:
-            problem = Problem("missing-file", f"cannot read '{path}': {error.strerror}", hint="the path is relative to the project")
-            raise ProjectError([problem]) from error
+        for folder in map(Path, (self.project.spec.folder, *self.project.spec.package_folders)):
+            file = (folder / path).resolve()
+            if not file.is_relative_to(folder.resolve()):
+                raise ProjectError([Problem("bad-path", f"'{path}' lies outside the project folder")])
+            if file.is_file():
+                return file.read_text(encoding="utf-8")
+        hint = "the path is relative to the project folder"
+        raise ProjectError([Problem("missing-file", f"there is no file '{path}' in the project", getattr(path, "span", None), hint)])
 
     # --- vars -----------------------------------------------------------------------------------------------
 

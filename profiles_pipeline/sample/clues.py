@@ -29,8 +29,8 @@ _TEXTS = (
 _SAME_TEXT = (exp.Lower, exp.Upper, exp.Trim, exp.Initcap)
 _HASHES = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA2)
 _NUMBERS = (
-    exp.Avg, exp.Median, exp.Round, exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Pow, exp.Ln, exp.Log, exp.Exp, exp.Stddev,
-    exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Neg, exp.Sign, exp.Trunc, exp.ApproxQuantile,
+    exp.Avg, exp.Median, exp.Round, exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Pow, exp.Ln, exp.Log, exp.Exp,
+    exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Neg, exp.Sign, exp.Trunc, exp.ApproxQuantile,
     exp.Corr, exp.CovarPop, exp.CovarSamp, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.SafeDivide,
 )  # fmt: skip
 _TO_NUMBER = (exp.ToNumber, exp.ToDouble)
@@ -145,7 +145,8 @@ class Clues:
         values = [self.value(child, scope) for child in node.iter_expressions()]
         for found in values:
             self.vote(found, "number")
-        return Value(mixed(values).slots, "number", total=any(v.total for v in values))
+        ratio = isinstance(node, exp.Div | exp.SafeDivide)  # a sum divided by a count is of the size of what is summed
+        return Value(mixed(values).slots, "number", total=not ratio and any(v.total for v in values))
 
     def _to_number(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
@@ -237,7 +238,7 @@ class Clues:
         values = [self.value(child, scope) for child in node.expressions]
         name = str(node.name).upper()
         if name in _TIME_NAMES and values:
-            if values[0].kind == "number" or len(values) > 1 and values[1].kind == "number":
+            if values[0].kind == "number" or (len(values) > 1 and values[1].kind == "number"):
                 return self._epoch(values[0], node)
             self.vote(values[0], "timestamp")
             return Value(values[0].slots, "timestamp", values[0].literal)
@@ -492,8 +493,7 @@ class Clues:
     def _in(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         if node.args.get("query") is not None:
-            query = node.args["query"]
-            self.ledger.equal(found.slots, self._query(query.this if isinstance(query, exp.Subquery) else query, scope).slots)
+            self.ledger.equal(found.slots, self._query(node.args["query"].unnest(), scope).slots)
             return self._done(node)
         literals = []
         for item in node.expressions:
@@ -514,8 +514,9 @@ class Clues:
             for slot in found.slots:
                 self.ledger.of(slot).regexes.update(dict.fromkeys(patterns))
             return self._done(node)
-        ends = {exp.Contains: "%{}%", exp.StartsWith: "{}%", exp.EndsWith: "%{}"}.get(type(node), "{}")
-        patterns = [ends.format(pattern) for pattern in patterns]
+        before = "%" if isinstance(node, exp.Contains | exp.EndsWith) else ""
+        after = "%" if isinstance(node, exp.Contains | exp.StartsWith) else ""
+        patterns = [before + pattern + after for pattern in patterns]
         for slot in found.slots:
             self.ledger.of(slot).likes.update(dict.fromkeys(patterns))
         examples = tuple(text for pattern in patterns for text in like_examples(pattern))
@@ -589,7 +590,8 @@ def json_steps(path: exp.Expr) -> list[str]:
 def _temporal(found: Value) -> bool:
     if found.kind in ("timestamp", "date"):
         return True
-    return found.kind is None and any(suggested_kind(s.column) in ("timestamp", "date") for s in found.slots if not s.path)
+    names = [slot.column for slot in found.slots if not slot.path]
+    return found.kind is None and any(suggested_kind(name) in ("timestamp", "date") for name in names)
 
 
 def _wishes(slots: tuple[Slot, ...], values: tuple[Scalar, ...]) -> Alternatives:

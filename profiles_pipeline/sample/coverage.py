@@ -35,5 +35,5 @@ def coverage(project: ProfilesProject, output: Output) -> tuple[EmptyColumn, ...
             names = [column.name for column in warehouse.describe(f"SELECT * FROM {relation}")]
             counts = ", ".join(f"COUNT({identifier(name, 'duckdb')})" for name in names)
             total, *filled = warehouse.query(f"SELECT COUNT(*), {counts} FROM {relation}").rows[0]
-            found += [EmptyColumn(model.name, n, int(total)) for n, c in zip(names, filled, strict=True) if not c]
+            found += [EmptyColumn(model.name, n, int(str(total))) for n, c in zip(names, filled, strict=True) if not c]
     return tuple(found)

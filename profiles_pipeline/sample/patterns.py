@@ -5,8 +5,13 @@ from __future__ import annotations
 import random
 import re
 import string
+from collections.abc import Iterable, Sequence
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any
+
+Piece = tuple[object, Any]
+"""An operation of a parsed regular expression and its argument, which has a shape of its own for each operation."""
 
 _DOT = string.ascii_lowercase + string.digits
 _CLASSES = {
@@ -30,7 +35,7 @@ def like_examples(pattern: str) -> tuple[str, ...]:
     if "%" not in plain:
         return (plain,)
     if short.startswith("@") or short == "@":
-        return tuple(plain.replace("%", f"person{number}" + ("" if number else "")) for number in range(2))
+        return tuple(plain.replace("%", f"person{number}") for number in range(2))
     return tuple(dict.fromkeys((short, plain.replace("%", "one"), plain.replace("%", " two "))))
 
 
@@ -66,35 +71,42 @@ def regex_examples(pattern: str, count: int, seed: int = 0) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _sequence(items: object, rng: random.Random) -> str:
-    return "".join(_piece(code, argument, rng) for code, argument in items)  # type: ignore[attr-defined]
+def _sequence(items: Iterable[Piece], rng: random.Random) -> str:
+    return "".join(_piece(code, argument, rng) for code, argument in items)
 
 
-def _piece(code: object, argument: object, rng: random.Random) -> str:
-    match code, argument:
-        case op.LITERAL, int(point):
-            return chr(point)
-        case op.NOT_LITERAL, int(point):
-            return rng.choice([c for c in _DOT if c != chr(point)])
-        case op.ANY, _:
-            return rng.choice(_DOT)
-        case op.IN, list(parts):
-            return _one_of(parts, rng)
-        case (op.MAX_REPEAT | op.MIN_REPEAT | op.POSSESSIVE_REPEAT), (low, high, inner):
-            most = min(int(high), int(low) + (12 if int(high) > 64 else 4))
-            least = max(int(low), min(most, 6)) if int(high) > 64 else int(low)
-            return "".join(_sequence(inner, rng) for _ in range(rng.randint(least, max(least, most))))
-        case op.SUBPATTERN, (*_, inner):
-            return _sequence(inner, rng)
-        case op.ATOMIC_GROUP, inner:
-            return _sequence(inner, rng)
-        case op.BRANCH, (_, branches):
-            return _sequence(rng.choice(list(branches)), rng)
-        case _:
-            return ""  # anchors and look-arounds take no room
+def _piece(code: object, argument: Any, rng: random.Random) -> str:  # noqa: ANN401
+    """Return a text for one piece of a parsed expression; anchors and look-arounds take no room."""
+    found = ""
+    match code:
+        case op.LITERAL:
+            found = chr(argument)
+        case op.NOT_LITERAL:
+            found = rng.choice([c for c in _DOT if c != chr(argument)])
+        case op.ANY:
+            found = rng.choice(_DOT)
+        case op.IN:
+            found = _one_of(argument, rng)
+        case op.MAX_REPEAT | op.MIN_REPEAT | op.POSSESSIVE_REPEAT:
+            low, high, inner = argument
+            found = _repeated(low, high, inner, rng)
+        case op.SUBPATTERN:
+            found = _sequence(argument[-1], rng)
+        case op.ATOMIC_GROUP:
+            found = _sequence(argument, rng)
+        case op.BRANCH:
+            found = _sequence(rng.choice(argument[1]), rng)
+    return found
 
 
-def _one_of(parts: list[tuple[object, object]], rng: random.Random) -> str:
+def _repeated(low: int, high: int, inner: Iterable[Piece], rng: random.Random) -> str:
+    open_ended = high > 64
+    most = min(high, low + (12 if open_ended else 4))
+    least = max(low, min(most, 6)) if open_ended else low
+    return "".join(_sequence(inner, rng) for _ in range(rng.randint(least, max(least, most))))
+
+
+def _one_of(parts: Sequence[Piece], rng: random.Random) -> str:
     negated = bool(parts) and parts[0][0] is op.NEGATE
     characters = "".join(_characters(code, argument) for code, argument in parts)
     if negated:
@@ -102,13 +114,13 @@ def _one_of(parts: list[tuple[object, object]], rng: random.Random) -> str:
     return rng.choice(characters or _DOT)
 
 
-def _characters(code: object, argument: object) -> str:
-    match code, argument:
-        case op.LITERAL, int(point):
-            return chr(point)
-        case op.RANGE, (low, high):
-            return "".join(map(chr, range(int(low), min(int(high), 126) + 1)))
-        case op.CATEGORY, _:
+def _characters(code: object, argument: Any) -> str:  # noqa: ANN401
+    match code:
+        case op.LITERAL:
+            return chr(argument)
+        case op.RANGE:
+            low, high = argument
+            return "".join(map(chr, range(low, min(high, 126) + 1)))
+        case op.CATEGORY:
             return _CLASSES.get(argument, _DOT)
-        case _:
-            return ""
+    return ""

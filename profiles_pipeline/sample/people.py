@@ -17,12 +17,18 @@ from profiles_pipeline.sample.patterns import matches, regex_examples
 
 Ints = npt.NDArray[np.int64]
 
-_COARSER = re.compile(r"account|compan|organi|workspace|household|team|group|store|tenant|business|employer|brand|family|merchant")
-_FINER = re.compile(r"session|order|device|cart|transaction|visit|subscription|ticket|booking|invoice|event|lead|contract")
+_COARSER = re.compile(
+    r"account|compan|organi|workspace|household|team|group|store|tenant|business|employer|brand|family|merchant"
+)
+_FINER = re.compile(
+    r"session|order|device|cart|transaction|visit|subscription|ticket|booking|invoice|event|lead|contract"
+)
 _PER_PERSON = 4
 _SEVERAL = re.compile(r"anon|device|cookie|session|visitor|client|browser|idfa|gaid|mobile_ad|uuid")
-FIRST_NAMES = ("anna", "ben", "carla", "deniz", "eva", "farid", "gita", "hugo", "ines", "jon", "kira", "liam", "mona", "noor")
-LAST_NAMES = ("arden", "bauer", "cho", "diaz", "evans", "fischer", "garcia", "haddad", "ito", "jensen", "kumar", "lopez")
+_PEOPLE = ("user", "customer", "person", "contact")
+_STYLES = ("plain", "uuid", "digits", "hex", "email", "phone")
+FIRST_NAMES = tuple(["anna", "ben", "carla", "deniz", "eva", "farid", "gita", "hugo", "ines", "jon", "kira", "liam", "mona", "noor"])
+LAST_NAMES = tuple(["arden", "bauer", "cho", "diaz", "evans", "fischer", "garcia", "haddad", "ito", "jensen", "kumar", "lopez"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Population:
     def base(self) -> str:
         """Key of the entity that the others are counted by."""
         keys = list(self.project.project.entities)
-        return next((key for key in ("user", "customer", "person", "contact") if key in keys), keys[0] if keys else "user")
+        return next((key for key in _PEOPLE if key in keys), keys[0] if keys else _PEOPLE[0])
 
     def count(self, entity: str) -> int:
         """Return how many instances of an entity there are."""
@@ -84,7 +90,7 @@ class Population:
         per = 3 if _SEVERAL.search(use.id_type.lower()) and use.entity == self.base else 1
         per = 2 if "mail" in use.id_type.lower() else per
         count = self.count(use.entity) * per
-        for style in ("digits",) if digits else (_style(use.id_type), "plain", "uuid", "digits", "hex", "email", "phone"):
+        for style in ("digits",) if digits else (_style(use.id_type), *_STYLES):
             if all(accepted(id_type, identifier(style, use, n)) for n in (0, 1, count // 2)):
                 values = tuple(identifier(style, use, n) for n in range(count))
                 break

@@ -51,6 +51,7 @@ class QueryReader:
         scope = Scope(parent=around)
         with_ = tree.args.get("with_")
         for cte in with_.expressions if with_ is not None else ():
+            assert with_ is not None
             names = [column.name.lower() for column in cte.args["alias"].args.get("columns") or ()]
             if with_.args.get("recursive"):
                 scope.ctes[cte.alias.lower()] = Relation(self.ledger)
@@ -177,7 +178,7 @@ class QueryReader:
         found = self.clues.value(source, scope)
         element = Value(kind="text") if isinstance(source, exp.Split) else self.clues.step(found, [ELEMENT])
         alias = item.args.get("alias")
-        columns: dict[str, Value] = {"index": Value(kind="number"), "key": Value(kind="text"), "seq": NOTHING, "path": NOTHING}
+        columns = {"index": Value(kind="number"), "key": Value(kind="text"), "seq": NOTHING, "path": NOTHING}
         columns |= dict.fromkeys(_UNPACKED, element)
         if isinstance(item, exp.Unnest) and alias is not None:
             columns |= {name.name.lower(): element for name in (*alias.args.get("columns", ()), alias.this) if name}

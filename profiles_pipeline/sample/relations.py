@@ -37,6 +37,10 @@ class Value:
 NOTHING = Value()
 
 
+Column = Value | Callable[[], Value | None]
+"""A column's value, or how to find it; what is found may be None: not a column after all."""
+
+
 def mixed(values: Iterable[Value]) -> Value:
     """Return the value that is one of `values`."""
     values = tuple(values)
@@ -56,14 +60,14 @@ class Relation:
     """Rows with columns.
 
     Attributes:
-        columns: lower-case name -> its value, or how to find it (None: not a column after all).
+        columns: lower-case name -> its value.
         rest: relations whose columns it has as well.
         table: key of the table from outside that it is, which has any column asked of it.
         alternatives: what its rows have in common.
     """
 
     ledger: Ledger
-    columns: Mapping[str, Value | Callable[[], Value | None]] = field(default_factory=dict)
+    columns: Mapping[str, Column] = field(default_factory=dict)
     rest: tuple[Relation, ...] = ()
     table: str | None = None
     alternatives: Alternatives = ALWAYS

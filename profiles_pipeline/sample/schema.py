@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.sample.evidence import ELEMENT, USUAL, Clues, IdUse, Kind, Ledger, Scalar, Slot, Wish
-from profiles_pipeline.sample.naming import Theme, looks_like_key, suggested_kind, theme_of
+from profiles_pipeline.sample.naming import Theme, suggested_kind, theme_of
 from profiles_pipeline.sample.texts import read_project
 from profiles_pipeline.warehouse.sources import parse_table_name
 
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
-_WHOLE = re.compile(r"count|cnt|qty|quantity|num|^n_|_n$|age|year|days|rank|points|visits|views|clicks|size|id$|position|index")
+_WHOLE = re.compile(
+    r"count|cnt|qty|quantity|num|^n_|_n$|age$|year|days|rank|points|visits|views|clicks|size|id$|position|index"
+)
 _EVENT_COLUMNS = ("id", "received_at", "sent_at", "original_timestamp", "context_ip", "context_library_name")
 _EXTRAS: Mapping[str, tuple[str, ...]] = {
     "tracks": (*_EVENT_COLUMNS, "event", "event_text", "anonymous_id", "user_id", "timestamp"),
@@ -133,19 +135,22 @@ def _settle(ledger: Ledger, project: ProfilesProject) -> None:
             _share(members, ledger)
             uses = {use: None for member in members for use in ledger.of(member).ids}
             for member in members:
-                for use in uses:
-                    ledger.of(member).ids.setdefault(use)
+                ledger.of(member).ids |= uses | ledger.of(member).ids
     for one, other in sorted(ledger.kin):
         for slot, kin in ((one, other), (other, one)):
             if not ledger.of(slot).votes:
                 ledger.of(slot).votes.update(dict.fromkeys(ledger.of(kin).votes, 1))
-    types = {name.lower(): name for name in project.project.id_types}
-    owner = {t: e for e, entity in project.project.entities.items() for t in entity.id_types}
+    _name_ids(ledger, project)
+
+
+def _name_ids(ledger: Ledger, project: ProfilesProject) -> None:
+    """Take columns that are called like an id type for identifiers of that type."""
+    owner = {t.lower(): (e, t) for e, entity in project.project.entities.items() for t in entity.id_types}
     for key, columns in ledger.columns.items():
         for name in columns:
-            clues = ledger.of(Slot(key, name))
-            if not clues.ids and name in types and types[name] in owner:
-                clues.ids[IdUse(owner[types[name]], types[name])] = None
+            if name in owner:
+                clues = ledger.of(Slot(key, name))
+                clues.ids = clues.ids or {IdUse(*owner[name]): None}
 
 
 def _share(slots: list[Slot], ledger: Ledger) -> None:
@@ -164,9 +169,8 @@ def _table(ledger: Ledger, key: str) -> TableSchema:
     for slot in ledger.clues:
         if slot.table == key and slot.path:
             inner.setdefault(slot.column, set()).update(slot.path[: n + 1] for n in range(len(slot.path)))
-    columns = tuple(
-        _column(ledger, Slot(key, name), spelled, inner.get(name, set())) for name, spelled in ledger.columns[key].items()
-    )
+    names = ledger.columns[key].items()
+    columns = tuple(_column(ledger, Slot(key, name), spelled, inner.get(name, set())) for name, spelled in names)
     recipes = tuple(r for r in ledger.recipes.get(key, {}) if r)
     return TableSchema(ledger.written[key], columns, recipes)
 
@@ -197,7 +201,7 @@ def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) 
         pool=".".join((pool.table, pool.column, *pool.path)) if shared and not use else None,
         format=as_text if kind == "text" else None,
         separator=clues.separator,
-        whole=kind == "number" and (_WHOLE.search(name.lower()) is not None or (bool(numbers) and all(n.is_integer() for n in numbers))),
+        whole=kind == "number" and (_WHOLE.search(name.lower()) is not None or _all_whole(numbers)),
         digits=kind == "text" and clues.votes.get("number", 0) > 0,
         epoch=clues.epoch,
         occurred_at=clues.occurred_at,
@@ -216,34 +220,38 @@ def _fields(ledger: Ledger, slot: Slot, below: set[tuple[str, ...]]) -> tuple[Co
 def decide(name: str, clues: Clues) -> Kind:
     """Return the kind of a column from how it is used, and from its name where use says little."""
     votes = clues.votes
-    suggestion = suggested_kind(name)
-    texts = [v for v in clues.literals if isinstance(v, str)]
-    worded = any(not _DATE.fullmatch(v) and not _NUMBER.fullmatch(v) for v in texts) or bool(clues.likes or clues.regexes)
     if clues.formats:
         return "text"
     if votes.get("json"):
         return "json"
     if clues.epoch:
         return "number"
-    if clues.ids:
-        return "text"
-    timely = max(votes.get("timestamp", 0), votes.get("date", 0))
-    if timely >= USUAL and (not worded or suggestion in ("timestamp", "date")):
-        if votes.get("text", 0) < USUAL or suggestion in ("timestamp", "date"):
-            return "date" if suggestion == "date" and not clues.occurred_at else "timestamp"
-        return "text"
-    number, boolean, text = votes.get("number", 0), votes.get("boolean", 0), votes.get("text", 0)
-    if worded:
-        return "boolean" if boolean >= USUAL and {v.lower() for v in texts} <= {"true", "false"} else "text"
-    if number >= USUAL or (number and number > text and number >= max(boolean, timely)):
-        return "number"
-    if boolean and boolean >= text:
-        return "boolean"
-    if timely and timely >= text and suggestion != "text":
-        return "date" if suggestion == "date" else "timestamp"
-    if text >= USUAL or texts:
-        return "text"
-    return suggestion or "text"
+    return "text" if clues.ids else _by_use(suggested_kind(name), clues)
+
+
+def _by_use(suggestion: Kind | None, clues: Clues) -> Kind:
+    texts = [v for v in clues.literals if isinstance(v, str)]
+    plain = [v for v in texts if not _DATE.fullmatch(v) and not _NUMBER.fullmatch(v)]
+    worded = bool(plain or clues.likes or clues.regexes)
+    timely = max(clues.votes.get("timestamp", 0), clues.votes.get("date", 0))
+    number, boolean, text = (clues.votes.get(kind, 0) for kind in ("number", "boolean", "text"))
+    time: Kind = "date" if suggestion == "date" and not clues.occurred_at else "timestamp"
+    called_time = suggestion in ("timestamp", "date")
+    signs: tuple[tuple[bool, Kind], ...] = (
+        (timely >= USUAL and called_time, time),
+        (timely >= USUAL and not worded, time if text < USUAL else "text"),
+        (worded and boolean >= USUAL and {v.lower() for v in plain} <= {"true", "false"}, "boolean"),
+        (worded, "text"),
+        (number >= USUAL or (number > text and number >= max(boolean, timely)), "number"),
+        (boolean > 0 and boolean >= text, "boolean"),
+        (timely > 0 and timely >= text and suggestion != "text", time),
+        (text >= USUAL or bool(texts), "text"),
+    )
+    return next((kind for says_so, kind in signs if says_so), suggestion or "text")
+
+
+def _all_whole(numbers: list[float]) -> bool:
+    return bool(numbers) and all(number.is_integer() for number in numbers)
 
 
 def _fits(value: Scalar, kind: Kind) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from sqlglot import exp
@@ -29,7 +30,7 @@ from profiles_pipeline.resolve.reader import Reader, ReadVar, VarKey
 from profiles_pipeline.sample.clues import kind_of_type
 from profiles_pipeline.sample.evidence import STRONG, IdUse, Kind, Ledger
 from profiles_pipeline.sample.reading import QueryReader
-from profiles_pipeline.sample.relations import NOTHING, Relation, Scope, Value, both
+from profiles_pipeline.sample.relations import NOTHING, Column, Relation, Scope, Value, both
 from profiles_pipeline.spec.model import InputSpec
 
 _HASHES = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA2)
@@ -178,25 +179,25 @@ class ProjectTexts:
             self._occurred_at(model.occurred_at, model.path, scope)
         return Relation(self.ledger, self._added(model), (found,), alternatives=found.alternatives)
 
-    def _added(self, model: Input | SqlModel) -> dict[str, Value | Callable[[], Value | None]]:
+    def _added(self, model: Input | SqlModel) -> dict[str, Column]:
         """Return the columns that the var table of a source has on top of its own."""
-        columns: dict[str, Value | Callable[[], Value | None]] = {"input_row_id": Value(kind="text"), "main_id": NOTHING}
+        columns: dict[str, Column] = {"input_row_id": Value(kind="text"), "main_id": NOTHING}
         columns |= {self.project.entities[i.entity].id_column.lower(): NOTHING for i in model.ids}
         for name, var in self.project.input_vars.get(model.path, {}).items():
-            columns[name] = lambda var=var: self._input_var(var)  # type: ignore[misc]
+            columns[name] = partial(self._input_var, var)
         return columns
 
     def _features(self, cohort_path: str) -> Relation:
         """Return the features of a cohort, those of the cohorts it comes from included."""
-        columns: dict[str, Value | Callable[[], Value | None]] = {"main_id": NOTHING, "valid_at": Value(kind="timestamp")}
+        columns: dict[str, Column] = {"main_id": NOTHING, "valid_at": Value(kind="timestamp")}
         cohort = self.project.models.get(cohort_path)
         while isinstance(cohort, Cohort):
             columns.setdefault(self.project.entities[cohort.entity].id_column.lower(), NOTHING)
             for name, var in self.project.entity_vars.get(cohort.path, {}).items():
-                columns.setdefault(name, lambda var=var: self._entity_var(var))  # type: ignore[misc]
+                columns.setdefault(name, partial(self._entity_var, var))
             for feature_model in self.project.feature_models.get(cohort.path, ()):
                 for name in feature_model.columns:
-                    columns.setdefault(name.lower(), lambda p=feature_model.path, n=name: self._column_of(p, n))  # type: ignore[misc]
+                    columns.setdefault(name.lower(), partial(self._column_of, feature_model.path, name))
             cohort = self.project.models.get(cohort.parent or "")
         return Relation(self.ledger, columns)
 
@@ -221,9 +222,9 @@ class ProjectTexts:
                     continue
                 source = self._symbol(f"ref:{rule.sql.from_}")
                 tree = self.reader.expression(rule.sql.select, model.path).tree
-                share = "few" if rule.type == "exclude" else "all"
+                use = IdUse(model.entity, id_type.name, "few" if rule.type == "exclude" else "all")
                 for slot in self.queries.clues.value(tree, Scope(items={"rows": source})).slots:
-                    self.ledger.of(slot).ids.setdefault(IdUse(model.entity, id_type.name, share))  # type: ignore[arg-type]
+                    self.ledger.of(slot).ids.setdefault(use)
 
     def _filters(self, model: Cohort) -> None:
         scope = Scope(items={"members": self._features(model.parent or model.path)})

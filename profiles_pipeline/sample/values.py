@@ -140,13 +140,12 @@ class Draw:
         if column.pool in rows.keys:
             key = rows.keys[column.pool or ""]
             stem = (column.pool or "").rpartition(".")[2].removesuffix("_id").removesuffix("id") or "key"
-            return [_key(stem, n, column.digits) for n in range(int(key.max(initial=0)) + 1)], key
+            return _keys(stem, key, column.digits)
         if column.theme == "id" and not column.literals and not column.patterns:
             unique = column.name.lower() in ("id", "uuid", "message_id", "event_id", "row_id")
             number = rows.number if unique else rng.integers(0, max(2, self.population.people), rows.size)
             stem = column.name.lower().removesuffix("_id")
-            low = int(number.min(initial=0))
-            return [_key(stem, n, column.digits) for n in range(low, int(number.max(initial=0)) + 1)], number - low
+            return _keys(stem, number, column.digits)
         pool = texts_of(column, self.seed)
         if column.theme in PERSONAL and not column.literals:
             return pool, rows.person % len(pool)
@@ -182,7 +181,8 @@ class Draw:
                 pool += more
         absent = self._absent(column, rows, rng, 0.03)
         if _is_list(column):
-            return _with_nulls(pa.array(pool, pa.list_(_LIST_TYPES[column.fields[0].kind])).take(pa.array(index)), absent)
+            lists = pa.array(pool, pa.list_(_LIST_TYPES[column.fields[0].kind]))
+            return _with_nulls(lists.take(pa.array(index)), absent)
         texts = pa.array([json.dumps(item, separators=(",", ":")) for item in pool], pa.string())
         return _with_nulls(self._personal(column, texts.take(pa.array(index)), rows, rng), absent)
 
@@ -212,20 +212,23 @@ def texts_of(column: ColumnSchema, seed: int) -> list[str]:
         others = ("1", "2", "5", "10", "42", "99.5")
     few = others[: max(2, len(found) // 3)] if found else others
     if column.separator is not None:
-        few = tuple(column.separator.join(others[n % len(others)] for n in (k, k + 1, k + 3)) for k in range(len(others)))
+        triples = ((k, k + 1, k + 3) for k in range(len(others)))
+        few = tuple(column.separator.join(others[n % len(others)] for n in three) for three in triples)
     return list(dict.fromkeys((*found, *few)))
 
 
 def numbers(column: ColumnSchema, count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Return numbers around those that SQL compares the column with."""
     exact = [float(v) for v in column.literals if not isinstance(v, bool)]
-    low, high = {"age": (18.0, 80.0), "year": (2015.0, 2026.0)}.get(column.theme, (1.0, 10.0) if column.whole else (5.0, 250.0))
+    usual = {"age": (18.0, 80.0), "year": (2015.0, 2026.0)}
+    low, high = usual.get(column.theme, (1.0, 10.0) if column.whole else (5.0, 250.0))
     if column.bounds:
         low = min(low, column.bounds[0] / 2 if column.bounds[0] > 0 else column.bounds[0] - 1)
         high = max(column.bounds[-1] * 2 + 1, high if column.bounds[-1] <= 0 else 0.0)
     values = low + (high - low) * rng.random(count) ** 1.5
     if exact:
-        values = np.where(rng.random(count) < 0.7, np.array(exact)[rng.integers(0, len(exact), count)], np.floor(values))
+        wanted = np.array(exact)[rng.integers(0, len(exact), count)]
+        values = np.where(rng.random(count) < 0.7, wanted, np.floor(values))
     return np.floor(values) if column.whole else values
 
 
@@ -256,7 +259,11 @@ def moments(column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> Ints:
 
 
 def document(
-    column: ColumnSchema, path: tuple[str, ...], wishes: dict[tuple[str, ...], Wish], seed: int, rng: np.random.Generator
+    column: ColumnSchema,
+    path: tuple[str, ...],
+    wishes: dict[tuple[str, ...], Wish],
+    seed: int,
+    rng: np.random.Generator,
 ) -> object:
     """Return a JSON value of a column's shape in which the wishes hold."""
     if column.kind == "array" and column.fields:
@@ -322,6 +329,12 @@ def _json_value(column: ColumnSchema, value: Scalar) -> Scalar:
 def _first_time(table: TableSchema) -> str | None:
     times = [c.name for c in table.columns if c.kind in ("timestamp", "date") and c.theme == "word"]
     return next((c.name for c in table.columns if c.occurred_at), times[0] if times else None)
+
+
+def _keys(stem: str, numbers: Ints, digits: bool) -> tuple[list[str], Ints]:
+    """Return the texts of keys, and which of them each row has."""
+    different, index = np.unique(numbers, return_inverse=True)
+    return [_key(stem, number, digits) for number in different.tolist()], index
 
 
 def _key(stem: str, number: int, digits: bool) -> str:

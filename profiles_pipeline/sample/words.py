@@ -42,6 +42,9 @@ WORDS: Mapping[Theme, tuple[str, ...]] = {
     "word": ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot"),
 }
 PERSONAL: frozenset[Theme] = frozenset(
-    {"first_name", "last_name", "name", "email", "phone", "country", "city", "state", "gender", "birth", "zip", "language"}
-)
+    {
+        "first_name", "last_name", "name", "email", "phone", "country", "city", "state", "gender", "birth", "zip",
+        "language",
+    }
+)  # fmt: skip
 """Themes in which a person has one value, the same wherever it turns up."""

@@ -11,8 +11,10 @@ from typing import NoReturn
 from profiles_pipeline.errors import Problem, Problems, Span, did_you_mean, fail
 from profiles_pipeline.spec.checks import check_choices, check_names
 from profiles_pipeline.spec.convert import build_project
+from profiles_pipeline.spec.fetch import fetch
 from profiles_pipeline.spec.lift import Note, lift
 from profiles_pipeline.spec.model import ProjectSpec, Text
+from profiles_pipeline.spec.packages import with_packages
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 from profiles_pipeline.spec.yaml_nodes import read_yaml
 
@@ -38,7 +40,7 @@ class Loaded:
 
 
 def load_project(folder: Path) -> Loaded:
-    """Return the project in `folder`; packages are named but not fetched.
+    """Return the project in `folder`, its packages merged into it.
 
     Raises:
         ProjectError: with every problem of all its files at once.
@@ -55,7 +57,11 @@ def load_project(folder: Path) -> Loaded:
     check_names(lifted, problems)
     check_choices(lifted, problems)
     spec = build_project(lifted, str(folder), problems)
-    return Loaded(spec, notes, problems.warnings)
+    return Loaded(with_packages(spec, _load_package, fetch), notes, problems.warnings)
+
+
+def _load_package(folder: Path) -> ProjectSpec:
+    return load_project(folder).spec
 
 
 def _read_project_file(folder: Path, problems: Problems) -> PlacedMap:

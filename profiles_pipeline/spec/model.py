@@ -476,3 +476,9 @@ class ProjectSpec(Spec):
     var_groups: tuple[VarGroupSpec, ...] = ()
     macros: tuple[MacroSpec, ...] = ()
     optimizations: Optimizations = Optimizations()
+    aliases: dict[str, str] = Field(default_factory=dict)
+    """Path -> path it means; from the input maps of packages."""
+    statuses: dict[str, str] = Field(default_factory=dict)
+    """Path -> enable status, set from outside on models and vars of packages."""
+    package_folders: tuple[str, ...] = ()
+    """Folders of the packages merged into this project."""

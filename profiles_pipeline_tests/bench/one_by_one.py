@@ -3,8 +3,8 @@
     python -m profiles_pipeline_tests.bench.one_by_one DATA WAREHOUSE copied|in-place
 
 WAREHOUSE has the id graph already and gets the table `var_table`. `copied` first writes each source again, with all
-of its columns and the main id, and reads the copies; `in-place` looks the main id up in every query. Each query by
-itself is written as well as it can be.
+of its columns, the main id and the input vars, and reads the copies; `in-place` computes what it needs of these in
+every query. Each query by itself is written as well as it can be.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ SOURCES = {
     ),
 }
 
-SESSIONS = """
-SELECT user_main_id, max(date_diff('second', first, last)) AS longest_session_seconds
-FROM (SELECT user_main_id, session_id, min(timestamp) AS first, max(timestamp) AS last FROM tracks_rows GROUP BY ALL)
-GROUP BY user_main_id
+INPUT_VARS = """
+SELECT *, date_diff('second', session_started_at, timestamp) AS seconds_into_session
+FROM (SELECT *, min(timestamp) OVER (PARTITION BY session_id, user_main_id) AS session_started_at FROM ({rows}))
 """
 
 # Var: source, aggregate, condition on the rows.
 VARS = {
     "n_events": ("tracks_rows", "count(*)", None),
     "n_sessions": ("tracks_rows", "count(DISTINCT session_id)", None),
+    "longest_session_seconds": ("tracks_rows", "max(seconds_into_session)", None),
     "active_days_past_365_days": (
         "tracks_rows",
         "count(DISTINCT timestamp::DATE)",
@@ -116,17 +116,17 @@ def compute(connection: duckdb.DuckDBPyConnection, copied: bool) -> None:
     """Make `var_table` out of a table per var."""
     for source in SOURCES:
         kind = "TABLE" if copied else "TEMP VIEW"
-        connection.execute(f"CREATE {kind} {source}_rows AS {identified(source)}")
-    connection.execute(f"CREATE TABLE var_longest_session_seconds AS {SESSIONS}")
+        rows = identified(source)
+        query = INPUT_VARS.format(rows=rows) if source == "tracks" else rows
+        connection.execute(f"CREATE {kind} {source}_rows AS {query}")
     for name, (source, aggregate, where) in VARS.items():
         condition = f"user_main_id IS NOT NULL AND {where}" if where else "user_main_id IS NOT NULL"
         connection.execute(
             f"CREATE TABLE var_{name} AS SELECT user_main_id, {aggregate} AS {name} FROM {source} "
             f"WHERE {condition} GROUP BY user_main_id"
         )
-    names = ["longest_session_seconds", *VARS]
-    columns = ", ".join(f"coalesce({n}, {DEFAULTS[n]}) AS {n}" if n in DEFAULTS else n for n in names)
-    joins = " ".join(f"LEFT JOIN var_{name} USING (user_main_id)" for name in names)
+    columns = ", ".join(f"coalesce({n}, {DEFAULTS[n]}) AS {n}" if n in DEFAULTS else n for n in VARS)
+    joins = " ".join(f"LEFT JOIN var_{name} USING (user_main_id)" for name in VARS)
     people = f"(SELECT DISTINCT user_main_id FROM {GRAPH})"
     connection.execute(
         f"""CREATE TABLE var_table AS WITH joined AS (

@@ -1,0 +1,130 @@
+"""Merges the packages of a project into it, so that everything after sees one project.
+
+The project's own things win over those of a package of the same name. A path ``packages/<name>/models/x`` means
+``models/x``. An input of a package that is mapped to one of ours becomes an alias; one mapped to nil is switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from profiles_pipeline.errors import fail
+from profiles_pipeline.names import normalise_path
+from profiles_pipeline.spec.model import (
+    EntitySpec,
+    FeatureViewsSpec,
+    IdTypeSpec,
+    PackageSpec,
+    ProjectSpec,
+    VarGroupSpec,
+    VarItem,
+)
+
+Load = Callable[[Path], ProjectSpec]
+Fetch = Callable[[PackageSpec, Path], Path]
+
+Named = TypeVar("Named")
+
+
+def with_packages(spec: ProjectSpec, load: Load, fetch: Fetch, above: Sequence[Path] = ()) -> ProjectSpec:
+    """Return the project with all its packages, and theirs, merged into it.
+
+    Args:
+        spec: the project as written.
+        load: reads the project in a folder.
+        fetch: brings a package's folder.
+        above: folders of the projects that led here.
+
+    Raises:
+        ProjectError: a package cannot be brought or read, or packages use each other in a circle.
+    """
+    here = Path(spec.folder).resolve()
+    for package in spec.packages:
+        folder = fetch(package, here).resolve()
+        if folder in (*above, here):
+            chain = " -> ".join(p.name for p in (*above, here, folder))
+            fail("cycle", f"packages use each other in a circle: {chain}", package.span, hint="take one of them out")
+        library = with_packages(load(folder), load, fetch, (*above, here))
+        spec = _merged(spec, library, package)
+    return spec
+
+
+def _merged(app: ProjectSpec, library: ProjectSpec, package: PackageSpec) -> ProjectSpec:
+    mapped = {f"inputs/{name.lower()}": target for name, target in package.inputs_map.items()}
+    aliases = {source: normalise_path(target) for source, target in mapped.items() if target is not None}
+    off = dict.fromkeys((source for source, target in mapped.items() if target is None), "disabled")
+    forced = {normalise_path(path): o.requested_enable_status for o in package.overrides for path in o.models}
+    return app.model_copy(
+        update={
+            "id_types": _id_types(app.id_types, library.id_types),
+            "entities": _entities(app.entities, library.entities),
+            "inputs": _by_name(app.inputs, (i for i in library.inputs if f"inputs/{i.name.lower()}" not in aliases)),
+            "models": _by_name(app.models, library.models),
+            "macros": _by_name(app.macros, library.macros),
+            "var_groups": (*_groups(library.var_groups, app.var_groups), *app.var_groups),
+            "aliases": {**library.aliases, **app.aliases, **aliases},
+            "statuses": {**library.statuses, **app.statuses, **off, **forced},
+            "package_folders": (*app.package_folders, library.folder, *library.package_folders),
+        }
+    )
+
+
+def _by_name(own: Sequence[Named], others: Iterable[Named]) -> tuple[Named, ...]:
+    names = {_name(item) for item in own}
+    return (*(item for item in others if _name(item) not in names), *own)
+
+
+def _name(item: object) -> str:
+    return str(item.name).lower()  # type: ignore[attr-defined]
+
+
+def _id_types(own: Sequence[IdTypeSpec], others: Sequence[IdTypeSpec]) -> tuple[IdTypeSpec, ...]:
+    """Return all id types; one of ours that extends a package's of the same name adds to its filters."""
+    theirs = {_name(item): item for item in others}
+    result = []
+    for item in own:
+        base = theirs.get(_name(item))
+        if base is not None and item.extends is not None and item.extends.lower() == _name(item):
+            item = item.model_copy(update={"filters": (*base.filters, *item.filters), "extends": base.extends})  # noqa: PLW2901
+        result.append(item)
+    return _by_name(result, others)
+
+
+def _entities(own: Sequence[EntitySpec], others: Sequence[EntitySpec]) -> tuple[EntitySpec, ...]:
+    """Return all entities; where both describe one, ours is completed by the package's."""
+    theirs = {_name(item): item for item in others}
+    return _by_name([_entity(item, theirs.get(_name(item))) for item in own], others)
+
+
+def _entity(own: EntitySpec, base: EntitySpec | None) -> EntitySpec:
+    if base is None:
+        return own
+    known = {str(t).lower() for t in own.id_types}
+    return own.model_copy(
+        update={
+            "id_types": (*own.id_types, *(t for t in base.id_types if t.lower() not in known)),
+            "id_stitcher": own.id_stitcher or base.id_stitcher,
+            "id_column_name": own.id_column_name or base.id_column_name,
+            "feature_views": own.feature_views if own.feature_views != FeatureViewsSpec() else base.feature_views,
+        }
+    )
+
+
+def _groups(others: Sequence[VarGroupSpec], own: Sequence[VarGroupSpec]) -> tuple[VarGroupSpec, ...]:
+    """Return a package's var groups without the vars that ours define anew."""
+    ours = {(_owner(group), _var_name(item)) for group in own for item in group.vars}
+    return tuple(
+        group.model_copy(update={"vars": tuple(i for i in group.vars if (_owner(group), _var_name(i)) not in ours)})
+        for group in others
+    )
+
+
+def _owner(group: VarGroupSpec) -> str:
+    return normalise_path(group.entity_cohort or f"{group.entity_key}/all")
+
+
+def _var_name(item: VarItem) -> str:
+    var = item.entity_var or item.input_var
+    return str(var.name).lower() if var else ""
