@@ -1,3 +1,29 @@
-"""Customer 360 engine: RudderStack Profiles YAML projects run on an embedded warehouse, each model a Dagster asset."""
+"""Customer 360 engine: RudderStack Profiles YAML projects run on an embedded warehouse, each model a Dagster asset.
+
+The public names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from profiles_pipeline.assets import ProfilesTranslator, build_definitions
+    from profiles_pipeline.project import ProfilesProject
 
 __version__ = "0.1.0"
+
+__all__ = ["ProfilesProject", "ProfilesTranslator", "build_definitions"]
+
+_HOMES = {
+    "ProfilesProject": "profiles_pipeline.project",
+    "ProfilesTranslator": "profiles_pipeline.assets",
+    "build_definitions": "profiles_pipeline.assets",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'profiles_pipeline' has no attribute '{name}'")

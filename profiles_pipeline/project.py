@@ -58,7 +58,7 @@ class ProfilesProject:
             ProjectError: the project is wrong; holds every problem found.
         """
         path = Path(folder).expanduser().resolve()
-        loaded = spec.load_project(path)
+        loaded = spec.load_whole_project(path)
         problems = Problems(list(loaded.warnings))
         project = resolve(loaded.spec, problems, source_dialect)
         if problems.errors:

@@ -117,7 +117,7 @@ class Registry:
             [project],
         )
         return tuple(
-            SeqNo(int(n), _utc(begin), _utc(end) or _now(), _utc(made) or _now(), bool(done), str(by))
+            SeqNo(int(str(n)), _utc(begin), _utc(end) or _now(), _utc(made) or _now(), bool(done), str(by))
             for n, begin, end, made, done, by in found.rows
         )
 

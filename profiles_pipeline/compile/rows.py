@@ -197,7 +197,7 @@ def identified_rows(c: Compilation, source: Model, entities: Iterable[str], *, r
     The first identifier of the entity that a row has decides, in the order in which the source lists them. Where the
     source is an edge source, all identifiers of a row are one entity and a single look-up is enough.
     """
-    rows = visible_rows(c, source)
+    rows: exp.Expr = visible_rows(c, source)
     entities = tuple(entities)
     ids = [column for entity in entities for column in _id_columns(c, source, entity)]
     extra = [build("ROW_NUMBER() OVER () AS input_row_id")] if row_id else []
@@ -227,7 +227,8 @@ def _with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: 
             id=_first(group),
             type=_type_of_first(group),
         )
-        query = query.join(_graph_of(c, entity.stitcher, group).subquery(name), on=on, join_type="left", copy=False)
+        graph = exp.Subquery(this=_graph_of(c, entity.stitcher, group), alias=exp.TableAlias(this=quoted(name)))
+        query = query.join(graph, on=on, join_type="left", copy=False)
         found.append(col("main_id", name))
     main_id = found[0] if len(found) == 1 else exp.Coalesce(this=found[0], expressions=found[1:])
     return query.select(alias(main_id, entity.id_column), copy=False)

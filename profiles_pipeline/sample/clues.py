@@ -30,8 +30,8 @@ _SAME_TEXT = (exp.Lower, exp.Upper, exp.Trim, exp.Initcap)
 _HASHES = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA2)
 _NUMBERS = (
     exp.Avg, exp.Median, exp.Round, exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Pow, exp.Ln, exp.Log, exp.Exp,
-    exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Neg, exp.Sign, exp.Trunc, exp.ApproxQuantile,
-    exp.Corr, exp.CovarPop, exp.CovarSamp, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.SafeDivide,
+    exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Neg, exp.Sign, exp.Trunc,
+    exp.ApproxQuantile, exp.Corr, exp.CovarPop, exp.CovarSamp, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.SafeDivide,
 )  # fmt: skip
 _TO_NUMBER = (exp.ToNumber, exp.ToDouble)
 _TIMES = (

@@ -27,8 +27,12 @@ _PER_PERSON = 4
 _SEVERAL = re.compile(r"anon|device|cookie|session|visitor|client|browser|idfa|gaid|mobile_ad|uuid")
 _PEOPLE = ("user", "customer", "person", "contact")
 _STYLES = ("plain", "uuid", "digits", "hex", "email", "phone")
-FIRST_NAMES = tuple(["anna", "ben", "carla", "deniz", "eva", "farid", "gita", "hugo", "ines", "jon", "kira", "liam", "mona", "noor"])
-LAST_NAMES = tuple(["arden", "bauer", "cho", "diaz", "evans", "fischer", "garcia", "haddad", "ito", "jensen", "kumar", "lopez"])
+FIRST_NAMES = tuple(
+    ["anna", "ben", "carla", "deniz", "eva", "farid", "gita", "hugo", "ines", "jon", "kira", "liam", "mona", "noor"]
+)
+LAST_NAMES = tuple(
+    ["arden", "bauer", "cho", "diaz", "evans", "fischer", "garcia", "haddad", "ito", "jensen", "kumar", "lopez"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +166,3 @@ def _junk(id_type: IdType, example: str) -> tuple[str, ...]:
             found += [str(rule.value)] if rule.value is not None else []
             found += regex_examples(str(rule.regex), 2) if rule.regex is not None else []
     return tuple(value for value in dict.fromkeys(found) if not accepted(id_type, value))
-
-

@@ -1,7 +1,7 @@
 """The project as written: YAML of any dialect in, one typed shape out, every part with its place."""
 
 from profiles_pipeline.spec.lift import Note
-from profiles_pipeline.spec.load import Loaded, load_project
+from profiles_pipeline.spec.load import Loaded, load_project, load_whole_project
 from profiles_pipeline.spec.model import ProjectSpec, Text
 from profiles_pipeline.spec.siteconfig import (
     ConnectionOutput,
@@ -24,4 +24,5 @@ __all__ = [
     "Text",
     "load_project",
     "load_siteconfig",
+    "load_whole_project",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,7 +40,7 @@ class Loaded:
 
 
 def load_project(folder: Path) -> Loaded:
-    """Return the project in `folder`, its packages merged into it.
+    """Return the project in `folder`; packages are named but not fetched.
 
     Raises:
         ProjectError: with every problem of all its files at once.
@@ -57,11 +57,17 @@ def load_project(folder: Path) -> Loaded:
     check_names(lifted, problems)
     check_choices(lifted, problems)
     spec = build_project(lifted, str(folder), problems)
-    return Loaded(with_packages(spec, _load_package, fetch), notes, problems.warnings)
+    return Loaded(spec, notes, problems.warnings)
 
 
-def _load_package(folder: Path) -> ProjectSpec:
-    return load_project(folder).spec
+def load_whole_project(folder: Path) -> Loaded:
+    """Return the project in `folder` with its packages fetched and merged into it.
+
+    Raises:
+        ProjectError: with every problem of the project, or of the package that cannot be had.
+    """
+    loaded = load_project(folder)
+    return replace(loaded, spec=with_packages(loaded.spec, lambda path: load_project(path).spec, fetch))
 
 
 def _read_project_file(folder: Path, problems: Problems) -> PlacedMap:

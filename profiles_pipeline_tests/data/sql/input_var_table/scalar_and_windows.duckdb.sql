@@ -38,7 +38,7 @@ WITH identified AS NOT MATERIALIZED (
     FROM "profiles"."Material_ids_1_mappings"
     WHERE
       other_id_type IN ('user_id', 'email')
-  ) AS user_ids
+  ) AS "user_ids"
     ON "user_ids".other_id = COALESCE(r."user.id_0", r."user.id_1")
     AND "user_ids".other_id_type = CASE
       WHEN NOT r."user.id_0" IS NULL
