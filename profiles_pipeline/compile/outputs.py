@@ -145,9 +145,10 @@ def _features(c: Compilation, cohort: str, names: Mapping[str, str | None]) -> e
     owned: dict[str, list[exp.Expr]] = {}
     for name in names:
         owned.setdefault(_home_of(c, cohort, name), []).append(col(name))
-    base, *others = sorted(owned, key=lambda path: path != final) or [final]
-    relation = c.relation(base if base.endswith(VAR_TABLE) or "/part_" in base else cohort)
-    query = exp.select(col(id_column, "f"), alias(timestamp(c), "valid_at")).from_(_as(relation, "f"))
+    homes = sorted(owned, key=lambda path: path != final)
+    has_everybody = bool(homes) and (homes[0].endswith(VAR_TABLE) or "/part_" in homes[0])
+    base, others = (homes[0], homes[1:]) if has_everybody else (cohort, homes)
+    query = exp.select(col(id_column, "f"), alias(timestamp(c), "valid_at")).from_(_as(c.relation(base), "f"))
     aliases = {base: "f"}
     for number, path in enumerate(others):
         aliases[path] = f"f{number}"
@@ -213,8 +214,9 @@ def compile_sql_model(c: Compilation, model: SqlModel) -> Script:
         made = Statement(create(kind, relation, tree), f"SQL model {model.name}")  # type: ignore[arg-type]
         return Script(kind, (made,), _feature_audits(c, model, relation))  # type: ignore[arg-type]
     readings = c.reader.statements(model.spec.multi_sql or "", model.path)
+    own = frozenset(name for reading in readings if (name := _created(reading.tree)))
     steps = tuple(
-        Statement(_named(c, reading.tree, relation), f"statement {number} of {model.name}")
+        Statement(_named(c, reading.tree, relation, own), f"statement {number} of {model.name}")
         for number, reading in enumerate(readings, start=1)
     )
     return Script("table", steps, _feature_audits(c, model, relation))
@@ -228,15 +230,24 @@ def _feature_audits(c: Compilation, model: SqlModel, relation: exp.Table) -> tup
     return (Audit("main_id_unique", tree, "No main id has two rows."),)
 
 
-def _named(c: Compilation, tree: exp.Expr, relation: exp.Table) -> exp.Expr:
-    """Return the user's SQL with models, and tables that are no models, replaced by where they are found."""
+def _created(statement: exp.Expr) -> str | None:
+    """Return the lower-case name without a schema of the table or view that a statement creates, if it does."""
+    target = statement.find(exp.Table) if isinstance(statement, exp.Create) else None
+    return target.name.lower() if target is not None and not target.db else None
+
+
+def _named(c: Compilation, tree: exp.Expr, relation: exp.Table, own: frozenset[str] = frozenset()) -> exp.Expr:
+    """Return the user's SQL with models, and tables that are no models, replaced by where they are found.
+
+    Tables named in `own` are made by the statements themselves and keep their names.
+    """
 
     def this(node: exp.Expr) -> exp.Expr:
         return relation.copy() if isinstance(node, exp.Table) and node.name == "ref:this" else node
 
     outside = {id(table) for table in sql.external_tables(tree)}
     found = [table for table in tree.find_all(exp.Table) if id(table) in outside]
-    for table in found:
+    for table in [table for table in found if table.db or table.name.lower() not in own]:
         table.replace(c.outside(table))
     placed = tree.transform(this)
     if isinstance(placed, exp.Create) and placed.find(exp.Table) == relation:

@@ -136,13 +136,22 @@ def _column(c: Compilation, node: exp.Column) -> exp.Expr:
         return col(rest.rpartition("/")[2])
     if kind == "member":
         return _membership(c, rest)
-    kind, _, path = node.table.partition(":")
-    if kind == "rows":
-        return exp.column(node.this.copy())
-    if kind == "ref":
+    named = quoted(_column_of_path(c, rest)) if kind == "ref" else node.this.copy()
+    owner, _, path = node.table.partition(":")
+    if owner == "rows":
+        return exp.column(named)
+    if owner == "ref":
         model = c.graph.models[c.graph.find(path)]
-        return exp.column(node.this.copy(), table=quoted(model.name))
-    return node
+        return exp.column(named, table=quoted(model.name))
+    return exp.column(named, table=node.args.get("table")) if kind == "ref" else node
+
+
+def _column_of_path(c: Compilation, path: str) -> str:
+    """Return the name of the column that ``<model>/<column>`` means; ``main_id`` is whatever a var table calls it."""
+    name = path.rpartition("/")[2]
+    model = c.graph.models[c.graph.find(path)]
+    ids = [c.project.entities[e].id_column for e in getattr(model, "entities", ())]
+    return ids[0] if name.lower() == "main_id" and ids and "main_id" not in map(str.lower, ids) else name
 
 
 def _membership(c: Compilation, path: str) -> exp.Expr:

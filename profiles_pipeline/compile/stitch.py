@@ -10,6 +10,7 @@ from itertools import combinations
 
 from sqlglot import exp
 
+from profiles_pipeline.compile import cardinality
 from profiles_pipeline.compile.rows import alias, col, id_value, moment, occurred, text, visible_rows
 from profiles_pipeline.compile.statement import (
     Audit,
@@ -34,13 +35,15 @@ def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
     edges, mappings = beside(graph, "_internal_edges"), beside(graph, "_mappings")
     nodes, components = scratch(graph, "nodes"), scratch(graph, "components")
     tuples = [scratch(graph, f"tuples_{number}") for number in range(len(model.sources))]
+    # An id was seen whether or not a cap took its edges.
+    seen = beside(graph, "_raw_edges") if cardinality.caps(model) else edges
     steps: list[Step] = [
         *(
             Statement(create("temporary table", table, _tuples(c, model, source)), f"ids seen together in {source.path}")
             for table, source in zip(tuples, model.sources, strict=True)
         ),
-        Statement(create("table", edges, _edges(model, tuples)), "distinct edges"),
-        Statement(create("temporary table", nodes, _nodes(edges)), "distinct ids, numbered"),
+        *_edge_steps(model, graph, edges, tuples),
+        Statement(create("temporary table", nodes, _nodes(seen)), "distinct ids, numbered"),
         SolveComponents(
             edges=_numbered_edges(edges, nodes),
             nodes=build("SELECT COUNT(*) FROM :nodes", nodes=nodes),
@@ -51,6 +54,21 @@ def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
         Statement(create("view", graph, _graph(model, mappings)), "id graph"),
     ]
     return Script("view", tuple(steps), _audits(model, graph))
+
+
+def _edge_steps(model: Stitcher, graph: exp.Table, edges: exp.Table, tuples: list[exp.Table]) -> list[Step]:
+    """Return the steps that leave the edges behind; where there are caps, also the raw edges and the audit table."""
+    found = _edges(model, tuples)
+    rules = cardinality.caps(model)
+    if not rules:
+        return [Statement(create("table", edges, found), "distinct edges")]
+    raw, audit = beside(graph, "_raw_edges"), beside(graph, f"_{model.entity}_CARDINALITY_AUDIT")
+    removed = cardinality.audit_table(rules, raw, graph.name)
+    return [
+        Statement(create("table", raw, found), "distinct edges, before caps"),
+        Statement(create("table", audit, removed), "edges of ids over their cap"),
+        Statement(create("table", edges, cardinality.kept_edges(raw, audit)), "edges within the caps"),
+    ]
 
 
 def _tuples(c: Compilation, model: Stitcher, source: EdgeSource) -> exp.Select:

@@ -146,7 +146,9 @@ class _Resolution:
             if spec.extends and str(spec.extends) not in written:
                 hint = did_you_mean(spec.extends, list(written))
                 self.problems.error("unknown-id-type", f"id type '{spec.extends}' not in project id types", spec.extends.span, hint=hint)
-            found[name] = IdType(name, tuple(rule for item in chain for rule in item.filters))
+            caps = {other: most for item in chain for other, most in item.maximum_edges.items()}
+            filters = tuple(rule for item in chain for rule in item.filters)
+            found[name] = IdType(name, filters, tuple(sorted(caps.items())))
         return found
 
     def _entity(self, spec: EntitySpec) -> Entity:

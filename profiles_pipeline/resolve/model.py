@@ -25,10 +25,14 @@ NameKind = Literal["entity", "cohort", "rows"]
 
 @dataclass(frozen=True, slots=True)
 class IdType:
-    """A class of identifiers with the filters that decide which values count."""
+    """A class of identifiers with the filters that decide which values count.
+
+    `maximum_edges` are caps: to how many different ids of another type an id of this one may be tied.
+    """
 
     name: str
     filters: tuple[IdFilter, ...] = ()
+    maximum_edges: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,6 @@
 
 from profiles_pipeline.sample.coverage import EmptyColumn, coverage
 from profiles_pipeline.sample.schema import ColumnSchema, TableSchema, infer
-from profiles_pipeline.sample.write import Size, WrittenTable, write
+from profiles_pipeline.sample.writing import Size, WrittenTable, write
 
 __all__ = ["ColumnSchema", "EmptyColumn", "Size", "TableSchema", "WrittenTable", "coverage", "infer", "write"]

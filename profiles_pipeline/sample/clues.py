@@ -472,6 +472,8 @@ class Clues:
             clues = self.ledger.of(slot)
             if literal.strip():
                 clues.literals[literal] = None
+            else:
+                clues.blank = True  # only a text can be compared with it
         if _DATE.fullmatch(literal):
             self.ledger.vote(slots, "timestamp", WEAK)
         elif not _NUMBER.fullmatch(literal):

@@ -65,6 +65,7 @@ class Clues:
     formats: dict[str, None] = field(default_factory=dict)
     ids: dict[IdUse, None] = field(default_factory=dict)
     separator: str | None = None
+    blank: bool = False
     epoch: int = 0
     occurred_at: bool = False
 
@@ -75,6 +76,7 @@ class Clues:
         for name in ("literals", "bounds", "likes", "regexes", "formats"):
             getattr(self, name).update(getattr(other, name))
         self.separator = self.separator or other.separator
+        self.blank = self.blank or other.blank
         self.epoch = self.epoch or other.epoch
 
 

@@ -39,6 +39,12 @@ def like_examples(pattern: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((short, plain.replace("%", "one"), plain.replace("%", " two "))))
 
 
+def like_matches(pattern: str, text: str) -> bool:
+    """Tell whether a text matches a LIKE pattern, whatever the case."""
+    parts = (".*" if c == "%" else "." if c == "_" else re.escape(c) for c in pattern)
+    return re.fullmatch("".join(parts), text, re.IGNORECASE | re.DOTALL) is not None
+
+
 def python_regex(pattern: str) -> str:
     """Return a warehouse's regular expression as Python writes it."""
     for name, characters in _POSIX.items():

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.sample.evidence import ELEMENT, USUAL, Clues, IdUse, Kind, Ledger, Scalar, Slot, Wish
 from profiles_pipeline.sample.naming import Theme, suggested_kind, theme_of
+from profiles_pipeline.sample.patterns import like_examples, like_matches
 from profiles_pipeline.sample.texts import read_project
+from profiles_pipeline.sample.words import WORDS
 from profiles_pipeline.warehouse.sources import parse_table_name
 
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
@@ -187,14 +189,14 @@ def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) 
     use = next(iter(clues.ids), None)
     as_text = next(iter(clues.formats), None)
     if kind == "text" and as_text is None and clues.votes.get("timestamp", 0) >= USUAL and not use:
-        as_text = "%Y-%m-%d %H:%M:%S"
+        as_text = "%Y-%m-%d" if suggested_kind(name) == "date" else "%Y-%m-%d %H:%M:%S"
     theme = theme_of(name)
     numbers = [n for n in clues.literals if isinstance(n, float)]
     return ColumnSchema(
         name=name,
         kind=kind,
         theme=theme,
-        literals=tuple(v for v in clues.literals if _fits(v, kind)),
+        literals=tuple(v for v in (*clues.literals, *_alike(clues, theme)) if _fits(v, kind)),
         patterns=tuple(clues.regexes),
         bounds=tuple(sorted(clues.bounds)),
         id_use=use if kind in ("text", "number") else None,
@@ -238,6 +240,7 @@ def _by_use(suggestion: Kind | None, clues: Clues) -> Kind:
     time: Kind = "date" if suggestion == "date" and not clues.occurred_at else "timestamp"
     called_time = suggestion in ("timestamp", "date")
     signs: tuple[tuple[bool, Kind], ...] = (
+        (timely >= USUAL and clues.blank, "text"),
         (timely >= USUAL and called_time, time),
         (timely >= USUAL and not worded, time if text < USUAL else "text"),
         (worded and boolean >= USUAL and {v.lower() for v in plain} <= {"true", "false"}, "boolean"),
@@ -248,6 +251,13 @@ def _by_use(suggestion: Kind | None, clues: Clues) -> Kind:
         (text >= USUAL or bool(texts), "text"),
     )
     return next((kind for says_so, kind in signs if says_so), suggestion or "text")
+
+
+def _alike(clues: Clues, theme: Theme) -> list[str]:
+    """Return texts for the patterns that no ordinary text of the theme matches."""
+    ordinary = WORDS.get(theme, ())
+    missing = (like for like in clues.likes if not any(like_matches(like, text) for text in ordinary))
+    return [text for like in missing for text in like_examples(like)]
 
 
 def _all_whole(numbers: list[float]) -> bool:

@@ -78,7 +78,7 @@ def test_vars_cohorts_and_contracts_speak_too(tmp_path: Path) -> None:
     entity_vars = [
         {"name": "n_big", "select": "sum(big)", "from": "inputs/orders", "where": "state = 'done'"},
         {"name": "place", "select": "max(place)", "from": "inputs/orders"},
-        {"name": "first", "select": "min(first)", "from": "inputs/orders", "window": {"order_by": ["rank_no desc"]}},
+        {"name": "first", "select": "min(first)", "from": "inputs/orders", "window": {"order_by": ["position desc"]}},
         {"name": "age", "select": "datediff(day, {{user.first}}, current_date())"},
     ]
     cohort = {"extends": "user/all", "filter_pipeline": [{"type": "include", "value": "{{user.place}} = 'Oslo'"}]}
@@ -108,7 +108,7 @@ def test_vars_cohorts_and_contracts_speak_too(tmp_path: Path) -> None:
         "amount": "number",
         "place": "text",
         "first": "timestamp",
-        "rank_no": "number",
+        "position": "number",
     }
     assert table.column("buyer").id_use == IdUse("user", "user_id")
     assert table.column("at").occurred_at

@@ -1,0 +1,145 @@
+"""The rows that are written: names, amounts, sameness, identifiers, times."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.sample import Size, write
+from profiles_pipeline.sample.evidence import IdUse
+from profiles_pipeline.sample.people import Population
+
+PROJECTS = Path(__file__).parent / "projects"
+END = datetime(2025, 6, 1, tzinfo=UTC)
+
+
+def rows_of(folder: Path, project: str, size: Size = Size(END)) -> dict[str, pa.Table]:
+    """Return the sample rows of a project by file name."""
+    write(ProfilesProject.load(PROJECTS / project), folder, size)
+    return {path.name.removesuffix(".parquet"): pq.read_table(path) for path in sorted(folder.iterdir())}
+
+
+def test_the_same_seed_gives_the_same_rows(tmp_path: Path) -> None:
+    one = rows_of(tmp_path / "one", "cohort_chain")
+    again = rows_of(tmp_path / "again", "cohort_chain")
+    other = rows_of(tmp_path / "other", "cohort_chain", Size(END, seed=8))
+    assert one == again
+    assert one.keys() == other.keys()
+    assert one["rudder.prod.tracks"] != other["rudder.prod.tracks"]
+
+
+def test_files_are_called_as_the_tables_and_have_the_rows_asked_for(tmp_path: Path) -> None:
+    tables = rows_of(tmp_path, "several_entities", Size(END, rows=250, people=20))
+    assert set(tables) == {"Prod.Web.identifies", "prod.web.pages", "prod.crm.accounts"}
+    assert {table.num_rows for table in tables.values()} == {250}
+
+
+def test_large_tables_are_written_in_pieces_that_do_not_repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiles_pipeline.sample.writing.CHUNK_ROWS", 400)
+    tables = rows_of(tmp_path, "raw_tables", Size(END, rows=1000, people=50))
+    orders = tables["ERP.SALES.ORDERS"]
+    assert orders.num_rows == 1000
+    assert pc.count_distinct(orders["ID"]).as_py() == 1000
+
+
+def test_files_that_are_there_are_kept_unless_forced(tmp_path: Path) -> None:
+    project = ProfilesProject.load(PROJECTS / "typed_text")
+    file = tmp_path / "LEGACY_EXPORT.parquet"
+    file.write_text("mine")
+    (kept,) = write(project, tmp_path, Size(END, rows=10))
+    assert kept.rows is None
+    assert file.read_text() == "mine"
+    (replaced,) = write(project, tmp_path, Size(END, rows=10), force=True)
+    assert replaced.rows == pq.read_table(file).num_rows == 10
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+def test_times_end_where_asked_and_crowd_towards_the_end(tmp_path: Path) -> None:
+    times = rows_of(tmp_path, "cohort_chain")["rudder.prod.tracks"]["timestamp"].to_pylist()
+    end = END.replace(tzinfo=None)
+    assert max(times) < end
+    assert min(times) > end - timedelta(days=401)
+    recent = sum(time > end - timedelta(days=30) for time in times)
+    assert 0.35 * len(times) < recent < 0.6 * len(times)
+
+
+def test_identifiers_pass_their_filters_except_for_some_junk(tmp_path: Path) -> None:
+    tables = rows_of(tmp_path, "several_entities")
+    accounts = tables["prod.crm.accounts"]["id"].drop_null().to_pylist()
+    good = [value for value in accounts if re.fullmatch("ACC-[0-9]{6}", value)]
+    assert 0.9 * len(accounts) < len(good) < len(accounts)
+    users = tables["Prod.Web.identifies"]["user_id"].drop_null().to_pylist()
+    tests = [value for value in users if value.startswith("test_")]
+    assert 0 < len(tests) < 0.05 * len(users)
+
+
+def test_a_list_of_identifiers_to_leave_out_names_few(tmp_path: Path) -> None:
+    tables = rows_of(tmp_path, "three_inputs")
+    blocked = set(tables["app.blocked_numbers"]["number"].drop_null().to_pylist())
+    known = set(tables["app.people"]["mobile"].drop_null().to_pylist())
+    assert blocked & known
+    assert len(blocked & known) < 0.1 * len(known)
+
+
+def test_ids_agree_between_tables_and_entities(tmp_path: Path) -> None:
+    tables = rows_of(tmp_path, "several_entities")
+    rows = tables["Prod.Web.identifies"].to_pylist()
+    accounts: dict[str, set[str]] = {}
+    for row in rows:
+        if row["user_id"] and row["account_id"] and not row["user_id"].startswith(("test_", "u ")):
+            accounts.setdefault(row["user_id"], set()).update(
+                {row["account_id"]} if row["account_id"].startswith("ACC-") else set()
+            )
+    assert all(len(found) <= 1 for found in accounts.values())
+    assert len(set().union(*accounts.values())) < len(accounts) / 2
+    known = {row["anonymous_id"] for row in rows}
+    seen = tables["prod.web.pages"]["anonymous_id"].drop_null().to_pylist()
+    assert sum(value in known for value in seen) > 0.8 * len(seen)
+
+
+def test_people_have_several_devices_and_now_and_then_share_a_mailbox() -> None:
+    population = Population(ProfilesProject.load(PROJECTS / "cohort_chain"), people=100, seed=1)
+    devices = population.pool(IdUse("user", "anonymous_id"))
+    assert devices.per == 3
+    assert len(set(devices.values)) == 300
+    emails = population.pool(IdUse("user", "email"))
+    assert 0 < 200 - len(set(emails.values)) < 20
+
+
+def test_documents_hold_what_sql_looks_for_and_the_ids_of_their_row(tmp_path: Path) -> None:
+    tables = rows_of(tmp_path, "json_flatten")
+    properties = [json.loads(text) for text in tables["rudder.events.tracks"]["properties"].drop_null().to_pylist()]
+    assert any(item["plan"]["name"] == "enterprise" for item in properties)
+    assert {type(item["plan"]["active"]) for item in properties} == {bool}
+    orders = tables["rudder.events.order_completed"]
+    products = [json.loads(text) for text in orders["products"].drop_null().to_pylist()]
+    lines = [line for order in products for line in order]
+    assert 0 < sum(float(line["price"]) > 0 for line in lines) < len(lines)
+    assert all(line["product"]["category"] for line in lines)
+    users = {json.loads(text)["user_id"] for text in orders["context_traits"].drop_null().to_pylist()}
+    assert len(users & set(tables["rudder.events.tracks"]["user_id"].to_pylist())) > 100
+
+
+def test_joined_keys_meet(tmp_path: Path) -> None:
+    tables = rows_of(tmp_path, "raw_tables")
+    orders = set(tables["ERP.SALES.ORDERS"]["ID"].to_pylist())
+    lines = tables["ERP.SALES.ORDER_LINES"]
+    assert set(lines["ORDER_ID"].to_pylist()) <= orders
+    assert set(lines["PRODUCT_ID"].to_pylist()) <= set(tables["ERP.SALES.PRODUCTS"]["ID"].to_pylist())
+
+
+def test_a_project_is_only_read(tmp_path: Path) -> None:
+    copy = tmp_path / "project"
+    shutil.copytree(PROJECTS / "oldest", copy)
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    write(ProfilesProject.load(copy), tmp_path / "data", Size(END, rows=5))
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
