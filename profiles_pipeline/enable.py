@@ -89,7 +89,7 @@ def _own_reason(project: Project, node: Node, unavailable: Mapping[str, str]) ->
 
 
 def _inherited_reason(project: Project, node: Node, needs: Iterable[Node], off: Mapping[Node, str]) -> str | None:
-    missing = [need for need in needs if need in off]
+    missing = sorted((need for need in needs if need in off), key=shown)
     if not missing:
         return None
     model = project.models.get(node) if isinstance(node, str) else None

@@ -20,6 +20,7 @@ from profiles_pipeline import blame, compiled, identity, plan, rehearse
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import identifier, literal, render
+from profiles_pipeline.enable import Disabled
 from profiles_pipeline.errors import Problem, ProjectError, RunError, WarehouseError, at, fail
 from profiles_pipeline.plan import (
     AuditMaterial,
@@ -112,6 +113,7 @@ class Planned:
     plan: Plan
     resumed: bool
     warnings: tuple[Problem, ...] = ()
+    disabled: tuple[Disabled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def run(
         warnings = rehearse.rehearse(session.project, planned, session.warehouse, session.sources)
         if not resumed:
             session.registry.record_seq_no(project.name, seq_no)
-        observe(Planned(planned, resumed, warnings))
+        observe(Planned(planned, resumed, warnings, session.project.disabled))
         files = compiled.write(planned, session.project, output, session.warehouse.dialect, "run")
         built, promoted = execute(session, planned, files)
         session.registry.complete(seq_no.number)

@@ -100,6 +100,8 @@ def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
         )
         return
     say_problems(project.warnings, project.folder)
+    for item in project.disabled:
+        say(f"disabled: {item.path}: {item.reason}", style="yellow")
     for line in project.notes:
         file, _, rest = line.partition(":")
         say(f"{from_here(project.folder / file)}:{rest}", style="dim")

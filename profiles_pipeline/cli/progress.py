@@ -62,6 +62,8 @@ class Lines:
                 self._line(f"waiting for {event.holder}")
             case Planned():
                 self._line(headline(event))
+                for text in remarks(event):
+                    self._line(text)
             case Built():
                 self._line(f"{'reused' if event.reused else 'built '} {event.model.path}  {measures(event)}")
 
@@ -83,6 +85,8 @@ class Moving:
                 self._show(f"waiting for {event.holder}")
             case Planned():
                 self._above(Text(headline(event)))
+                for text in remarks(event):
+                    self._above(Text(text, style="yellow"))
                 self._progress.update(self._task, total=len(event.plan.materials), description="starting")
             case Started():
                 self._show(event.model.path)
@@ -124,6 +128,14 @@ def _bar(console: Console) -> Progress:
         expand=True,
         transient=True,
     )
+
+
+def remarks(event: Planned) -> list[str]:
+    """Return what is doubtful about the plan and what is left out of it, one text each."""
+    return [
+        *(warning.render() for warning in event.warnings),
+        *(f"disabled: {item.path}: {item.reason}" for item in event.disabled),
+    ]
 
 
 def headline(event: Planned) -> str:

@@ -51,7 +51,7 @@ def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
             title="connected components",
         ),
         Statement(create("table", mappings, _mappings(nodes, components)), "main id of each id"),
-        Statement(create("view", graph, _graph(model, mappings)), "id graph"),
+        Statement(create("view", graph, _graph(c, model, mappings)), "id graph"),
     ]
     return Script("view", tuple(steps), _audits(model, graph))
 
@@ -236,10 +236,12 @@ def node_hash(value: exp.Expr, id_type: exp.Expr) -> exp.Expr:
     )
 
 
-def _graph(model: Stitcher, mappings: exp.Table) -> exp.Expr:
+def _graph(c: Compilation, model: Stitcher, mappings: exp.Table) -> exp.Expr:
+    """Return the id graph, with the main id once under the name that each entity of the stitcher gives it."""
+    names = [model.id_column, *(e.id_column for e in c.project.entities.values() if e.stitcher == model.path)]
     return build(
-        "SELECT main_id AS :id_column, other_id, other_id_type, valid_at, first_seen_at FROM :mappings",
-        id_column=model.id_column,
+        "SELECT :main_ids, other_id, other_id_type, valid_at, first_seen_at FROM :mappings",
+        main_ids=[alias(exp.column("main_id"), name) for name in dict.fromkeys(names)],
         mappings=mappings,
     )
 

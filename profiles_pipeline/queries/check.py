@@ -42,13 +42,13 @@ def check(
     """
     with open_for_reading(project, output, "profiles validate", observe, lock_timeout) as session:
         missing = missing_inputs(session)
-        inputs = [model for model in project.graph.models.values() if isinstance(model, Input)]
+        inputs = [model for model in session.project.graph.models.values() if isinstance(model, Input)]
         if missing and len(missing) < len(inputs):
             raise ProjectError(missing)
         if not missing:
             seq_no, _ = run.choose_seq_no(session, run.Options(seq_no="new"))
             planned = run.make_plan(session, seq_no, plan.Request(force=True))
-            rehearse.rehearse(project, planned, session.warehouse, session.sources)
+            rehearse.rehearse(session.project, planned, session.warehouse, session.sources)
         return Checked(project, not missing, missing, counts(project))
 
 

@@ -58,7 +58,8 @@ def open_for_reading(
         on_wait=lambda holder: observe(run.Waiting(holder)),
     ) as warehouse:
         registry = UnwrittenRegistry(warehouse, output.schema, target=output.target, folder=str(project.folder))
-        yield run.Session(project, output, warehouse, registry, run.found_sources(project, warehouse), observe)
+        present = project.without(run.missing_optional_inputs(project, warehouse))
+        yield run.Session(present, output, warehouse, registry, run.found_sources(present, warehouse), observe)
 
 
 def missing_inputs(session: run.Session) -> tuple[Problem, ...]:

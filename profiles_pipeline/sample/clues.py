@@ -406,6 +406,9 @@ class Clues:
             return self._flag(inner, scope, False)
         if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
             return _wishes(self.value(inner.this, scope).slots, ())
+        if isinstance(inner, exp.In | exp.Exists):
+            for table in inner.find_all(exp.Table):
+                self.ledger.partial |= self.queries(table, scope).tables()
         self.ways(inner, scope)
         return ALWAYS
 
@@ -529,7 +532,9 @@ class Clues:
         if isinstance(node.expression, exp.Boolean):
             self.vote(found, "boolean")
             return self._done(node, _wishes(found.slots, (bool(node.expression.this),)))
-        return self._done(node)
+        for slot in found.slots:
+            self.ledger.of(slot).nullable = True
+        return self._done(node, (tuple(Wish(slot, missing=True) for slot in found.slots),))
 
     def vote(self, found: Value, kind: Kind, weight: int = USUAL) -> None:
         """Note that a value is used as `kind`, unless it was turned into that on the way."""

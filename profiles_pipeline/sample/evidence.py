@@ -34,10 +34,14 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Values one of which a row should have at a slot so that some condition holds; no values means any but NULL."""
+    """Values one of which a row should have at a slot so that some condition holds; no values means any but NULL.
+
+    `missing` asks for NULL.
+    """
 
     slot: Slot
     values: tuple[Scalar, ...] = ()
+    missing: bool = False
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -66,6 +70,7 @@ class Clues:
     ids: dict[IdUse, None] = field(default_factory=dict)
     separator: str | None = None
     blank: bool = False
+    nullable: bool = False
     epoch: int = 0
     occurred_at: bool = False
 
@@ -77,13 +82,20 @@ class Clues:
             getattr(self, name).update(getattr(other, name))
         self.separator = self.separator or other.separator
         self.blank = self.blank or other.blank
+        self.nullable = self.nullable or other.nullable
         self.epoch = self.epoch or other.epoch
 
 
 class Ledger:
-    """Everything noted about the tables of a project."""
+    """Everything noted about the tables of a project.
+
+    Attributes:
+        partial: tables whose rows are taken away from others, so that they must not be about everybody.
+        certain: it was filled before, so that a name which several tables may have can now be given to one of them.
+    """
 
     def __init__(self) -> None:
+        self.certain = False
         self.written: dict[str, str] = {}
         self.columns: dict[str, dict[str, str]] = {}
         self.clues: dict[Slot, Clues] = {}
@@ -91,6 +103,7 @@ class Ledger:
         self.same_columns: list[frozenset[str]] = []
         self.pools: dict[Slot, Slot] = {}
         self.kin: set[tuple[Slot, Slot]] = set()
+        self.partial: set[str] = set()
 
     def table(self, key: str, written: str) -> None:
         """Note that a table is read; the first spelling counts."""

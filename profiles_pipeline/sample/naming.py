@@ -29,7 +29,7 @@ _NOT_TIME = re.compile(
 _NUMBER = re.compile(
     r"(^|_)(amount|amt|price|revenue|total|subtotal|qty|quantity|count|cnt|num|number_of|n|sum|score|rate|value|cost|"
     r"discount|tax|ltv|aov|balance|spend|spent|fee|points|rank|size|length|duration|seconds|minutes|hours|days|age|lat|"
-    r"lng|latitude|longitude|weight|percent|pct|rating|arr|mrr|views|clicks|visits|sessions|employees|margin|profit|"
+    r"lng|lon|latitude|longitude|weight|percent|pct|rating|arr|mrr|views|clicks|visits|sessions|employees|margin|profit|"
     r"budget|index|position|level|year|month|gross|net|units|salary|income)$|^(num|n|nb|number_of|count|total|avg|sum|max|min)_"
 )
 _JSON = re.compile(
@@ -87,7 +87,7 @@ def suggested_kind(name: str) -> Kind | None:
         ("text", looks_like_key(name)),
         ("json", _JSON.search(lower) is not None),
         ("number", _NUMBER.search(lower) is not None),
-        ("text", theme_of(name) != "word"),
+        ("text", theme_of(name) not in ("word", "birth", "future", "created", "received")),
     )
     return next((kind for kind, says_so in signs if says_so), None)
 

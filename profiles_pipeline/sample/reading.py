@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from profiles_pipeline.sample.clues import Clues
 from profiles_pipeline.sample.evidence import ELEMENT, Ledger
-from profiles_pipeline.sample.relations import ALWAYS, NOTHING, Relation, Scope, Value, both, mixed
+from profiles_pipeline.sample.relations import ALWAYS, NOTHING, Relation, Scope, Value, both, likeliest, mixed
 from profiles_pipeline.warehouse.sources import parse_table_name
 
 _UNPACKED = ("value", "this")
@@ -21,7 +21,6 @@ class QueryReader:
         ledger: where clues are noted.
         symbol: what a symbolic table such as ``ref:inputs/orders`` offers.
         var: the value of a symbolic column such as ``var:user/n_orders``; None when the symbol means no value.
-        certain: the ledger was filled before; a name that several tables may have is now given to one of them.
     """
 
     def __init__(
@@ -29,12 +28,10 @@ class QueryReader:
         ledger: Ledger,
         symbol: Callable[[str], Relation],
         var: Callable[[str], Value],
-        certain: bool,
     ) -> None:
         self.ledger = ledger
         self.symbol = symbol
         self.var = var
-        self.certain = certain
         self.clues = Clues(ledger, self._column, self.query)
         self._defining: set[tuple[int, str]] = set()
 
@@ -60,7 +57,11 @@ class QueryReader:
             case exp.Select():
                 return self._select(tree, scope)
             case exp.SetOperation():
-                return self._united(self.query(tree.this, scope), self.query(tree.expression, scope))
+                left, right = self.query(tree.this, scope), self.query(tree.expression, scope)
+                if isinstance(tree, exp.Except):
+                    values = [value for value in right.columns.values() if isinstance(value, Value)]
+                    self.ledger.partial |= right.tables() | {slot.table for v in values for slot in v.slots}
+                return self._united(left, right)
             case exp.Subquery():
                 return self.query(tree.this, scope)
             case exp.Table():
@@ -88,8 +89,9 @@ class QueryReader:
         for number, item in enumerate(tree.expressions):
             if item.is_star:
                 star = item.table.lower() if isinstance(item, exp.Column) else ""
-                found = scope.items.get(star)
-                rest += ([found] if found is not None else []) if star else _distinct(scope)
+                starred = [r for r in (scope.items.get(star),) if r is not None] if star else _distinct(scope)
+                rest += starred
+                self._excluded(item, starred)
                 continue
             name = (item.alias_or_name or f"column_{number}").lower()
             key = (id(scope), name)
@@ -97,6 +99,15 @@ class QueryReader:
             columns[name] = self.clues.value(item.unalias(), scope)
             self._defining.discard(key)
         return Relation(self.ledger, columns, tuple(rest), alternatives=scope.alternatives)
+
+    def _excluded(self, item: exp.Expr, relations: list[Relation]) -> None:
+        """Note that what a star leaves out or renames is there to be left out."""
+        star = item.this if isinstance(item, exp.Column) else item
+        for key in ("except_", "rename"):
+            for name in star.args.get(key) or ():
+                left_out = name.this if isinstance(name, exp.Alias) else name
+                if len(relations) == 1 and left_out.name:
+                    relations[0].value(left_out.name)
 
     def _united(self, left: Relation, right: Relation) -> Relation:
         self.ledger.alike(left.tables() | right.tables() if left.tables() and right.tables() else frozenset())
@@ -223,8 +234,8 @@ class QueryReader:
             self._defining.discard(key)
             return found
         open_ = [relation for relation in here if relation.may_have(lower)]
-        if len(open_) == 1 or (open_ and self.certain):
-            return _likeliest(open_, lower).value(name)
+        if len(open_) == 1 or (open_ and self.ledger.certain):
+            return likeliest(open_, lower).value(name)
         if not open_ and scope.parent is not None:
             return self._bare(name, scope.parent)
         return NOTHING
@@ -237,13 +248,6 @@ def _distinct(scope: Scope) -> list[Relation]:
 
 def _names(tree: exp.Expr, name: str) -> bool:
     return any(column.name.lower() == name and not column.table for column in tree.find_all(exp.Column))
-
-
-def _likeliest(relations: list[Relation], name: str) -> Relation:
-    """Return the relation that a column without a qualifier most likely belongs to: named alike, else the first."""
-    head = name.partition("_")[0]
-    alike = [r for r in relations if any(head in table.rpartition(".")[2] for table in r.tables())]
-    return (alike or relations)[0]
 
 
 def _renamed(relation: Relation, names: list[str]) -> Relation:

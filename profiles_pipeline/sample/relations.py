@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
 
@@ -89,15 +89,24 @@ class Relation:
         if value is not None:
             return value
         parts = [part for part in self.rest if part.knows(name.lower())]
-        parts = parts or [part for part in self.rest if part.may_have(name.lower())]
         if parts:
             return parts[0].value(name)
+        parts = [part for part in self.rest if part.may_have(name.lower())]
+        if parts:
+            return likeliest(parts, name.lower()).value(name) if len(parts) == 1 or self.ledger.certain else NOTHING
         return Value((self.ledger.column(self.table, name),)) if self.table is not None else NOTHING
 
     def tables(self) -> frozenset[str]:
         """Return the tables from outside whose columns it has by a star alone."""
         own = frozenset([self.table]) if self.table is not None else frozenset()
         return own.union(*(part.tables() for part in self.rest))
+
+
+def likeliest(relations: Sequence[Relation], name: str) -> Relation:
+    """Return the relation that a column without a qualifier most likely belongs to: named alike, else the first."""
+    head = name.partition("_")[0]
+    alike = [r for r in relations if any(head in table.rpartition(".")[2] for table in r.tables())]
+    return (alike or relations)[0]
 
 
 @dataclass

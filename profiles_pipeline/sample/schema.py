@@ -55,6 +55,7 @@ class ColumnSchema:
     pool: str | None = None
     format: str | None = None
     separator: str | None = None
+    nullable: bool = False
     whole: bool = False
     digits: bool = False
     epoch: int = 0
@@ -68,12 +69,14 @@ class TableSchema:
 
     Attributes:
         name: as the project writes it.
+        partial: it must not be about everybody.
         recipes: combinations of values that SQL looks for in one row.
     """
 
     name: str
     columns: tuple[ColumnSchema, ...]
     recipes: tuple[tuple[Wish, ...], ...] = ()
+    partial: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -141,7 +144,7 @@ def _settle(ledger: Ledger, project: ProfilesProject) -> None:
     for one, other in sorted(ledger.kin):
         for slot, kin in ((one, other), (other, one)):
             if not ledger.of(slot).votes:
-                ledger.of(slot).votes.update(dict.fromkeys(ledger.of(kin).votes, 1))
+                ledger.of(slot).votes.update(ledger.of(kin).votes)
     _name_ids(ledger, project)
 
 
@@ -174,7 +177,9 @@ def _table(ledger: Ledger, key: str) -> TableSchema:
     names = ledger.columns[key].items()
     columns = tuple(_column(ledger, Slot(key, name), spelled, inner.get(name, set())) for name, spelled in names)
     recipes = tuple(r for r in ledger.recipes.get(key, {}) if r)
-    return TableSchema(ledger.written[key], columns, recipes)
+    # A key that may be missing is the mark of rows that found no partner.
+    lonely = any(c.pool is not None and ledger.of(Slot(key, c.name.lower())).nullable for c in columns)
+    return TableSchema(ledger.written[key], columns, recipes, lonely or key in ledger.partial)
 
 
 def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) -> ColumnSchema:
@@ -203,6 +208,7 @@ def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) 
         pool=".".join((pool.table, pool.column, *pool.path)) if shared and not use else None,
         format=as_text if kind == "text" else None,
         separator=clues.separator,
+        nullable=clues.nullable,
         whole=kind == "number" and (_WHOLE.search(name.lower()) is not None or _all_whole(numbers)),
         digits=kind == "text" and clues.votes.get("number", 0) > 0,
         epoch=clues.epoch,

@@ -43,19 +43,20 @@ def read_project(project: ProfilesProject) -> Ledger:
     """
     ledger = Ledger()
     for certain in (False, True):
-        ProjectTexts(project, ledger, certain).read()
+        ledger.certain = certain
+        ProjectTexts(project, ledger).read()
     return ledger
 
 
 class ProjectTexts:
     """The texts of one project. What is asked for is read once and remembered."""
 
-    def __init__(self, project: ProfilesProject, ledger: Ledger, certain: bool) -> None:
+    def __init__(self, project: ProfilesProject, ledger: Ledger) -> None:
         self.project = project.project
         self.ledger = ledger
         # Read in the dialect it is written in, so that nothing is rewritten before it is looked at.
         self.reader = Reader(self.project, versions.ANY_TIME, target=self.project.source_dialect, bound=False)
-        self.queries = QueryReader(ledger, self._symbol, self._var_named, certain)
+        self.queries = QueryReader(ledger, self._symbol, self._var_named)
         self._relations: dict[str, Relation] = {}
         self._vars: dict[tuple[str, str, str], Value] = {}
         self._busy: set[object] = set()

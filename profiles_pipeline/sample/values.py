@@ -93,9 +93,9 @@ class Draw:
 
     def _absent(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator, share: float) -> Bools:
         """Return which rows have no value; those that a wish is about have one."""
-        absent = rng.random(rows.size) < share
-        for mask, _ in rows.wishes(column):
-            absent &= ~mask
+        absent = rng.random(rows.size) < (0.4 if column.nullable and share else share)
+        for mask, wish in rows.wishes(column):
+            absent = np.where(mask, wish.missing and share > 0 and not wish.slot.path, absent)
         return absent
 
     # --- identifiers --------------------------------------------------------------------------------------------
@@ -273,6 +273,8 @@ def document(
     if _of_row(column):
         return _mark(path)
     wish = wishes.get(path)
+    if wish is not None and wish.missing:
+        return None
     if wish is not None and wish.values:
         return _json_value(column, wish.values[int(rng.integers(0, len(wish.values)))])
     return _leaf(column, seed, rng)

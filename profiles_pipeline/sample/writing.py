@@ -132,7 +132,7 @@ def _rows(
     return Rows(
         table=table,
         number=number,
-        person=_person(owner, size.people),
+        person=_person(owner, size.people) % (max(1, size.people * 3 // 5) if table.partial else size.people),
         time=_times(number.size, size.end, rng),
         recipe=recipe,
         keys=keys,

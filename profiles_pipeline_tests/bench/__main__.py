@@ -13,7 +13,7 @@ from rich.console import Console
 
 from profiles_pipeline_tests.bench import cases, report
 from profiles_pipeline_tests.bench.measure import Usage, in_turns, median
-from profiles_pipeline_tests.bench.workspace import Workspace, workspace
+from profiles_pipeline_tests.bench.workspace import Workspace, shop_events, workspace
 
 
 def main() -> int:
@@ -25,8 +25,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write all figures to this file as well")
     asked = parser.parse_args()
     console = Console()
-    with console.status("") as status:
-        work = workspace(asked.events, asked.data, status.update)
+    with console.status("") as status, workspace(shop_events(asked.events, asked.data, status.update)) as work:
         found = measured(work, asked.runs, status.update)
         status.update("comparing the results")
         differing = cases.disagreements(work)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +59,8 @@ def warehouse_of(project: Path) -> Path:
     return project / ".profiles" / "warehouse.duckdb"
 
 
-def workspace(events: int, folder: Path | None, say: Callable[[str], None]) -> Workspace:
-    """Return an empty workspace over `events` events; they are made unless `folder` (or the cache) has them.
+def shop_events(events: int, folder: Path | None, say: Callable[[str], None]) -> Path:
+    """Return the folder with `events` events; they are made unless `folder`, or else the cache, has them.
 
     The events are whole once their folder has its final name.
     """
@@ -69,7 +71,13 @@ def workspace(events: int, folder: Path | None, say: Callable[[str], None]) -> W
         shutil.rmtree(unfinished, ignore_errors=True)
         generate(unfinished, events)
         unfinished.rename(found)
-    work = ROOT / "work"
-    shutil.rmtree(work, ignore_errors=True)
-    (work / "home").mkdir(parents=True)
-    return Workspace(work, found)
+    return found
+
+
+@contextmanager
+def workspace(events: Path) -> Iterator[Workspace]:
+    """Yield an empty workspace over the events in a folder; it is gone when the block ends."""
+    ROOT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="work-", dir=ROOT) as folder:
+        (Path(folder) / "home").mkdir()
+        yield Workspace(Path(folder), events)

@@ -40,7 +40,9 @@ def test_sample_data_then_run_and_no_feature_is_empty(call: Call, place: Place) 
 def test_coverage_names_what_is_empty(call: Call, place: Place) -> None:
     models = place.folder / "models" / "all.yaml"
     text = models.read_text()
-    models.write_text(text + "      - entity_var: {name: nothing, select: max(topic), from: inputs/exports, where: 1 = 2}\n")
+    models.write_text(
+        text + "      - entity_var: {name: nothing, select: max(topic), from: inputs/exports, where: 1 = 2}\n"
+    )
     for command in (["sample-data"], ["run", "-q"]):
         assert call(*command, "-p", str(place.folder)).code == 0
     empty = coverage(*place.open())

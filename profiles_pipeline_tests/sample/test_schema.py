@@ -133,9 +133,27 @@ def test_keys_that_are_joined_share_a_pool(tmp_path: Path) -> None:
         where g.code = 'A-1'
     """
     model = {"name": "m", "model_type": "sql_template", "model_spec": {"single_sql": sql}}
-    ids = {"name": "o", "app_defaults": {"table": "shop.orders", "ids": [{"select": "user_id", "type": "user_id", "entity": "user"}]}}
+    ids = {
+        "name": "o",
+        "app_defaults": {"table": "shop.orders", "ids": [{"select": "user_id", "type": "user_id", "entity": "user"}]},
+    }
     tables = tables_of(tmp_path, {"inputs": [ids], "models": [model]})
     orders, lines, goods = (tables[f"shop.{name}"] for name in ("orders", "lines", "goods"))
     assert orders.column("id").pool == lines.column("order_id").pool is not None
     assert lines.column("sku").pool == goods.column("code").pool is not None
     assert lines.column("sku").literals == ("A-1",)
+
+
+def test_tables_that_are_taken_away_are_not_about_everybody(tmp_path: Path) -> None:
+    sql = """
+        select a.user_id from shop.a a left join shop.b b on b.user_id = a.user_id
+        where b.user_id is null and not exists (select 1 from shop.c c where c.user_id = a.user_id)
+          and a.user_id not in (select user_id from shop.d) and a.closed_at is null
+        minus select user_id from shop.e
+    """
+    ids = [{"select": "user_id", "type": "user_id", "entity": "user"}]
+    model = {"name": "m", "model_type": "sql_template", "model_spec": {"single_sql": sql, "ids": ids}}
+    tables = tables_of(tmp_path, {"models": [model]})
+    assert {name for name, table in tables.items() if table.partial} >= {"shop.c", "shop.d", "shop.e"}
+    assert not tables["shop.a"].partial
+    assert tables["shop.a"].column("closed_at").nullable

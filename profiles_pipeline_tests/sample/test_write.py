@@ -20,9 +20,10 @@ from profiles_pipeline.sample.people import Population
 
 PROJECTS = Path(__file__).parent / "projects"
 END = datetime(2025, 6, 1, tzinfo=UTC)
+DEFAULT = Size(END)
 
 
-def rows_of(folder: Path, project: str, size: Size = Size(END)) -> dict[str, pa.Table]:
+def rows_of(folder: Path, project: str, size: Size = DEFAULT) -> dict[str, pa.Table]:
     """Return the sample rows of a project by file name."""
     write(ProfilesProject.load(PROJECTS / project), folder, size)
     return {path.name.removesuffix(".parquet"): pq.read_table(path) for path in sorted(folder.iterdir())}
