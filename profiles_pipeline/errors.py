@@ -142,13 +142,13 @@ class Problems:
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """The errors among them, in file order."""
-        return tuple(sorted((p for p in self.found if p.severity == "error"), key=_file_order))
+        """The errors among them, in file order, each once."""
+        return tuple(sorted(dict.fromkeys(p for p in self.found if p.severity == "error"), key=_file_order))
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """The warnings among them, in file order."""
-        return tuple(sorted((p for p in self.found if p.severity == "warning"), key=_file_order))
+        """The warnings among them, in file order, each once."""
+        return tuple(sorted(dict.fromkeys(p for p in self.found if p.severity == "warning"), key=_file_order))
 
     def raise_errors(self) -> None:
         """Raise ProjectError with every error found, if there is one."""

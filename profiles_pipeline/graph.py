@@ -114,6 +114,11 @@ def locate(project: Project, path: str, span: Span | None = None) -> Node:
     Raises:
         ProjectError: there is nothing of that name.
     """
+    if "?" in path:
+        wanted = path.partition("?")[0]
+        message = f"a past material of '{wanted}' is asked for, and there is none"
+        hint = "guard it: {% if x.IsEnabled() %}, with dependency='optional'"
+        raise ProjectError([Problem("no-past-material", message, span, hint)])
     wanted = normalise_path(path)
     head, slash, rest = wanted.removeprefix("inputs/").partition("/")
     mapped = project.aliases.get(f"inputs/{head}") if wanted.startswith("inputs/") else None

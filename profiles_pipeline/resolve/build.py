@@ -130,6 +130,9 @@ class _Resolution:
     def _path(self, reference: str) -> str:
         """Return the path that a reference means."""
         path = normalise_path(reference)
+        entity = path.removeprefix("entity/").removesuffix(f"/{VAR_TABLE}")
+        if path == f"entity/{entity}/{VAR_TABLE}" and entity in self.entities:
+            return f"{entity}/all/{VAR_TABLE}"
         return self.spec.aliases.get(path, path)
 
     # --- identity -------------------------------------------------------------------------------------------

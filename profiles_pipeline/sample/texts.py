@@ -27,10 +27,10 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 from profiles_pipeline.resolve.reader import Reader, ReadVar, VarKey
-from profiles_pipeline.sample.clues import kind_of_type
 from profiles_pipeline.sample.evidence import STRONG, IdUse, Kind, Ledger
 from profiles_pipeline.sample.reading import QueryReader
 from profiles_pipeline.sample.relations import NOTHING, Column, Relation, Scope, Value, both
+from profiles_pipeline.sample.value_clues import kind_of_type
 from profiles_pipeline.spec.model import InputSpec
 
 _HASHES = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA2)

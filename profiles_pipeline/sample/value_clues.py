@@ -1,0 +1,478 @@
+"""Reads value expressions for clues: what each function, choice and path says about the columns in it."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sqlglot import exp
+
+from profiles_pipeline.sample.evidence import ELEMENT, STRONG, USUAL, WEAK, Kind, Ledger, Slot
+from profiles_pipeline.sample.naming import suggested_kind
+from profiles_pipeline.sample.relations import NOTHING, Alternatives, Relation, Scope, Value, mixed
+from profiles_pipeline.sql.times import clock_type
+
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+_SAME = (
+    exp.Paren, exp.Max, exp.Min, exp.AnyValue, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Lag, exp.Lead,
+    exp.IgnoreNulls, exp.RespectNulls, exp.Mode, exp.Filter, exp.WithinGroup, exp.Ordered, exp.ArgMax, exp.ArgMin,
+    exp.Alias, exp.First, exp.Last, exp.HavingMax, exp.Order, exp.Collate, exp.Kwarg, exp.AtTimeZone,
+)  # fmt: skip
+_MIXED = (exp.Greatest, exp.Least)
+_TEXTS = (
+    exp.Length, exp.Substring, exp.Left, exp.Right, exp.Replace, exp.RegexpReplace, exp.RegexpExtract, exp.SplitPart,
+    exp.Strtok, exp.StrPosition, exp.Pad, exp.Repeat, exp.Reverse, exp.RegexpCount, exp.Translate,
+)  # fmt: skip
+_SAME_TEXT = (exp.Lower, exp.Upper, exp.Trim, exp.Initcap)
+_HASHES = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA2)
+_NUMBERS = (
+    exp.Avg, exp.Median, exp.Round, exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Pow, exp.Ln, exp.Log, exp.Exp,
+    exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Neg, exp.Sign, exp.Trunc,
+    exp.ApproxQuantile, exp.Corr, exp.CovarPop, exp.CovarSamp, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.SafeDivide,
+)  # fmt: skip
+_TO_NUMBER = (exp.ToNumber, exp.ToDouble)
+_TIMES = (
+    exp.DateDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.MonthsBetween, exp.Year, exp.Month, exp.Day, exp.DayOfWeek,
+    exp.DayOfWeekIso, exp.DayOfMonth, exp.DayOfYear, exp.Week, exp.WeekOfYear, exp.Quarter, exp.Hour, exp.Minute,
+    exp.Second, exp.Monthname, exp.Dayname, exp.TimeToStr, exp.UnixSeconds, exp.UnixMillis, exp.TimeToUnix,
+)  # fmt: skip
+_SAME_TIME = (
+    exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.Date, exp.Timestamp, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd,
+    exp.DateSub, exp.TimestampAdd, exp.TimestampSub, exp.DatetimeAdd, exp.DatetimeSub, exp.AddMonths, exp.LastDay,
+    exp.NextDay, exp.TsOrDsAdd, exp.DatetimeTrunc, exp.Datetime,
+)  # fmt: skip
+_TIME_NAMES = frozenset({
+    "TO_TIMESTAMP", "TO_TIMESTAMP_NTZ", "TO_TIMESTAMP_LTZ", "TO_TIMESTAMP_TZ", "TRY_TO_TIMESTAMP",
+    "TRY_TO_TIMESTAMP_NTZ", "TRY_TO_TIMESTAMP_TZ", "DATE", "TIMESTAMP", "DATE_FORMAT", "UNIX_TIMESTAMP", "DAYNAME",
+    "TRY_TO_DATE", "TIME_SLICE",
+})  # fmt: skip
+
+Rule = Callable[[Any, exp.Expr, Scope], Value]
+"""How a kind of expression is read: a method of the reader, the expression, where it stands."""
+
+
+class ValueClues(ABC):
+    """Reads expressions in the scope of a query and writes what they give away into a ledger.
+
+    `columns` says what a column means in a scope, `queries` what a query yields, `rules` how each kind of expression is
+    read; what has no rule is read part by part.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        columns: Callable[[exp.Column, Scope], Value],
+        queries: Callable[[exp.Expr, Scope], Relation],
+        rules: Mapping[type[exp.Expr], Rule],
+    ) -> None:
+        self.ledger = ledger
+        self.columns = columns
+        self.queries = queries
+        self.rules = rules
+
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def value(self, node: exp.Expr | None, scope: Scope) -> Value:
+        """Return what is known of an expression, after noting every clue in it."""
+        if node is None:
+            return NOTHING
+        if clock_type(node) is not None:
+            return Value(kind="timestamp")
+        rule = next((self.rules[kind] for kind in type(node).__mro__ if kind in self.rules), ValueClues._children)
+        return rule(self, node, scope)
+
+    def _children(self, node: exp.Expr, scope: Scope) -> Value:
+        for child in node.iter_expressions():
+            self.value(child, scope)
+        return NOTHING
+
+    def _others(self, node: exp.Expr, scope: Scope, *, done: tuple[str, ...] = ("this",)) -> None:
+        for child in node.iter_expressions():
+            if child.arg_key not in done:
+                self.value(child, scope)
+
+    def _column(self, node: exp.Expr, scope: Scope) -> Value:
+        assert isinstance(node, exp.Column)
+        return self.columns(node, scope)
+
+    def _query(self, node: exp.Expr, scope: Scope) -> Value:
+        relation = self.queries(node, scope)
+        return next((relation.value(name) for name in relation.columns), NOTHING)
+
+    def _literal(self, node: exp.Expr, scope: Scope) -> Value:
+        del scope
+        if isinstance(node, exp.Boolean):
+            return Value(kind="boolean", literal=bool(node.this))
+        if node.is_string:
+            return Value(kind="text", literal=str(node.this))
+        return Value(kind="number", literal=float(node.this)) if NUMBER.fullmatch(str(node.this)) else NOTHING
+
+    def _same(self, node: exp.Expr, scope: Scope) -> Value:
+        if isinstance(node, exp.Filter):
+            self.condition(node.expression.this, scope)
+        else:
+            self._others(node, scope)
+        found = self.value(node.this, scope)
+        if isinstance(node, exp.WithinGroup) and isinstance(node.this, exp.PercentileCont | exp.PercentileDisc):
+            for ordered in node.find_all(exp.Ordered):
+                self.vote(self.value(ordered.this, scope), "number")
+            return Value(kind="number")
+        return found
+
+    def _window(self, node: exp.Expr, scope: Scope) -> Value:
+        self._others(node, scope)
+        return self.value(node.this, scope)
+
+    def _distinct(self, node: exp.Expr, scope: Scope) -> Value:
+        return mixed([self.value(child, scope) for child in node.expressions])
+
+    def _sum(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        self.vote(found, "number")
+        return Value(found.slots, "number", total=True)
+
+    def _count(self, node: exp.Expr, scope: Scope) -> Value:
+        if isinstance(node, exp.CountIf | exp.LogicalOr | exp.LogicalAnd):
+            self.condition(node.this, scope)
+            return Value(kind="number" if isinstance(node, exp.CountIf) else "boolean")
+        self._children(node, scope)
+        return Value(kind="number")
+
+    def _number(self, node: exp.Expr, scope: Scope) -> Value:
+        values = [self.value(child, scope) for child in node.iter_expressions()]
+        for found in values:
+            self.vote(found, "number")
+        ratio = isinstance(node, exp.Div | exp.SafeDivide)  # a sum divided by a count is of the size of what is summed
+        return Value(mixed(values).slots, "number", total=not ratio and any(v.total for v in values))
+
+    def _to_number(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        self.vote(found, "number", WEAK)
+        return Value(found.slots, "number", total=found.total)
+
+    def _sum_of_two(self, node: exp.Expr, scope: Scope) -> Value:
+        left, right = self.value(node.this, scope), self.value(node.expression, scope)
+        if isinstance(node.expression, exp.Interval):
+            self.vote(left, "timestamp")
+            return Value(left.slots, "timestamp")
+        days = left.literal is not None or right.literal is not None
+        if _temporal(left) or _temporal(right):
+            if isinstance(node, exp.Sub) and not days:
+                self.vote(left, "timestamp", WEAK)
+                self.vote(right, "timestamp", WEAK)
+                return Value(kind="number")
+            return Value(left.slots, left.kind)
+        self.vote(left, "number")
+        self.vote(right, "number")
+        return Value((*left.slots, *right.slots), "number", total=left.total or right.total)
+
+    def _text(self, node: exp.Expr, scope: Scope) -> Value:
+        self._others(node, scope)
+        self.vote(self.value(node.this, scope), "text")
+        counts = isinstance(node, exp.Length | exp.StrPosition | exp.RegexpCount)
+        return Value(kind="number" if counts else "text")
+
+    def _same_text(self, node: exp.Expr, scope: Scope) -> Value:
+        self._others(node, scope)
+        found = self.value(node.this, scope)
+        self.vote(found, "text")
+        return Value(found.slots, "text")
+
+    def _concat(self, node: exp.Expr, scope: Scope) -> Value:
+        for child in node.iter_expressions():
+            self.vote(self.value(child, scope), "text", WEAK)
+        return Value(kind="text")
+
+    def _times(self, node: exp.Expr, scope: Scope) -> Value:
+        for child in node.iter_expressions():
+            found = self.value(child, scope)
+            if child.arg_key in ("this", "expression"):
+                self.vote(found, "timestamp")
+        return Value(kind="text" if isinstance(node, exp.TimeToStr | exp.Monthname | exp.Dayname) else "number")
+
+    def _extract(self, node: exp.Expr, scope: Scope) -> Value:
+        self.vote(self.value(node.expression, scope), "timestamp")
+        return Value(kind="number")
+
+    def _same_time(self, node: exp.Expr, scope: Scope) -> Value:
+        self._others(node, scope)
+        found = self.value(node.this, scope)
+        fmt = node.args.get("format")
+        if fmt is not None and fmt.is_string:
+            self._formatted(found, str(fmt.this))
+        else:
+            self.vote(found, "timestamp")
+        return Value(found.slots, "timestamp", found.literal)
+
+    def _parsed_time(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        fmt = node.args.get("format")
+        self._formatted(found, str(fmt.this) if fmt is not None and fmt.is_string else "%Y-%m-%d %H:%M:%S")
+        return Value(kind="timestamp")
+
+    def _formatted(self, found: Value, fmt: str) -> None:
+        self.vote(found, "text", STRONG)
+        for slot in found.slots:
+            self.ledger.of(slot).formats[fmt] = None
+
+    def _zone(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.args.get("timestamp"), scope)
+        self.vote(found, "timestamp")
+        return Value(found.slots, "timestamp")
+
+    def _from_epoch(self, node: exp.Expr, scope: Scope) -> Value:
+        return self._epoch(self.value(node.this, scope), node)
+
+    def _epoch(self, found: Value, node: exp.Expr) -> Value:
+        """Note that a number counts seconds since 1970, or thousandths where it is divided or said to be scaled."""
+        self.ledger.vote(found.slots, "number", STRONG)
+        scaled = any(str(literal.this) in ("1000", "3") for literal in node.find_all(exp.Literal))
+        for slot in found.slots:
+            self.ledger.of(slot).epoch = 1000 if scaled else 1
+        return Value(found.slots, "timestamp")
+
+    def _named(self, node: exp.Expr, scope: Scope) -> Value:
+        values = [self.value(child, scope) for child in node.expressions]
+        name = str(node.name).upper()
+        if name in _TIME_NAMES and values:
+            if values[0].kind == "number" or (len(values) > 1 and values[1].kind == "number"):
+                return self._epoch(values[0], node)
+            self.vote(values[0], "timestamp")
+            return Value(values[0].slots, "timestamp", values[0].literal)
+        if name == "FROM_UNIXTIME" and values:
+            return self._epoch(values[0], node)
+        return NOTHING
+
+    def _cast(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        to = kind_of_type(node.args["to"])
+        if to == "text":
+            return Value(found.slots, "text", found.literal, found.total)
+        if to == "json":
+            return found
+        if to == "number" and found.kind != "text":
+            self.vote(found, "number", WEAK if isinstance(node.this, exp.Column) else USUAL)
+        elif to is not None:
+            self.vote(found, to, WEAK if to == "number" else USUAL)
+        kind: Kind | None = "timestamp" if to == "date" else to
+        return Value(found.slots, kind, found.literal, found.total)
+
+    def _to_boolean(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        self.vote(found, "boolean", WEAK)
+        return Value(found.slots, "boolean")
+
+    def _to_text(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        fmt = node.args.get("format")
+        if fmt is not None and "Y" in str(fmt.this).upper():
+            self.vote(found, "timestamp")
+            return Value(kind="text")
+        return Value(found.slots, "text")
+
+    # --- choices ------------------------------------------------------------------------------------------------
+
+    def _coalesce(self, node: exp.Expr, scope: Scope) -> Value:
+        return self._branches([node.this, *node.expressions], scope)
+
+    def _branches(self, nodes: Iterable[exp.Expr | None], scope: Scope) -> Value:
+        """Return the value of one of several expressions, which all have to be of one kind."""
+        values = [self.value(node, scope) for node in nodes if node is not None]
+        for found in values:
+            for other in values:
+                if found is not other and other.slots:
+                    self._alike(found, other)
+        return mixed(values)
+
+    def _alike(self, one: Value, other: Value) -> None:
+        """Note that `other`, which has slots, has values of the kind of `one`."""
+        if one.slots:
+            self.ledger.related(one.slots, other.slots)
+        elif isinstance(one.literal, str) and one.kind == "text":
+            self.like_text(other.slots, one.literal)
+        elif one.kind is not None:
+            self.vote(other, one.kind)
+
+    def _case(self, node: exp.Expr, scope: Scope) -> Value:
+        subject = node.args.get("this")
+        results = []
+        for branch in node.args["ifs"]:
+            if subject is not None:
+                self.condition(exp.EQ(this=subject.copy(), expression=branch.this.copy()), scope)
+            else:
+                self.condition(branch.this, scope)
+            results.append(branch.args.get("true"))
+        return self._branches([*results, node.args.get("default")], scope)
+
+    def _if(self, node: exp.Expr, scope: Scope) -> Value:
+        self.condition(node.this, scope)
+        return self._branches([node.args.get("true"), node.args.get("false")], scope)
+
+    def _decode(self, node: exp.Expr, scope: Scope) -> Value:
+        subject, *rest = node.expressions
+        pairs = list(zip(rest[::2], rest[1::2], strict=False))
+        for found, _ in pairs:
+            self.condition(exp.EQ(this=subject.copy(), expression=found.copy()), scope)
+        default = rest[-1] if len(rest) % 2 else None
+        return self._branches([*(result for _, result in pairs), default], scope)
+
+    def _nullif(self, node: exp.Expr, scope: Scope) -> Value:
+        found, other = self.value(node.this, scope), self.value(node.expression, scope)
+        if found.slots and other.literal not in (None, 0.0):
+            self._alike(other, found)
+        elif other.kind == "number":
+            self.vote(found, "number")
+        return found
+
+    # --- JSON ---------------------------------------------------------------------------------------------------
+
+    def _json_path(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        return self.step(found, json_steps(node.expression))
+
+    def _bracket(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        keys = node.expressions or [node.expression]
+        if isinstance(node.this, exp.Split) or not keys or not isinstance(keys[0], exp.Literal):
+            return Value(kind="text") if isinstance(node.this, exp.Split) else NOTHING
+        return self.step(found, [str(keys[0].this) if keys[0].is_string else ELEMENT])
+
+    def _parse_json(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        self.vote(found, "json", STRONG)
+        return Value(found.slots)
+
+    def _split(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        self.vote(found, "text")
+        for slot in found.slots:
+            self.ledger.of(slot).separator = str(node.expression.name) or ","
+        return NOTHING
+
+    def _array(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        inner = self.step(found, [ELEMENT]) if not isinstance(node.this, exp.Split) else NOTHING
+        if isinstance(node, exp.ArrayContains):
+            other = self.value(node.expression, scope)
+            if isinstance(other.literal, str):
+                self.like_text(inner.slots, other.literal)
+            return Value(kind="boolean")
+        self._others(node, scope)
+        return Value(kind="number") if isinstance(node, exp.ArraySize) else NOTHING
+
+    def step(self, found: Value, steps: Iterable[str]) -> Value:
+        """Return what lies inside a JSON value."""
+        steps = tuple(steps)
+        inner = tuple(Slot(s.table, s.column, (*s.path, *(step for step in steps))) for s in found.slots)
+        for slot in inner:
+            self.ledger.of(slot)
+            self.ledger.vote([slot.whole], "json", STRONG)
+        return Value(inner)
+
+    def vote(self, found: Value, kind: Kind, weight: int = USUAL) -> None:
+        """Note that a value is used as `kind`, unless it was turned into that on the way."""
+        if found.kind != kind or kind == "text":
+            self.ledger.vote(found.slots, kind, weight)
+
+    @abstractmethod
+    def condition(self, node: exp.Expr | None, scope: Scope) -> Alternatives:
+        """Return the ways to make a condition true, after noting them."""
+
+    @abstractmethod
+    def like_text(self, slots: Iterable[Slot], literal: str) -> None:
+        """Note that values are compared with a text."""
+
+
+VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
+    exp.Column: ValueClues._column,
+    exp.Literal: ValueClues._literal,
+    exp.Boolean: ValueClues._literal,
+    exp.Window: ValueClues._window,
+    exp.Distinct: ValueClues._distinct,
+    exp.Sum: ValueClues._sum,
+    exp.Count: ValueClues._count,
+    exp.CountIf: ValueClues._count,
+    exp.LogicalOr: ValueClues._count,
+    exp.LogicalAnd: ValueClues._count,
+    exp.Add: ValueClues._sum_of_two,
+    exp.Sub: ValueClues._sum_of_two,
+    exp.Concat: ValueClues._concat,
+    exp.ConcatWs: ValueClues._concat,
+    exp.DPipe: ValueClues._concat,
+    exp.GroupConcat: ValueClues._concat,
+    exp.Extract: ValueClues._extract,
+    exp.StrToTime: ValueClues._parsed_time,
+    exp.StrToDate: ValueClues._parsed_time,
+    exp.ConvertTimezone: ValueClues._zone,
+    exp.UnixToTime: ValueClues._from_epoch,
+    exp.Anonymous: ValueClues._named,
+    exp.Cast: ValueClues._cast,
+    exp.ToBoolean: ValueClues._to_boolean,
+    exp.ToChar: ValueClues._to_text,
+    exp.Coalesce: ValueClues._coalesce,
+    exp.Case: ValueClues._case,
+    exp.If: ValueClues._if,
+    exp.DecodeCase: ValueClues._decode,
+    exp.Nullif: ValueClues._nullif,
+    exp.JSONExtract: ValueClues._json_path,
+    exp.JSONExtractScalar: ValueClues._json_path,
+    exp.GetExtract: ValueClues._bracket,
+    exp.Bracket: ValueClues._bracket,
+    exp.ParseJSON: ValueClues._parse_json,
+    exp.Split: ValueClues._split,
+    exp.ArraySize: ValueClues._array,
+    exp.ArrayContains: ValueClues._array,
+    exp.ArrayToString: ValueClues._array,
+    exp.ArrayDistinct: ValueClues._array,
+    exp.Query: ValueClues._query,
+    exp.Select: ValueClues._query,
+    exp.SetOperation: ValueClues._query,
+    exp.Subquery: ValueClues._query,
+    **dict.fromkeys(_SAME, ValueClues._same),
+    **dict.fromkeys(_TEXTS, ValueClues._text),
+    **dict.fromkeys(_SAME_TEXT, ValueClues._same_text),
+    **dict.fromkeys(_HASHES, ValueClues._same_text),
+    **dict.fromkeys(_NUMBERS, ValueClues._number),
+    **dict.fromkeys(_TO_NUMBER, ValueClues._to_number),
+    **dict.fromkeys(_TIMES, ValueClues._times),
+    **dict.fromkeys(_SAME_TIME, ValueClues._same_time),
+    **dict.fromkeys(_MIXED, ValueClues._coalesce),
+}
+
+
+def kind_of_type(data_type: exp.DataType) -> Kind | None:
+    """Return the kind of a SQL type."""
+    if data_type.is_type(*exp.DataType.TEXT_TYPES):
+        return "text"
+    if data_type.is_type(*exp.DataType.NUMERIC_TYPES):
+        return "number"
+    if data_type.is_type("date", "date32"):
+        return "date"
+    if data_type.is_type(*exp.DataType.TEMPORAL_TYPES):
+        return "timestamp"
+    if data_type.is_type("boolean"):
+        return "boolean"
+    return "json" if data_type.is_type("variant", "object", "json", "array", "struct", "map", "super") else None
+
+
+def json_steps(path: exp.Expr) -> list[str]:
+    """Return the steps of a JSON path, those into an array as ELEMENT."""
+    if not isinstance(path, exp.JSONPath):
+        return [str(path.name)] if path.name else []
+    steps = []
+    for part in path.expressions:
+        if isinstance(part, exp.JSONPathKey):
+            steps.append(str(part.name))
+        elif isinstance(part, exp.JSONPathSubscript | exp.JSONPathWildcard):
+            steps.append(str(part.this) if isinstance(part.this, str) else ELEMENT)
+    return steps
+
+
+def _temporal(found: Value) -> bool:
+    if found.kind in ("timestamp", "date"):
+        return True
+    names = [slot.column for slot in found.slots if not slot.path]
+    return found.kind is None and any(suggested_kind(name) in ("timestamp", "date") for name in names)
