@@ -14,9 +14,33 @@ from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile import aggregates, join_vars
-from profiles_pipeline.compile.input_vars import has_window, kind_of, over, row_expression, typed
-from profiles_pipeline.compile.rows import alias, col, identified_rows, resolve_symbols, timestamp
-from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, Step, create, scratch
+from profiles_pipeline.compile.input_vars import (
+    has_window,
+    kind_of,
+    over,
+    row_expression,
+    rows_with_vars,
+    typed,
+)
+from profiles_pipeline.compile.rows import (
+    PersonKey,
+    alias,
+    col,
+    has_typed_ids,
+    identified_rows,
+    resolve_symbols,
+    timestamp,
+)
+from profiles_pipeline.compile.statement import (
+    Audit,
+    Compilation,
+    Script,
+    Statement,
+    Step,
+    beside,
+    create,
+    scratch,
+)
 from profiles_pipeline.errors import Problems, fail
 from profiles_pipeline.graph import reads_var_table
 from profiles_pipeline.names import VAR_TABLE, safe_identifier
@@ -176,8 +200,7 @@ class _Growing:
 
     def _worth_the_table(self, source: str, variables: Iterable[EntityVar]) -> bool:
         """True unless these vars read no input var of a view that would compute windows for nothing."""
-        table = self.c.graph.models[f"{source}/{VAR_TABLE}"]
-        assert isinstance(table, InputVarTable)
+        table = self._var_table_of(source)
         own = {var.name.lower(): self.c.reader.input_var(var) for var in table.vars}
         if kind_of(self.c, table) == "table" or not any(map(has_window, own.values())):
             return True
@@ -186,7 +209,8 @@ class _Growing:
     def _scan(self, source: str, through_table: bool, variables: tuple[EntityVar, ...], result: exp.Table) -> _Scan:
         reads = [self.read[v.name.lower()] for v in variables]
         keys = frozenset().union(*(r.vars for r in reads))
-        rows = self._rows_of(source, through_table)
+        numbered = not keys and self._may_number(source, through_table, variables)
+        rows = self._rows_of(source, through_table, "component" if numbered else "main_id")
         if keys:
             rows = self._with_vars(rows, keys)
         columns = [alias(value, v.name) for v in variables if (value := self.shared[v.name]) is not None]
@@ -196,6 +220,7 @@ class _Growing:
             query = self._grouped(
                 build("SELECT r.:id, :columns FROM :rows AS r", id=self.id_column, columns=columns, rows=rows)
             )
+            query = self._named(query, variables) if numbered else query
         names = tuple(v.name for v in variables)
         title = f"{len(names)} vars in one scan of {source}" if len(names) > 1 else f"{names[0]} from {source}"
         self.steps.append(Statement(create("temporary table", result, query), title, names))
@@ -209,12 +234,50 @@ class _Growing:
             known = build("r.:id IN (SELECT :id FROM :members)", id=self.id_column, members=members)
         return query.where(known, copy=False).group_by(col(self.id_column, "r"), copy=False)
 
-    def _rows_of(self, source: str, through_table: bool) -> exp.Expr:
+    def _may_number(self, source: str, through_table: bool, variables: Iterable[EntityVar]) -> bool:
+        """True when a scan can group by the number of the person instead of the main id, which no var may look at."""
+        model = self.c.graph.models[source]
+        if not isinstance(model, Input | SqlModel) or not has_typed_ids(model, self.cohort.entity):
+            return False
+        if self.cohort.parent is not None or any(self.shared[v.name] is None for v in variables):
+            return False
+        looked_at = {column for v in variables for column in self.read[v.name.lower()].columns}
         if through_table:
+            table = self._var_table_of(source)
+            inputs = [self.c.reader.input_var(var) for var in table.vars]
+            if kind_of(self.c, table) == "table" or any(read.vars for read in inputs):
+                return False
+            looked_at |= {c.lower() for read in inputs if read.select for c in sql.column_names(read.select)}
+        return not looked_at & {self.id_column.lower(), "main_id"}
+
+    def _named(self, numbered: exp.Expr, variables: Iterable[EntityVar]) -> exp.Expr:
+        """Return the result of a scan by number with the main id in its place."""
+        stitcher = self.c.project.entities[self.cohort.entity].stitcher
+        return build(
+            """
+            SELECT p.main_id AS :id, :columns
+            FROM :numbered AS s
+            JOIN (SELECT DISTINCT component, main_id FROM :mappings) AS p ON p.component = s.:id
+            """,
+            id=self.id_column,
+            columns=[col(v.name, "s") for v in variables],
+            numbered=numbered,
+            mappings=beside(self.c.relation(stitcher), "_mappings"),
+        )
+
+    def _var_table_of(self, source: str) -> InputVarTable:
+        table = self.c.graph.models[f"{source}/{VAR_TABLE}"]
+        assert isinstance(table, InputVarTable)
+        return table
+
+    def _rows_of(self, source: str, through_table: bool, key: PersonKey) -> exp.Expr:
+        if through_table and key == "main_id":
             return self.c.relation(f"{source}/{VAR_TABLE}")
+        if through_table:
+            return rows_with_vars(self.c, self._var_table_of(source), key).subquery()
         model = self.c.graph.models[source]
         if isinstance(model, Input | SqlModel):
-            return identified_rows(self.c, model, [self.cohort.entity]).subquery()
+            return identified_rows(self.c, model, [self.cohort.entity], key=key).subquery()
         return self.c.relation(source)
 
     def _with_vars(self, rows: exp.Expr, keys: Iterable[VarKey]) -> exp.Expr:

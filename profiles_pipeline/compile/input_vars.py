@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile import aggregates, join_vars
-from profiles_pipeline.compile.rows import alias, col, identified_rows, resolve_symbols, visible_rows
+from profiles_pipeline.compile.rows import PersonKey, alias, col, identified_rows, resolve_symbols, visible_rows
 from profiles_pipeline.compile.statement import Compilation, Script, Statement, create
 from profiles_pipeline.errors import fail
 from profiles_pipeline.resolve.model import InputVar, InputVarTable, Model, VarTable
@@ -32,13 +32,18 @@ def compile_input_var_table(c: Compilation, model: InputVarTable) -> Script:
     if kind == "table" and all(isinstance(reader, VarTable) for reader in _readers(c, model)):
         columns = _columns_in_use(c, model, read)
     rows = identified_rows(c, c.graph.models[model.source], model.entities, row_id=True)
-    query = _with_vars(c, model, rows, read, columns)
+    query = _with_vars(c, model, rows, columns)
     names = tuple(var.name for var in model.vars)
     title = f"rows of {model.source}" + (f" with {len(names)} input vars" if names else "")
     step = Statement(create(kind, c.relation(model.path), query), title, names)
     visible = visible_rows(c, c.graph.models[model.source])
     count = build("SELECT COUNT(*) FROM :rows AS visible", rows=visible) if kind == "view" else None
     return Script(kind, (step,), count=count)
+
+
+def rows_with_vars(c: Compilation, model: InputVarTable, key: PersonKey) -> exp.Select:
+    """Return what the var table of an input has, but with this kind of person key and without row ids."""
+    return _with_vars(c, model, identified_rows(c, c.graph.models[model.source], model.entities, key=key), None)
 
 
 def kind_of(c: Compilation, model: InputVarTable) -> Literal["table", "view"]:
@@ -73,10 +78,10 @@ def _with_vars(
     c: Compilation,
     model: InputVarTable,
     rows: exp.Select,
-    read: Mapping[str, ReadVar],
     columns: Sequence[exp.Expr] | None,
 ) -> exp.Select:
     """Return `rows` with a column for each input var; vars that use each other come one level after another."""
+    read = {var.name.lower(): c.reader.input_var(var) for var in model.vars}
     if not read:
         return rows
     keys = frozenset().union(*(r.vars for r in read.values()))
@@ -84,17 +89,18 @@ def _with_vars(
     if keys:
         entity = c.project.entities[model.vars[0].entity]
         ctes.append(("with_entity_vars", _joined(c, entity.id_column, keys)))
-    may_group = True
+    may_group, read_twice = True, None
     for number, names in enumerate(levels({name: r.columns for name, r in read.items()}), start=1):
         level = [var for var in model.vars if var.name.lower() in names]
         query, grouped = _level(c, level, read, ctes[-1][0], may_group)
-        may_group = may_group and not grouped  # rows are read once more for each grouped level: not again on top
+        if grouped:  # its rows are read twice: they are kept for that, and no level on top does it again
+            may_group, read_twice = False, ctes[-1][0]
         ctes.append((f"vars_{number}", query))
     hidden = [exp.to_identifier(join_vars.column_of(key), quoted=True) for key in sorted(keys)]
     star = exp.Star(except_=hidden) if hidden else exp.Star()
     query = exp.select(*(columns or [star])).from_(exp.to_table(ctes[-1][0]))
     for name, tree in ctes:
-        query = query.with_(name, as_=tree, materialized=False)
+        query = query.with_(name, as_=tree, materialized=name == read_twice)
     return query
 
 

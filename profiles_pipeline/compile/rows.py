@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from sqlglot import exp
 
@@ -13,6 +14,10 @@ from profiles_pipeline.graph import locate
 from profiles_pipeline.resolve.model import IdType, Input, Model, RowId, SqlModel, Stitcher
 from profiles_pipeline.spec.model import IdFilter
 from profiles_pipeline.sql import build
+
+
+PersonKey = Literal["main_id", "component"]
+"""Columns of ``_mappings`` that stand for a person: the main id, and a number that is only good within one run."""
 
 
 def quoted(name: str) -> exp.Identifier:
@@ -200,11 +205,26 @@ def _listed(c: Compilation, rule: IdFilter) -> exp.Select:
 # --- main ids -----------------------------------------------------------------------------------------------------
 
 
-def identified_rows(c: Compilation, source: Model, entities: Iterable[str], *, row_id: bool = False) -> exp.Select:
+def identified_rows(
+    c: Compilation,
+    source: Model,
+    entities: Iterable[str],
+    *,
+    row_id: bool = False,
+    key: PersonKey = "main_id",
+) -> exp.Select:
     """Return the visible rows of a source with one main id column per entity.
 
     The first identifier of the entity that a row has decides, in the order in which the source lists them. Where the
-    source is an edge source, all identifiers of a row are one entity and a single look-up is enough.
+    source is an edge source, all identifiers of a row are one entity and a single look-up per row is enough.
+
+    Args:
+        c: what to compile against.
+        source: an input or SQL model.
+        entities: keys of the entities.
+        row_id: whether to number the rows.
+        key: what stands in the main id columns: the main id, or the number of its component, which is cheaper to
+            group by.
     """
     rows: exp.Expr = visible_rows(c, source)
     entities = tuple(entities)
@@ -215,42 +235,52 @@ def identified_rows(c: Compilation, source: Model, entities: Iterable[str], *, r
     star = exp.Column(this=exp.Star(except_=[quoted(i.alias) for i in ids]) if ids else exp.Star(), table=quoted("r"))
     query = exp.select(star).from_(exp.Subquery(this=rows, alias=exp.TableAlias(this=quoted("r"))))
     for entity in entities:
-        query = _with_main_id(c, query, source, entity)
+        query = _with_main_id(c, query, source, entity, key)
     return query
 
 
-def _with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: str) -> exp.Select:
+def has_typed_ids(source: Model, entity_key: str) -> bool:
+    """True when the main id of an entity has to be looked up for the rows of a source."""
+    ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key]
+    return bool(ids) and all(i.id_type is not None for i in ids)
+
+
+def _with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: str, key: PersonKey) -> exp.Select:
     """Return `query` over rows ``r`` with the main id of one more entity."""
     entity = c.project.entities[entity_key]
-    ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key]
-    direct = [i for i in ids if i.id_type is None]
-    if direct:
-        value = exp.cast(resolve_symbols(c, c.reader.expression(direct[0].select, source.path, "id").tree), "TEXT")
+    if not has_typed_ids(source, entity_key):
+        direct = next(i for i in getattr(source, "ids", ()) if i.entity == entity_key and i.id_type is None)
+        value = exp.cast(resolve_symbols(c, c.reader.expression(direct.select, source.path, "id").tree), "TEXT")
         return query.select(alias(value, entity.id_column))
     found = []
-    for number, group in enumerate(_lookups(c, source, entity_key)):
-        name = f"{entity_key}_ids_{number}" if number else f"{entity_key}_ids"
-        on = build(
-            ":graph.other_id = :id AND :graph.other_id_type = :type",
-            graph=name,
-            id=_first(group),
-            type=_type_of_first(group),
-        )
-        graph = exp.Subquery(this=_graph_of(c, entity.stitcher, group), alias=exp.TableAlias(this=quoted(name)))
+    for number, (id_type, value) in enumerate(_lookups(c, source, entity_key)):
+        name = f"{entity_key}_ids_{number}"
+        on = build(":graph.other_id = :id", graph=name, id=value)
+        graph = exp.Subquery(this=_graph_of(c, entity.stitcher, id_type, key), alias=exp.TableAlias(this=quoted(name)))
         query = query.join(graph, on=on, join_type="left", copy=False)
-        found.append(col("main_id", name))
+        found.append(col(key, name))
     main_id = found[0] if len(found) == 1 else exp.Coalesce(this=found[0], expressions=found[1:])
     return query.select(alias(main_id, entity.id_column), copy=False)
 
 
-def _lookups(c: Compilation, source: Model, entity_key: str) -> list[list[tuple[str, exp.Column]]]:
-    """Return the identifiers to look up, each as its type and the column that has it: all at once, or one by one."""
+def _lookups(c: Compilation, source: Model, entity_key: str) -> list[tuple[str, exp.Expr]]:
+    """Return the identifiers to look up, each with its type.
+
+    One join per identifier: the planner guesses its size well. Where one look-up is enough, those after the first that
+    a row has are NULL.
+    """
     stitcher = c.project.models[c.project.entities[entity_key].stitcher]
     assert isinstance(stitcher, Stitcher)
     ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key]
-    values = [(str(i.id_type), col(_id_column(entity_key, number), "r")) for number, i in enumerate(ids)]
     stitched_here = any(s.path == source.path and set(ids) <= set(s.ids) for s in stitcher.sources)
-    return [values] if stitched_here else [[value] for value in values]
+    lookups: list[tuple[str, exp.Expr]] = []
+    before: list[exp.Expr] = []
+    for number, row_id in enumerate(ids):
+        value = col(_id_column(entity_key, number), "r")
+        only = exp.Case().when(exp.and_(*before), value.copy()) if stitched_here and before else value.copy()
+        lookups.append((str(row_id.id_type), only))
+        before.append(build(":value IS NULL", value=value))
+    return lookups
 
 
 def _id_columns(c: Compilation, source: Model, entity_key: str) -> list[exp.Expr]:
@@ -269,23 +299,10 @@ def _id_column(entity_key: str, number: int) -> str:
     return f"{entity_key}.id_{number}"
 
 
-def _graph_of(c: Compilation, stitcher: str, group: list[tuple[str, exp.Column]]) -> exp.Expr:
+def _graph_of(c: Compilation, stitcher: str, id_type: str, key: PersonKey) -> exp.Expr:
     return build(
-        "SELECT other_id, other_id_type, main_id FROM :mappings WHERE other_id_type IN (:types)",
+        "SELECT other_id, :key FROM :mappings WHERE other_id_type = :type",
+        key=key,
         mappings=beside(c.relation(stitcher), "_mappings"),
-        types=[text(id_type) for id_type in dict.fromkeys(id_type for id_type, _ in group)],
+        type=text(id_type),
     )
-
-
-def _first(group: list[tuple[str, exp.Column]]) -> exp.Expr:
-    first, *rest = [value.copy() for _, value in group]
-    return exp.Coalesce(this=first, expressions=rest) if rest else first
-
-
-def _type_of_first(group: list[tuple[str, exp.Column]]) -> exp.Expr:
-    if len(group) == 1:
-        return text(group[0][0])
-    case = exp.Case()
-    for id_type, value in group:
-        case = case.when(build(":value IS NOT NULL", value=value), text(id_type))
-    return case

@@ -216,7 +216,7 @@ def _mappings(nodes: exp.Table, components: exp.Table) -> exp.Expr:
             GROUP BY l.component
         )
         SELECT named.main_id, l.id AS other_id, l.id_type AS other_id_type,
-            l.last_seen_at AS valid_at, l.first_seen_at
+            l.last_seen_at AS valid_at, l.first_seen_at, l.component
         FROM labelled AS l JOIN named ON named.component = l.component
         """,
         nodes=nodes,
