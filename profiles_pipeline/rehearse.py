@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -16,7 +16,7 @@ from profiles_pipeline import blame, identity, plan, sql, versions
 from profiles_pipeline.compile import Script, SolveComponents, Statement
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, Problems, ProjectError, Span, WarehouseError, at, did_you_mean
-from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources
+from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources, Window
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import FeatureTable, Input, InputVarTable, Model, SqlModel, Stitcher, VarTable
 from profiles_pipeline.resolve.reader import Reader
@@ -29,8 +29,22 @@ _MISSING_COLUMN = re.compile(r'(?:Referenced column|column) "([^"]+)" (?:not fou
 _CANDIDATES = re.compile(r'"([^"]+)"')
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What to rehearse: these models and all above them, in a schema, for a window."""
+
+    models: tuple[str, ...]
+    schema: str
+    window: Window
+
+
+def piece_of(planned: Plan) -> Piece:
+    """Return what a plan builds or reuses."""
+    return Piece(tuple(stage.model.path for stage in planned.materials), planned.schema, planned.window)
+
+
 def rehearse(
-    project: ProfilesProject, planned: Plan, warehouse: Warehouse, sources: Sources
+    project: ProfilesProject, piece: Piece, warehouse: Warehouse, sources: Sources
 ) -> tuple[Problem, ...]:
     """Return warnings when every statement of the plan would be accepted for the sources as they are.
 
@@ -38,7 +52,7 @@ def rehearse(
         ProjectError: with every model and var that would fail, and why.
     """
     problems = Problems()
-    paths = project.graph.with_upstream(stage.model.path for stage in planned.materials)
+    paths = project.graph.with_upstream(piece.models)
     with connect_duckdb(DuckDBSettings(path=MEMORY, base=project.folder), purpose="rehearsal") as stage:
         stand_ins = _StandIns(project, warehouse, stage, sources, problems)
         for path in project.graph.models:
@@ -50,11 +64,11 @@ def rehearse(
             copy = plan.build(
                 project,
                 plan.State(),
-                planned.window,
+                piece.window,
                 Sources(of_input=stand_ins.of_input, of_table=stand_ins.of_table),
-                schema=planned.schema,
+                schema=piece.schema,
                 target=stage.dialect,
-                request=plan.Request(tuple(s.model.path for s in planned.materials), only=True),
+                request=plan.Request(piece.models, only=True),
             )
         except ProjectError as error:
             raise ProjectError([*problems.errors, *error.problems]) from error

@@ -181,7 +181,7 @@ def run(
         session.registry.ensure()
         seq_no, resumed = choose_seq_no(session, options)
         planned = make_plan(session, seq_no, options.request)
-        warnings = rehearse.rehearse(session.project, planned, session.warehouse, session.sources)
+        warnings = rehearse.rehearse(session.project, rehearse.piece_of(planned), session.warehouse, session.sources)
         if not resumed:
             session.registry.record_seq_no(project.name, seq_no)
         observe(Planned(planned, resumed, warnings, session.project.disabled))

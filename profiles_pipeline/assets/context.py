@@ -110,7 +110,7 @@ def rehearse_once(session: Session, seq_no: SeqNo, scope: Scope) -> tuple[Proble
     if session.registry.materials(seq_no.number):
         return ()
     planned = run.make_plan(session, seq_no, Request(tuple(scope.building)))
-    return rehearse.rehearse(session.project, planned, session.warehouse, session.sources)
+    return rehearse.rehearse(session.project, rehearse.piece_of(planned), session.warehouse, session.sources)
 
 
 def plan_model(session: Session, seq_no: SeqNo, path: str) -> Plan:

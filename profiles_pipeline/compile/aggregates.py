@@ -29,8 +29,8 @@ def shared(read: ReadVar, select: exp.Expr, where: exp.Expr | None) -> exp.Expr 
     if whole is None:
         return None
     if where is None:
-        return whole
-    value = filtered(whole, where)
+        return sorted_later(whole)
+    value = sorted_later(filtered(whole, where))
     if sql.null_on_empty(whole):
         return value
     return build("CASE WHEN COUNT(*) FILTER (WHERE :where) > 0 THEN :value END", where=where, value=value)
@@ -63,6 +63,30 @@ def _ordered(function: exp.Expr, order: tuple[exp.Expr, ...]) -> exp.Expr:
         if not isinstance(listed.this, exp.Order | exp.Distinct):
             listed.set("this", exp.Order(this=listed.this, expressions=[key.copy() for key in order]))
     return ordered
+
+
+def sorted_later(tree: exp.Expr) -> exp.Expr:
+    """Return the tree with lists of distinct values sorted once they are made: ordering every row costs far more."""
+
+    def visit(node: exp.Expr) -> exp.Expr:
+        value = _sorted_by_itself(node.this) if isinstance(node, exp.Filter) else None
+        if value is None or not any(test.this == value for test in node.expression.find_all(exp.Is)):
+            return node  # only where nulls are filtered out, since the two ways put them in different places
+        listed = exp.ArrayAgg(this=exp.Distinct(expressions=[value.copy()]))
+        return exp.SortArray(this=exp.Filter(this=listed, expression=node.expression.copy()))
+
+    return tree.transform(visit)
+
+
+def _sorted_by_itself(node: exp.Expr) -> exp.Expr | None:
+    """Return x for ``ARRAY_AGG(DISTINCT x) WITHIN GROUP (ORDER BY x)``, rising; None for anything else."""
+    if not isinstance(node, exp.WithinGroup) or not isinstance(node.this, exp.ArrayAgg):
+        return None
+    distinct, keys = node.this.this, node.expression.expressions
+    if not isinstance(distinct, exp.Distinct) or len(distinct.expressions) != 1 or len(keys) != 1:
+        return None
+    value, key = distinct.expressions[0], keys[0]
+    return value if key.this == value and not key.args.get("desc") else None
 
 
 def is_value_per_entity(read: ReadVar) -> bool:

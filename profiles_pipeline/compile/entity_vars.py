@@ -28,6 +28,7 @@ from profiles_pipeline.compile.rows import (
     col,
     has_typed_ids,
     identified_rows,
+    quoted,
     resolve_symbols,
     timestamp,
 )
@@ -209,13 +210,14 @@ class _Growing:
     def _scan(self, source: str, through_table: bool, variables: tuple[EntityVar, ...], result: exp.Table) -> _Scan:
         reads = [self.read[v.name.lower()] for v in variables]
         keys = frozenset().union(*(r.vars for r in reads))
-        numbered = not keys and self._may_number(source, through_table, variables)
-        rows = self._rows_of(source, through_table, "component" if numbered else "main_id")
+        numbered = self._may_number(source, through_table, variables)
+        key: PersonKey = "component" if numbered else "main_id"
+        rows = self._rows_of(source, through_table, key)
         if keys:
-            rows = self._with_vars(rows, keys)
+            rows = self._with_vars(rows, keys, key)
         columns = [alias(value, v.name) for v in variables if (value := self.shared[v.name]) is not None]
         if not columns:
-            query = self._one_per_row(variables[0], rows)
+            query: exp.Expr = self._one_per_row(variables[0], rows)
         else:
             query = self._grouped(
                 build("SELECT r.:id, :columns FROM :rows AS r", id=self.id_column, columns=columns, rows=rows)
@@ -252,17 +254,12 @@ class _Growing:
 
     def _named(self, numbered: exp.Expr, variables: Iterable[EntityVar]) -> exp.Expr:
         """Return the result of a scan by number with the main id in its place."""
-        stitcher = self.c.project.entities[self.cohort.entity].stitcher
         return build(
-            """
-            SELECT p.main_id AS :id, :columns
-            FROM :numbered AS s
-            JOIN (SELECT DISTINCT component, main_id FROM :mappings) AS p ON p.component = s.:id
-            """,
+            "SELECT p.main_id AS :id, :columns FROM :numbered AS s JOIN :people AS p ON p.component = s.:id",
             id=self.id_column,
             columns=[col(v.name, "s") for v in variables],
             numbered=numbered,
-            mappings=beside(self.c.relation(stitcher), "_mappings"),
+            people=self._people(),
         )
 
     def _var_table_of(self, source: str) -> InputVarTable:
@@ -280,14 +277,37 @@ class _Growing:
             return identified_rows(self.c, model, [self.cohort.entity], key=key).subquery()
         return self.c.relation(source)
 
-    def _with_vars(self, rows: exp.Expr, keys: Iterable[VarKey]) -> exp.Expr:
-        def relation(key: VarKey) -> exp.Expr:
-            if key[0] == self.model.cohort and c.graph.var_homes.get(key) == self.model.path:
-                return self.rows
-            return self._home(key)
+    def _with_vars(self, rows: exp.Expr, keys: Iterable[VarKey], person: PersonKey) -> exp.Expr:
+        """Return the rows with the vars they need, joined on whatever kind of person key the rows have."""
 
-        c = self.c
+        def relation(key: VarKey) -> exp.Expr:
+            if key[0] == self.model.cohort and self.c.graph.var_homes.get(key) == self.model.path:
+                found = self.rows
+            else:
+                found = self._home(key)
+            return found if person == "main_id" else self._by_number(found)
+
         return join_vars.joined(rows, self.id_column, keys, relation).subquery()
+
+    def _by_number(self, vars_: exp.Expr) -> exp.Expr:
+        """Return a table of vars with the number of the person in place of the main id."""
+        others = exp.Column(this=exp.Star(except_=[quoted(self.id_column)]), table=quoted("v"))
+        query = build(
+            "SELECT p.component AS :id, :others FROM :vars AS v JOIN :people AS p ON p.main_id = v.:id",
+            id=self.id_column,
+            others=[others],
+            vars=vars_,
+            people=self._people(),
+        )
+        return exp.Subquery(this=query)
+
+    def _people(self) -> exp.Expr:
+        """Return the main id of each component."""
+        stitcher = self.c.project.entities[self.cohort.entity].stitcher
+        return build(
+            "SELECT DISTINCT component, main_id FROM :mappings",
+            mappings=beside(self.c.relation(stitcher), "_mappings"),
+        )
 
     def _expressions(self, var: EntityVar) -> tuple[exp.Expr, exp.Expr | None, ReadVar]:
         read = self.read[var.name.lower()]

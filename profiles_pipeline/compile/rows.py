@@ -250,8 +250,8 @@ def _with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: 
     entity = c.project.entities[entity_key]
     if not has_typed_ids(source, entity_key):
         direct = next(i for i in getattr(source, "ids", ()) if i.entity == entity_key and i.id_type is None)
-        value = exp.cast(resolve_symbols(c, c.reader.expression(direct.select, source.path, "id").tree), "TEXT")
-        return query.select(alias(value, entity.id_column))
+        given = exp.cast(resolve_symbols(c, c.reader.expression(direct.select, source.path, "id").tree), "TEXT")
+        return query.select(alias(given, entity.id_column))
     found = []
     for number, (id_type, value) in enumerate(_lookups(c, source, entity_key)):
         name = f"{entity_key}_ids_{number}"

@@ -47,8 +47,9 @@ def check(
             raise ProjectError(missing)
         if not missing:
             seq_no, _ = run.choose_seq_no(session, run.Options(seq_no="new"))
-            planned = run.make_plan(session, seq_no, plan.Request(force=True))
-            rehearse.rehearse(session.project, planned, session.warehouse, session.sources)
+            models = tuple(p for p, model in session.project.graph.models.items() if not isinstance(model, Input))
+            piece = rehearse.Piece(models, output.schema, plan.Window(seq_no.number, seq_no.end))
+            rehearse.rehearse(session.project, piece, session.warehouse, session.sources)
         return Checked(project, not missing, missing, counts(project))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from sqlglot import exp
@@ -109,7 +110,10 @@ class Reader:
     def expression(self, text: str, this: str, what: str = "expression") -> Reading:
         """Return a scalar or aggregate SQL expression as read."""
         rendered, place = self._rendered(text, this)
-        tree = sql.parse_expression(rendered.text, self._dialects, span=place, what=what)
+        try:
+            tree = _parsed(str(rendered.text), self._dialects).copy()
+        except ProjectError:  # once more, for the place
+            tree = sql.parse_expression(rendered.text, self._dialects, span=place, what=what)
         return self._reading(tree, rendered, place)
 
     def query(self, text: str, this: str) -> Reading:
@@ -338,6 +342,12 @@ class Reader:
         own = self.project.entity_vars.get(var.cohort, {})
         listed = {str(d).lower() for d in var.spec.dependencies}
         return {name: (var.cohort, name) for name in listed if name in own and name != var.name.lower()}
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str, dialects: sql.Reading) -> exp.Expr:
+    """Return the tree of an expression; the same text is read several times in a run, for different time contexts."""
+    return sql.parse_expression(text, dialects)
 
 
 def _row_columns(tree: exp.Expr) -> set[str]:
