@@ -35,9 +35,7 @@ class Files:
         return os.path.relpath(file, self.root) if file else None
 
 
-def write(
-    plan: Plan, project: ProfilesProject, output: Output, dialect: str, kind: Literal["compile", "run"]
-) -> Files:
+def write(plan: Plan, project: ProfilesProject, output: Output, dialect: str, kind: Literal["compile", "run"]) -> Files:
     """Write ``output/<target>/seq_no/<n>/<kind>/<material>.sql`` for every material of the plan, and return where.
 
     A run writes its compile folder too, since compiling is a part of it, and points ``seq_no/latest`` at its own.

@@ -64,7 +64,9 @@ def embedded(folder: Path, notice: str | None = None) -> Output:
         path=folder / STATE_FOLDER / "warehouse.duckdb", schema="profiles", sources_dir=folder / "data", base=folder
     )
     file = f"{STATE_FOLDER}/warehouse.duckdb"
-    return Output(EMBEDDED_TARGET, "profiles", settings, notice=f"{notice} ({file}, sources from data/)" if notice else None)
+    return Output(
+        EMBEDDED_TARGET, "profiles", settings, notice=f"{notice} ({file}, sources from data/)" if notice else None
+    )
 
 
 def _duckdb(folder: Path, found: DuckDBOutput) -> Output:

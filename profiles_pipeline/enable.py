@@ -63,9 +63,7 @@ def shown(node: Node) -> str:
     return node if isinstance(node, str) else "/".join(node)
 
 
-def _disabled(
-    project: Project, needs: Mapping[Node, set[Node]], unavailable: Mapping[str, str]
-) -> dict[Node, str]:
+def _disabled(project: Project, needs: Mapping[Node, set[Node]], unavailable: Mapping[str, str]) -> dict[Node, str]:
     off: dict[Node, str] = {}
     for node in graphlib.TopologicalSorter(needs).static_order():
         reason = _own_reason(project, node, unavailable) or _inherited_reason(project, node, needs.get(node, ()), off)
@@ -73,7 +71,8 @@ def _disabled(
             off[node] = reason
     for node in reversed(list(graphlib.TopologicalSorter(needs).static_order())):
         if node not in off and _status(project, node) == "only_if_necessary":
-            if not any(node in wanted for other, wanted in needs.items() if other not in off):
+            wanted = any(node in others for other, others in needs.items() if other not in off)
+            if not wanted:
                 off[node] = "it is to run only if necessary, and nothing needs it"
     return off
 
@@ -130,7 +129,11 @@ def _without(project: Project, off: Mapping[Node, str]) -> Project:
         cohort: tuple(m for m in models if m.path not in off) for cohort, models in project.feature_models.items()
     }
     gone = {node[1] for node in off if isinstance(node, tuple)} | {
-        column.lower() for models in project.feature_models.values() for m in models if m.path in off for column in m.columns
+        column.lower()
+        for models in project.feature_models.values()
+        for m in models
+        if m.path in off
+        for column in m.columns
     }
     kept = {p: _kept(project, m, off, gone) for p, m in project.models.items() if p not in off}
     return replace(project, models=kept, entity_vars=entity_vars, feature_models=features)
@@ -150,4 +153,3 @@ def _kept(project: Project, model: Model, off: Mapping[Node, str], gone: set[str
             kept = tuple(f for f in model.features if f.lower() not in gone or f.lower() in left)
             return replace(model, features=kept)
     return model
-

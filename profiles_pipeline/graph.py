@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from profiles_pipeline.enable import Disabled, enabled_part
-from profiles_pipeline.errors import Problem, ProjectError, Problems, Span, did_you_mean, fail
+from profiles_pipeline.errors import Problem, Problems, ProjectError, Span, did_you_mean, fail
 from profiles_pipeline.names import VAR_TABLE, normalise_path
 from profiles_pipeline.resolve.model import (
     Cohort,
@@ -78,9 +78,7 @@ Node = str | VarKey
 Thing = TypeVar("Thing")
 
 
-def build(
-    project: Project, reader: Reader, problems: Problems, unavailable: Mapping[str, str] | None = None
-) -> Graph:
+def build(project: Project, reader: Reader, problems: Problems, unavailable: Mapping[str, str] | None = None) -> Graph:
     """Return the graph of what can run of the project.
 
     Reads every text once; what cannot be read, unknown references, cycles and must-haves that cannot run are added to
@@ -101,7 +99,7 @@ def build(
         if disabled and not problems.errors:
             graph = build(enabled, reader.of(enabled), problems)
             return replace(graph, disabled=(*disabled, *graph.disabled))
-        models, homes = _cut(project, _parts(project, fine, order))
+        models, homes = _cut(project, _parts(fine, order))
         return _coarse(project, models, homes, fine)  # a cohort inherits whole var tables: this can close a circle too
     except graphlib.CycleError as error:
         problems.found.append(_cycle(project, error.args[1]))
@@ -168,9 +166,7 @@ class _Dependencies:
     def _of_model(self, model: Model) -> Iterator[Node]:
         match model:
             case Input():
-                texts = (*(row_id.select for row_id in model.ids), model.occurred_at, model.where)
-                for text in filter(None, texts):
-                    yield from self._refs(self.reader.expression(text, model.path), text.span or model.span)
+                yield from self._of_input(model)
             case SqlModel():
                 yield from self._of_sql(model)
             case Stitcher():
@@ -214,6 +210,11 @@ class _Dependencies:
 
     def _feature(self, cohort: str, name: str, span: Span | None) -> Node:
         return self._var(self.reader.var_key(f"{cohort}/{name}", span))
+
+    def _of_input(self, model: Input) -> Iterator[Node]:
+        texts = (*(row_id.select for row_id in model.ids), model.occurred_at, model.where)
+        for text in filter(None, texts):
+            yield from self._refs(self.reader.expression(text, model.path), text.span or model.span)
 
     def _of_sql(self, model: SqlModel) -> Iterator[Node]:
         place = getattr(model.spec.single_sql or model.spec.multi_sql, "span", None) or model.span
@@ -332,7 +333,7 @@ def _cycle(project: Project, nodes: list[Node]) -> Problem:
     return Problem("cycle", message, span, "break the circle by computing one of them from something else")
 
 
-def _parts(project: Project, fine: Mapping[Node, set[Node]], order: list[Node]) -> dict[VarKey, int]:
+def _parts(fine: Mapping[Node, set[Node]], order: list[Node]) -> dict[VarKey, int]:
     """Return for every var the number of the part of its var table in which it is first computed.
 
     `reach[n][t]` is the highest part of table t that node n needs. A var that needs vars of its own table only

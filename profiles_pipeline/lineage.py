@@ -251,7 +251,7 @@ def _of_sql(c: Compilation, model: SqlModel) -> Columns:
     tree = c.reader.query(model.spec.single_sql, model.path).tree
 
     def path_of(table: exp.Table) -> str | None:
-        kind, _, path = table.name.partition(":")
+        kind, path = sql.split_symbol(table.name)
         return c.graph.find(path) if kind == "ref" else None
 
     yield from _of_query(tree, path_of)

@@ -112,15 +112,21 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where rows from outside are found: the FROM item of an input, and of a table named in SQL text."""
+    """Where rows from outside are found: the FROM item of an input, and of a table named in SQL text.
+
+    `dialect` is that of the warehouse that reads them.
+    """
 
     of_input: Callable[[Input], exp.Expr]
     of_table: Callable[[exp.Table], exp.Expr]
+    dialect: str = "duckdb"
 
 
 def as_written() -> Sources:
     """Return sources that keep the names as the project writes them, for compiling without a warehouse."""
-    return Sources(of_input=lambda model: exp.to_table(str(model.table), dialect="snowflake"), of_table=lambda table: table)
+    return Sources(
+        of_input=lambda model: exp.to_table(str(model.table), dialect="snowflake"), of_table=lambda table: table
+    )
 
 
 def from_item(sql: str) -> exp.Expr:
@@ -168,7 +174,6 @@ def build(
     sources: Sources,
     *,
     schema: str,
-    target: str = "duckdb",
     request: Request = Request(),
 ) -> Plan:
     """Return the plan that brings the requested models up to date as of the window's end.
@@ -179,7 +184,7 @@ def build(
     names = material_names(project, window)
     compilation = Compilation(
         graph=project.graph,
-        reader=Reader(project.project, window.end, window.begin, target),
+        reader=Reader(project.project, window.end, window.begin, sources.dialect),
         relation=lambda path: exp.table_(names[path], db=schema, quoted=True),
         source=sources.of_input,
         outside=sources.of_table,
@@ -203,7 +208,9 @@ def build(
         reason = "forced" if names[path] in state.complete else "no material of this definition for this window"
         stages.append(BuildMaterial(model, names[path], project.fingerprints[path], script, reason))
         relation = compilation.relation(path)
-        count = script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :relation", relation=relation)
+        count = (
+            script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :relation", relation=relation)
+        )
         fingerprint = project.fingerprints[path]
         stages.append(AuditMaterial(model, names[path], fingerprint, script.kind, script.audits, count))
     problems.raise_errors()
@@ -227,9 +234,7 @@ def material_names(project: ProfilesProject, window: Window) -> Mapping[str, str
     }
 
 
-def promoted(
-    project: ProfilesProject, names: Mapping[str, str], chosen: Collection[str]
-) -> tuple[PromotedView, ...]:
+def promoted(project: ProfilesProject, names: Mapping[str, str], chosen: Collection[str]) -> tuple[PromotedView, ...]:
     """Return the plain-named views of the chosen models. Ephemeral SQL models and parts of var tables have none."""
     return tuple(
         PromotedView(model.name, names[path])

@@ -100,8 +100,12 @@ class Registry:
                 self.warehouse.execute(f"INSERT INTO {self._table('pb_ct_version')} VALUES (?, ?)", values)
         found = self.warehouse.scalar(f"SELECT MAX(registry_version) FROM {self._table('pb_ct_version')}")
         if isinstance(found, int) and found > REGISTRY_VERSION:
-            message = f"the registry in schema '{self.schema}' has version {found}, this program knows {REGISTRY_VERSION}"
-            raise ProjectError([Problem("newer-registry", message, hint="upgrade profiles-pipeline, or use another schema")])
+            message = (
+                f"the registry in schema '{self.schema}' has version {found}, this program knows {REGISTRY_VERSION}"
+            )
+            raise ProjectError(
+                [Problem("newer-registry", message, hint="upgrade profiles-pipeline, or use another schema")]
+            )
 
     def exists(self) -> bool:
         """True when the registry's tables are there."""
@@ -158,8 +162,10 @@ class Registry:
         return tuple(_material(row) for row in found.rows)
 
     def record(self, material: Material) -> None:
-        """Write the row of a material, replacing an older one of the same name. Call it in the material's transaction."""
-        self.warehouse.execute(f"DELETE FROM {self._table('material_registry')} WHERE material_name = ?", [material.name])
+        """Write the row of a material, replacing an older one of the same name."""
+        self.warehouse.execute(
+            f"DELETE FROM {self._table('material_registry')} WHERE material_name = ?", [material.name]
+        )
         metadata = {
             "complete": {"status": 2},
             "kind": material.kind,
@@ -181,7 +187,9 @@ class Registry:
     def forgetting(self, material: str) -> Iterator[None]:
         """Run the body in one transaction that starts by forgetting the material: all of it holds, or none."""
         with self.warehouse.transaction():
-            self.warehouse.execute(f"DELETE FROM {self._table('material_registry')} WHERE material_name = ?", [material])
+            self.warehouse.execute(
+                f"DELETE FROM {self._table('material_registry')} WHERE material_name = ?", [material]
+            )
             yield
 
     def _table(self, name: str) -> str:

@@ -18,9 +18,8 @@ from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, Problems, ProjectError, Span, WarehouseError, at, did_you_mean
 from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources, Window
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import FeatureTable, Input, InputVarTable, Model, SqlModel, Stitcher, VarTable
+from profiles_pipeline.resolve.model import FeatureTable, Input, InputVarTable, Model, SqlModel, Stitcher
 from profiles_pipeline.resolve.reader import Reader
-from profiles_pipeline.spec.model import VarSpec
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
@@ -43,9 +42,7 @@ def piece_of(planned: Plan) -> Piece:
     return Piece(tuple(stage.model.path for stage in planned.materials), planned.schema, planned.window)
 
 
-def rehearse(
-    project: ProfilesProject, piece: Piece, warehouse: Warehouse, sources: Sources
-) -> tuple[Problem, ...]:
+def rehearse(project: ProfilesProject, piece: Piece, warehouse: Warehouse, sources: Sources) -> tuple[Problem, ...]:
     """Return warnings when every statement of the plan would be accepted for the sources as they are.
 
     Raises:
@@ -67,7 +64,6 @@ def rehearse(
                 piece.window,
                 Sources(of_input=stand_ins.of_input, of_table=stand_ins.of_table),
                 schema=piece.schema,
-                target=stage.dialect,
                 request=plan.Request(piece.models, only=True),
             )
         except ProjectError as error:
@@ -135,7 +131,9 @@ class _StandIns:
         query = exp.select(exp.alias_(time.copy(), "time")).from_(self.of_input(model))
         found = self.stage.describe(render(query, self.stage.dialect, pretty=False))[0].type
         if not found.startswith(("TIMESTAMP", "DATE", "VARCHAR", "NULL", '"NULL"')):
-            message = f"occurred_at_col '{model.occurred_at}' of input '{model.name}' is of type {found}, which holds no time"
+            message = (
+                f"occurred_at_col '{model.occurred_at}' of input '{model.name}' is of type {found}, which holds no time"
+            )
             yield Problem("wrong-type", message, model.occurred_at.span or model.span, "name a column of timestamps")
 
     def _stand_in(self, name: str, item: exp.Expr) -> exp.Table:
@@ -214,13 +212,18 @@ def _problem(message: str, what: str, span: Span | None) -> Problem:
         candidates = _CANDIDATES.findall(rest)
         plain = [candidate.rpartition(".")[2] for candidate in candidates]
         hint = did_you_mean(missing[1], plain)
-        return Problem("unknown-column", f"{what} uses column '{missing[1]}', which its source does not have", span, hint)
+        return Problem(
+            "unknown-column", f"{what} uses column '{missing[1]}', which its source does not have", span, hint
+        )
     first, *more = [line for line in message.partition(" Candidate functions:")[0].splitlines() if line.strip()]
     return Problem("sql-rejected", f"{what} is not accepted: {first}", span, excerpt="\n".join(more) or None)
 
 
 def _noun(model: Model) -> str:
-    nouns = {Stitcher: "id stitcher", SqlModel: "SQL model", InputVarTable: "the rows of", FeatureTable: "feature table"}
+    nouns = {
+        Stitcher: "id stitcher",
+        SqlModel: "SQL model",
+        InputVarTable: "the rows of",
+        FeatureTable: "feature table",
+    }
     return next((noun for kind, noun in nouns.items() if isinstance(model, kind)), "model")
-
-

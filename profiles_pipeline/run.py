@@ -54,7 +54,7 @@ class Options:
         invocation: name of the run for the registry; runs of the same invocation share a time context.
     """
 
-    request: Request = Request()
+    request: Request = field(default_factory=Request)
     begin: datetime | None = None
     end: datetime | None = None
     seq_no: int | Literal["latest", "new"] | None = None
@@ -207,7 +207,7 @@ def open_session(
     with connect_duckdb(output.settings, purpose=purpose, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
         registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
         present = project.without(missing_optional_inputs(project, warehouse))
-        yield Session(present, output, warehouse, registry, found_sources(present, warehouse), observe)
+        yield Session(present, output, warehouse, registry, found_sources(warehouse), observe)
 
 
 def missing_optional_inputs(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
@@ -222,8 +222,8 @@ def missing_optional_inputs(project: ProfilesProject, warehouse: Warehouse) -> d
     return missing
 
 
-def found_sources(project: ProfilesProject, warehouse: Warehouse) -> plan.Sources:
-    """Return the sources of a project as the warehouse finds them."""
+def found_sources(warehouse: Warehouse) -> plan.Sources:
+    """Return sources as the warehouse finds them."""
     cache: dict[str, exp.Expr] = {}
 
     def find(table: str) -> exp.Expr:
@@ -257,7 +257,6 @@ def make_plan(session: Session, seq_no: SeqNo, request: Request) -> Plan:
         Window(seq_no.number, seq_no.end, seq_no.begin),
         session.sources,
         schema=session.output.schema,
-        target=session.warehouse.dialect,
         request=request,
     )
 
@@ -272,7 +271,11 @@ def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
             numbers = ", ".join(str(s.number) for s in known[:8]) or "none yet"
             fail("unknown-seq-no", f"there is no seq_no {wanted}", hint=f"known: {numbers}")
         if options.end is not None and options.end != found.end:
-            fail("seq-no-clash", f"seq_no {found.number} ends at {found.end:%Y-%m-%dT%H:%M:%SZ}", hint="leave out --end_time")
+            fail(
+                "seq-no-clash",
+                f"seq_no {found.number} ends at {found.end:%Y-%m-%dT%H:%M:%SZ}",
+                hint="leave out --end_time",
+            )
         return found, True
     if options.invocation is not None:
         mine = next((s for s in known if s.invocation == options.invocation), None)
@@ -309,7 +312,9 @@ def execute(session: Session, planned: Plan, files: compiled.Files) -> tuple[tup
     for stage in planned.stages:
         match stage:
             case EnsureSchema():
-                session.warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(stage.schema, session.warehouse.dialect)}")
+                session.warehouse.execute(
+                    f"CREATE SCHEMA IF NOT EXISTS {identifier(stage.schema, session.warehouse.dialect)}"
+                )
             case BuildMaterial():
                 began = time.monotonic()
                 session.observe(Started(stage.model))
@@ -349,9 +354,7 @@ def _take(warehouse: Warehouse, step: Step) -> None:
         warehouse.execute(render(step.tree, warehouse.dialect))
 
 
-def audit_material(
-    session: Session, planned: Plan, stage: AuditMaterial, files: compiled.Files, began: float
-) -> Built:
+def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files: compiled.Files, began: float) -> Built:
     """Check a material, record it as complete and return it.
 
     Raises:
@@ -415,7 +418,16 @@ def _reused(session: Session, planned: Plan, stage: ReuseMaterial) -> Built:
     relation = _relation(session, planned.schema, stage.material)
     columns = tuple((c.name, c.type) for c in session.warehouse.describe(f"SELECT * FROM {relation}"))
     return Built(
-        stage.model, stage.material, relation, kept.fingerprint, kept.kind, kept.row_count, 0.0, True, kept.sql_file, columns
+        stage.model,
+        stage.material,
+        relation,
+        kept.fingerprint,
+        kept.kind,
+        kept.row_count,
+        0.0,
+        True,
+        kept.sql_file,
+        columns,
     )
 
 

@@ -42,19 +42,21 @@ def compile_model(c: Compilation, model: Model) -> Script | None:
     """
     match model:
         case Input():
-            return None
+            script = None
         case SqlModel():
-            return compile_sql_model(c, model)
+            script = compile_sql_model(c, model)
         case Stitcher():
-            return compile_stitcher(c, model)
+            script = compile_stitcher(c, model)
         case InputVarTable():
-            return compile_input_var_table(c, model)
+            script = compile_input_var_table(c, model)
         case Cohort():
-            return compile_cohort(c, model)
+            script = compile_cohort(c, model)
         case VarTable():
-            return compile_var_table(c, model)
+            script = compile_var_table(c, model)
         case FeatureTable():
-            return compile_feature_table(c, model)
+            script = compile_feature_table(c, model)
         case FeatureView():
-            return compile_feature_view(c, model)
-    raise TypeError(f"no compiler for {type(model).__name__}")
+            script = compile_feature_view(c, model)
+        case _:
+            raise TypeError(f"no compiler for {type(model).__name__}")
+    return script

@@ -1,7 +1,7 @@
 """Rows written down in the project: a CSV file whose cells are SQL literals, inlined as one SELECT.
 
-Cells are ``'quoted'``, numbers, NULL or other constant SQL; anything else is taken as text. The file is a template, so a
-cell may differ by warehouse; cells are therefore split after rendering.
+Cells are ``'quoted'``, numbers, NULL or other constant SQL; anything else is taken as text. The file is a template, so
+a cell may differ by warehouse; cells are therefore split after rendering.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ class _Growing:
                 continue
             message = f"entity_var '{var.name}' reads '{var.spec.from_}' but its select is not an aggregate"
             span = getattr(var.spec.select, "span", None) or var.spec.span
-            hint = f"use an aggregate such as max(...), or give it a window, so that each {self.cohort.entity} has one value"
+            hint = f"use an aggregate such as max(...) or a window, so that each {self.cohort.entity} has one value"
             problems.error("not-an-aggregate", message, span, hint=hint)
         problems.raise_errors()
 
@@ -197,7 +197,9 @@ class _Growing:
         source = self.c.graph.models[var.source or ""]
         if not isinstance(source, Input | SqlModel):
             return source.path, False
-        return source.path, reads_var_table(self.c.project, self.c.reader, source.path, self.read[var.name.lower()].columns)
+        return source.path, reads_var_table(
+            self.c.project, self.c.reader, source.path, self.read[var.name.lower()].columns
+        )
 
     def _worth_the_table(self, source: str, variables: Iterable[EntityVar]) -> bool:
         """True unless these vars read no input var of a view that would compute windows for nothing."""
@@ -336,7 +338,9 @@ class _Growing:
             select = over(self.c, select, [col(self.id_column)], order, read.window.frame)
         per_row = build("SELECT :id, :value AS value FROM :rows AS w WHERE :where", id=self.id_column,
                         value=select, rows=rows, where=where)  # fmt: skip
-        query = build("SELECT r.:id, MIN(r.value) AS :name FROM :rows AS r", id=self.id_column, name=var.name, rows=per_row)
+        query = build(
+            "SELECT r.:id, MIN(r.value) AS :name FROM :rows AS r", id=self.id_column, name=var.name, rows=per_row
+        )
         return self._grouped(query)
 
     # --- folds ----------------------------------------------------------------------------------------------

@@ -20,7 +20,6 @@ from profiles_pipeline.resolve.model import InputVar, InputVarTable, Model, VarT
 from profiles_pipeline.resolve.reader import VALUE, ReadVar, VarKey, Window
 from profiles_pipeline.sql import build
 
-
 BREAK_CIRCLE = "break the circle by computing one of them from something else"
 
 
@@ -172,9 +171,7 @@ class _Group:
         )
 
 
-def _group_of(
-    c: Compilation, read: ReadVar, window: Window, id_column: str
-) -> tuple[list[exp.Expr], exp.Expr] | None:
+def _group_of(c: Compilation, read: ReadVar, window: Window, id_column: str) -> tuple[list[exp.Expr], exp.Expr] | None:
     """Return partition keys and aggregate of a window that can be computed by grouping; None when it cannot."""
     if read.select is None or window.order_by or not window.partition_by:
         return None
@@ -242,9 +239,7 @@ def row_expression(c: Compilation, tree: exp.Expr, id_column: str) -> exp.Expr:
     return resolve_symbols(c, tree).transform(replace, copy=False)
 
 
-def windowed(
-    c: Compilation, function: exp.Expr, window: Window, id_column: str, where: exp.Expr | None
-) -> exp.Expr:
+def windowed(c: Compilation, function: exp.Expr, window: Window, id_column: str, where: exp.Expr | None) -> exp.Expr:
     """Return ``function OVER (window)``, computed among the rows that satisfy `where` alone."""
     keys: list[exp.Expr] = [row_expression(c, key, id_column) for key in window.partition_by]
     if where is not None:

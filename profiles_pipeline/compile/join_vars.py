@@ -32,11 +32,13 @@ def joined(
     """Return ``rows`` with a column for each var, joined on the main id from the relation that has it."""
     table = exp.to_table(rows) if isinstance(rows, str) else rows.copy()
     query = exp.select("r.*").from_(exp.alias_(table, "r", table=True))
-    homes = sorted(((relation(key).sql(), key) for key in keys))
+    homes = sorted((relation(key).sql(), key) for key in keys)
     for number, (_, group) in enumerate(groupby(homes, key=lambda pair: pair[0])):
         members = [key for _, key in group]
         name = f"v{number}"
         on = exp.EQ(this=col(id_column, name), expression=col(id_column, "r"))
-        query = query.join(exp.alias_(relation(members[0]).copy(), name, table=True), on=on, join_type="left", copy=False)
+        query = query.join(
+            exp.alias_(relation(members[0]).copy(), name, table=True), on=on, join_type="left", copy=False
+        )
         query = query.select(*(alias(col(key[1], name), column_of(key)) for key in members), copy=False)
     return query

@@ -108,7 +108,8 @@ def compile_feature_view(c: Compilation, model: FeatureView) -> Script:
             main_id_audits(relation, _id_column(c, model.cohort)),
         )
     cohort = c.graph.models[model.cohort]
-    assert isinstance(cohort, Cohort) and model.base is not None
+    assert isinstance(cohort, Cohort)
+    assert model.base is not None
     query = build(
         """
         SELECT g.other_id AS :id_type, f.*
@@ -193,7 +194,12 @@ def _view_features(c: Compilation, model: FeatureView) -> dict[str, str | None]:
         for name in (*choice.include, *choice.exclude):
             if name != "*" and name.lower() not in names:
                 hint = did_you_mean(name, list(names.values()))
-                fail("unknown-var", f"feature '{name}' of '{model.name}' is not a feature of {model.cohort}", name.span, hint=hint)
+                fail(
+                    "unknown-var",
+                    f"feature '{name}' of '{model.name}' is not a feature of {model.cohort}",
+                    name.span,
+                    hint=hint,
+                )
         included = {str(n).lower() for n in choice.include}
         chosen |= (names.keys() if "*" in included else included) - {str(n).lower() for n in choice.exclude}
     return {name: None for key, name in names.items() if key in chosen}
@@ -223,7 +229,7 @@ def compile_sql_model(c: Compilation, model: SqlModel) -> Script:
 
 
 def _feature_audits(c: Compilation, model: SqlModel, relation: exp.Table) -> tuple[Audit, ...]:
-    """Return the audit of a SQL model whose columns are features: no main id has two rows. Rows of nobody may be many."""
+    """Return the audit of a SQL model whose columns are features: no main id has two rows; rows of nobody are many."""
     if model.cohort is None:
         return ()
     tree = build("SELECT COUNT(:id) - COUNT(DISTINCT :id) FROM :table", id=_id_column(c, model.cohort), table=relation)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from sqlglot import exp
 
+from profiles_pipeline import sql
 from profiles_pipeline.compile.csv_rows import csv_rows
 from profiles_pipeline.compile.statement import Compilation, beside
 from profiles_pipeline.errors import fail
@@ -14,7 +15,6 @@ from profiles_pipeline.graph import locate
 from profiles_pipeline.resolve.model import IdType, Input, Model, RowId, SqlModel, Stitcher
 from profiles_pipeline.spec.model import IdFilter
 from profiles_pipeline.sql import build
-
 
 PersonKey = Literal["main_id", "component"]
 """Columns of ``_mappings`` that stand for a person: the main id, and a number that is only good within one run."""
@@ -105,7 +105,7 @@ def resolve_symbols(c: Compilation, tree: exp.Expr) -> exp.Expr:
 
 
 def _relation(c: Compilation, node: exp.Table) -> exp.Expr:
-    kind, _, path = node.name.partition(":")
+    kind, path = sql.split_symbol(node.name)
     if kind not in ("ref", "rows"):
         return node
     if kind == "rows":
@@ -136,13 +136,13 @@ def locate_rows(c: Compilation, name: str) -> str:
 
 
 def _column(c: Compilation, node: exp.Column) -> exp.Expr:
-    kind, _, rest = node.name.partition(":")
+    kind, rest = sql.split_symbol(node.name)
     if kind == "row":
         return col(rest.rpartition("/")[2])
     if kind == "member":
         return _membership(c, rest)
     named = quoted(_column_of_path(c, rest)) if kind == "ref" else node.this.copy()
-    owner, _, path = node.table.partition(":")
+    owner, path = sql.split_symbol(node.table)
     if owner == "rows":
         return exp.column(named)
     if owner == "ref":

@@ -39,7 +39,9 @@ def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
     seen = beside(graph, "_raw_edges") if cardinality.caps(model) else edges
     steps: list[Step] = [
         *(
-            Statement(create("temporary table", table, _tuples(c, model, source)), f"ids seen together in {source.path}")
+            Statement(
+                create("temporary table", table, _tuples(c, model, source)), f"ids seen together in {source.path}"
+            )
             for table, source in zip(tuples, model.sources, strict=True)
         ),
         *_edge_steps(model, graph, edges, tuples),

@@ -20,10 +20,57 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 _MORE_KEYWORDS = frozenset(
-    """anti asc asof at authorization binary by check collation concurrently create cross desc describe end false freeze
-    full glob group ilike in inner is isnull join lambda lateral left like natural notnull outer overlaps pivot
-    pivot_longer pivot_wider positional qualify right semi show similar summarize tablesample true unpack unpivot
-    verbose""".split()
+    [
+        "anti",
+        "asc",
+        "asof",
+        "at",
+        "authorization",
+        "binary",
+        "by",
+        "check",
+        "collation",
+        "concurrently",
+        "create",
+        "cross",
+        "desc",
+        "describe",
+        "end",
+        "false",
+        "freeze",
+        "full",
+        "glob",
+        "group",
+        "ilike",
+        "in",
+        "inner",
+        "is",
+        "isnull",
+        "join",
+        "lambda",
+        "lateral",
+        "left",
+        "like",
+        "natural",
+        "notnull",
+        "outer",
+        "overlaps",
+        "pivot",
+        "pivot_longer",
+        "pivot_wider",
+        "positional",
+        "qualify",
+        "right",
+        "semi",
+        "show",
+        "similar",
+        "summarize",
+        "tablesample",
+        "true",
+        "unpack",
+        "unpivot",
+        "verbose",
+    ]
 )
 """Words that DuckDB 2.0 does not take for a column somewhere in a query, beyond those sqlglot knows."""
 

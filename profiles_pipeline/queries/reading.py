@@ -59,7 +59,7 @@ def open_for_reading(
     ) as warehouse:
         registry = UnwrittenRegistry(warehouse, output.schema, target=output.target, folder=str(project.folder))
         present = project.without(run.missing_optional_inputs(project, warehouse))
-        yield run.Session(present, output, warehouse, registry, run.found_sources(present, warehouse), observe)
+        yield run.Session(present, output, warehouse, registry, run.found_sources(warehouse), observe)
 
 
 def missing_inputs(session: run.Session) -> tuple[Problem, ...]:

@@ -148,7 +148,9 @@ class _Resolution:
                 base = written.get(str(base.extends or ""))
             if spec.extends and str(spec.extends) not in written:
                 hint = did_you_mean(spec.extends, list(written))
-                self.problems.error("unknown-id-type", f"id type '{spec.extends}' not in project id types", spec.extends.span, hint=hint)
+                self.problems.error(
+                    "unknown-id-type", f"id type '{spec.extends}' not in project id types", spec.extends.span, hint=hint
+                )
             caps = {other: most for item in chain for other, most in item.maximum_edges.items()}
             filters = tuple(rule for item in chain for rule in item.filters)
             found[name] = IdType(name, filters, tuple(sorted(caps.items())))
@@ -250,7 +252,9 @@ class _Resolution:
         key = entity.name.lower()
         mine = tuple(
             EdgeSource(s.path, ids)
-            for s in sorted(sources, key=lambda s: s.path)  # an order of our own, so that moving an input changes nothing
+            for s in sorted(
+                sources, key=lambda s: s.path
+            )  # an order of our own, so that moving an input changes nothing
             if (ids := tuple(i for i in s.ids if i.entity == key and i.id_type))
         )
         used = sorted({i.id_type for s in mine for i in s.ids if i.id_type})
@@ -286,7 +290,9 @@ class _Resolution:
                 is_optional=spec.contract.is_optional,
                 csv=spec.csv,
                 column_types=tuple(
-                    (column.name.lower(), str(column.datatype)) for column in spec.contract.with_columns if column.datatype
+                    (column.name.lower(), str(column.datatype))
+                    for column in spec.contract.with_columns
+                    if column.datatype
                 ),
             )
 
@@ -519,7 +525,9 @@ class _Resolution:
                     other = seen.setdefault(column.lower(), f"a feature of '{model.path}'")
                     if other != f"a feature of '{model.path}'":
                         message = f"feature '{column}' of '{model.path}' has the name of {other}"
-                        self.problems.error("duplicate-name", message, self.models[model.path].span, hint="rename one of them")
+                        self.problems.error(
+                            "duplicate-name", message, self.models[model.path].span, hint="rename one of them"
+                        )
 
     # --- outputs --------------------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class Reading:
 class ReadVar:
     """A var as read.
 
-    `select` None means that only a default is given. `cast` is the conversion to the declared type, of the symbol VALUE.
+    `select` None means that only a default is given. `cast` converts the symbol VALUE to the declared type.
     """
 
     select: exp.Expr | None
@@ -215,7 +215,9 @@ class Reader:
             if file.is_file():
                 return file.read_text(encoding="utf-8")
         hint = "the path is relative to the project folder"
-        raise ProjectError([Problem("missing-file", f"there is no file '{path}' in the project", getattr(path, "span", None), hint)])
+        raise ProjectError(
+            [Problem("missing-file", f"there is no file '{path}' in the project", getattr(path, "span", None), hint)]
+        )
 
     # --- vars -----------------------------------------------------------------------------------------------
 
@@ -280,7 +282,9 @@ class Reader:
             return sql.parse_expression(f'CAST("{VALUE}" AS {name})', self._dialects)
         except ProjectError as error:
             message = f"'{name}' is not a data type of {self.project.source_dialect}"
-            raise ProjectError([Problem("wrong-value", message, place, "use varchar, integer, float, timestamp ...")]) from error
+            raise ProjectError(
+                [Problem("wrong-value", message, place, "use varchar, integer, float, timestamp ...")]
+            ) from error
 
     def _order(
         self, texts: Sequence[str], frame_text: str | None, var: EntityVar | InputVar, parts: list[Reading]
@@ -304,11 +308,13 @@ class Reader:
             keys.append(reading.tree)
         if frame_text is not None:
             text = self.render(frame_text, this).text
-            frame = sql.parse_frame(text, self._dialects, span=getattr(frame_text, "span", None)) if text.strip() else frame
+            frame = (
+                sql.parse_frame(text, self._dialects, span=getattr(frame_text, "span", None)) if text.strip() else frame
+            )
         return tuple(keys), frame
 
     def _with_bare_names(self, reading: Reading, var: EntityVar | InputVar) -> Reading:
-        """Return the reading with unqualified names of entity vars made symbols, where the dialect means vars by them."""
+        """Return the reading with bare names of entity vars made symbols, where the dialect means vars by them."""
         if isinstance(var, InputVar):
             return reading
         visible = self._visible_bare_names(var)

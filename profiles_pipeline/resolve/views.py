@@ -29,7 +29,8 @@ def of_cohort(cohort: Cohort, spec: FeatureViewsSpec, entity: Entity) -> list[Fe
 
 def of_model(path: str, model: ModelSpec, cohort: Model, entities: Mapping[str, Entity]) -> list[FeatureView]:
     """Return the views declared by a model of type feature_view."""
-    assert isinstance(cohort, Cohort) and isinstance(model.body, FeatureViewModelSpec)
+    assert isinstance(cohort, Cohort)
+    assert isinstance(model.body, FeatureViewModelSpec)
     base = FeatureView(
         path=path, name=str(model.name), span=model.span, cohort=cohort.path, selection=model.body.features
     )

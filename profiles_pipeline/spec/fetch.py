@@ -91,10 +91,13 @@ def _best_tag(place: _Place, span: Span | None) -> str:
 
 
 def _git(arguments: list[str], repository: str, span: Span | None) -> str:
-    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15"}
+    environment = os.environ | {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
+    }
     hint = "check the url and your access to it, or use a local path as the package's url"
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             ["git", *arguments],  # noqa: S607
             capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env=environment, check=False,
         )  # fmt: skip

@@ -74,6 +74,12 @@ def symbol_kind(name: str) -> str | None:
     return match[1] if match else None
 
 
+def split_symbol(name: str) -> tuple[str, str]:
+    """Return ``kind`` and ``rest`` of a symbolic identifier ``kind:rest``; two empty texts for any other name."""
+    kind = symbol_kind(name)
+    return (kind, name.removeprefix(f"{kind}:")) if kind else ("", "")
+
+
 def symbols(tree: exp.Expr) -> dict[str, frozenset[str]]:
     """Return the symbolic identifiers of `tree`, whole (``ref:inputs/x``), by their kind."""
     found: dict[str, set[str]] = {}

@@ -3,11 +3,11 @@
 
 -- 1. rows of inputs/orders with 4 input vars
 CREATE OR REPLACE VIEW "profiles"."Material_orders_var_table_1" AS
-WITH identified AS NOT MATERIALIZED (
+WITH identified AS MATERIALIZED (
   SELECT
     "r".*
     EXCLUDE ("user.id_0", "user.id_1"),
-    user_ids."main_id" AS "user_main_id"
+    COALESCE(user_ids_0."main_id", user_ids_1."main_id") AS "user_main_id"
   FROM (
     SELECT
       ROW_NUMBER() OVER () AS input_row_id,
@@ -33,19 +33,21 @@ WITH identified AS NOT MATERIALIZED (
   LEFT JOIN (
     SELECT
       other_id,
-      other_id_type,
-      main_id
+      "main_id"
     FROM "profiles"."Material_ids_1_mappings"
     WHERE
-      other_id_type IN ('user_id', 'email')
-  ) AS "user_ids"
-    ON "user_ids".other_id = COALESCE(r."user.id_0", r."user.id_1")
-    AND "user_ids".other_id_type = CASE
-      WHEN NOT r."user.id_0" IS NULL
-      THEN 'user_id'
-      WHEN NOT r."user.id_1" IS NULL
-      THEN 'email'
-    END
+      other_id_type = 'user_id'
+  ) AS "user_ids_0"
+    ON "user_ids_0".other_id = r."user.id_0"
+  LEFT JOIN (
+    SELECT
+      other_id,
+      "main_id"
+    FROM "profiles"."Material_ids_1_mappings"
+    WHERE
+      other_id_type = 'email'
+  ) AS "user_ids_1"
+    ON "user_ids_1".other_id = CASE WHEN r."user.id_0" IS NULL THEN r."user.id_1" END
 ), vars_1 AS NOT MATERIALIZED (
   SELECT
     amount * 100 AS "cents",

@@ -212,7 +212,8 @@ SELECT
   l.id AS other_id,
   l.id_type AS other_id_type,
   l.last_seen_at AS valid_at,
-  l.first_seen_at
+  l.first_seen_at,
+  l.component
 FROM labelled AS l
 JOIN named
   ON named.component = l.component;

@@ -4,27 +4,128 @@
 -- 1. listed from inputs/list
 CREATE OR REPLACE TEMPORARY TABLE "Material_user_var_table_1_inputs_list_1" AS
 SELECT
-  r."user_main_id",
-  COUNT(*) AS "listed"
-FROM "profiles"."Material_list_var_table_1" AS r
-WHERE
-  NOT r."user_main_id" IS NULL
-GROUP BY
-  r."user_main_id";
+  p.main_id AS "user_main_id",
+  s."listed"
+FROM (
+  SELECT
+    r."user_main_id",
+    COUNT(*) AS "listed"
+  FROM (
+    SELECT
+      "r".*
+      EXCLUDE ("user.id_0"),
+      user_ids_0."component" AS "user_main_id"
+    FROM (
+      SELECT
+        source_rows.*,
+        CASE
+          WHEN TRIM(CAST(email AS TEXT)) <> ''
+          AND REGEXP_FULL_MATCH(CAST(email AS TEXT), '.+@.+')
+          AND NOT (
+            CAST(email AS TEXT) = 'x@x.com'
+          )
+          THEN CAST(email AS TEXT)
+        END AS "user.id_0"
+      FROM (
+        SELECT
+          *
+        FROM shop.list
+      ) AS source_rows
+    ) AS "r"
+    LEFT JOIN (
+      SELECT
+        other_id,
+        "component"
+      FROM "profiles"."Material_ids_1_mappings"
+      WHERE
+        other_id_type = 'email'
+    ) AS "user_ids_0"
+      ON "user_ids_0".other_id = r."user.id_0"
+  ) AS r
+  WHERE
+    NOT r."user_main_id" IS NULL
+  GROUP BY
+    r."user_main_id"
+) AS s
+JOIN (
+  SELECT DISTINCT
+    component,
+    main_id
+  FROM "profiles"."Material_ids_1_mappings"
+) AS p
+  ON p.component = s."user_main_id";
 
 -- 2. 3 vars in one scan of inputs/orders
 CREATE OR REPLACE TEMPORARY TABLE "Material_user_var_table_1_inputs_orders_1" AS
 SELECT
-  r."user_main_id",
-  COUNT(*) AS "n",
-  SUM(amount) FILTER(WHERE
-    status = 'paid') AS "paid",
-  FIRST(item ORDER BY ts ASC, item ASC) AS "first_item"
-FROM "profiles"."Material_orders_var_table_1" AS r
-WHERE
-  NOT r."user_main_id" IS NULL
-GROUP BY
-  r."user_main_id";
+  p.main_id AS "user_main_id",
+  s."n",
+  s."paid",
+  s."first_item"
+FROM (
+  SELECT
+    r."user_main_id",
+    COUNT(*) AS "n",
+    SUM(amount) FILTER(WHERE
+      status = 'paid') AS "paid",
+    FIRST(item ORDER BY ts ASC, item ASC) AS "first_item"
+  FROM (
+    SELECT
+      "r".*
+      EXCLUDE ("user.id_0", "user.id_1"),
+      COALESCE(user_ids_0."component", user_ids_1."component") AS "user_main_id"
+    FROM (
+      SELECT
+        source_rows.*,
+        CASE WHEN TRIM(CAST(user_id AS TEXT)) <> '' THEN CAST(user_id AS TEXT) END AS "user.id_0",
+        CASE
+          WHEN TRIM(CAST(LOWER(CAST(email AS TEXT)) AS TEXT)) <> ''
+          AND REGEXP_FULL_MATCH(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '.+@.+')
+          AND NOT (
+            CAST(LOWER(CAST(email AS TEXT)) AS TEXT) = 'x@x.com'
+          )
+          THEN CAST(LOWER(CAST(email AS TEXT)) AS TEXT)
+        END AS "user.id_1"
+      FROM (
+        SELECT
+          *
+        FROM shop.orders
+        WHERE
+          CAST(ts AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+          OR CAST(ts AS TIMESTAMP) IS NULL
+      ) AS source_rows
+    ) AS "r"
+    LEFT JOIN (
+      SELECT
+        other_id,
+        "component"
+      FROM "profiles"."Material_ids_1_mappings"
+      WHERE
+        other_id_type = 'user_id'
+    ) AS "user_ids_0"
+      ON "user_ids_0".other_id = r."user.id_0"
+    LEFT JOIN (
+      SELECT
+        other_id,
+        "component"
+      FROM "profiles"."Material_ids_1_mappings"
+      WHERE
+        other_id_type = 'email'
+    ) AS "user_ids_1"
+      ON "user_ids_1".other_id = CASE WHEN r."user.id_0" IS NULL THEN r."user.id_1" END
+  ) AS r
+  WHERE
+    NOT r."user_main_id" IS NULL
+  GROUP BY
+    r."user_main_id"
+) AS s
+JOIN (
+  SELECT DISTINCT
+    component,
+    main_id
+  FROM "profiles"."Material_ids_1_mappings"
+) AS p
+  ON p.component = s."user_main_id";
 
 -- 3. 6 vars joined
 CREATE OR REPLACE TABLE "profiles"."Material_user_var_table_1" AS

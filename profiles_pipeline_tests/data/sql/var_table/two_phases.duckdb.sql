@@ -4,13 +4,69 @@
 -- 1. first_order from inputs/orders
 CREATE OR REPLACE TEMPORARY TABLE "Material_user_var_table_1_inputs_orders_1" AS
 SELECT
-  r."user_main_id",
-  MIN(ts) AS "first_order"
-FROM "profiles"."Material_orders_var_table_1" AS r
-WHERE
-  NOT r."user_main_id" IS NULL
-GROUP BY
-  r."user_main_id";
+  p.main_id AS "user_main_id",
+  s."first_order"
+FROM (
+  SELECT
+    r."user_main_id",
+    MIN(ts) AS "first_order"
+  FROM (
+    SELECT
+      "r".*
+      EXCLUDE ("user.id_0", "user.id_1"),
+      COALESCE(user_ids_0."component", user_ids_1."component") AS "user_main_id"
+    FROM (
+      SELECT
+        source_rows.*,
+        CASE WHEN TRIM(CAST(user_id AS TEXT)) <> '' THEN CAST(user_id AS TEXT) END AS "user.id_0",
+        CASE
+          WHEN TRIM(CAST(LOWER(CAST(email AS TEXT)) AS TEXT)) <> ''
+          AND REGEXP_FULL_MATCH(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '.+@.+')
+          AND NOT (
+            CAST(LOWER(CAST(email AS TEXT)) AS TEXT) = 'x@x.com'
+          )
+          THEN CAST(LOWER(CAST(email AS TEXT)) AS TEXT)
+        END AS "user.id_1"
+      FROM (
+        SELECT
+          *
+        FROM shop.orders
+        WHERE
+          CAST(ts AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+          OR CAST(ts AS TIMESTAMP) IS NULL
+      ) AS source_rows
+    ) AS "r"
+    LEFT JOIN (
+      SELECT
+        other_id,
+        "component"
+      FROM "profiles"."Material_ids_1_mappings"
+      WHERE
+        other_id_type = 'user_id'
+    ) AS "user_ids_0"
+      ON "user_ids_0".other_id = r."user.id_0"
+    LEFT JOIN (
+      SELECT
+        other_id,
+        "component"
+      FROM "profiles"."Material_ids_1_mappings"
+      WHERE
+        other_id_type = 'email'
+    ) AS "user_ids_1"
+      ON "user_ids_1".other_id = CASE WHEN r."user.id_0" IS NULL THEN r."user.id_1" END
+  ) AS r
+  WHERE
+    NOT r."user_main_id" IS NULL
+  GROUP BY
+    r."user_main_id"
+) AS s
+JOIN (
+  SELECT DISTINCT
+    component,
+    main_id
+  FROM "profiles"."Material_ids_1_mappings"
+) AS p
+  ON p.component = s."user_main_id";
 
 -- 2. vars that others need, phase 1
 CREATE OR REPLACE TEMPORARY TABLE "Material_user_var_table_1_stage_1" AS
@@ -28,25 +84,94 @@ LEFT JOIN "Material_user_var_table_1_inputs_orders_1" AS s0
 -- 3. early from inputs/orders
 CREATE OR REPLACE TEMPORARY TABLE "Material_user_var_table_1_inputs_orders_2" AS
 SELECT
-  r."user_main_id",
-  CASE
-    WHEN COUNT(*) FILTER(WHERE
-      CAST(ts AS TIMESTAMP) < CAST("user.first_order" AS TIMESTAMP) + INTERVAL 7 DAY) > 0
-    THEN COUNT(*) FILTER(WHERE
-      CAST(ts AS TIMESTAMP) < CAST("user.first_order" AS TIMESTAMP) + INTERVAL 7 DAY)
-  END AS "early"
+  p.main_id AS "user_main_id",
+  s."early"
 FROM (
   SELECT
-    r.*,
-    v0."first_order" AS "user.first_order"
-  FROM "profiles"."Material_orders_var_table_1" AS r
-  LEFT JOIN "Material_user_var_table_1_stage_1" AS v0
-    ON v0."user_main_id" = r."user_main_id"
-) AS r
-WHERE
-  NOT r."user_main_id" IS NULL
-GROUP BY
-  r."user_main_id";
+    r."user_main_id",
+    CASE
+      WHEN COUNT(*) FILTER(WHERE
+        CAST(ts AS TIMESTAMP) < CAST("user.first_order" AS TIMESTAMP) + INTERVAL 7 DAY) > 0
+      THEN COUNT(*) FILTER(WHERE
+        CAST(ts AS TIMESTAMP) < CAST("user.first_order" AS TIMESTAMP) + INTERVAL 7 DAY)
+    END AS "early"
+  FROM (
+    SELECT
+      r.*,
+      v0."first_order" AS "user.first_order"
+    FROM (
+      SELECT
+        "r".*
+        EXCLUDE ("user.id_0", "user.id_1"),
+        COALESCE(user_ids_0."component", user_ids_1."component") AS "user_main_id"
+      FROM (
+        SELECT
+          source_rows.*,
+          CASE WHEN TRIM(CAST(user_id AS TEXT)) <> '' THEN CAST(user_id AS TEXT) END AS "user.id_0",
+          CASE
+            WHEN TRIM(CAST(LOWER(CAST(email AS TEXT)) AS TEXT)) <> ''
+            AND REGEXP_FULL_MATCH(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '.+@.+')
+            AND NOT (
+              CAST(LOWER(CAST(email AS TEXT)) AS TEXT) = 'x@x.com'
+            )
+            THEN CAST(LOWER(CAST(email AS TEXT)) AS TEXT)
+          END AS "user.id_1"
+        FROM (
+          SELECT
+            *
+          FROM shop.orders
+          WHERE
+            CAST(ts AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+            OR CAST(ts AS TIMESTAMP) IS NULL
+        ) AS source_rows
+      ) AS "r"
+      LEFT JOIN (
+        SELECT
+          other_id,
+          "component"
+        FROM "profiles"."Material_ids_1_mappings"
+        WHERE
+          other_id_type = 'user_id'
+      ) AS "user_ids_0"
+        ON "user_ids_0".other_id = r."user.id_0"
+      LEFT JOIN (
+        SELECT
+          other_id,
+          "component"
+        FROM "profiles"."Material_ids_1_mappings"
+        WHERE
+          other_id_type = 'email'
+      ) AS "user_ids_1"
+        ON "user_ids_1".other_id = CASE WHEN r."user.id_0" IS NULL THEN r."user.id_1" END
+    ) AS r
+    LEFT JOIN (
+      SELECT
+        p.component AS "user_main_id",
+        "v".*
+        EXCLUDE ("user_main_id")
+      FROM "Material_user_var_table_1_stage_1" AS v
+      JOIN (
+        SELECT DISTINCT
+          component,
+          main_id
+        FROM "profiles"."Material_ids_1_mappings"
+      ) AS p
+        ON p.main_id = v."user_main_id"
+    ) AS v0
+      ON v0."user_main_id" = r."user_main_id"
+  ) AS r
+  WHERE
+    NOT r."user_main_id" IS NULL
+  GROUP BY
+    r."user_main_id"
+) AS s
+JOIN (
+  SELECT DISTINCT
+    component,
+    main_id
+  FROM "profiles"."Material_ids_1_mappings"
+) AS p
+  ON p.component = s."user_main_id";
 
 -- 4. 2 vars joined
 CREATE OR REPLACE TABLE "profiles"."Material_user_var_table_1" AS
