@@ -15,7 +15,7 @@ from profiles_pipeline import sql
 from profiles_pipeline.compile import aggregates, join_vars
 from profiles_pipeline.compile.rows import PersonKey, alias, col, identified_rows, resolve_symbols, visible_rows
 from profiles_pipeline.compile.statement import Compilation, Script, Statement, create
-from profiles_pipeline.errors import fail
+from profiles_pipeline.errors import Span, fail
 from profiles_pipeline.resolve.model import InputVar, InputVarTable, Model, VarTable
 from profiles_pipeline.resolve.reader import VALUE, ReadVar, VarKey, Window
 from profiles_pipeline.sql import build
@@ -89,7 +89,7 @@ def _with_vars(
         entity = c.project.entities[model.vars[0].entity]
         ctes.append(("with_entity_vars", _joined(c, entity.id_column, keys)))
     may_group, read_twice = True, None
-    for number, names in enumerate(levels({name: r.columns for name, r in read.items()}), start=1):
+    for number, names in enumerate(levels({name: r.columns for name, r in read.items()}, model.span), start=1):
         level = [var for var in model.vars if var.name.lower() in names]
         query, grouped = _level(c, level, read, ctes[-1][0], may_group)
         if grouped:  # its rows are read twice: they are kept for that, and no level on top does it again
@@ -184,7 +184,7 @@ def _group_of(c: Compilation, read: ReadVar, window: Window, id_column: str) -> 
     return keys, value
 
 
-def levels(uses: Mapping[str, frozenset[str]]) -> list[list[str]]:
+def levels(uses: Mapping[str, frozenset[str]], span: Span | None) -> list[list[str]]:
     """Return the names in levels: each uses only names of the levels before it, and perhaps itself as a column.
 
     Raises:
@@ -196,7 +196,7 @@ def levels(uses: Mapping[str, frozenset[str]]) -> list[list[str]]:
         level = [n for n, used in uses.items() if n not in done and not ((used & uses.keys()) - done - {n})]
         if not level:
             circle = ", ".join(n for n in uses if n not in done)
-            fail("cycle", f"these input vars depend on each other in a circle: {circle}", hint=BREAK_CIRCLE)
+            fail("cycle", f"these input vars depend on each other in a circle: {circle}", span, hint=BREAK_CIRCLE)
         found.append(level)
         done |= set(level)
     return found
