@@ -139,7 +139,8 @@ def test_a_failing_model_leaves_the_views_standing(call: Call, built: Path) -> N
     outcome = call("run", "-p", built, "--end-time", "2023-11-09", "--no-report")
     assert outcome.code == 1
     errors = outcome.err.splitlines()
-    assert re.match(r"\.\./quickstart/models/profiles\.yaml:\d+:\d+: error\[warehouse-error\]: user/all/var_table \(var \w+\): ", errors[0])
+    place = r"\.\./quickstart/models/profiles\.yaml:\d+:\d+"
+    assert re.match(place + r": error\[warehouse-error\]: user/all/var_table \(var \w+\): ", errors[0])
     assert "the run stopped at user/all/var_table, seq_no 2" in errors
     (sql,) = [text for text in errors if text.startswith("its SQL: ")]
     file = sql.removeprefix("its SQL: ").removesuffix(":1:1")
