@@ -24,6 +24,9 @@ help: ## List the targets
 demo: $(STAMP) ## Install, build the e-commerce example on DuckDB and print some profiles
 	@$(BIN)/profiles init project --example ecommerce -o $(PROJECT) --force
 	@$(BIN)/profiles run -p $(PROJECT)
+	@echo; echo "Who is who: the identity graph of three people (profiles query)"
+	@$(BIN)/profiles query -p $(PROJECT) "select * from user_id_stitcher where user_main_id in (select user_main_id from user_id_stitcher group by 1 having count(distinct other_id_type) = 3 order by 1 limit 3) order by 1, 3, 2"
+	@echo; echo "Customer 360: one row per person"
 	@$(BIN)/profiles query -p $(PROJECT) "select * from user_profile limit 10"
 	@echo
 	@echo "The project is in $(PROJECT). Run 'make dev' to open it in the Dagster UI."
