@@ -29,8 +29,3 @@ def material_name(model: str, fingerprint: str, seq_no: int) -> str:
 def safe_identifier(text: str) -> str:
     """Return `text` with every run of characters other than letters, digits and ``_`` replaced by one ``_``."""
     return _SAFE.sub("_", text).strip("_")
-
-
-def model_symbol(path: str) -> str:
-    """Return the symbolic identifier that stands for the relation of a model in SQL text."""
-    return f"ref:{normalise_path(path)}"

@@ -141,10 +141,15 @@ class _StandIns:
             text = render(exp.select("*").from_(item), self.warehouse.dialect)
             columns = self.warehouse.describe(text)
             table = exp.table_(f"source_{len(self.made)}", quoted=True)
-            listed = ", ".join(f"{identifier(c.name, 'duckdb')} {c.type}" for c in columns)
-            self.stage.execute(f"CREATE TABLE {render(table, 'duckdb')} ({listed})")
+            listed = ", ".join(f"{_null_of(c.type)} AS {identifier(c.name, 'duckdb')}" for c in columns)
+            self.stage.execute(f"CREATE VIEW {render(table, 'duckdb')} AS SELECT {listed} WHERE FALSE")
             self.made[name] = table
         return self.made[name]
+
+
+def _null_of(data_type: str) -> str:
+    """Return NULL of a type; a column without any value has no type, and so does its stand-in."""
+    return "NULL" if data_type.strip('"') == "NULL" else f"CAST(NULL AS {data_type})"
 
 
 def _performed(project: ProfilesProject, copy: Plan, stage: Warehouse) -> list[Problem]:

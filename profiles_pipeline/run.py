@@ -30,7 +30,6 @@ from profiles_pipeline.plan import (
     Promote,
     Request,
     ReuseMaterial,
-    Stage,
     State,
     Window,
 )
@@ -40,6 +39,9 @@ from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.lock import Holder
+
+DAGSTER = "dagster:"
+"""How the invocation of a Dagster run begins. Such a run may still be at work, so nobody else takes it up."""
 
 RESUME_WITHIN = timedelta(hours=24)
 """A run without arguments takes up an unfinished one whose window ended no longer ago than this."""
@@ -296,7 +298,7 @@ def _resumable(known: tuple[SeqNo, ...], options: Options) -> SeqNo | None:
     if options.end is not None:
         return next((s for s in known if (s.begin, s.end) == (options.begin, options.end)), None)
     newest = known[0] if known else None
-    if newest is None or newest.complete or newest.begin != options.begin:
+    if newest is None or newest.complete or newest.begin != options.begin or newest.invocation.startswith(DAGSTER):
         return None
     return newest if datetime.now(UTC) - newest.created < RESUME_WITHIN else None
 
@@ -467,27 +469,3 @@ def _blaming(
             "\n".join(getattr(error, "__notes__", ())) or None,
         )
         raise RunError(problem, stage.model.path, planned.window.seq_no, sql_file) from error
-
-
-def stages_of(planned: Plan, path: str) -> tuple[Stage, ...]:
-    """Return the stages of a plan that concern one model."""
-    return tuple(s for s in planned.stages if getattr(s, "model", None) is not None and s.model.path == path)  # type: ignore[union-attr]
-
-
-__all__ = [
-    "Built",
-    "CheckResult",
-    "Event",
-    "Observer",
-    "Options",
-    "Planned",
-    "ProjectError",
-    "Report",
-    "Session",
-    "Started",
-    "Waiting",
-    "Working",
-    "execute",
-    "open_session",
-    "run",
-]

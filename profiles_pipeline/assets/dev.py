@@ -49,9 +49,10 @@ def serve(
     url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - compared, not bound
 
     def on_up() -> None:
-        print(f"\nDagster shows {folder.name} on {url}  (Ctrl-C stops it)\n", flush=True)
+        graph = f"{url}/asset-groups"
+        print(f"\nDagster shows {folder.name} on {graph}  (Ctrl-C stops it)\n", flush=True)
         if open_browser:
-            webbrowser.open(url)
+            webbrowser.open(graph)
 
     return _until_stopped(command, _environment(folder, home, siteconfig, target), folder, url, on_up)
 

@@ -110,6 +110,12 @@ def _outcome(arguments: list[str], debug: bool) -> int:
         return _called(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        if debug or error.filename is None:
+            raise
+        typer.echo(f"error[file]: {error.filename}: {error.strerror}", err=True)
+        typer.echo("    hint: make it readable and writable, or use another folder", err=True)
+        return 2
     except Exception as error:
         if debug:
             raise

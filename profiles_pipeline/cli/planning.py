@@ -93,13 +93,13 @@ def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
                 "folder": str(project.folder),
                 "counts": done.counts,
                 "rehearsed": done.rehearsed,
-                "warnings": [problem_document(warning) for warning in project.warnings],
+                "warnings": [problem_document(warning) for warning in done.warnings],
                 "notes": list(project.notes),
                 "missing": [problem_document(problem) for problem in done.missing],
             }
         )
         return
-    say_problems(project.warnings, project.folder)
+    say_problems(done.warnings, project.folder)
     for item in project.disabled:
         say(f"disabled: {item.path}: {item.reason}", style="yellow")
     for line in project.notes:
@@ -113,7 +113,7 @@ def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
     else:
         say_problems([replace(problem, severity="warning") for problem in done.missing], project.folder)
         note("not checked: columns and types, because none of the inputs was found", style="yellow")
-    warnings = f", {plural(len(project.warnings), 'warning')}" if project.warnings else ""
+    warnings = f", {plural(len(done.warnings), 'warning')}" if done.warnings else ""
     say(f"the project is valid{warnings}", style="bold green")
 
 

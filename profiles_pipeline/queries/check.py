@@ -21,12 +21,14 @@ class Checked:
         rehearsed: every statement was accepted on empty tables with the columns of the sources.
         missing: when it was not rehearsed, why: a problem for each input whose table is not found.
         counts: noun -> how many of them the project has.
+        warnings: what is doubtful about the project, and about how it fits its sources.
     """
 
     project: ProfilesProject
     rehearsed: bool
     missing: tuple[Problem, ...]
     counts: dict[str, int]
+    warnings: tuple[Problem, ...]
 
 
 def check(
@@ -45,12 +47,13 @@ def check(
         inputs = [model for model in session.project.graph.models.values() if isinstance(model, Input)]
         if missing and len(missing) < len(inputs):
             raise ProjectError(missing)
+        warnings: tuple[Problem, ...] = ()
         if not missing:
             seq_no, _ = run.choose_seq_no(session, run.Options(seq_no="new"))
             models = tuple(p for p, model in session.project.graph.models.items() if not isinstance(model, Input))
             piece = rehearse.Piece(models, output.schema, plan.Window(seq_no.number, seq_no.end))
-            rehearse.rehearse(session.project, piece, session.warehouse, session.sources)
-        return Checked(project, not missing, missing, counts(project))
+            warnings = rehearse.rehearse(session.project, piece, session.warehouse, session.sources)
+        return Checked(project, not missing, missing, counts(project), (*project.warnings, *warnings))
 
 
 def counts(project: ProfilesProject) -> dict[str, int]:

@@ -52,8 +52,6 @@ from profiles_pipeline.spec.model import (
 
 MAIN_ID_TYPES = frozenset({"rudder_id", "main_id"})
 
-"""Var tables of sources as SQL texts and paths name them: they exist when somebody reads them."""
-
 S = TypeVar("S")
 
 
@@ -193,6 +191,10 @@ class _Resolution:
             return RowId(spec.select, None, entity.name.lower(), spec.to_default_stitcher)
         if not self._known_id_type(spec.type, spec.span):
             return None
+        if entity.id_types and spec.type not in entity.id_types:
+            message = f"id type '{spec.type}' is not among the id types of entity '{entity.name}', but rows carry it"
+            hint = f"add it to the entity's id_types, or take the id out; it joins {entity.name}s as it is"
+            self.problems.warn("unlisted-id-type", message, text_span(spec.type, spec.span), hint=hint)
         return RowId(spec.select, str(spec.type), entity.name.lower(), spec.to_default_stitcher)
 
     def _entity_with_type(self, spec: IdSpec) -> Entity | None:

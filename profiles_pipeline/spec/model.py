@@ -416,6 +416,12 @@ ModelBody = (
     IdStitcherSpec | FeatureTableSpec | SqlTemplateSpec | CohortSpec | FeatureViewModelSpec | UnsupportedModelSpec
 )
 
+
+def _known_keys(spec: type[Spec]) -> set[str]:
+    own = {field.alias or name for name, field in spec.model_fields.items()}
+    return own.union(*(_known_keys(child) for child in spec.__subclasses__()))
+
+
 MODEL_BODIES: dict[str, type[Spec]] = {
     "id_stitcher": IdStitcherSpec,
     "id_collator": IdStitcherSpec,
@@ -482,3 +488,7 @@ class ProjectSpec(Spec):
     """Path -> enable status, set from outside on models and vars of packages."""
     package_folders: tuple[str, ...] = ()
     """Folders of the packages merged into this project."""
+
+
+KNOWN_KEYS = frozenset(_known_keys(Spec))
+"""Every key that the newest form of the format has anywhere."""

@@ -5,6 +5,7 @@ Names are compared without regard to case everywhere, quoted or not.
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -231,7 +232,27 @@ def _folder(path: str) -> Source | None:
 
 
 def _reader(kind: SourceKind, path: str, origin: str) -> Source:
+    if kind == "csv" and os.path.isfile(origin) and (columns := _columns_without_rows(origin)):
+        return Source(f"(SELECT {columns} WHERE FALSE)", kind, origin)
     return Source(_READERS[kind].format(path=literal(path, "duckdb")), kind, origin)
+
+
+def _columns_without_rows(path: str) -> str | None:
+    """Return the columns of a CSV file that has a header only, as NULLs; None when it has rows or is compressed.
+
+    DuckDB would call them all text, and then refuse to add up what is a number on any other day.
+    """
+    if not path.lower().endswith((".csv", ".tsv", ".txt")):
+        return None
+    with open(path, encoding="utf-8", errors="replace", newline="") as file:
+        header, first = file.readline(), file.readline()
+        while first and not first.strip():
+            first = file.readline()
+    if first or not header.strip():
+        return None
+    delimiter = "\t" if "\t" in header and "," not in header else ","
+    names = next(csv.reader([header], delimiter=delimiter))
+    return ", ".join(f"NULL AS {identifier(name.strip(), 'duckdb')}" for name in names)
 
 
 def _literal(path: str) -> str:

@@ -12,7 +12,7 @@ from profiles_pipeline.spec.lift.rewrite import (
     model_type,
     rename,
 )
-from profiles_pipeline.spec.model import MODEL_BODIES, Text
+from profiles_pipeline.spec.model import KNOWN_KEYS, MODEL_BODIES, Text
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 
 _LISTS = frozenset(
@@ -76,7 +76,8 @@ def _below(value: object, change: Callable[[PlacedMap, Log], PlacedMap], log: Lo
 
 
 def _without_empty(mapping: PlacedMap, log: Log) -> PlacedMap:
-    empty = [key for key, value in mapping.items() if value is None]
+    # An empty key that nobody knows is kept, so that it is reported: it may be a known one misspelt.
+    empty = [key for key, value in mapping.items() if value is None and key in KNOWN_KEYS]
     for key in empty:
         log.add(mapping.key_span(key), f"key '{key}' is empty and counts as not given")
     return mapping.without(empty) if empty else mapping
