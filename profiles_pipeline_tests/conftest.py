@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -34,3 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether expected texts are rewritten instead of only compared."""
     return bool(request.config.getoption("--update-golden"))
+
+
+def pytest_unconfigure() -> None:
+    """Let go of connections that tests left to the garbage collector: the driver reports those still there at exit."""
+    gc.collect()

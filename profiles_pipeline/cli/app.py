@@ -5,11 +5,12 @@ What a command does is imported when it is called, so that help and completion s
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from typing import Annotated
 
@@ -93,15 +94,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     0 done; 1 the run or a check failed; 2 the project or the call is wrong; 130 interrupted; 70 unexpected error.
     """
-    # A project of hundreds of vars makes millions of small objects that live to the end: looking through them for
-    # garbage over and over would take a third of the time.
-    gc.set_threshold(200_000, 50, 100)
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given or bool(os.environ.get(DEBUG))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_outcome([argument for argument in given if argument != "--debug"], debug))
+    with _rare_garbage_collection():
+        code = _outcome([argument for argument in given if argument != "--debug"], debug)
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    """Look for garbage less often while a command runs.
+
+    A project of hundreds of vars makes millions of small objects that live to the end: looking through them over and
+    over would take a third of the time.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(200_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _outcome(arguments: list[str], debug: bool) -> int:
