@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -86,7 +85,7 @@ def run_project(place: Place, asked: Asked, style: Style) -> None:
         print_document(_document(project, output, outcome) | {"reported_to_dagster": reporter is not None})
     elif not style.quiet:
         _conclude(place, output, outcome)
-        if style.tell_dagster and importlib.util.find_spec("dagster") is None:
+        if style.tell_dagster and reporter is None and outcome.built:
             note("Dagster is not installed: this run is shown there once it is", style="dim")
 
 

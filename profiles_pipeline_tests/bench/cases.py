@@ -48,7 +48,7 @@ def whole_runs(work: Workspace) -> Sequence[Case]:
     return (
         Case(
             WHOLE_RUN,
-            profiles("run", "--quiet", "--project", project, "--end-time", END_TIME),
+            profiles("run", "--quiet", "--no-report", "--project", project, "--end-time", END_TIME),
             lambda: work.project("whole"),
         ),
         Case(
@@ -70,7 +70,7 @@ def stitchings(work: Workspace) -> Sequence[Case]:
     return (
         Case(
             STITCHING,
-            profiles("run", "--quiet", "--project", project, "--end-time", END_TIME, *stitcher),
+            profiles("run", "--quiet", "--no-report", "--project", project, "--end-time", END_TIME, *stitcher),
             lambda: work.project("stitched"),
         ),
         Case(SCIPY, script("components", edges)),
@@ -80,13 +80,18 @@ def stitchings(work: Workspace) -> Sequence[Case]:
 def feature_runs(work: Workspace) -> Sequence[Case]:
     """The vars of all users, given a finished id graph."""
     ready = work.project("ready")
-    measure(profiles("run", "--quiet", "--project", ready, "--end-time", END_TIME, "-m", "user/all"), work.home)
+    measure(
+        profiles("run", "--quiet", "--no-report", "--project", ready, "--end-time", END_TIME, "-m", "user/all"),
+        work.home,
+    )
     work.copy(str(warehouse_of(ready).relative_to(work.folder)), "graph.duckdb")
     project = work.folder / "features"
     again = ("--seq-no", "latest", "--model-refs", "user/all/var_table")
     return (
         Case(
-            FEATURES, profiles("run", "--quiet", "--project", project, *again), lambda: work.copy("ready", "features")
+            FEATURES,
+            profiles("run", "--quiet", "--no-report", "--project", project, *again),
+            lambda: work.copy("ready", "features"),
         ),
         *(
             Case(

@@ -78,6 +78,6 @@ def shop_events(events: int, folder: Path | None, say: Callable[[str], None]) ->
 def workspace(events: Path) -> Iterator[Workspace]:
     """Yield an empty workspace over the events in a folder; it is gone when the block ends."""
     ROOT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="work-", dir=ROOT) as folder:
+    with tempfile.TemporaryDirectory(prefix="work-", dir=ROOT, ignore_cleanup_errors=True) as folder:
         (Path(folder) / "home").mkdir()
         yield Workspace(Path(folder), events)
