@@ -37,7 +37,7 @@ class Disabled:
 def enabled_part(
     project: Project,
     needs: Mapping[Node, set[Node]],
-    unavailable: Mapping[str, str],
+    unavailable: Mapping[Node, str],
     problems: Problems,
 ) -> tuple[Project, tuple[Disabled, ...]]:
     """Return the project without what cannot run, and what that is.
@@ -45,7 +45,7 @@ def enabled_part(
     Args:
         project: a resolved project.
         needs: node -> nodes it cannot do without, for every model and var.
-        unavailable: path -> reason, for models known to be missing.
+        unavailable: model or var -> reason, for what is known to be missing.
         problems: must-haves that cannot run are added here.
     """
     off = _disabled(project, needs, unavailable)
@@ -63,7 +63,7 @@ def shown(node: Node) -> str:
     return node if isinstance(node, str) else "/".join(node)
 
 
-def _disabled(project: Project, needs: Mapping[Node, set[Node]], unavailable: Mapping[str, str]) -> dict[Node, str]:
+def _disabled(project: Project, needs: Mapping[Node, set[Node]], unavailable: Mapping[Node, str]) -> dict[Node, str]:
     off: dict[Node, str] = {}
     for node in graphlib.TopologicalSorter(needs).static_order():
         reason = _own_reason(project, node, unavailable) or _inherited_reason(project, node, needs.get(node, ()), off)
@@ -77,10 +77,10 @@ def _disabled(project: Project, needs: Mapping[Node, set[Node]], unavailable: Ma
     return off
 
 
-def _own_reason(project: Project, node: Node, unavailable: Mapping[str, str]) -> str | None:
+def _own_reason(project: Project, node: Node, unavailable: Mapping[Node, str]) -> str | None:
+    if node in unavailable:
+        return unavailable[node]
     if isinstance(node, str):
-        if node in unavailable:
-            return unavailable[node]
         model = project.models.get(node)
         if isinstance(model, Unsupported):
             return f"models of type '{model.model_type}' are not computed"

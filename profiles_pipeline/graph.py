@@ -78,7 +78,7 @@ Node = str | VarKey
 Thing = TypeVar("Thing")
 
 
-def build(project: Project, reader: Reader, problems: Problems, unavailable: Mapping[str, str] | None = None) -> Graph:
+def build(project: Project, reader: Reader, problems: Problems, unavailable: Mapping[Node, str] | None = None) -> Graph:
     """Return the graph of what can run of the project.
 
     Reads every text once; what cannot be read, unknown references, cycles and must-haves that cannot run are added to
@@ -88,7 +88,7 @@ def build(project: Project, reader: Reader, problems: Problems, unavailable: Map
         project: a resolved project.
         reader: reads its texts.
         problems: where problems are added.
-        unavailable: path -> reason, for models known to be missing.
+        unavailable: model or var -> reason, for what is known to be missing.
     """
     found = _Dependencies(project, reader, problems)
     fine = found.all()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from profiles_pipeline import contracts, spec, versions
 from profiles_pipeline import graph as graphs
-from profiles_pipeline import spec, versions
-from profiles_pipeline.enable import Disabled
+from profiles_pipeline.enable import Disabled, Node
 from profiles_pipeline.errors import Problem, Problems, ProjectError
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve import resolve
@@ -66,19 +66,23 @@ class ProfilesProject:
         graph, found = _ordered(project, problems)
         return cls(path, graph.project, graph, found, problems.warnings, tuple(str(n) for n in loaded.notes))
 
-    def without(self, unavailable: Mapping[str, str]) -> ProfilesProject:
-        """Return the project without the models at these paths and without what cannot run then.
+    def without(self, models: Mapping[str, str] = {}, columns: Mapping[str, Collection[str]] = {}) -> ProfilesProject:
+        """Return the project without these models, without these columns, and without what cannot run then.
 
         Args:
-            unavailable: path -> reason.
+            models: path -> reason why it is missing.
+            columns: path of an input -> lower-case names of columns that its table does not have.
 
         Raises:
             ProjectError: a must-have would be left out.
         """
-        if not unavailable:
+        if not models and not columns:
             return self
-        graph, found = _ordered(self.project, Problems(), unavailable)
-        graph = replace(graph, disabled=(*self.graph.disabled, *graph.disabled))
+        rest = contracts.without_columns(self.project, Reader(self.project, versions.ANY_TIME, bound=False), columns)
+        unavailable: dict[Node, str] = {**rest.unavailable}
+        unavailable.update(models.items())
+        graph, found = _ordered(rest.project, Problems(), unavailable)
+        graph = replace(graph, disabled=(*self.graph.disabled, *rest.dropped, *graph.disabled))
         return replace(self, project=graph.project, graph=graph, fingerprints=found)
 
 
@@ -94,7 +98,7 @@ def _unreadable(project: Project) -> list[Problem]:
 
 
 def _ordered(
-    project: Project, problems: Problems, unavailable: Mapping[str, str] | None = None
+    project: Project, problems: Problems, unavailable: Mapping[Node, str] | None = None
 ) -> tuple[Graph, dict[str, str]]:
     reader = Reader(project, versions.ANY_TIME, bound=False)
     graph = graphs.build(project, reader, problems, unavailable)

@@ -89,16 +89,31 @@ class _StandIns:
         self.sources = sources
         self.problems = problems
         self.made: dict[str, exp.Table] = {}
+        self.kept: set[str] = set()
 
     def of_input(self, model: Input) -> exp.Expr:
         """Return the stand-in of an input; a table that is not there becomes a problem at its place in the YAML."""
         try:
-            return self._stand_in(str(model.table), self.sources.of_input(model)).copy()
+            rows = self._stand_in(str(model.table), self.sources.of_input(model)).copy()
         except ProjectError as error:
             span = getattr(model.table, "span", None) or model.span
             self.problems.found += [at(problem, span) for problem in error.problems]
             self.made[str(model.table)] = exp.table_("missing")
             return self.made[str(model.table)].copy()
+        self.problems.found += self._broken_promises(model, rows)
+        return rows
+
+    def _broken_promises(self, model: Input, rows: exp.Table) -> Iterable[Problem]:
+        """Yield a problem for every column that the contract of an input promises and its table does not have."""
+        if model.path in self.kept or not model.required_columns:
+            return
+        self.kept.add(model.path)
+        columns = [c.name for c in self.stage.describe(render(exp.select("*").from_(rows.copy()), self.stage.dialect))]
+        for name in model.required_columns:
+            if name.lower() not in map(str.lower, columns):
+                message = f"table '{model.table}' has no column '{name}', which the contract of '{model.name}' promises"
+                hint = f"{did_you_mean(name, columns)}; if it may be missing, mark it is_optional: true"
+                yield Problem("contract-broken", message, name.span or model.span, hint)
 
     def of_table(self, table: exp.Table) -> exp.Expr:
         """Return the stand-in of a table that SQL text names."""

@@ -17,6 +17,7 @@ from typing import Literal
 from sqlglot import exp
 
 from profiles_pipeline import blame, compiled, identity, plan, rehearse
+from profiles_pipeline.availability import available_part
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import identifier, literal, render
@@ -208,20 +209,8 @@ def open_session(
 
     with connect_duckdb(output.settings, purpose=purpose, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
         registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
-        present = project.without(missing_optional_inputs(project, warehouse))
+        present = available_part(project, warehouse)
         yield Session(present, output, warehouse, registry, found_sources(warehouse), observe)
-
-
-def missing_optional_inputs(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
-    """Return path -> reason of the inputs that need not be there and are not."""
-    missing = {}
-    for path, model in project.graph.models.items():
-        if isinstance(model, Input) and model.is_optional and model.csv is None:
-            try:
-                warehouse.source(str(model.table))
-            except ProjectError:
-                missing[path] = f"its table '{model.table}' is not there, and its contract says that it is optional"
-    return missing
 
 
 def found_sources(warehouse: Warehouse) -> plan.Sources:

@@ -16,7 +16,6 @@ NOT_YET = {
     "not_yet_hooks": "hooks are not executed",
     "not_yet_id_clusters_delta": "stitchers have no child id_clusters_delta",
     "not_yet_id_stitcher_rules": "id_stitcher_rules are not applied",
-    "not_yet_optional_columns": "a missing column that the contract calls optional does not switch off what reads it",
     "not_yet_past_material": "DeRef with pre_existing=true of another model is not resolved",
     "not_yet_time_grain": "time_grain does not move the time context",
 }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from profiles_pipeline import run
+from profiles_pipeline.availability import available_part
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.project import ProfilesProject
@@ -58,7 +59,7 @@ def open_for_reading(
         on_wait=lambda holder: observe(run.Waiting(holder)),
     ) as warehouse:
         registry = UnwrittenRegistry(warehouse, output.schema, target=output.target, folder=str(project.folder))
-        present = project.without(run.missing_optional_inputs(project, warehouse))
+        present = available_part(project, warehouse)
         yield run.Session(present, output, warehouse, registry, run.found_sources(warehouse), observe)
 
 

@@ -296,6 +296,8 @@ class _Resolution:
                     for column in spec.contract.with_columns
                     if column.datatype
                 ),
+                required_columns=tuple(c.name for c in spec.contract.with_columns if not c.is_optional),
+                optional_columns=frozenset(c.name.lower() for c in spec.contract.with_columns if c.is_optional),
             )
 
     def _table(self, spec: InputSpec) -> Text:

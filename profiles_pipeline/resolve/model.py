@@ -87,6 +87,10 @@ class Input(Model):
     """File in the project that has the rows themselves; then there is no table."""
     column_types: tuple[tuple[str, str], ...] = ()
     """Lower-case column name and type, as far as the contract promises them."""
+    required_columns: tuple[Text, ...] = ()
+    """Names of columns that the contract says are there."""
+    optional_columns: frozenset[str] = frozenset()
+    """Lower-case names of columns that the contract says may be missing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +113,23 @@ class EdgeSource:
     ids: tuple[RowId, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The manual rules that an identity graph obeys.
+
+    Attributes:
+        path: path of the input that holds them.
+        priority: which wins where an id is left out and an edge to it is added.
+        entities: keys of the entities whose rules count.
+        id_types: names of the id types that rules may name, ordered.
+    """
+
+    path: str
+    priority: Literal["exclude", "include"]
+    entities: tuple[str, ...]
+    id_types: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stitcher(Model):
     """The identity graph of an entity."""
@@ -118,6 +139,11 @@ class Stitcher(Model):
     sources: tuple[EdgeSource, ...]
     id_types: tuple[IdType, ...]
     """Types of all ids on its sources, with filters; ordered by name."""
+    rules: Rules | None = None
+    log_direct_edge_info: bool = False
+    """Whether the graph says of each id with which others it was seen."""
+    log_node_metadata: bool = False
+    """Whether the graph says of each id where it was seen first."""
 
 
 @dataclass(frozen=True, slots=True)
