@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.resolve.model import RULES, Input
 from profiles_pipeline.warehouse.base import Warehouse
 
 
@@ -17,7 +18,8 @@ def available_part(project: ProfilesProject, warehouse: Warehouse) -> ProfilesPr
         ProjectError: a must-have would be left out.
     """
     present = project.without(missing_inputs(project, warehouse))
-    return present.without(columns=missing_columns(present, warehouse))
+    present = present.without(columns=missing_columns(present, warehouse))
+    return present.with_contents(_contents(present, warehouse))
 
 
 def missing_inputs(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
@@ -40,9 +42,21 @@ def missing_columns(project: ProfilesProject, warehouse: Warehouse) -> dict[str,
     return missing
 
 
+def _contents(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
+    """Return path -> hash of the rows of the inputs that mean something by themselves: the manual rules.
+
+    A rule that is added or taken back changes what the graph means, like a filter in the project does.
+    """
+    model = project.graph.models.get(RULES)
+    if not isinstance(model, Input) or not _is_there(model, warehouse):
+        return {}
+    rows = warehouse.query(f"SELECT * FROM {warehouse.source(str(model.table)).sql}").rows
+    return {RULES: hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest()}
+
+
 def _tables(project: ProfilesProject) -> Iterator[Input]:
     for model in project.graph.models.values():
-        if isinstance(model, Input) and model.csv is None and "://" not in model.table:
+        if isinstance(model, Input) and model.csv is None:
             yield model
 
 

@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -20,9 +20,9 @@ from profiles_pipeline import blame, compiled, identity, plan, rehearse
 from profiles_pipeline.availability import available_part
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import identifier, literal, render
+from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.enable import Disabled
-from profiles_pipeline.errors import Problem, ProjectError, RunError, WarehouseError, at, fail
+from profiles_pipeline.errors import Check, Problem, ProjectError, RunError, WarehouseError, at, fail
 from profiles_pipeline.plan import (
     AuditMaterial,
     BuildMaterial,
@@ -40,6 +40,7 @@ from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.lock import Holder
+from profiles_pipeline.warehouse.settings import MEMORY
 
 DAGSTER = "dagster:"
 """How the invocation of a Dagster run begins. Such a run may still be at work, so nobody else takes it up."""
@@ -66,20 +67,6 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckResult:
-    """The outcome of an audit; `broken` rows break the rule."""
-
-    name: str
-    description: str
-    broken: int
-
-    @property
-    def passed(self) -> bool:
-        """True when no row breaks the rule."""
-        return self.broken == 0
-
-
-@dataclass(frozen=True, slots=True)
 class Built:
     """A model that was built or reused.
 
@@ -99,7 +86,7 @@ class Built:
     reused: bool
     sql_file: str | None = None
     columns: tuple[tuple[str, str], ...] = ()
-    checks: tuple[CheckResult, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +135,7 @@ class Report:
         promoted: plain names that now show the materials of this run.
         seconds: wall time, waiting for the lock not included.
         sql_folder: where the SQL of the run lies.
+        stays_on: the later window that the plain names go on showing; None when they show this one.
     """
 
     window: Window
@@ -155,6 +143,7 @@ class Report:
     promoted: tuple[str, ...]
     seconds: float
     sql_folder: Path
+    stays_on: Window | None = None
 
 
 @dataclass
@@ -176,22 +165,46 @@ def run(
     """Build what is asked for and return what was done.
 
     Raises:
-        ProjectError: the project does not fit its data, or the options make no sense; nothing was built.
+        ProjectError: the project does not fit its data, or the options make no sense; nothing was built or made.
         RunError: a model or a check failed; what was built before is kept for resuming, views stand as they were.
         LockTimeoutError: another run kept the warehouse for too long.
     """
+    warnings = _rehearsed_in_memory(project, output, options)
     with open_session(project, output, "profiles run", observe, options.lock_timeout) as session:
-        session.registry.ensure()
         seq_no, resumed = choose_seq_no(session, options)
         planned = make_plan(session, seq_no, options.request)
-        warnings = rehearse.rehearse(session.project, rehearse.piece_of(planned), session.warehouse, session.sources)
+        if warnings is None:
+            warnings = rehearsed(session, planned)
+        session.registry.ensure()
         if not resumed:
             session.registry.record_seq_no(project.name, seq_no)
         observe(Planned(planned, resumed, warnings, session.project.disabled))
         files = compiled.write(planned, session.project, output, session.warehouse.dialect, "run")
         built, promoted = execute(session, planned, files)
         session.registry.complete(seq_no.number)
-        return Report(planned.window, built, promoted, time.monotonic() - session.started, files.folder)
+        seconds = time.monotonic() - session.started
+        return Report(planned.window, built, promoted, seconds, files.folder, planned.stays_on)
+
+
+def _rehearsed_in_memory(project: ProfilesProject, output: Output, options: Options) -> tuple[Problem, ...] | None:
+    """Return the warnings of a rehearsal, for a warehouse file that is yet to be made; None when there is one.
+
+    A project that is wrong then leaves no empty file behind.
+    """
+    if output.settings.file is None or output.settings.file.exists():
+        return None
+    in_memory = replace(output, settings=replace(output.settings, path=MEMORY))
+    with open_session(project, in_memory, "rehearsal") as session:
+        return rehearsed(session, make_plan(session, choose_seq_no(session, options)[0], options.request))
+
+
+def rehearsed(session: Session, planned: Plan) -> tuple[Problem, ...]:
+    """Rehearse a plan with all that is above it on empty tables; return warnings.
+
+    Raises:
+        ProjectError: with every model and var that would fail.
+    """
+    return rehearse.rehearse(session.project, rehearse.piece_of(planned), session.warehouse, session.sources)
 
 
 @contextmanager
@@ -219,7 +232,7 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
 
     def find(table: str) -> exp.Expr:
         if table not in cache:
-            cache[table] = plan.from_item(_address(table) or warehouse.source(table).sql)
+            cache[table] = plan.from_item(warehouse.source(table).sql)
         return cache[table].copy()
 
     def find_input(model: Input) -> exp.Expr:
@@ -234,22 +247,28 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
     )
 
 
-def _address(table: str) -> str | None:
-    """Return what to select from when an input names an object in a store; None when it names a table."""
-    return f"READ_CSV({literal(table, 'duckdb')}, header = TRUE)" if "://" in table else None
-
-
 def make_plan(session: Session, seq_no: SeqNo, request: Request) -> Plan:
     """Return the plan for a time context."""
-    complete = frozenset(m.name for m in session.registry.materials(seq_no.number))
     return plan.build(
         session.project,
-        State(complete),
-        Window(seq_no.number, seq_no.end, seq_no.begin),
+        remembered(session),
+        window_of(seq_no),
         session.sources,
         schema=session.output.schema,
         request=request,
     )
+
+
+def remembered(session: Session) -> State:
+    """Return what the registry remembers of the project."""
+    name = session.project.name
+    finished = tuple(window_of(seq_no) for seq_no in session.registry.seq_nos(name) if seq_no.complete)
+    return State(session.registry.kept(name), finished)
+
+
+def window_of(seq_no: SeqNo) -> Window:
+    """Return the window of a time context."""
+    return Window(seq_no.number, seq_no.end, seq_no.begin)
 
 
 def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
@@ -358,7 +377,7 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
         message = "; ".join(f"{c.description} Broken by {c.broken} rows ({c.name})" for c in broken)
         hint = f"look into {_relation(session, planned.schema, stage.material)}; the views still show the run before"
         problem = Problem("check-failed", f"{stage.model.path}: {message}", stage.model.span, hint)
-        raise RunError(problem, stage.model.path, planned.window.seq_no, files.relative(stage.material))
+        raise RunError(problem, stage.model.path, planned.window.seq_no, files.relative(stage.material), checks)
     rows = int(str(warehouse.scalar(render(stage.count, warehouse.dialect))))
     relation = _relation(session, planned.schema, stage.material)
     columns = tuple((c.name, c.type) for c in warehouse.describe(f"SELECT * FROM {relation}"))
@@ -387,13 +406,15 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
     )  # fmt: skip
 
 
-def _checked(warehouse: Warehouse, audit: Audit) -> CheckResult:
+def _checked(warehouse: Warehouse, audit: Audit) -> Check:
     broken = warehouse.scalar(render(audit.tree, warehouse.dialect))
-    return CheckResult(audit.name, audit.description, int(str(broken or 0)))
+    return Check(audit.name, audit.description, int(str(broken or 0)))
 
 
 def promote(session: Session, planned: Plan, stage: Promote) -> tuple[str, ...]:
-    """Point every plain name at its new material, all of them or none."""
+    """Point every plain name at its new material, all of them or none; return those that were repointed."""
+    if stage.stays_on is not None:
+        return ()
     dialect = session.warehouse.dialect
     with session.warehouse.transaction():
         for view in stage.views:

@@ -120,8 +120,8 @@ class ProjectTexts:
 
     def _input(self, model: Input) -> Relation:
         spec = self._spec_of(model)
-        if spec is not None and (spec.csv or spec.s3):
-            return Relation(self.ledger, dict.fromkeys(self._header(str(spec.csv or "")), NOTHING))
+        if spec is not None and spec.csv:
+            return Relation(self.ledger, dict.fromkeys(self._header(str(spec.csv)), NOTHING))
         base = self.queries.outside(str(model.table))
         scope = Scope(items={model.name.lower(): base})
         for column in spec.contract.with_columns if spec is not None else ():

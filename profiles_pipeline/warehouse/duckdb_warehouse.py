@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 
 from profiles_pipeline.dialects import literal
-from profiles_pipeline.errors import WarehouseError
+from profiles_pipeline.errors import WarehouseError, fail
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.settings import DuckDBSettings
-from profiles_pipeline.warehouse.sources import Catalog, Relation, resolve_source
+from profiles_pipeline.warehouse.sources import Catalog, Relation, is_address, parse_table_name, resolve_source
 
 if TYPE_CHECKING:
     import pyarrow
@@ -111,9 +111,21 @@ class DuckDBWarehouse:
         """Return where the rows of the input table `table` come from; see `sources.resolve_source` for the order.
 
         Raises:
-            ProjectError: with a ``missing-table`` problem that lists every place tried, in order.
+            ProjectError: with a ``missing-table`` problem that lists every place tried, in order, or that says why an
+                object cannot be read.
         """
-        return resolve_source(table, self._settings, self._catalog())
+        found = resolve_source(table, self._settings, self._catalog())
+        if is_address(found.origin):
+            self._reach(found)
+        return found
+
+    def _reach(self, found: Source) -> None:
+        try:
+            self.describe(f"SELECT * FROM {found.sql}")
+        except WarehouseError as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            hint = f"or put a file called {parse_table_name(found.origin)[0]}.parquet or .csv into the sources folder"
+            fail("missing-table", f"{found.origin} cannot be read: {reason}", hint=f"make it reachable, {hint}")
 
     def interrupt(self) -> None:
         """Stop the statement another thread is running on this session; it raises WarehouseError there."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from glob import iglob
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from profiles_pipeline.dialects import identifier, literal
@@ -83,11 +83,13 @@ class _Place:
 
 
 def parse_table_name(table: str) -> tuple[str, ...]:
-    """Return the one to three parts of ``DB.SCHEMA.TABLE``, quotes removed.
+    """Return the one to three parts of ``DB.SCHEMA.TABLE``, quotes removed; for an object in a store, its name.
 
     Raises:
         ProjectError: code ``bad-table-name``.
     """
+    if is_address(table):
+        return (PurePosixPath(table).name.partition(".")[0],)
     parts: list[str] = []
     position = 0
     while match := _PART.match(table, position):
@@ -102,6 +104,11 @@ def parse_table_name(table: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def is_address(table: str) -> bool:
+    """Tell whether an input names an object in a store, such as ``s3://bucket/people.csv``, rather than a table."""
+    return "://" in table
+
+
 def resolve_source(table: str, settings: DuckDBSettings, catalog: Catalog) -> Source:
     """Return where the rows of `table` come from: the first match of, in this order,
 
@@ -111,6 +118,8 @@ def resolve_source(table: str, settings: DuckDBSettings, catalog: Catalog) -> So
     3. ``<sources_dir>/<db>.<schema>.<table>`` as ``.parquet``, then as ``.csv``: a file, or a folder of part files,
     4. ``<sources_dir>/<table>`` likewise.
 
+    An object in a store is read from there, unless 1, 3 or 4 give files of its name that stand in for it.
+
     An entry of `settings.sources` that leads nowhere is an error of its own: nothing else is tried.
 
     Raises:
@@ -119,8 +128,11 @@ def resolve_source(table: str, settings: DuckDBSettings, catalog: Catalog) -> So
     parts = parse_table_name(table)
     wanted = _folded(parts)
     for key, value in settings.sources.items():
-        if _folded(parse_table_name(key)) == wanted:
+        if key == table or (_folded(parse_table_name(key)) == wanted and not is_address(key)):
             return _mapped(table, key, value, settings, catalog)
+    if is_address(table):
+        stand_in = next((place.source for place in _file_places(parts, settings) if place.source), None)
+        return stand_in or _reader(_format(table) or "csv", table, table)
     places = [*_relation_places(parts, settings, catalog), *_file_places(parts, settings)]
     found = next((place.source for place in places if place.source), None)
     if found:

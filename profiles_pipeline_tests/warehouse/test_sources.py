@@ -251,9 +251,38 @@ def test_without_a_sources_folder_only_relations_are_tried(tmp_path: Path) -> No
     )
 
 
-def test_an_address_is_not_looked_up(tmp_path: Path) -> None:
-    settings = DuckDBSettings(path=Path(":memory:"), sources={"t": "s3://bucket/t/*.parquet"}, base=tmp_path)
-    with connect_duckdb(settings, purpose="look") as memory:
-        source = memory.source("T")
-    assert source.sql == "read_parquet('s3://bucket/t/*.parquet', union_by_name = true)"
-    assert (source.kind, source.origin) == ("parquet", "s3://bucket/t/*.parquet")
+def test_an_object_that_cannot_be_reached(tmp_path: Path) -> None:
+    address = f"file://{tmp_path}/store/people.csv"
+    settings = DuckDBSettings(path=Path(":memory:"), sources={"t": address}, base=tmp_path)
+    with connect_duckdb(settings, purpose="look") as memory, pytest.raises(ProjectError) as error:
+        memory.source("T")
+    (problem,) = error.value.problems
+    assert problem.code == "missing-table"
+    assert problem.message.startswith(f"{address} cannot be read: ")
+    assert problem.hint == "make it reachable, or put a file called people.parquet or .csv into the sources folder"
+
+
+OBJECT = "s3://bucket/lists/people.csv"
+
+
+@pytest.mark.parametrize(
+    ("places", "sources", "expected"),
+    [
+        (("data/people.parquet",), {}, "data/people.parquet"),
+        (("data/people.csv", "data/lists.people.csv"), {}, "data/people.csv"),
+        (("data/people.csv", "elsewhere/mine.csv"), {OBJECT: "elsewhere/mine.csv"}, "elsewhere/mine.csv"),
+    ],
+)
+def test_files_stand_in_for_an_object_in_a_store(
+    tmp_path: Path, places: Laid, sources: dict[str, str], expected: str
+) -> None:
+    lay(tmp_path, *places)
+    assert found(tmp_path, OBJECT, sources) == [expected]
+
+
+@pytest.mark.parametrize("name", ["people.csv", "people.parquet", "people.csv.gz", "people"])
+def test_an_object_is_read_where_it_lies(tmp_path: Path, name: str) -> None:
+    lay(tmp_path, f"store/{name}" if "." in name else "store/people.csv")
+    if "." not in name:
+        (tmp_path / "store" / "people.csv").rename(tmp_path / "store" / name)
+    assert len(found(tmp_path, f"file://{tmp_path}/store/{name}")) == 1
