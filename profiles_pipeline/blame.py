@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
 
-from profiles_pipeline.compile import SolveComponents, Statement, Step
+from profiles_pipeline.compile import Statement, Step
 from profiles_pipeline.dialects import render
-from profiles_pipeline.errors import Span, WarehouseError
+from profiles_pipeline.errors import ProjectError, Span, WarehouseError
+from profiles_pipeline.graph import filter_texts
+from profiles_pipeline.places import Origin, origin_of
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import InputVarTable, Model, SqlModel, VarTable
-from profiles_pipeline.spec.model import VarSpec
+from profiles_pipeline.resolve.model import (
+    Cohort,
+    EntityVar,
+    Input,
+    InputVar,
+    InputVarTable,
+    Model,
+    SqlModel,
+    Stitcher,
+    VarTable,
+)
+from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.spec.model import VarSpec, WindowSpec
+from profiles_pipeline.sql.syntax import tokenize
+from profiles_pipeline.versions import ANY_TIME
 from profiles_pipeline.warehouse.base import Warehouse
 
 
@@ -33,38 +49,51 @@ def culprits(step: Step, warehouse: Warehouse, same: Callable[[WarehouseError], 
         warehouse: where to try the vars one by one.
         same: tells whether an error is of the kind looked for.
     """
-    if isinstance(step, SolveComponents) or not step.vars:
+    if not isinstance(step, Statement) or not step.vars:
         return {}
-    found = {}
-    for name in step.vars:
-        try:
-            warehouse.execute(render(_alone(step, name), warehouse.dialect, pretty=False))
-        except WarehouseError as error:
-            if same(error):
-                found[name] = error
-    return found
+    for alone in (_others_null, _others_gone):
+        found = {}
+        for name in step.vars:
+            try:
+                warehouse.execute(render(alone(step, name), warehouse.dialect, pretty=False))
+            except WarehouseError as error:
+                if same(error):
+                    found[name] = error
+        if found:
+            return found
+    return {}
 
 
-def _alone(step: Statement, name: str) -> exp.Expr:
+def _others_null(step: Statement, name: str) -> exp.Expr:
     """Return the statement with every var but `name` replaced by NULL, as a query whose result nobody keeps."""
-    others = {n.lower() for n in step.vars} - {name.lower()}
     copy = step.tree.copy()
-    for aliased in list(copy.find_all(exp.Alias)):
-        if aliased.alias.lower() in others and isinstance(aliased.parent, exp.Select):
-            aliased.set("this", exp.Null())
+    for aliased in _others(copy, step, name):
+        aliased.set("this", exp.Null())
     return copy.expression if isinstance(copy, exp.Create) else copy
+
+
+def _others_gone(step: Statement, name: str) -> exp.Expr:
+    """Return the statement without any var but `name`, so that none stands in for a column of its name."""
+    copy = step.tree.copy()
+    for aliased in _others(copy, step, name):
+        aliased.pop()
+    others = {n.lower() for n in step.vars} - {name.lower()}
+    for select in copy.find_all(exp.Select):
+        for column in [c for c in select.expressions if isinstance(c, exp.Column) and c.name.lower() in others]:
+            column.pop()
+    return copy.expression if isinstance(copy, exp.Create) else copy
+
+
+def _others(tree: exp.Expr, step: Statement, name: str) -> list[exp.Alias]:
+    others = {n.lower() for n in step.vars} - {name.lower()}
+    found = list(tree.find_all(exp.Alias))
+    return [a for a in found if a.alias.lower() in others and isinstance(a.parent, exp.Select)]
 
 
 def place_of_var(project: ProfilesProject, model: Model, name: str) -> Span | None:
     """Return where the text of a var stands."""
-    spec: VarSpec
-    if isinstance(model, VarTable):
-        spec = project.project.entity_vars[model.cohort][name.lower()].spec
-    elif isinstance(model, InputVarTable):
-        spec = project.project.input_vars[model.source][name.lower()].spec
-    else:
-        return model.span
-    return getattr(spec.select, "span", None) or spec.span
+    spec = spec_of_var(project, model, name)
+    return (getattr(spec.select, "span", None) or spec.span) if spec else model.span
 
 
 def place_of_model(model: Model) -> Span | None:
@@ -78,3 +107,63 @@ def place_of_model(model: Model) -> Span | None:
 def places(project: ProfilesProject, model: Model, names: Iterable[str]) -> Span | None:
     """Return where the first of some vars stands; the model's place when there is none."""
     return next((place_of_var(project, model, name) for name in names), place_of_model(model))
+
+
+def origin_of_name(project: ProfilesProject, model: Model, var: str | None, word: str) -> Origin | None:
+    """Return where the SQL of a model, or of one of its vars, writes `word`; None when it does not."""
+    return _origin(project, _texts_of_var(project, model, var) if var else _texts_of_model(model), model.path, word)
+
+
+def source_with_name(project: ProfilesProject, model: Model, word: str) -> tuple[str, Origin] | None:
+    """Return the source of a model whose ids, filter or time write `word`, in words, and where."""
+    for path in project.graph.parents[model.path]:
+        source = project.graph.models[path]
+        if isinstance(source, Input | SqlModel):
+            own = (source.occurred_at, getattr(source, "where", None), *(row_id.select for row_id in source.ids))
+            if origin := _origin(project, filter(None, own), path, word):
+                return f"{'input' if isinstance(source, Input) else 'SQL model'} '{source.name}'", origin
+    return None
+
+
+def _origin(project: ProfilesProject, texts: Iterable[str], this: str, word: str) -> Origin | None:
+    reader = Reader(project.project, ANY_TIME, bound=False)
+    for text in texts:
+        rendered = reader.render(text, this).text
+        written = text if rendered == text else rendered
+        try:
+            tokens = tokenize(written, project.project.source_dialect, None, "text")
+        except ProjectError:
+            continue
+        for token in tokens:
+            if token.text.lower() == word.lower() and token.token_type != TokenType.STRING:
+                return origin_of(written, token.start)
+    return None
+
+
+def _texts_of_var(project: ProfilesProject, model: Model, name: str) -> Iterator[str]:
+    spec = spec_of_var(project, model, name)
+    if spec is None:
+        return
+    window = spec.window or WindowSpec()
+    yield from filter(None, (spec.select, spec.where, spec.default_value, *window.partition_by, *window.order_by))
+
+
+def _texts_of_model(model: Model) -> Iterator[str]:
+    match model:
+        case SqlModel():
+            yield from filter(None, (model.spec.single_sql, model.spec.multi_sql))
+        case Cohort():
+            yield from filter_texts(model)
+        case Stitcher():
+            for rule in (rule for id_type in model.id_types for rule in id_type.filters):
+                yield from filter(None, (rule.sql.select, rule.sql.where)) if rule.sql else ()
+
+
+def spec_of_var(project: ProfilesProject, model: Model, name: str) -> VarSpec | None:
+    """Return how a var of a model is written; None when there is no such var."""
+    var: EntityVar | InputVar | None = None
+    if isinstance(model, VarTable):
+        var = project.project.entity_vars.get(model.cohort, {}).get(name.lower())
+    elif isinstance(model, InputVarTable):
+        var = project.project.input_vars.get(model.source, {}).get(name.lower())
+    return var.spec if var else None

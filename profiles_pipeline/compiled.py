@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from profiles_pipeline.compile import Script, SolveComponents, Step
+from profiles_pipeline.compile import SolveComponents, Step, UniteRows
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import render
-from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial
+from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.project import ProfilesProject
 
 
@@ -56,17 +56,23 @@ def write(plan: Plan, project: ProfilesProject, output: Output, dialect: str, ki
 
 
 def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, dialect: str) -> str:
-    """Return the SQL of a material as one readable text."""
+    """Return the SQL of a material as one readable text, its hooks before and after it."""
     head = [
         f"-- {stage.model.path}",
-        f"-- {stage.material}, as of {plan.window.end:%Y-%m-%d %H:%M:%S} UTC",
+        f"-- {stage.material}, as of {stage.window.end:%Y-%m-%d %H:%M:%S} UTC",
     ]
-    return "\n".join([*head, *_steps(stage.script, dialect), ""])
+    steps: list[Step] = []
+    for other in plan.stages:
+        if isinstance(other, RunHook) and other.material == stage.material:
+            steps += other.statements
+        elif other is stage:
+            steps += stage.script.steps
+    return "\n".join([*head, *_steps(steps, dialect), ""])
 
 
-def _steps(script: Script, dialect: str) -> list[str]:
+def _steps(steps: Iterable[Step], dialect: str) -> list[str]:
     lines = []
-    for number, step in enumerate(script.steps, start=1):
+    for number, step in enumerate(steps, start=1):
         lines += ["", f"-- {number}. {step.title}", *_sql(step, dialect)]
     return lines
 
@@ -77,6 +83,10 @@ def _sql(step: Step, dialect: str) -> list[str]:
             f"-- makes {step.result.name} (node, component) with scipy's connected components over the edges of",
             f"{render(step.edges, dialect)};",
         ]
+    if isinstance(step, UniteRows):
+        queries = "\nUNION ALL\n".join(render(query, dialect) for query in step.queries)
+        made = f"{step.kind} {render(step.relation, dialect)}"
+        return [f"-- makes the {made} with the columns that all of these have", f"{queries};"]
     return [f"{render(step.tree, dialect)};"]
 
 

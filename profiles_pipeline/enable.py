@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from profiles_pipeline.errors import Problems, Span
 from profiles_pipeline.resolve.model import (
+    ColumnUnion,
     FeatureTable,
     FeatureView,
     InputVarTable,
@@ -94,6 +95,8 @@ def _inherited_reason(project: Project, node: Node, needs: Iterable[Node], off: 
     model = project.models.get(node) if isinstance(node, str) else None
     if isinstance(model, Stitcher):
         return None if any(s.path not in off for s in model.sources) else "none of its edge sources can run"
+    if isinstance(model, ColumnUnion):
+        return None if any(path not in off for path in model.united) else "none of what it unites can run"
     if isinstance(model, InputVarTable):
         missing = [m for m in missing if not isinstance(project.models.get(m if isinstance(m, str) else ""), Stitcher)]
     if isinstance(model, FeatureView):
@@ -144,6 +147,8 @@ def _kept(project: Project, model: Model, off: Mapping[Node, str], gone: set[str
     match model:
         case Stitcher():
             return replace(model, sources=tuple(s for s in model.sources if s.path not in off))
+        case ColumnUnion() if any(path in off for path in model.united):
+            return model.of([path for path in model.united if path not in off])
         case InputVarTable():
             return replace(model, entities=tuple(e for e in model.entities if project.entities[e].stitcher not in off))
         case VarTable():

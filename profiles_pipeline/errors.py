@@ -7,9 +7,15 @@ documentation lists and a test provokes.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal, NoReturn
+
+MOST_LISTED = 12
+"""Most names that a hint lists."""
+
+TOO_DEEP = "the SQL is nested too deeply, or has too many terms in a row"
 
 Severity = Literal["error", "warning"]
 
@@ -37,6 +43,7 @@ class Problem:
         hint: what to do next, or the nearest valid name.
         excerpt: text lines that show the place, for example SQL with a caret under it.
         severity: ``error`` stops the work, ``warning`` does not.
+        about: path of the model or ``owner/name`` of the var that is wrong, where it is not the one being read.
     """
 
     code: str
@@ -45,6 +52,7 @@ class Problem:
     hint: str | None = None
     excerpt: str | None = None
     severity: Severity = "error"
+    about: str | None = field(default=None, compare=False)
 
     def render(self) -> str:
         """Return the problem as plain text: place, severity, code and message; then excerpt and hint, indented."""
@@ -73,6 +81,13 @@ class ProjectError(ProfilesError):
         super().__init__("\n".join(problem.render() for problem in self.problems))
 
 
+class BrokenReferenceError(ProjectError):
+    """Something that is needed is itself wrong, which is told where it stands: there is nothing more to say."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+
 class WarehouseError(ProfilesError):
     """The warehouse refused a statement or could not be reached.
 
@@ -89,6 +104,20 @@ class LockTimeoutError(ProfilesError):
     """Another run kept the warehouse for longer than this one was willing to wait."""
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The outcome of a check of a built model; `broken` rows break the rule."""
+
+    name: str
+    description: str
+    broken: int
+
+    @property
+    def passed(self) -> bool:
+        """True when no row breaks the rule."""
+        return self.broken == 0
+
+
 class RunError(ProfilesError):
     """A model or one of its checks failed. What was built before it is kept and reused when the run is resumed.
 
@@ -97,13 +126,17 @@ class RunError(ProfilesError):
         model: path of the model that failed.
         seq_no: the number to resume with.
         sql_file: the compiled SQL that failed, if it was written.
+        checks: the outcome of every check of the model, when it was a check that failed; else empty.
     """
 
-    def __init__(self, problem: Problem, model: str, seq_no: int, sql_file: str | None = None) -> None:
+    def __init__(
+        self, problem: Problem, model: str, seq_no: int, sql_file: str | None = None, checks: Sequence[Check] = ()
+    ) -> None:
         self.problem = problem
         self.model = model
         self.seq_no = seq_no
         self.sql_file = sql_file
+        self.checks = tuple(checks)
         super().__init__(problem.render())
 
 
@@ -119,22 +152,61 @@ def did_you_mean(name: str, candidates: Sequence[str]) -> str | None:
     match = nearest(name, candidates)
     if match is not None:
         return f"did you mean '{match}'?"
-    if candidates and len(candidates) <= 12:
-        return "known: " + ", ".join(sorted(candidates, key=str.lower))
+    known = dict.fromkeys(candidates)
+    if known and len(known) <= MOST_LISTED:
+        return "known: " + ", ".join(sorted(known, key=str.lower))
     return None
 
 
 @dataclass
+class Broken:
+    """What a project declares but cannot use, because of problems that are told already.
+
+    Nothing is said about what refers to such things.
+
+    Attributes:
+        names: lower-case ``inputs/x``, ``models/x``, ``entity/x``, ``id_type/x``, ``macro/x``, ``package/x``;
+            ``var/x`` for a var or feature of whatever owner.
+        anything: a file or section could not be read, so whatever is not found may be declared there.
+    """
+
+    names: set[str] = field(default_factory=set)
+    anything: bool = False
+
+    def __contains__(self, name: str) -> bool:
+        return self.anything or name.lower() in self.names
+
+    def add(self, *names: str) -> None:
+        """Remember that these cannot be used."""
+        self.names.update(name.lower() for name in names)
+
+    def bears(self, path: str) -> bool:
+        """Return whether the thing at a path, or what it belongs to, is broken."""
+        parts = path.lower().removeprefix("entity/").split("/")
+        heads = {"/".join(parts[:end]) for end in range(1, len(parts) + 1)}
+        return self.anything or bool(self.names & {*heads, f"entity/{parts[0]}", f"models/{parts[0]}"})
+
+
+@dataclass
 class Problems:
-    """A growing list of problems, so that all of them can be shown at once."""
+    """A growing list of problems, so that all of them can be shown at once; `broken` is what they make unusable."""
 
     found: list[Problem] = field(default_factory=list)
+    broken: Broken = field(default_factory=Broken)
 
     def error(
         self, code: str, message: str, span: Span | None = None, *, hint: str | None = None, excerpt: str | None = None
     ) -> None:
         """Add an error."""
         self.found.append(Problem(code, message, span, hint, excerpt))
+
+    @contextmanager
+    def breaking(self, *names: str) -> Iterator[None]:
+        """Mark these as broken when an error is added inside."""
+        before = sum(problem.severity == "error" for problem in self.found)
+        yield
+        if sum(problem.severity == "error" for problem in self.found) > before:
+            self.broken.add(*names)
 
     def warn(self, code: str, message: str, span: Span | None = None, *, hint: str | None = None) -> None:
         """Add a warning."""
@@ -143,17 +215,22 @@ class Problems:
     @property
     def errors(self) -> tuple[Problem, ...]:
         """The errors among them, in file order, each once."""
-        return tuple(sorted(dict.fromkeys(p for p in self.found if p.severity == "error"), key=_file_order))
+        return in_file_order(p for p in self.found if p.severity == "error")
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """The warnings among them, in file order, each once."""
-        return tuple(sorted(dict.fromkeys(p for p in self.found if p.severity == "warning"), key=_file_order))
+        return in_file_order(p for p in self.found if p.severity == "warning")
 
     def raise_errors(self) -> None:
         """Raise ProjectError with every error found, if there is one."""
         if self.errors:
             raise ProjectError(self.errors)
+
+
+def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return the problems by file and line, each once; those without a place come last."""
+    return tuple(sorted(dict.fromkeys(problems), key=_file_order))
 
 
 def _file_order(problem: Problem) -> tuple[bool, str, int, int]:

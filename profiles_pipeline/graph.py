@@ -7,12 +7,13 @@ where a model in between needs some vars of a table to make rows for others of t
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from profiles_pipeline.enable import Disabled, enabled_part
-from profiles_pipeline.errors import Problem, Problems, ProjectError, Span, did_you_mean, fail
+from profiles_pipeline.errors import TOO_DEEP, BrokenReferenceError, Problem, Problems, ProjectError, Span, at, did_you_mean, fail
 from profiles_pipeline.names import VAR_TABLE, normalise_path
 from profiles_pipeline.resolve.model import (
     Cohort,
@@ -20,6 +21,7 @@ from profiles_pipeline.resolve.model import (
     FeatureTable,
     FeatureView,
     Input,
+    InputVar,
     InputVarTable,
     Model,
     Project,
@@ -30,6 +32,7 @@ from profiles_pipeline.resolve.model import (
 )
 from profiles_pipeline.resolve.reader import Reader, Reading, VarKey
 from profiles_pipeline.spec.model import CohortFilter, FilterNode, Text
+from profiles_pipeline.sql.rights import means_nothing
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Graph:
         parents: path -> paths it reads, in build order.
         var_homes: var -> path of the first part of a var table that has it.
         disabled: what is left out, and why.
+        doubtful: models that lack something that is wrong in itself; what is wrong with them may follow from that.
     """
 
     project: Project
@@ -48,6 +52,7 @@ class Graph:
     parents: Mapping[str, tuple[str, ...]]
     var_homes: Mapping[VarKey, str]
     disabled: tuple[Disabled, ...] = ()
+    doubtful: frozenset[str] = frozenset()
 
     def with_upstream(self, paths: Iterable[str]) -> frozenset[str]:
         """Return the given paths and everything they depend on, directly or not."""
@@ -78,32 +83,87 @@ Node = str | VarKey
 Thing = TypeVar("Thing")
 
 
-def build(project: Project, reader: Reader, problems: Problems, unavailable: Mapping[Node, str] | None = None) -> Graph:
+def build(
+    project: Project,
+    reader: Reader,
+    problems: Problems,
+    unavailable: Mapping[Node, str] | None = None,
+    faulty: Collection[Node] = (),
+) -> Graph:
     """Return the graph of what can run of the project.
 
     Reads every text once; what cannot be read, unknown references, cycles and must-haves that cannot run are added to
-    `problems`. The graph is only fit for use when there are no errors.
+    `problems`, and the graph is without what needs them. With errors it is fit for further checks only.
 
     Args:
         project: a resolved project.
         reader: reads its texts.
         problems: where problems are added.
         unavailable: model or var -> reason, for what is known to be missing.
+        faulty: models and vars that are known to be wrong.
     """
     found = _Dependencies(project, reader, problems)
     fine = found.all()
+    broken = {*faulty, *found.broken, *_circles(project, fine, problems)}
+    broken |= {node for parents in fine.values() for node in parents if node not in fine}
+    fine = {node: set() if node in broken else parents for node, parents in fine.items()}
+    needs = {node: parents - found.optional.get(node, set()) for node, parents in fine.items()}
+    enabled, disabled = enabled_part(project, needs, unavailable or {}, problems)
+    if broken:  # what falls with them has nothing wrong of its own
+        left_out = dict.fromkeys(broken, "there is something wrong with it")
+        enabled, disabled = enabled_part(project, needs, {**(unavailable or {}), **left_out}, Problems())
+    if disabled:
+        graph = build(without_input_vars(enabled, found.broken_input_vars), reader.of(enabled), problems)
+        doubtful = graph.doubtful | {path for path in _below(broken, fine) if path in graph.models}
+        return replace(graph, disabled=(*disabled, *graph.disabled), doubtful=doubtful)
+    if found.broken_input_vars:
+        return build(without_input_vars(project, found.broken_input_vars), reader, problems)
+    order = list(graphlib.TopologicalSorter(fine).static_order())
+    models, homes = _cut(project, *_parts(project, fine, order))
     try:
-        order = list(graphlib.TopologicalSorter(fine).static_order())
-        needs = {node: parents - found.optional.get(node, set()) for node, parents in fine.items()}
-        enabled, disabled = enabled_part(project, needs, unavailable or {}, problems)
-        if disabled and not problems.errors:
-            graph = build(enabled, reader.of(enabled), problems)
-            return replace(graph, disabled=(*disabled, *graph.disabled))
-        models, homes = _cut(project, _parts(fine, order))
         return _coarse(project, models, homes, fine)  # a cohort inherits whole var tables: this can close a circle too
     except graphlib.CycleError as error:
         problems.found.append(_cycle(project, error.args[1]))
-        return Graph(project, project.models, dict.fromkeys(project.models, ()), {})
+        return Graph(project, {}, {}, {})
+
+
+def without_input_vars(project: Project, names: Iterable[VarKey]) -> Project:
+    """Return the project without some input vars, given as path of the source and name in lower case."""
+    gone = set(names)
+    if not gone:
+        return project
+    input_vars = {
+        source: {name: var for name, var in own.items() if (source, name) not in gone}
+        for source, own in project.input_vars.items()
+    }
+    models = {
+        path: replace(model, vars=tuple(v for v in model.vars if (v.source, v.name.lower()) not in gone))
+        if isinstance(model, InputVarTable)
+        else model
+        for path, model in project.models.items()
+    }
+    return replace(project, models=models, input_vars=input_vars)
+
+
+def _circles(project: Project, fine: Mapping[Node, set[Node]], problems: Problems) -> set[Node]:
+    """Return the nodes that depend on themselves; each circle is added to `problems`."""
+    found: set[Node] = set()
+    while True:
+        try:
+            graphlib.TopologicalSorter({n: () if n in found else parents for n, parents in fine.items()}).prepare()
+            return found
+        except graphlib.CycleError as error:
+            problems.found.append(_cycle(project, error.args[1]))
+            found |= set(error.args[1])
+
+
+def _below(broken: set[Node], fine: Mapping[Node, set[Node]]) -> set[str]:
+    """Return the models that need something broken, through whatever; tables of vars are sound without it."""
+    below: set[Node] = set(broken)
+    for node in graphlib.TopologicalSorter(fine).static_order():
+        if fine.get(node, set()) & below:
+            below.add(node)
+    return {node for node in below if isinstance(node, str) and not node.endswith(f"/{VAR_TABLE}")}
 
 
 def locate(project: Project, path: str, span: Span | None = None) -> Node:
@@ -117,10 +177,7 @@ def locate(project: Project, path: str, span: Span | None = None) -> Node:
         message = f"a past material of '{wanted}' is asked for, and there is none"
         hint = "guard it: {% if x.IsEnabled() %}, with dependency='optional'"
         raise ProjectError([Problem("no-past-material", message, span, hint)])
-    wanted = normalise_path(path)
-    head, slash, rest = wanted.removeprefix("inputs/").partition("/")
-    mapped = project.aliases.get(f"inputs/{head}") if wanted.startswith("inputs/") else None
-    wanted = f"{mapped}{slash}{rest}" if mapped else project.aliases.get(wanted, wanted)
+    wanted = project.meant(path)
     if wanted in project.models:
         return wanted
     bare = wanted.removeprefix("entity/")
@@ -132,7 +189,9 @@ def locate(project: Project, path: str, span: Span | None = None) -> Node:
     for owner in (head, f"{head}/all"):
         if last in project.entity_vars.get(owner, {}):
             return owner, last
-    known = [m.path for m in project.models.values()]
+    if project.broken.bears(bare) or f"var/{last}" in project.broken:
+        raise BrokenReferenceError
+    known = [path for path in project.models if path.endswith(f"/{VAR_TABLE}") == wanted.endswith(f"/{VAR_TABLE}")]
     kind = "unknown-input" if wanted.startswith("inputs/") else "unknown-model"
     raise ProjectError([Problem(kind, f"there is no model '{path}'", span, did_you_mean(wanted, known))])
 
@@ -145,23 +204,41 @@ class _Dependencies:
         self.reader = reader
         self.problems = problems
         self.optional: dict[Node, set[Node]] = {}
+        self.broken: set[Node] = set()
+        self.broken_input_vars: set[VarKey] = set()
+        self._failed = False
 
     def all(self) -> dict[Node, set[Node]]:
         needs: dict[Node, set[Node]] = {}
         for path, model in self.project.models.items():
-            needs[path] = self._guarded(self._of_model, model)
+            needs[path] = self._guarded(path, self._of_model_and_hooks, model)
         for own in self.project.entity_vars.values():
             for var in own.values():
-                needs[var.cohort, var.name.lower()] = self._guarded(self._of_var, var)
+                needs[var.cohort, var.name.lower()] = self._guarded((var.cohort, var.name.lower()), self._of_var, var)
         return needs
 
-    def _guarded(self, find: Callable[[Thing], Iterable[Node]], thing: Thing) -> set[Node]:
+    def _guarded(self, node: Node, find: Callable[[Thing], Iterable[Node]], thing: Thing) -> set[Node]:
+        """Return what a node needs; when something is wrong with it, that is noted and the node counts as broken."""
+        self._failed = False
+        span = thing.spec.span if isinstance(thing, EntityVar) else getattr(thing, "span", None)
+        needs: set[Node] = set()
+        with self._noting(span):
+            needs.update(find(thing))
+        if self._failed:
+            self.broken.add(node)
+        return needs
+
+    @contextmanager
+    def _noting(self, span: Span | None) -> Iterator[None]:
+        """Add what is wrong inside to the problems, placed at `span` unless it has a place of its own, and go on."""
         try:
-            return set(find(thing))
+            yield
         except ProjectError as error:
-            span = thing.spec.span if isinstance(thing, EntityVar) else getattr(thing, "span", None)
-            self.problems.found += [replace(p, span=p.span or span) for p in error.problems]
-            return set()
+            self.problems.found += [at(problem, span) for problem in error.problems]
+            self._failed = True
+        except RecursionError:
+            self.problems.error("sql-too-deep", TOO_DEEP, span)
+            self._failed = True
 
     def _of_model(self, model: Model) -> Iterator[Node]:
         match model:
@@ -172,32 +249,43 @@ class _Dependencies:
             case Stitcher():
                 yield from (source.path for source in model.sources)
                 yield from self._of_filters(model)
+                if model.rules:
+                    yield model.rules.path
             case InputVarTable():
                 yield from self._of_input_var_table(model)
             case Cohort():
                 yield from self._of_cohort(model)
             case VarTable():
-                yield model.cohort
                 yield from ((model.cohort, var.name.lower()) for var in model.vars)
-                if model.inherited:
-                    yield model.inherited
+                yield from filter(None, (model.cohort, model.inherited, *model.coarser))
             case FeatureTable():
                 yield model.cohort
                 yield from (self._feature(model.cohort, name, model.span) for name in model.features)
             case FeatureView():
                 yield from self._of_view(model)
 
+    def _of_model_and_hooks(self, model: Model) -> Iterator[Node]:
+        yield from self._of_model(model)
+        yield from self._of_hooks(model)
+
+    def _of_hooks(self, model: Model) -> Iterator[Node]:
+        for hook in self.project.hooks.get(model.path, ()):
+            with self._noting(hook.text.span):
+                for reading in self.reader.statements(hook.text, model.path):
+                    if means_nothing(reading.tree, self.reader.target):
+                        statement = reading.tree.sql(self.project.source_dialect)
+                        message = f"{hook.when} of {hook.owner}: '{statement}' is left out"
+                        hint = f"{self.reader.target} has no roles, rights or sessions to alter"
+                        self.problems.warn("hook-left-out", message, hook.text.span, hint=hint)
+                    yield from (n for n in self._refs(reading, hook.text.span, model.path) if n != model.path)
+
     def _refs(self, reading: Reading, span: Span | None, of: Node | None = None) -> Iterator[Node]:
         for path in sorted(reading.models - {"this"}):
-            try:
-                node = locate(self.project, path, span)
-            except ProjectError:
-                if path in reading.optional:
-                    continue
-                raise
-            if path in reading.optional and of is not None:
-                self.optional.setdefault(of, set()).add(node)
-            yield node
+            with self._noting(span) if path not in reading.optional else suppress(ProjectError):
+                node = locate(self.project, path, reading.place(path) or span)
+                if path in reading.optional and of is not None:
+                    self.optional.setdefault(of, set()).add(node)
+                yield node
         yield from (self._var(key) for key in sorted(reading.vars))
 
     def _var(self, key: VarKey) -> Node:
@@ -214,7 +302,8 @@ class _Dependencies:
     def _of_input(self, model: Input) -> Iterator[Node]:
         texts = (*(row_id.select for row_id in model.ids), model.occurred_at, model.where)
         for text in filter(None, texts):
-            yield from self._refs(self.reader.expression(text, model.path), text.span or model.span)
+            with self._noting(text.span):
+                yield from self._refs(self.reader.expression(text, model.path), text.span or model.span)
 
     def _of_sql(self, model: SqlModel) -> Iterator[Node]:
         place = getattr(model.spec.single_sql or model.spec.multi_sql, "span", None) or model.span
@@ -225,21 +314,35 @@ class _Dependencies:
         for reading in readings:
             yield from (n for n in self._refs(reading, place, model.path) if n != model.path)
         for row_id in model.ids:
-            yield from self._refs(self.reader.expression(row_id.select, model.path), model.span)
+            with self._noting(row_id.select.span):
+                yield from self._refs(self.reader.expression(row_id.select, model.path), model.span)
 
     def _of_filters(self, model: Stitcher) -> Iterator[Node]:
         for id_type in model.id_types:
             for rule in id_type.filters:
                 if rule.sql is not None:
-                    yield locate(self.project, rule.sql.from_, rule.span)
+                    with self._noting(rule.span):
+                        yield locate(self.project, rule.sql.from_, rule.sql.from_.span)
 
     def _of_input_var_table(self, model: InputVarTable) -> Iterator[Node]:
         yield model.source
         yield from (self.project.entities[entity].stitcher for entity in model.entities)
         for var in model.vars:
+            yield from self._of_input_var(var)
+
+    def _of_input_var(self, var: InputVar) -> Iterator[Node]:
+        """Yield what an input var needs; one that is wrong is left out, and its table is sound without it."""
+        failed, self._failed = self._failed, False
+        with self._noting(var.spec.span):
             read = self.reader.input_var(var)
-            yield from (locate(self.project, path, var.spec.span) for path in sorted(read.models))
+            for path in sorted(read.models):
+                with self._noting(var.spec.span):
+                    yield locate(self.project, path, read.place(path))
             yield from (self._var(key) for key in sorted(read.vars))
+        if self._failed:
+            self.broken_input_vars.add((var.source, var.name.lower()))
+            self.project.broken.add(f"var/{var.name}")
+        self._failed = failed
 
     def _of_cohort(self, model: Cohort) -> Iterator[Node]:
         if model.parent is None:
@@ -247,10 +350,12 @@ class _Dependencies:
             return
         yield model.parent
         for text in filter_texts(model):
-            yield from self._refs(self.reader.expression(text, model.path, "filter"), model.span)
+            with self._noting(text.span):
+                yield from self._refs(self.reader.expression(text, model.path, "filter"), text.span or model.span)
         for item in model.pipeline:
             if item.sql is not None:
-                yield from self._refs(self.reader.query(sql_filter_text(item), model.path), model.span)
+                with self._noting(item.sql.span):
+                    yield from self._refs(self.reader.query(sql_filter_text(item), model.path), item.sql.span)
 
     def _of_view(self, model: FeatureView) -> Iterator[Node]:
         if model.id_type is not None:
@@ -259,7 +364,8 @@ class _Dependencies:
             assert isinstance(cohort, Cohort)
             yield from (model.base, self.project.entities[cohort.entity].stitcher)
             return
-        yield f"{model.cohort}/{VAR_TABLE}"
+        table = self.project.models[f"{model.cohort}/{VAR_TABLE}"]
+        yield from (table.path, *(table.coarser if isinstance(table, VarTable) else ()))
         cohort_path: str | None = model.cohort
         while cohort_path is not None:
             yield from (m.path for m in self.project.feature_models.get(cohort_path, ()))
@@ -269,7 +375,9 @@ class _Dependencies:
     def _of_var(self, var: EntityVar) -> Iterator[Node]:
         read = self.reader.entity_var(var)
         yield var.cohort
-        yield from (locate(self.project, path, var.spec.span) for path in sorted(read.models))
+        for path in sorted(read.models):
+            with self._noting(var.spec.span):
+                yield locate(self.project, path, read.place(path))
         for key in sorted(read.vars):
             owner = self.project.models[key[0]]
             if getattr(owner, "entity", var.entity) != var.entity:
@@ -281,7 +389,9 @@ class _Dependencies:
             yield from self._of_source(var, read.columns)
 
     def _of_source(self, var: EntityVar, columns: frozenset[str]) -> Iterator[Node]:
-        source = self.project.models[var.source or ""]
+        source = self.project.models.get(var.source or "")
+        if source is None:
+            raise BrokenReferenceError
         if not isinstance(source, Input | SqlModel):
             yield source.path
         elif reads_var_table(self.project, self.reader, source.path, columns):
@@ -333,12 +443,19 @@ def _cycle(project: Project, nodes: list[Node]) -> Problem:
     return Problem("cycle", message, span, "break the circle by computing one of them from something else")
 
 
-def _parts(fine: Mapping[Node, set[Node]], order: list[Node]) -> dict[VarKey, int]:
+Reach = Mapping[Node, Mapping[str, int]]
+"""Node -> path of a var table, or of a cohort for all of its var tables -> the highest part that the node needs."""
+
+
+def _parts(project: Project, fine: Mapping[Node, set[Node]], order: list[Node]) -> tuple[dict[VarKey, int], Reach]:
     """Return for every var the number of the part of its var table in which it is first computed.
 
-    `reach[n][t]` is the highest part of table t that node n needs. A var that needs vars of its own table only
-    through other models must come one part later than those.
+    A var that needs vars of its own cohort only through other tables must come one part later than those.
     """
+    tables: dict[Node, str] = {}
+    for path, model in project.models.items():
+        if isinstance(model, VarTable):
+            tables |= {(model.cohort, var.name.lower()): path for var in model.vars}
     reach: dict[Node, dict[str, int]] = {}
     parts: dict[VarKey, int] = {}
     for node in order:
@@ -347,20 +464,30 @@ def _parts(fine: Mapping[Node, set[Node]], order: list[Node]) -> dict[VarKey, in
             for table, part in reach[parent].items():
                 needs[table] = max(part, needs.get(table, 0))
         if isinstance(node, tuple):
-            part = 0
+            part, own = 0, tables[node]
             for parent in fine[node]:
                 inside = reach[parent].get(node[0])
-                if isinstance(parent, tuple) and parent[0] == node[0]:
+                if isinstance(parent, tuple) and tables[parent] == own:
                     part = max(part, parts[parent])
                 elif inside is not None:
                     part = max(part, inside + 1)
             parts[node] = part
-            needs[node[0]] = max(part, needs.get(node[0], 0))
+            needs |= {key: max(part, needs.get(key, 0)) for key in (own, node[0])}
         reach[node] = needs
-    return parts
+    return parts, reach
 
 
-def _cut(project: Project, parts: Mapping[VarKey, int]) -> tuple[dict[str, Model], dict[VarKey, str]]:
+def _last_part(project: Project, model: VarTable, parts: Mapping[VarKey, int], reach: Reach) -> int:
+    """Return the number of the part in which a var table has all its vars, and those that are joined to it."""
+    numbers = [parts[model.cohort, v.name.lower()] for v in model.vars]
+    for path in model.coarser:
+        other = project.models[path]
+        assert isinstance(other, VarTable)
+        numbers += [reach[model.cohort, v.name.lower()].get(model.path, -1) + 1 for v in other.vars]
+    return max(numbers, default=0)
+
+
+def _cut(project: Project, parts: Mapping[VarKey, int], reach: Reach) -> tuple[dict[str, Model], dict[VarKey, str]]:
     """Return the models with var tables cut into their parts, and the part in which each var is first found."""
     models: dict[str, Model] = {}
     homes: dict[VarKey, str] = {}
@@ -368,9 +495,10 @@ def _cut(project: Project, parts: Mapping[VarKey, int]) -> tuple[dict[str, Model
         if not isinstance(model, VarTable):
             models[path] = model
             continue
-        last = max((parts[model.cohort, v.name.lower()] for v in model.vars), default=0)
+        last = _last_part(project, model, parts, reach)
         previous = None
-        for number in range(last + 1):
+        used = {parts[model.cohort, v.name.lower()] for v in model.vars} | {last}
+        for number in sorted(used):
             here = path if number == last else f"{path}/part_{number + 1}"
             mine = tuple(v for v in model.vars if parts[model.cohort, v.name.lower()] == number)
             models[here] = replace(
@@ -379,6 +507,7 @@ def _cut(project: Project, parts: Mapping[VarKey, int]) -> tuple[dict[str, Model
                 name=model.name if number == last else f"{model.name}_part_{number + 1}",
                 vars=mine,
                 previous=previous,
+                coarser=model.coarser if number == last else (),
             )
             homes |= {(model.cohort, v.name.lower()): here for v in mine}
             previous = here
@@ -395,7 +524,7 @@ def _coarse(
     for path, model in models.items():
         if isinstance(model, VarTable):
             needs = {n for v in model.vars for n in map(home, fine[model.cohort, v.name.lower()])}
-            needs |= {p for p in (model.cohort, model.previous, model.inherited) if p}
+            needs |= {p for p in (model.cohort, model.previous, model.inherited, *model.coarser) if p}
             parents[path] = needs - {path}
         else:
             parents[path] = {home(n) for n in fine[path]} - {path}

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from profiles_pipeline.compile import SolveComponents
 from profiles_pipeline.dialects import render
@@ -30,6 +28,10 @@ def component_labels(a: np.ndarray, b: np.ndarray, node_count: int) -> np.ndarra
     """
     if node_count == 0:
         return np.empty(0, dtype=np.int32)
+    # A quarter of what `profiles validate` would import, and it has no nodes.
+    from scipy.sparse import coo_matrix  # noqa: PLC0415
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     ones = np.ones(len(a), dtype=np.int8)
     adjacency = coo_matrix((ones, (a, b)), shape=(node_count, node_count))
     labels: np.ndarray = connected_components(adjacency, directed=False)[1]

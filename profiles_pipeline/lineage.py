@@ -14,12 +14,13 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile import Compilation, Statement, compile_model
-from profiles_pipeline.compile.entity_vars import column_order
+from profiles_pipeline.compile.entity_vars import column_order, var_table
 from profiles_pipeline.compile.join_vars import home
 from profiles_pipeline.graph import filter_texts, reads_var_table
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.model import (
     Cohort,
+    ColumnUnion,
     EntityVar,
     FeatureTable,
     FeatureView,
@@ -58,10 +59,12 @@ def passed_on(model: Model, known: Iterable[str], columns: Iterable[str]) -> Col
     """Return the lineage of the columns that a built model took over from its source as they were.
 
     Args:
-        model: the model; only the rows of a source pass columns on.
+        model: the model; only the rows of a source, and unions of several, pass columns on.
         known: names of columns whose lineage is known already.
         columns: names of all its columns.
     """
+    if isinstance(model, ColumnUnion):
+        return {name: tuple(ColumnSource(path, name) for path in sorted(model.united)) for name in columns}
     if not isinstance(model, InputVarTable):
         return {}
     named = {name.lower() for name in known} | {"input_row_id"}
@@ -109,6 +112,8 @@ def _of_stitcher(c: Compilation, model: Stitcher) -> Columns:
             times += _named(c, occurred_at, source.path)
     yield from ((name, ids) for name in (model.id_column, "other_id"))
     yield from ((name, times) for name in ("valid_at", "first_seen_at"))
+    if model.log_direct_edge_info or model.log_node_metadata:
+        yield "metadata", [*ids, *times]
 
 
 def _named(c: Compilation, text: str, path: str) -> Iterator[ColumnSource]:
@@ -201,6 +206,8 @@ def _of_var_table(c: Compilation, model: VarTable) -> Columns:
         assert isinstance(earlier, VarTable)
         names = [name for name in column_order(c, earlier) if name.lower() not in own]
         yield from ((name, [ColumnSource(before, name)]) for name in names)
+    for path in model.coarser:
+        yield from ((name, [ColumnSource(path, name)]) for name in column_order(c, var_table(c, path)))
     needs = {name: _of_entity_var(c, var, model.path) for name, var in own.items()}
     yield from ((own[name].name, sources) for name, sources in _resolved(needs, model.path).items())
 

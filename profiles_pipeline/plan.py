@@ -8,33 +8,51 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from sqlglot import exp
 
-from profiles_pipeline.compile import Audit, Compilation, Script, compile_model
+from profiles_pipeline.compile import Audit, Compilation, Script, Statement, compile_model
+from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.errors import Problems, ProjectError, at
 from profiles_pipeline.names import material_name
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.resolve.hooks import Hook
 from profiles_pipeline.resolve.model import Input, Model, SqlModel
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.sql import build as sql_build
+from profiles_pipeline.windows import Window, contexts
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The time context of a run: rows in [begin, end) count. `seq_no` is its number."""
+class Kept:
+    """A complete material, and the window and definition it was built for."""
 
+    name: str
+    path: str
+    fingerprint: str
     seq_no: int
     end: datetime
     begin: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
-    """What the registry remembers of a window: the names of the materials that are complete."""
+    """What the registry remembers of a project.
 
-    complete: frozenset[str] = frozenset()
+    Attributes:
+        kept: its complete materials.
+        finished: windows whose runs were finished.
+    """
+
+    kept: tuple[Kept, ...] = ()
+    finished: tuple[Window, ...] = ()
+
+    @cached_property
+    def complete(self) -> frozenset[str]:
+        """Names of the complete materials."""
+        return frozenset(kept.name for kept in self.kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +60,16 @@ class EnsureSchema:
     """Make sure that the output schema exists."""
 
     schema: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunHook:
+    """Run what the author wants run right before or after a material is built; none of it when one of them fails."""
+
+    model: Model
+    material: str
+    hook: Hook
+    statements: tuple[Statement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +81,7 @@ class BuildMaterial:
     fingerprint: str
     script: Script
     reason: str
+    window: Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +95,7 @@ class AuditMaterial:
     audits: tuple[Audit, ...]
     count: exp.Expr
     """Query that counts the material's rows."""
+    window: Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +106,7 @@ class ReuseMaterial:
     material: str
     script: Script
     reason: str
+    window: Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +119,16 @@ class PromotedView:
 
 @dataclass(frozen=True, slots=True)
 class Promote:
-    """Point the plain-named views at the new materials, all in one transaction."""
+    """Point the plain-named views at the new materials, all in one transaction.
+
+    Where `stays_on` is a window, the views show that one, which ends later, and are left as they are.
+    """
 
     views: tuple[PromotedView, ...]
+    stays_on: Window | None = None
 
 
-Stage = EnsureSchema | BuildMaterial | AuditMaterial | ReuseMaterial | Promote
+Stage = EnsureSchema | RunHook | BuildMaterial | AuditMaterial | ReuseMaterial | Promote
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +143,11 @@ class Plan:
     def materials(self) -> tuple[BuildMaterial | ReuseMaterial, ...]:
         """The stages that yield a material, in order."""
         return tuple(s for s in self.stages if isinstance(s, BuildMaterial | ReuseMaterial))
+
+    @property
+    def stays_on(self) -> Window | None:
+        """The later window that the plain-named views stay on; None when this plan repoints them."""
+        return next((s.stays_on for s in self.stages if isinstance(s, Promote)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,41 +221,74 @@ def build(
     Raises:
         ProjectError: a requested model does not exist.
     """
-    names = material_names(project, window)
-    compilation = Compilation(
-        graph=project.graph,
-        reader=Reader(project.project, window.end, window.begin, sources.dialect),
-        relation=lambda path: exp.table_(names[path], db=schema, quoted=True),
-        source=sources.of_input,
-        outside=sources.of_table,
-    )
     chosen = selected(project, request)
     stages: list[Stage] = [EnsureSchema(schema)]
     problems = Problems()
-    for path, model in project.graph.models.items():
-        if path not in chosen or isinstance(model, Input):
-            continue
-        try:
-            script = compile_model(compilation, model)
-        except ProjectError as error:
-            placed = [at(problem, model.span) for problem in error.problems]
-            problems.found += [problem for problem in placed if problem not in problems.found]
-            continue
-        assert script is not None
-        if names[path] in state.complete and not request.force:
-            stages.append(ReuseMaterial(model, names[path], script, "complete for this window, definition unchanged"))
-            continue
-        reason = "forced" if names[path] in state.complete else "no material of this definition for this window"
-        stages.append(BuildMaterial(model, names[path], project.fingerprints[path], script, reason))
-        relation = compilation.relation(path)
-        count = (
-            script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :relation", relation=relation)
-        )
-        fingerprint = project.fingerprints[path]
-        stages.append(AuditMaterial(model, names[path], fingerprint, script.kind, script.audits, count))
+    for context, paths in contexts(project, window, _roots(project, request), chosen):
+        compilation = _compilation(project, window, context, sources, schema)
+        for path in paths:
+            try:
+                stages += _stages(project, state, compilation, path, context, request.force)
+            except ProjectError as error:
+                placed = [at(problem, project.graph.models[path].span) for problem in error.problems]
+                problems.found += [problem for problem in placed if problem not in problems.found]
     problems.raise_errors()
-    stages.append(Promote(promoted(project, names, chosen)))
+    names = material_names(project, window)
+    made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in names.values()}
+    stages.append(promotion(project, state, window, made))
     return Plan(window, schema, tuple(stages))
+
+
+def _compilation(
+    project: ProfilesProject, window: Window, context: Window, sources: Sources, schema: str
+) -> Compilation:
+    """Return what the models that are built in `context` are compiled against."""
+
+    def relation(path: str) -> exp.Table:
+        model = project.graph.models[path]
+        seq_no = window.within(context, model).seq_no
+        return exp.table_(material_name(model.name, project.fingerprints[path], seq_no), db=schema, quoted=True)
+
+    return Compilation(
+        graph=project.graph,
+        reader=Reader(project.project, context.end, context.begin, sources.dialect),
+        relation=relation,
+        source=sources.of_input,
+        outside=sources.of_table,
+    )
+
+
+def _stages(
+    project: ProfilesProject, state: State, compilation: Compilation, path: str, context: Window, force: bool
+) -> tuple[Stage, ...]:
+    """Return the stages that lead to the material of a model in a window."""
+    model, fingerprint = project.graph.models[path], project.fingerprints[path]
+    relation = compilation.relation(path)
+    name = relation.name
+    script = compile_model(compilation, model)
+    assert script is not None
+    if name in state.complete and not force:
+        return (ReuseMaterial(model, name, script, "complete for this window, definition unchanged", context),)
+    reason = "forced" if name in state.complete else "no material of this definition for this window"
+    count = script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :rel", rel=relation)
+    declared = project.project.hooks.get(path, ())
+    hooks = [RunHook(model, name, hook, compile_hook(compilation, path, hook)) for hook in declared]
+    return (
+        *(stage for stage in hooks if stage.hook.when == "pre_run"),
+        BuildMaterial(model, name, fingerprint, script, reason, context),
+        *(stage for stage in hooks if stage.hook.when == "post_run"),
+        AuditMaterial(model, name, fingerprint, script.kind, script.audits, count, context),
+    )
+
+
+def _roots(project: ProfilesProject, request: Request) -> Collection[str]:
+    """Return the paths from which it follows in which windows models are needed.
+
+    Where a model is asked for alone, others may be built beside it: it is needed wherever any of them would need it.
+    """
+    if request.models is None or request.only:
+        return project.graph.models.keys()
+    return frozenset(map(project.graph.find, request.models))
 
 
 def selected(project: ProfilesProject, request: Request) -> Collection[str]:
@@ -227,11 +300,25 @@ def selected(project: ProfilesProject, request: Request) -> Collection[str]:
 
 
 def material_names(project: ProfilesProject, window: Window) -> Mapping[str, str]:
-    """Return path -> name of its material in the window."""
+    """Return path -> name of the material that a model stands for in a run of the window."""
     return {
-        path: material_name(model.name, project.fingerprints[path], window.seq_no)
+        path: material_name(model.name, project.fingerprints[path], window.of(model.time_grain).seq_no)
         for path, model in project.graph.models.items()
     }
+
+
+def promotion(project: ProfilesProject, state: State, window: Window, chosen: Collection[str]) -> Promote:
+    """Return what becomes of the plain-named views of the chosen models.
+
+    They show the latest finished window that has all of these models as they are defined now.
+    """
+    complete = state.complete
+    later = sorted((w for w in state.finished if w.end > window.end), key=lambda w: (w.end, w.seq_no), reverse=True)
+    for other in later:
+        views = promoted(project, material_names(project, other), chosen)
+        if views and all(view.material in complete for view in views):
+            return Promote(promoted(project, material_names(project, window), chosen), other)
+    return Promote(promoted(project, material_names(project, window), chosen))
 
 
 def promoted(project: ProfilesProject, names: Mapping[str, str], chosen: Collection[str]) -> tuple[PromotedView, ...]:

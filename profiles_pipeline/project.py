@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from profiles_pipeline import contracts, spec, versions
 from profiles_pipeline import graph as graphs
 from profiles_pipeline.enable import Disabled, Node
-from profiles_pipeline.errors import Problem, Problems, ProjectError
+from profiles_pipeline.errors import Broken, Problem, Problems, ProjectError, in_file_order
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve import resolve
 from profiles_pipeline.resolve.model import Project
@@ -19,7 +18,7 @@ from profiles_pipeline.resolve.reader import Reader
 
 @dataclass(frozen=True)
 class ProfilesProject:
-    """A project without errors.
+    """A project as read: what of it is sound, and what is wrong with the rest.
 
     Attributes:
         folder: absolute path of the project folder.
@@ -27,6 +26,7 @@ class ProfilesProject:
         fingerprints: path -> fingerprint of every model.
         warnings: what is doubtful, in file order.
         notes: what was rewritten from older dialects, one sentence each.
+        errors: what is wrong, in file order; a project with errors can be checked further, nothing else.
     """
 
     folder: Path
@@ -35,6 +35,7 @@ class ProfilesProject:
     fingerprints: Mapping[str, str]
     warnings: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    errors: tuple[Problem, ...] = ()
 
     @property
     def disabled(self) -> tuple[Disabled, ...]:
@@ -57,14 +58,25 @@ class ProfilesProject:
         Raises:
             ProjectError: the project is wrong; holds every problem found.
         """
+        project = cls.read(folder, source_dialect=source_dialect)
+        if project.errors:
+            raise ProjectError(project.errors)
+        return project
+
+    @classmethod
+    def read(cls, folder: str | Path, *, source_dialect: str = "snowflake") -> ProfilesProject:
+        """Return as much of the project in `folder` as is sound, with everything that is wrong in it.
+
+        Raises:
+            ProjectError: nothing of it can be read.
+        """
         path = Path(folder).expanduser().resolve()
-        loaded = spec.load_whole_project(path)
-        problems = Problems(list(loaded.warnings))
+        problems = Problems()
+        loaded = spec.read_whole_project(path, problems)
         project = resolve(loaded.spec, problems, source_dialect)
-        if problems.errors:
-            raise ProjectError([*problems.errors, *_unreadable(project)])
         graph, found = _ordered(project, problems)
-        return cls(path, graph.project, graph, found, problems.warnings, tuple(str(n) for n in loaded.notes))
+        notes = tuple(str(n) for n in loaded.notes)
+        return cls(path, graph.project, graph, found, problems.warnings, notes, _with_missing_folders(problems))
 
     def without(self, models: Mapping[str, str] = {}, columns: Mapping[str, Collection[str]] = {}) -> ProfilesProject:
         """Return the project without these models, without these columns, and without what cannot run then.
@@ -81,28 +93,68 @@ class ProfilesProject:
         rest = contracts.without_columns(self.project, Reader(self.project, versions.ANY_TIME, bound=False), columns)
         unavailable: dict[Node, str] = {**rest.unavailable}
         unavailable.update(models.items())
-        graph, found = _ordered(rest.project, Problems(), unavailable)
-        graph = replace(graph, disabled=(*self.graph.disabled, *rest.dropped, *graph.disabled))
+        problems = Problems()
+        graph, found = _ordered(rest.project, problems, unavailable)
+        problems.raise_errors()
+        disabled = (*self.graph.disabled, *rest.dropped, *graph.disabled)
+        graph = replace(graph, disabled=disabled, doubtful=graph.doubtful | self.graph.doubtful)
         return replace(self, project=graph.project, graph=graph, fingerprints=found)
 
+    def lacking(self, faulty: Collection[Node]) -> ProfilesProject:
+        """Return what is sound of the project when these models and vars are wrong; for further checks only.
 
-def _unreadable(project: Project) -> list[Problem]:
-    """Return what is wrong with the texts of a project in which some names are not found.
+        An input var is given as the path of its source and its name in lower case.
+        """
+        input_vars = {(source, name) for source, own in self.project.input_vars.items() for name in own}
+        keys = {node for node in faulty if isinstance(node, tuple)}
+        rest = graphs.without_input_vars(self.project, input_vars & keys)
+        names = {*rest.broken.names, *(f"var/{name}" for _, name in keys)}
+        broken = Broken(names, rest.broken.anything)
+        graph, found = _ordered(replace(rest, broken=broken), Problems(), faulty=set(faulty) - input_vars)
+        graph = replace(graph, doubtful=graph.doubtful | self.graph.doubtful)
+        return replace(self, project=graph.project, graph=graph, fingerprints=found)
 
-    Only what does not follow from the missing names: they are reported already.
-    """
-    problems = Problems()
-    with contextlib.suppress(KeyError):  # a model that was left out because of its own error
-        graphs.build(project, Reader(project, versions.ANY_TIME, bound=False), problems)
-    return [p for p in problems.errors if p.code in ("sql-syntax", "template-syntax", "macro-arguments")]
+    def with_contents(self, contents: Mapping[str, str]) -> ProfilesProject:
+        """Return the project with fingerprints that change with the rows of some inputs.
+
+        Args:
+            contents: path of an input -> hash of its rows.
+        """
+        if not contents:
+            return self
+        reader = Reader(self.project, versions.ANY_TIME, bound=False)
+        return replace(self, fingerprints=versions.fingerprints(self.graph, reader, Problems(), contents))
+
+
+def _with_missing_folders(problems: Problems) -> tuple[Problem, ...]:
+    """Return the errors; when there are some, model folders that are not there may be their cause."""
+    errors = problems.errors
+    missing = (replace(p, severity="error") for p in problems.warnings if p.code == "missing-model-folder")
+    return in_file_order((*errors, *missing)) if errors else ()
 
 
 def _ordered(
-    project: Project, problems: Problems, unavailable: Mapping[Node, str] | None = None
+    project: Project,
+    problems: Problems,
+    unavailable: Mapping[Node, str] | None = None,
+    faulty: Collection[Node] = (),
 ) -> tuple[Graph, dict[str, str]]:
+    """Return the graph and the fingerprints of what is sound; what is wrong is added to `problems`."""
     reader = Reader(project, versions.ANY_TIME, bound=False)
-    graph = graphs.build(project, reader, problems, unavailable)
-    problems.raise_errors()
-    found = versions.fingerprints(graph, reader if graph.project is project else reader.of(graph.project), problems)
-    problems.raise_errors()
-    return graph, found
+    graph = graphs.build(project, reader, problems, unavailable, faulty)
+    compiling = Problems()
+    found = versions.fingerprints(graph, reader if graph.project is project else reader.of(graph.project), compiling)
+    if not compiling.errors:
+        return graph, found
+    told = [p for p in compiling.errors if p.about not in graph.doubtful]
+    problems.found += told
+    wrong = {_node(graph.project, str(p.about)) for p in compiling.errors}
+    rest, found = _ordered(graph.project, Problems(), faulty=wrong)
+    disabled = (*graph.disabled, *rest.disabled)
+    return replace(rest, disabled=disabled, doubtful=graph.doubtful | rest.doubtful), found
+
+
+def _node(project: Project, about: str) -> Node:
+    """Return the model or var that a problem is about."""
+    owner, _, name = about.rpartition("/")
+    return (owner, name) if name in project.entity_vars.get(owner, {}) else about

@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import json
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from sqlglot import exp
 
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, ProjectError
+from profiles_pipeline.plan import Kept
 from profiles_pipeline.warehouse.base import Warehouse
 
 REGISTRY_VERSION = 1
@@ -38,6 +39,10 @@ _DEFINITIONS = {
 }
 
 
+GRAIN = "time_grain:"
+"""How the invocation of a time context begins that was made for models with a time grain, not by a run of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeqNo:
     """A time context: its number, its window, and whether every model of its run was built."""
@@ -48,6 +53,11 @@ class SeqNo:
     created: datetime
     complete: bool
     invocation: str
+
+    @property
+    def is_run(self) -> bool:
+        """False for one in which there are only materials that models with a time grain needed."""
+        return self.complete or not self.invocation.startswith(GRAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +86,30 @@ class Material:
     checks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A material with what the registry knows besides: whose run built it, and when.
+
+    Attributes:
+        project: name of the project; None when its time context is not recorded.
+        finished: True when the run of its time context built and promoted all that was asked of it.
+    """
+
+    material: Material
+    project: str | None
+    created: datetime
+    finished: bool
+
+
 class Registry:
-    """The registry in one schema of one warehouse."""
+    """The registry in one schema of one warehouse. One that has not been made yet remembers nothing."""
 
     def __init__(self, warehouse: Warehouse, schema: str, *, target: str = "", folder: str = "") -> None:
         self.warehouse = warehouse
         self.schema = schema
         self.target = target
         self.folder = folder
+        self._exists = False
 
     def ensure(self) -> None:
         """Make sure that the schema and the registry's tables exist.
@@ -109,12 +135,15 @@ class Registry:
 
     def exists(self) -> bool:
         """True when the registry's tables are there."""
-        return set(TABLES) <= {name.lower() for name in self.warehouse.relations(self.schema)}
+        self._exists = self._exists or set(TABLES) <= {n.lower() for n in self.warehouse.relations(self.schema)}
+        return self._exists
 
     # --- time contexts --------------------------------------------------------------------------------------
 
     def seq_nos(self, project: str) -> tuple[SeqNo, ...]:
         """Return the time contexts of a project, newest number first."""
+        if not self.exists():
+            return ()
         found = self.warehouse.query(
             f"""SELECT seq_no, begin_ts, end_ts, creation_ts, completion_ts IS NOT NULL, invocation
             FROM {self._table("wht_seq_no")} WHERE project = ? ORDER BY seq_no DESC""",
@@ -127,7 +156,8 @@ class Registry:
 
     def next_seq_no(self, begin: datetime | None, end: datetime, invocation: str) -> SeqNo:
         """Return a new time context that is not recorded yet; its number is one more than the highest of the schema."""
-        highest = self.warehouse.scalar(f"SELECT COALESCE(MAX(seq_no), 0) FROM {self._table('wht_seq_no')}")
+        table = self._table("wht_seq_no")
+        highest = self.warehouse.scalar(f"SELECT COALESCE(MAX(seq_no), 0) FROM {table}") if self.exists() else 0
         return SeqNo(int(str(highest)) + 1, begin, end, _now(), False, invocation)
 
     def record_seq_no(self, project: str, made: SeqNo) -> None:
@@ -153,6 +183,8 @@ class Registry:
 
     def materials(self, seq_no: int | None = None) -> tuple[Material, ...]:
         """Return the complete materials of a time context, or of all, in the order in which they were built."""
+        if not self.exists():
+            return ()
         where = "" if seq_no is None else f"WHERE seq_no = {int(seq_no)}"
         found = self.warehouse.query(
             f"""SELECT material_name, model_ref, model_name, model_type, model_hash, seq_no, begin_ts, end_ts,
@@ -160,6 +192,44 @@ class Registry:
             ORDER BY creation_ts, material_name"""
         )
         return tuple(_material(row) for row in found.rows)
+
+    def kept(self, project: str) -> tuple[Kept, ...]:
+        """Return what a plan needs to know of the complete materials in the time contexts of a project."""
+        if not self.exists():
+            return ()
+        found = self.warehouse.query(
+            f"""SELECT material_name, model_ref, model_hash, seq_no, end_ts, begin_ts
+            FROM {self._table("material_registry")}
+            WHERE seq_no IN (SELECT seq_no FROM {self._table("wht_seq_no")} WHERE project = ?)
+            ORDER BY creation_ts, material_name""",
+            [project],
+        )
+        return tuple(
+            Kept(str(name), str(path), str(fingerprint), int(str(number)), _utc(end) or _now(), _utc(begin))
+            for name, path, fingerprint, number, end, begin in found.rows
+        )
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return the complete materials of every project of the schema, in the order in which they were built."""
+        if not self.exists():
+            return ()
+        found = self.warehouse.query(
+            f"""SELECT m.material_name, s.project, m.creation_ts, s.completion_ts IS NOT NULL
+            FROM {self._table("material_registry")} AS m
+            LEFT JOIN {self._table("wht_seq_no")} AS s ON s.seq_no = m.seq_no"""
+        )
+        known = {str(name): row for name, *row in found.rows}
+        return tuple(
+            Entry(material, None if project is None else str(project), _utc(made) or _now(), bool(done))
+            for material in self.materials()
+            for project, made, done in [known[material.name]]
+        )
+
+    def forget(self, materials: Iterable[str]) -> None:
+        """Remove the rows of materials."""
+        table = self._table("material_registry")
+        for name in materials:
+            self.warehouse.execute(f"DELETE FROM {table} WHERE material_name = ?", [name])
 
     def record(self, material: Material) -> None:
         """Write the row of a material, replacing an older one of the same name."""

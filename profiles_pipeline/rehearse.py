@@ -6,26 +6,23 @@ and the whole plan is executed there. Everything that fails is reported at once,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from profiles_pipeline import blame, identity, plan, sql, versions
-from profiles_pipeline.compile import Script, SolveComponents, Statement
+from profiles_pipeline import blame, graph, plan, rejection, sql, steps, versions
+from profiles_pipeline.compile import Script, Statement, Step
 from profiles_pipeline.dialects import identifier, render
-from profiles_pipeline.errors import Problem, Problems, ProjectError, Span, WarehouseError, at, did_you_mean
+from profiles_pipeline.errors import Problem, Problems, ProjectError, WarehouseError, at, did_you_mean
+from profiles_pipeline.patterns import without_wrong_patterns
 from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources, Window
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import FeatureTable, Input, InputVarTable, Model, SqlModel, Stitcher
+from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
-
-_MISSING_COLUMN = re.compile(r'(?:Referenced column|column) "([^"]+)" (?:not found|that does not exist)', re.IGNORECASE)
-_CANDIDATES = re.compile(r'"([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,8 @@ class Piece:
 
 def piece_of(planned: Plan) -> Piece:
     """Return what a plan builds or reuses."""
-    return Piece(tuple(stage.model.path for stage in planned.materials), planned.schema, planned.window)
+    models = tuple(dict.fromkeys(stage.model.path for stage in planned.materials))
+    return Piece(models, planned.schema, replace(planned.window, coarser=()))  # its columns are the same at any time
 
 
 def rehearse(project: ProfilesProject, piece: Piece, warehouse: Warehouse, sources: Sources) -> tuple[Problem, ...]:
@@ -49,32 +47,41 @@ def rehearse(project: ProfilesProject, piece: Piece, warehouse: Warehouse, sourc
         ProjectError: with every model and var that would fail, and why.
     """
     problems = Problems()
+    project = without_wrong_patterns(project, problems)
+    while faulty := _attempt(project, piece, (warehouse, sources), problems):
+        project = project.lacking(faulty)
+        piece = replace(piece, models=tuple(path for path in piece.models if path in project.graph.models))
+    problems.raise_errors()
+    return problems.warnings
+
+
+def _attempt(
+    project: ProfilesProject, piece: Piece, real: tuple[Warehouse, Sources], problems: Problems
+) -> set[graph.Node]:
+    """Execute the plan on empty tables; add what is wrong to `problems` and return the models and vars it is about."""
     paths = project.graph.with_upstream(piece.models)
     with connect_duckdb(DuckDBSettings(path=MEMORY, base=project.folder), purpose="rehearsal") as stage:
-        stand_ins = _StandIns(project, warehouse, stage, sources, problems)
+        stand_ins = _StandIns(project, real[0], stage, real[1], problems)
         for path in project.graph.models:
             model = project.graph.models[path]
             if path in paths and isinstance(model, Input) and model.csv is None:
                 stand_ins.of_input(model)
-        problems.raise_errors()
-        try:
-            copy = plan.build(
-                project,
-                plan.State(),
-                piece.window,
-                Sources(of_input=stand_ins.of_input, of_table=stand_ins.of_table),
-                schema=piece.schema,
-                request=plan.Request(piece.models, only=True),
-            )
-        except ProjectError as error:
-            raise ProjectError([*problems.errors, *error.problems]) from error
-        problems.found += _performed(project, copy, stage)
-        problems.raise_errors()
-        for path in paths:
-            problems.found += stand_ins.ids_that_are_no_text(project.graph.models[path])
-            problems.found += stand_ins.times_that_are_none(project.graph.models[path])
-        problems.raise_errors()
-    return problems.warnings
+        if stand_ins.lost:
+            return stand_ins.lost
+        copy = plan.build(
+            project,
+            plan.State(),
+            piece.window,
+            Sources(of_input=stand_ins.of_input, of_table=stand_ins.of_table),
+            schema=piece.schema,
+            request=plan.Request(piece.models, only=True),
+        )
+        faulty = _performed(project, copy, stand_ins)
+        if not faulty:
+            for path in paths:
+                problems.found += stand_ins.ids_that_are_no_text(project.graph.models[path])
+                problems.found += stand_ins.times_that_are_none(project.graph.models[path])
+        return faulty
 
 
 class _StandIns:
@@ -90,6 +97,10 @@ class _StandIns:
         self.problems = problems
         self.made: dict[str, exp.Table] = {}
         self.kept: set[str] = set()
+        self.lost: set[graph.Node] = set()
+        """Inputs whose tables are not found."""
+        self.absent: dict[str, Problem] = {}
+        """Stand-in for a table that SQL text names and that is not found -> what is said of it."""
 
     def of_input(self, model: Input) -> exp.Expr:
         """Return the stand-in of an input; a table that is not there becomes a problem at its place in the YAML."""
@@ -98,8 +109,8 @@ class _StandIns:
         except ProjectError as error:
             span = getattr(model.table, "span", None) or model.span
             self.problems.found += [at(problem, span) for problem in error.problems]
-            self.made[str(model.table)] = exp.table_("missing")
-            return self.made[str(model.table)].copy()
+            self.lost.add(model.path)
+            return exp.table_("missing")
         self.problems.found += self._broken_promises(model, rows)
         return rows
 
@@ -112,13 +123,18 @@ class _StandIns:
         for name in model.required_columns:
             if name.lower() not in map(str.lower, columns):
                 message = f"table '{model.table}' has no column '{name}', which the contract of '{model.name}' promises"
-                hint = f"{did_you_mean(name, columns)}; if it may be missing, mark it is_optional: true"
+                near = did_you_mean(name, columns)
+                hint = "; ".join(filter(None, (near, "if it may be missing, mark it is_optional: true")))
                 yield Problem("contract-broken", message, name.span or model.span, hint)
 
     def of_table(self, table: exp.Table) -> exp.Expr:
         """Return the stand-in of a table that SQL text names."""
         bare = exp.Table(**{k: table.args[k] for k in ("this", "db", "catalog") if table.args.get(k)}).copy()
-        found = self._stand_in(plan.written_name(table), self.sources.of_table(bare))
+        try:
+            found = self._stand_in(plan.written_name(table), self.sources.of_table(bare))
+        except ProjectError as error:
+            found = exp.table_(f"absent_{len(self.absent)}", quoted=True)
+            self.absent[found.name] = replace(error.problems[0], about=table.name)
         return plan.renamed(found.copy(), table)
 
     def ids_that_are_no_text(self, model: Model) -> Iterable[Problem]:
@@ -167,10 +183,11 @@ def _null_of(data_type: str) -> str:
     return "NULL" if data_type.strip('"') == "NULL" else f"CAST(NULL AS {data_type})"
 
 
-def _performed(project: ProfilesProject, copy: Plan, stage: Warehouse) -> list[Problem]:
-    """Execute every script on the empty tables; models downstream of one that fails are left out."""
-    found: list[Problem] = []
+def _performed(project: ProfilesProject, copy: Plan, stand_ins: _StandIns) -> set[graph.Node]:
+    """Execute every script on the empty tables and return what fails; models downstream of that are left out."""
+    stage = stand_ins.stage
     failed: set[str] = set()
+    faulty: set[graph.Node] = set()
     for item in copy.stages:
         if isinstance(item, EnsureSchema):
             stage.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(item.schema, 'duckdb')}")
@@ -179,71 +196,36 @@ def _performed(project: ProfilesProject, copy: Plan, stage: Warehouse) -> list[P
         path = item.model.path
         if failed & set(project.graph.parents[path]):
             failed.add(path)
-            continue
-        problems = list(_problems_of(project, item.model, item.script, stage))
-        found += problems
-        if problems:
+        elif found := _failures(project, item.model, item.script, stand_ins):
             failed.add(path)
-    return found
+            faulty |= found.keys()
+            told = [problem for problem in found.values() if not _follows(project, path, problem)]
+            stand_ins.problems.found += told
+    return faulty
 
 
-def _problems_of(project: ProfilesProject, model: Model, script: Script, stage: Warehouse) -> Iterable[Problem]:
+def _follows(project: ProfilesProject, path: str, problem: Problem) -> bool:
+    """Whether a problem may follow from another that is told already."""
+    return path in project.graph.doubtful or f"var/{problem.about}" in project.project.broken.names
+
+
+def _failures(
+    project: ProfilesProject, model: Model, script: Script, stand_ins: _StandIns
+) -> dict[graph.Node, Problem]:
+    """Return what of a model would fail, and why."""
     for step in script.steps:
+        if absent := _absent_table(step, stand_ins):
+            place = blame.origin_of_name(project, model, None, str(absent.about))
+            return {model.path: at(absent, place.span if place else blame.place_of_model(model))}
         try:
-            if isinstance(step, SolveComponents):
-                identity.solve(stage, step)
-            else:
-                stage.execute(render(step.tree, stage.dialect, pretty=False))
+            steps.take(stand_ins.stage, step, pretty=False)
         except WarehouseError as error:
-            yield from _blamed(project, model, step, error, stage)
-            return
+            return rejection.blamed(project, model, step, error, stand_ins.stage)
+    return {}
 
 
-def _blamed(
-    project: ProfilesProject, model: Model, step: Statement | SolveComponents, error: WarehouseError, stage: Warehouse
-) -> Iterable[Problem]:
-    """Return a problem for each var of the statement that fails by itself, or one for the model."""
-    culprits = [
-        _problem(str(own), f"var '{name}'", blame.place_of_var(project, model, name))
-        for name, own in blame.culprits(step, stage, same=lambda _: True).items()
-    ]
-    if not culprits:
-        problem = _problem(str(error), f"{_noun(model)} '{model.name}'", blame.place_of_model(model))
-        culprits = [replace(problem, span=_span_in_source(project, model, str(error)) or problem.span)]
-    return culprits
-
-
-def _span_in_source(project: ProfilesProject, model: Model, message: str) -> Span | None:
-    """Return the place where a source of the model names the column that is missing, if one does."""
-    missing = _MISSING_COLUMN.search(message)
-    for path in project.graph.parents[model.path] if missing else ():
-        source = project.graph.models[path]
-        if missing and isinstance(source, Input):
-            for text in (source.occurred_at, source.where, *(row_id.select for row_id in source.ids)):
-                if text and re.search(rf"\b{re.escape(missing[1])}\b", text, re.IGNORECASE):
-                    return text.span
-    return None
-
-
-def _problem(message: str, what: str, span: Span | None) -> Problem:
-    missing = _MISSING_COLUMN.search(message)
-    if missing:
-        rest = message[missing.end() :]
-        candidates = _CANDIDATES.findall(rest)
-        plain = [candidate.rpartition(".")[2] for candidate in candidates]
-        hint = did_you_mean(missing[1], plain)
-        return Problem(
-            "unknown-column", f"{what} uses column '{missing[1]}', which its source does not have", span, hint
-        )
-    first, *more = [line for line in message.partition(" Candidate functions:")[0].splitlines() if line.strip()]
-    return Problem("sql-rejected", f"{what} is not accepted: {first}", span, excerpt="\n".join(more) or None)
-
-
-def _noun(model: Model) -> str:
-    nouns = {
-        Stitcher: "id stitcher",
-        SqlModel: "SQL model",
-        InputVarTable: "the rows of",
-        FeatureTable: "feature table",
-    }
-    return next((noun for kind, noun in nouns.items() if isinstance(model, kind)), "model")
+def _absent_table(step: Step, stand_ins: _StandIns) -> Problem | None:
+    if not isinstance(step, Statement) or not stand_ins.absent:
+        return None
+    named = (table.name for table in step.tree.find_all(exp.Table))
+    return next((stand_ins.absent[name] for name in named if name in stand_ins.absent), None)

@@ -18,7 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from profiles_pipeline.connections import STATE_FOLDER
+from profiles_pipeline.errors import Check
 from profiles_pipeline.plan import Window, has_plain_name, material_names
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input, Project
@@ -34,15 +37,6 @@ AssetPath = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """The outcome of a check; `broken` rows break the rule."""
-
-    name: str
-    description: str
-    broken: int
-
-
-@dataclass(frozen=True, slots=True)
 class Record:
     """What there is to say about a model that was built.
 
@@ -52,7 +46,7 @@ class Record:
         built_at: ISO 8601, UTC.
         material: name of the material; also the version of its data.
         relation: the material as it is written in SQL.
-        view: the plain name that shows it once it is promoted; None for one without.
+        view: the plain-named view that shows it once it is promoted, ``schema.name``; None for one without.
         code_version: what it was built from.
         rows: how many there are; None when nobody counted.
         reused: True when an earlier run had built it for the same window.
@@ -62,6 +56,7 @@ class Record:
         sql_file: the SQL that was run, relative to the project folder.
         defined_in: file of the project and line where the model stands.
         inputs: path and data version of every asset it was built from.
+        dialect: the SQL dialect in which the project is written.
     """
 
     key: AssetPath
@@ -83,6 +78,7 @@ class Record:
     sql_file: str | None
     defined_in: tuple[str, int] | None
     inputs: tuple[tuple[AssetPath, str | None], ...]
+    dialect: str = "snowflake"
 
     @property
     def identity(self) -> str:
@@ -117,7 +113,7 @@ def record(project: ProfilesProject, built: Built, window: Window, run: str) -> 
         built_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         material=built.material,
         relation=built.relation,
-        view=model.name if has_plain_name(model) else None,
+        view=f"{exp.to_table(built.relation, dialect='duckdb').db}.{model.name}" if has_plain_name(model) else None,
         code_version=built.fingerprint[:CODE_VERSION_LENGTH],
         kind=built.kind,
         rows=built.rows,
@@ -127,10 +123,11 @@ def record(project: ProfilesProject, built: Built, window: Window, run: str) -> 
         begin=window.begin.isoformat() if window.begin else None,
         end=window.end.isoformat(),
         columns=built.columns,
-        checks=tuple(Check(c.name, c.description, c.broken) for c in built.checks),
+        checks=built.checks,
         sql_file=built.sql_file,
         defined_in=(model.span.file, model.span.line) if model.span else None,
         inputs=tuple(parents),
+        dialect=project.project.source_dialect,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from profiles_pipeline import blame, compiled, identity, plan, rehearse
+from profiles_pipeline import blame, compiled, grains, plan, rehearse, steps, windows
 from profiles_pipeline.availability import available_part
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
 from profiles_pipeline.connections import Output
@@ -31,16 +31,17 @@ from profiles_pipeline.plan import (
     Promote,
     Request,
     ReuseMaterial,
+    RunHook,
     State,
-    Window,
 )
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.registry import Material, Registry, SeqNo
-from profiles_pipeline.resolve.model import Input, Model
+from profiles_pipeline.registry import GRAIN, Material, Registry, SeqNo
+from profiles_pipeline.resolve.model import RULES, Input, Model
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.lock import Holder
 from profiles_pipeline.warehouse.settings import MEMORY
+from profiles_pipeline.windows import Window
 
 DAGSTER = "dagster:"
 """How the invocation of a Dagster run begins. Such a run may still be at work, so nobody else takes it up."""
@@ -56,6 +57,7 @@ class Options:
     Attributes:
         seq_no: a time context to repeat or resume, ``latest``, ``new``, or None to let the run decide.
         invocation: name of the run for the registry; runs of the same invocation share a time context.
+        ignore_model_errors: after an error go on with whatever does not depend on the model that failed.
     """
 
     request: Request = field(default_factory=Request)
@@ -64,6 +66,7 @@ class Options:
     seq_no: int | Literal["latest", "new"] | None = None
     invocation: str | None = None
     lock_timeout: float | None = None
+    ignore_model_errors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Built:
         rows: how many rows it has; None when nobody counted.
         seconds: wall time of building and checking it.
         sql_file: the SQL that was run, relative to the project folder.
+        own: True when it is what the model stands for in this run; False for an earlier state of it, from which a
+            model with a coarser time grain is made.
     """
 
     model: Model
@@ -87,6 +92,7 @@ class Built:
     sql_file: str | None = None
     columns: tuple[tuple[str, str], ...] = ()
     checks: tuple[Check, ...] = ()
+    own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,15 @@ class Working:
     title: str
 
 
-Event = Waiting | Planned | Started | Working | Built
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A model could not be built and the run goes on; without an error, something that it needs has failed."""
+
+    model: Model
+    error: RunError | None = None
+
+
+Event = Waiting | Planned | Started | Working | Built | Failed
 Observer = Callable[[Event], None]
 
 
@@ -136,6 +150,7 @@ class Report:
         seconds: wall time, waiting for the lock not included.
         sql_folder: where the SQL of the run lies.
         stays_on: the later window that the plain names go on showing; None when they show this one.
+        failed: models that could not be built, and those that need them, where errors of models are ignored.
     """
 
     window: Window
@@ -144,6 +159,20 @@ class Report:
     seconds: float
     sql_folder: Path
     stays_on: Window | None = None
+    failed: tuple[Failed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What came of a plan: models built or reused, plain names promoted, and models that failed."""
+
+    built: tuple[Built, ...]
+    promoted: tuple[str, ...]
+    failed: tuple[Failed, ...] = ()
+
+
+AtEnd = Callable[["Session", tuple[Built, ...]], None]
+"""What to do with the models of a run before the warehouse is let go."""
 
 
 @dataclass
@@ -160,9 +189,16 @@ class Session:
 
 
 def run(
-    project: ProfilesProject, output: Output, options: Options = Options(), observe: Observer = lambda _: None
+    project: ProfilesProject,
+    output: Output,
+    options: Options = Options(),
+    observe: Observer = lambda _: None,
+    at_end: AtEnd = lambda *_: None,
 ) -> Report:
     """Build what is asked for and return what was done.
+
+    When errors of models are ignored, they are part of what is returned: whatever needs a model that failed is left
+    out, the views of the others are repointed, and the time context stays unfinished so that it can be continued.
 
     Raises:
         ProjectError: the project does not fit its data, or the options make no sense; nothing was built or made.
@@ -174,16 +210,19 @@ def run(
         seq_no, resumed = choose_seq_no(session, options)
         planned = make_plan(session, seq_no, options.request)
         if warnings is None:
-            warnings = rehearsed(session, planned)
+            warnings = () if options.ignore_model_errors else rehearsed(session, planned)
         session.registry.ensure()
         if not resumed:
             session.registry.record_seq_no(project.name, seq_no)
+        record_coarser(session, planned.window)
         observe(Planned(planned, resumed, warnings, session.project.disabled))
         files = compiled.write(planned, session.project, output, session.warehouse.dialect, "run")
-        built, promoted = execute(session, planned, files)
-        session.registry.complete(seq_no.number)
+        done = execute(session, planned, files, ignore_errors=options.ignore_model_errors)
+        if not done.failed:
+            session.registry.complete(seq_no.number)
+        at_end(session, done.built)
         seconds = time.monotonic() - session.started
-        return Report(planned.window, built, promoted, seconds, files.folder, planned.stays_on)
+        return Report(planned.window, done.built, done.promoted, seconds, files.folder, planned.stays_on, done.failed)
 
 
 def _rehearsed_in_memory(project: ProfilesProject, output: Output, options: Options) -> tuple[Problem, ...] | None:
@@ -191,7 +230,7 @@ def _rehearsed_in_memory(project: ProfilesProject, output: Output, options: Opti
 
     A project that is wrong then leaves no empty file behind.
     """
-    if output.settings.file is None or output.settings.file.exists():
+    if output.settings.file is None or output.settings.file.exists() or options.ignore_model_errors:
         return None
     in_memory = replace(output, settings=replace(output.settings, path=MEMORY))
     with open_session(project, in_memory, "rehearsal") as session:
@@ -239,7 +278,11 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
         try:
             return find(str(model.table))
         except ProjectError as error:
-            raise ProjectError(at(problem, model.table.span or model.span) for problem in error.problems) from error
+            problems = [at(problem, model.table.span or model.span) for problem in error.problems]
+            if model.path == RULES:
+                hint = "profiles idstitch rules create makes it, without rules"
+                problems = [replace(problem, hint=hint) for problem in problems]
+            raise ProjectError(problems) from error
 
     return plan.Sources(
         of_input=find_input,
@@ -252,7 +295,7 @@ def make_plan(session: Session, seq_no: SeqNo, request: Request) -> Plan:
     return plan.build(
         session.project,
         remembered(session),
-        window_of(seq_no),
+        window_of(session, seq_no),
         session.sources,
         schema=session.output.schema,
         request=request,
@@ -261,14 +304,40 @@ def make_plan(session: Session, seq_no: SeqNo, request: Request) -> Plan:
 
 def remembered(session: Session) -> State:
     """Return what the registry remembers of the project."""
-    name = session.project.name
-    finished = tuple(window_of(seq_no) for seq_no in session.registry.seq_nos(name) if seq_no.complete)
-    return State(session.registry.kept(name), finished)
+    known = session.registry.seq_nos(session.project.name)
+    finished = tuple(_window(session.project, seq_no, known) for seq_no in known if seq_no.complete)
+    return State(session.registry.kept(session.project.name), finished)
 
 
-def window_of(seq_no: SeqNo) -> Window:
-    """Return the window of a time context."""
-    return Window(seq_no.number, seq_no.end, seq_no.begin)
+def window_of(session: Session, seq_no: SeqNo) -> Window:
+    """Return the window of a time context, with those of the time grains that the project has.
+
+    A window that is not recorded yet has the number that it is going to have.
+    """
+    return _window(session.project, seq_no, session.registry.seq_nos(session.project.name))
+
+
+def _window(project: ProfilesProject, seq_no: SeqNo, known: Sequence[SeqNo]) -> Window:
+    numbers = {(s.begin, s.end): s.number for s in reversed(known)} | {(seq_no.begin, seq_no.end): seq_no.number}
+    free = max([seq_no.number, *(s.number for s in known)]) + 1
+    coarser: list[tuple[str, Window]] = []
+    for grain in windows.used_grains(project):
+        end = grains.floor(seq_no.end, grain)
+        if (seq_no.begin, end) not in numbers:
+            numbers[seq_no.begin, end], free = free, free + 1
+        if end != seq_no.end:
+            coarser.append((grain, Window(numbers[seq_no.begin, end], end, seq_no.begin)))
+    return Window(seq_no.number, seq_no.end, seq_no.begin, tuple(coarser))
+
+
+def record_coarser(session: Session, window: Window) -> None:
+    """Make sure that the windows of time grains are recorded."""
+    known = {s.number for s in session.registry.seq_nos(session.project.name)}
+    for grain, coarser in window.coarser:
+        if coarser.seq_no not in known:
+            known.add(coarser.seq_no)
+            made = SeqNo(coarser.seq_no, coarser.begin, coarser.end, datetime.now(UTC), False, f"{GRAIN}{grain}")
+            session.registry.record_seq_no(session.project.name, made)
 
 
 def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
@@ -276,7 +345,7 @@ def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
     known = session.registry.seq_nos(session.project.name)
     wanted = options.seq_no
     if isinstance(wanted, int) or wanted == "latest":
-        found = next((s for s in known if wanted in (s.number, "latest")), None)
+        found = next((s for s in known if wanted == s.number or (wanted == "latest" and s.is_run)), None)
         if found is None:
             numbers = ", ".join(str(s.number) for s in known[:8]) or "none yet"
             fail("unknown-seq-no", f"there is no seq_no {wanted}", hint=f"known: {numbers}")
@@ -305,7 +374,7 @@ def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
 def _resumable(known: tuple[SeqNo, ...], options: Options) -> SeqNo | None:
     if options.end is not None:
         return next((s for s in known if (s.begin, s.end) == (options.begin, options.end)), None)
-    newest = known[0] if known else None
+    newest = next((s for s in known if s.is_run), None)
     if newest is None or newest.complete or newest.begin != options.begin or newest.invocation.startswith(DAGSTER):
         return None
     return newest if datetime.now(UTC) - newest.created < RESUME_WITHIN else None
@@ -314,32 +383,102 @@ def _resumable(known: tuple[SeqNo, ...], options: Options) -> SeqNo | None:
 # --- executing ----------------------------------------------------------------------------------------------------
 
 
-def execute(session: Session, planned: Plan, files: compiled.Files) -> tuple[tuple[Built, ...], tuple[str, ...]]:
-    """Execute a plan; return what was built or reused, and the plain names promoted."""
+def execute(session: Session, planned: Plan, files: compiled.Files, *, ignore_errors: bool = False) -> Executed:
+    """Execute a plan and return what came of it.
+
+    Raises:
+        RunError: a model, a hook or a check failed; with `ignore_errors`, these are part of what is returned.
+    """
     built: list[Built] = []
+    failed: dict[str, Failed] = {}
     promoted: tuple[str, ...] = ()
     began = time.monotonic()
     for stage in planned.stages:
-        match stage:
-            case EnsureSchema():
-                session.warehouse.execute(
-                    f"CREATE SCHEMA IF NOT EXISTS {identifier(stage.schema, session.warehouse.dialect)}"
-                )
-            case BuildMaterial():
-                began = time.monotonic()
-                session.observe(Started(stage.model))
-                with _blaming(session, planned, stage, files):
-                    build_material(session, stage)
-            case AuditMaterial():
-                with _blaming(session, planned, stage, files):
-                    built.append(audit_material(session, planned, stage, files, began))
-                session.observe(built[-1])
-            case ReuseMaterial():
-                built.append(_reused(session, planned, stage))
-                session.observe(built[-1])
-            case Promote():
-                promoted = promote(session, planned, stage)
-    return tuple(built), promoted
+        if isinstance(stage, EnsureSchema):
+            schema = identifier(stage.schema, session.warehouse.dialect)
+            session.warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        elif isinstance(stage, Promote):
+            promoted = promote(session, planned, _without(stage, built) if failed else stage)
+        elif _is_spared(session, stage.model, failed):
+            continue
+        else:
+            began = time.monotonic() if isinstance(stage, BuildMaterial) else began
+            try:
+                made = _taken(session, planned, stage, files, began)
+            except RunError as error:
+                if not ignore_errors:
+                    raise
+                failed[stage.model.path] = Failed(stage.model, error)
+                session.observe(failed[stage.model.path])
+                continue
+            if made is not None:
+                built.append(made)
+                session.observe(made)
+    return Executed(tuple(built), promoted, tuple(failed.values()))
+
+
+def _taken(
+    session: Session,
+    planned: Plan,
+    stage: RunHook | BuildMaterial | AuditMaterial | ReuseMaterial,
+    files: compiled.Files,
+    began: float,
+) -> Built | None:
+    """Take one stage of a model; return the model once it is complete."""
+    match stage:
+        case RunHook():
+            run_hook(session, planned, stage, files)
+        case BuildMaterial():
+            session.observe(Started(stage.model))
+            with _blaming(session, planned, stage, files):
+                build_material(session, stage)
+        case AuditMaterial():
+            with _blaming(session, planned, stage, files):
+                return audit_material(session, planned, stage, files, began)
+        case ReuseMaterial():
+            return _reused(session, planned, stage)
+    return None
+
+
+def _is_spared(session: Session, model: Model, failed: dict[str, Failed]) -> bool:
+    """True for a model that failed or needs one that did; one that is met for the first time is noted."""
+    if model.path in failed:
+        return True
+    if failed.keys().isdisjoint(session.project.graph.parents[model.path]):
+        return False
+    failed[model.path] = Failed(model)
+    session.observe(failed[model.path])
+    return True
+
+
+def _without(stage: Promote, built: Iterable[Built]) -> Promote:
+    """Return the views of what was built. All that a material reads was built before it."""
+    complete = {item.material for item in built}
+    return replace(stage, views=tuple(view for view in stage.views if view.material in complete))
+
+
+def run_hook(session: Session, planned: Plan, stage: RunHook, files: compiled.Files) -> None:
+    """Run the statements of a hook in one transaction.
+
+    Raises:
+        RunError: the warehouse refuses one of them, which is blamed on the hook's place in the YAML.
+    """
+    hook = stage.hook
+    try:
+        with session.warehouse.transaction():
+            for statement in stage.statements:
+                session.observe(Working(stage.model, statement.title))
+                steps.take(session.warehouse, statement)
+    except WarehouseError as error:
+        sql_file, seq_no = files.relative(stage.material), planned.window.seq_no
+        problem = Problem(
+            "hook-failed",
+            f"{hook.when} of {hook.owner}: {error}",
+            hook.text.span or stage.model.span,
+            f"the SQL is in {sql_file}; mend the hook and run again, it continues with seq_no {seq_no}",
+            "\n".join(getattr(error, "__notes__", ())) or None,
+        )
+        raise RunError(problem, stage.model.path, seq_no, sql_file) from error
 
 
 def build_material(session: Session, stage: BuildMaterial) -> None:
@@ -350,18 +489,11 @@ def build_material(session: Session, stage: BuildMaterial) -> None:
         for step in stage.script.steps:
             session.observe(Working(stage.model, step.title))
             try:
-                _take(warehouse, step)
+                steps.take(warehouse, step)
             except WarehouseError as error:
                 raise blame.StepError(step, error) from error
         for name in temporary:
             warehouse.execute(f"DROP TABLE IF EXISTS {identifier(name, warehouse.dialect)}")
-
-
-def _take(warehouse: Warehouse, step: Step) -> None:
-    if isinstance(step, SolveComponents):
-        identity.solve(warehouse, step)
-    else:
-        warehouse.execute(render(step.tree, warehouse.dialect))
 
 
 def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files: compiled.Files, began: float) -> Built:
@@ -388,9 +520,9 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
         model_name=stage.model.name,
         model_type=type(stage.model).__name__,
         fingerprint=stage.fingerprint,
-        seq_no=planned.window.seq_no,
-        begin=planned.window.begin,
-        end=planned.window.end,
+        seq_no=stage.window.seq_no,
+        begin=stage.window.begin,
+        end=stage.window.end,
         kind=stage.kind,
         entity=getattr(stage.model, "entity", None),
         row_count=rows,
@@ -402,8 +534,12 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
         session.registry.record(material)
     return Built(
         stage.model, stage.material, relation, stage.fingerprint, stage.kind, rows, seconds, False, material.sql_file,
-        columns, checks,
+        columns, checks, _is_own(planned, stage),
     )  # fmt: skip
+
+
+def _is_own(planned: Plan, stage: AuditMaterial | ReuseMaterial) -> bool:
+    return stage.window.seq_no == planned.window.of(stage.model.time_grain).seq_no
 
 
 def _checked(warehouse: Warehouse, audit: Audit) -> Check:
@@ -426,7 +562,7 @@ def promote(session: Session, planned: Plan, stage: Promote) -> tuple[str, ...]:
 
 
 def _reused(session: Session, planned: Plan, stage: ReuseMaterial) -> Built:
-    kept = {m.name: m for m in session.registry.materials(planned.window.seq_no)}[stage.material]
+    kept = {m.name: m for m in session.registry.materials(stage.window.seq_no)}[stage.material]
     relation = _relation(session, planned.schema, stage.material)
     columns = tuple((c.name, c.type) for c in session.warehouse.describe(f"SELECT * FROM {relation}"))
     return Built(
@@ -440,13 +576,15 @@ def _reused(session: Session, planned: Plan, stage: ReuseMaterial) -> Built:
         True,
         kept.sql_file,
         columns,
+        own=_is_own(planned, stage),
     )
 
 
 def _temporary(step: Step) -> str | None:
     if isinstance(step, SolveComponents):
         return step.result.name
-    assert isinstance(step, Statement)
+    if not isinstance(step, Statement):
+        return None
     tree = step.tree
     properties = tree.args.get("properties") if isinstance(tree, exp.Create) else None
     is_temporary = properties is not None and properties.find(exp.TemporaryProperty) is not None

@@ -7,17 +7,21 @@ always the same: it changes with the definition, never with time, data, descript
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sqlglot import exp
 
-from profiles_pipeline.compile import Compilation, Script, SolveComponents, compile_model
+from profiles_pipeline.compile import Compilation, Script, SolveComponents, Step, UniteRows, compile_model
+from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.compile.rows import visible_rows
-from profiles_pipeline.errors import Problems, ProjectError, at
+from profiles_pipeline.errors import TOO_DEEP, Problem, Problems, ProjectError, at
+from profiles_pipeline.grains import TICK
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.sql import copied
 
 ENGINE_VERSION = "1"
 """Part of every fingerprint; raised when the same SQL would come to mean something else."""
@@ -26,23 +30,36 @@ ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
 """The time context in which fingerprints are taken."""
 
 
-def fingerprints(graph: Graph, reader: Reader, problems: Problems) -> dict[str, str]:
+def fingerprints(
+    graph: Graph, reader: Reader, problems: Problems, contents: Mapping[str, str] = {}
+) -> dict[str, str]:
     """Return path -> fingerprint (64 hex digits) of every model.
 
     Compiles every model once; whatever cannot be compiled is added to `problems`, all of it.
+
+    Args:
+        graph: the models.
+        reader: reads their texts.
+        problems: where problems are added.
+        contents: path of an input -> hash of its rows, where these are part of what other models mean.
     """
     compilation = symbolic(graph, reader)
     found: dict[str, str] = {}
     for path, model in graph.models.items():
         parts = [ENGINE_VERSION, path, *(found.get(parent, "") for parent in sorted(graph.parents[path]))]
+        parts += [] if model.time_grain == TICK else [f"time_grain {model.time_grain}"]
         try:
             if isinstance(model, Input):
-                parts += _input_texts(model)
-                parts += [visible_rows(compilation, model).sql()] if model.csv is not None else []
+                parts += [*_input_texts(model), *([contents[path]] if path in contents else [])]
+                parts += [_text(visible_rows(compilation, model))] if model.csv is not None else []
             else:
                 parts += _texts(compile_model(compilation, model))
+                parts += _hook_texts(compilation, path)
         except ProjectError as error:
-            problems.found += [at(problem, model.span) for problem in error.problems]
+            placed = [at(problem, model.span) for problem in error.problems]
+            problems.found += [replace(problem, about=problem.about or path) for problem in placed]
+        except RecursionError:
+            problems.found.append(Problem("sql-too-deep", TOO_DEEP, model.span, about=path))
         found[path] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
     return found
 
@@ -69,5 +86,23 @@ def _texts(script: Script | None) -> Iterable[str]:
         return
     yield script.kind
     for step in script.steps:
-        trees = (step.edges, step.nodes) if isinstance(step, SolveComponents) else (step.tree,)
-        yield from (tree.sql() for tree in trees)
+        yield from map(_text, _trees(step))
+
+
+def _hook_texts(c: Compilation, path: str) -> Iterable[str]:
+    for hook in c.project.hooks.get(path, ()):
+        yield from (hook.when, *(_text(statement.tree) for statement in compile_hook(c, path, hook)))
+
+
+def _trees(step: Step) -> tuple[exp.Expr, ...]:
+    match step:
+        case SolveComponents():
+            return step.edges, step.nodes
+        case UniteRows():
+            return step.queries
+        case _:
+            return (step.tree,)
+
+
+def _text(tree: exp.Expr) -> str:
+    return copied(tree).sql(copy=False)

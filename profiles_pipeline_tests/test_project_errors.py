@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from profiles_pipeline import connections
+from profiles_pipeline import connections, queries
 from profiles_pipeline.errors import ProjectError, RunError
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.run import Event, Options, Planned, run
@@ -17,10 +17,11 @@ CASES = sorted((Path(__file__).parent / "data" / "errors" / "project").iterdir()
 
 
 def said_of(folder: Path) -> str:
-    """Everything said of a project that is loaded and, if that succeeds, run as of a fixed time."""
+    """Everything said of a project that is checked and, if nothing is wrong, run as of a fixed time."""
     events: list[Event] = []
     try:
-        project = ProfilesProject.load(folder)
+        project = ProfilesProject.read(folder)
+        queries.check(project, connections.embedded(folder))
         run(project, connections.embedded(folder), Options(end=END), events.append)
     except (ProjectError, RunError) as error:
         return re.sub(r"_[0-9a-f]{8}_1", "_1", f"{error}\n".replace(str(folder), "{folder}"))

@@ -11,13 +11,8 @@ from profiles_pipeline.testing import load_case, run_case
 
 PROJECTS = Path(__file__).parent / "projects"
 NOT_YET = {
-    "not_yet_common_column_union": "models of type common_column_union are not computed",
-    "not_yet_edge_metadata": "log_direct_edge_info and log_node_metadata add no column to the graph",
-    "not_yet_hooks": "hooks are not executed",
     "not_yet_id_clusters_delta": "stitchers have no child id_clusters_delta",
-    "not_yet_id_stitcher_rules": "id_stitcher_rules are not applied",
     "not_yet_past_material": "DeRef with pre_existing=true of another model is not resolved",
-    "not_yet_time_grain": "time_grain does not move the time context",
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from profiles_pipeline import connections, plan
@@ -233,6 +234,42 @@ def test_a_run_without_a_time_is_as_of_now(shop: Shop) -> None:
     assert shop.run().window.seq_no == 2
 
 
+# --- plain views --------------------------------------------------------------------------------------------------
+
+
+def test_plain_views_stay_on_the_later_window(shop: Shop) -> None:
+    newest = shop.run(end=FEBRUARY)
+    older = shop.run(end=JANUARY)
+    assert (older.promoted, older.stays_on) == ((), newest.window)
+    assert shop.query("SELECT total FROM user_feature_view ORDER BY 1") == [(30,), (30,)]
+    old = next(b.relation for b in older.built if b.model.path == "user/all/feature_view")
+    assert shop.query(f"SELECT total FROM {old} ORDER BY 1") == [(10,), (30,)]
+    again = shop.run(end=FEBRUARY)
+    assert (again.stays_on, set(again.promoted)) == (None, set(newest.promoted))
+
+
+def test_a_later_window_of_another_definition_does_not_hold_the_views(shop: Shop) -> None:
+    shop.run(end=FEBRUARY)
+    shop.write(MODELS.replace("sum(", "max("))
+    older = shop.run(end=JANUARY)
+    assert older.stays_on is None
+    assert shop.query("SELECT total FROM user_feature_view ORDER BY 1") == [(10,), (30,)]
+
+
+def test_a_later_window_without_the_model_does_not_hold_its_view(shop: Shop) -> None:
+    shop.run(end=FEBRUARY, request=plan.Request(("models/days",)))
+    assert set(shop.run(end=JANUARY).promoted) > {"days"}
+    assert shop.run(end=JANUARY, request=plan.Request(("models/days",))).stays_on is not None
+
+
+def test_an_unfinished_later_window_does_not_hold_the_views(shop: Shop) -> None:
+    shop.write(BROKEN)
+    with pytest.raises(RunError):
+        shop.run(end=FEBRUARY)
+    shop.write()
+    assert shop.run(end=JANUARY).stays_on is None
+
+
 # --- failure ------------------------------------------------------------------------------------------------------
 
 BROKEN = MODELS.replace(
@@ -266,7 +303,18 @@ def test_what_cannot_work_is_refused_before_anything_is_built(shop: Shop) -> Non
     with pytest.raises(ProjectError, match="did you mean 'amount'"):
         run(shop.load(), connections.embedded(shop.folder), Options(end=FEBRUARY), events.append)
     assert events == []
-    assert shop.query("SELECT count(*) FROM material_registry") == [(0,)]
+    assert not (shop.folder / ".profiles").exists()
+
+
+def test_a_refused_project_leaves_an_existing_warehouse_as_it_is(shop: Shop) -> None:
+    file = shop.folder / ".profiles" / "warehouse.duckdb"
+    file.parent.mkdir()
+    duckdb.connect(str(file)).close()
+    shop.write(MODELS.replace("sum(amount)", "sum(amont)"))
+    with pytest.raises(ProjectError, match="did you mean 'amount'"):
+        shop.run(end=FEBRUARY)
+    with duckdb.connect(str(file), read_only=True) as warehouse:
+        assert warehouse.sql("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
 
 
 def test_a_source_that_lost_a_column_is_refused_and_the_views_stand(shop: Shop) -> None:

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from profiles_pipeline import lineage, report
+from profiles_pipeline import report
 from profiles_pipeline.assets import metadata
 from profiles_pipeline.assets.resource import ProfilesResource
-from profiles_pipeline.assets.specs import describe_models, rekeyed_lineage, translated
-from profiles_pipeline.assets.translator import ModelProps, ProfilesTranslator, lineage_value
+from profiles_pipeline.assets.specs import describe_models, translated
+from profiles_pipeline.assets.translator import ModelProps, ProfilesTranslator
 from profiles_pipeline.connections import Output
-from profiles_pipeline.errors import LockTimeoutError, ProfilesError, RunError
+from profiles_pipeline.errors import Check, LockTimeoutError, ProfilesError, RunError
 from profiles_pipeline.names import safe_identifier
 from profiles_pipeline.project import ProfilesProject
 
 if TYPE_CHECKING:
     from profiles_pipeline.assets.context import Scope
+    from profiles_pipeline.plan import Promote
     from profiles_pipeline.registry import SeqNo
-    from profiles_pipeline.run import Built
 
 RESOURCE_KEY = "profiles"
 SEQ_NO_TAG = "profiles/seq_no"
@@ -136,29 +136,27 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
         try:
             built = work.build(session, planned)
         except RunError as error:
-            if error.problem.code == "check-failed":
-                for outcome in work.check(session, planned):
-                    yield _check(spec.key, report.Check(outcome.name, outcome.description, outcome.broken))
+            yield from (_check(spec.key, outcome) for outcome in error.checks)
             raise
         promoted = work.promote(session, seq_no, scope)
-        record = report.record(project, built, work.window_of(seq_no), scope.invocation)
+        record = work.record(session, project, built, seq_no, scope)
     if promoted:
-        context.log.info(f"views repointed: {', '.join(promoted)}")
-    yield _result(target, model, spec, built, record)
+        context.log.info(_said_of(promoted))
+    yield _result(target, model, spec, record)
 
 
-def _result(
-    target: Target, model: ModelProps, spec: dg.AssetSpec, built: "Built", record: report.Record
-) -> dg.MaterializeResult[None]:
-    found = {
-        **metadata.of_record(record, target.project.folder, {f.name: f.description for f in model.features}),
-        "dagster/relation_identifier": dg.MetadataValue.text(model.relation),
-    }
-    columns = _built_lineage(target, model, [name for name, _ in built.columns])
-    if columns.deps_by_column:
-        found["dagster/column_lineage"] = dg.MetadataValue.column_lineage(columns)
+def _said_of(promoted: "Promote") -> str:
+    if promoted.stays_on is None:
+        return f"views repointed: {', '.join(view.name for view in promoted.views)}"
+    later = promoted.stays_on
+    return f"the plain views stay on seq_no {later.seq_no}, as of {later.end:%Y-%m-%dT%H:%M:%SZ}, which is later"
+
+
+def _result(target: Target, model: ModelProps, spec: dg.AssetSpec, record: report.Record) -> dg.MaterializeResult[None]:
+    described = metadata.Described(target.project.project, model, target.renamed)
+    found = metadata.of_record(record, target.project.folder, described)
     checks = {c.name: c for c in record.checks}
-    passed = [checks.get(a.name, report.Check(a.name, a.description, 0)) for a in model.audits]
+    passed = [checks.get(a.name, Check(a.name, a.description, 0)) for a in model.audits]
     return dg.MaterializeResult(
         asset_key=spec.key,
         metadata=found,
@@ -167,20 +165,9 @@ def _result(
     )
 
 
-def _built_lineage(target: Target, model: ModelProps, columns: Sequence[str]) -> dg.TableColumnLineage:
-    """Return the lineage of a model whose columns are known, those that were passed on untouched included."""
-    written = {name.lower(): name for name in columns}
-    known = {written.get(name.lower(), name): sources for name, sources in (model.lineage or {}).items()}
-    others = {
-        name: tuple((report.asset_path(target.project.project, s.path), s.column) for s in sources)
-        for name, sources in lineage.passed_on(model.model, known, columns).items()
-    }
-    return rekeyed_lineage(lineage_value(known | others), target.renamed)
-
-
-def _check(key: dg.AssetKey, check: report.Check) -> dg.AssetCheckResult:
+def _check(key: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        passed=check.broken == 0,
+        passed=check.passed,
         asset_key=key,
         check_name=check.name,
         severity=dg.AssetCheckSeverity.ERROR,

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from profiles_pipeline import compiled, plan, rehearse, run
-from profiles_pipeline.dialects import render
+from profiles_pipeline import compiled, plan, report, run
 from profiles_pipeline.errors import Problem, fail
-from profiles_pipeline.plan import AuditMaterial, Plan, Promote, Request, Window
+from profiles_pipeline.plan import Plan, Promote, Request
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.resolve.model import Input
-from profiles_pipeline.run import Built, CheckResult, Session
+from profiles_pipeline.run import Built, Session
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,10 @@ def settle(session: Session, scope: Scope) -> SeqNo:
         return found
     if needed:
         _fail_missing(scope, min(missing.values(), key=len, default=needed))
-    return session.registry.new_seq_no(session.project.name, None, scope.end or datetime.now(UTC), scope.invocation)
+    end = scope.end or datetime.now(UTC).replace(microsecond=0)
+    made = session.registry.new_seq_no(session.project.name, None, end, scope.invocation)
+    run.record_coarser(session, run.window_of(session, made))
+    return made
 
 
 def _candidates(known: tuple[SeqNo, ...], scope: Scope, needed: frozenset[str]) -> list[SeqNo]:
@@ -67,6 +69,7 @@ def _candidates(known: tuple[SeqNo, ...], scope: Scope, needed: frozenset[str]) 
     whole = [s for s in known if s.begin is None]
     if scope.end is not None:
         return [s for s in whole if s.end == scope.end]
+    whole = [s for s in whole if s.is_run]
     unfinished = [s for s in whole if s.number == scope.first and not s.complete]
     return unfinished + (whole if needed else [])
 
@@ -79,14 +82,9 @@ def left_out(project: ProfilesProject, scope: Scope) -> frozenset[str]:
 
 def built_in(session: Session, seq_no: SeqNo) -> frozenset[str]:
     """Return the models that are complete in a time context as they are defined now."""
-    complete = {m.name for m in session.registry.materials(seq_no.number)}
-    names = plan.material_names(session.project, window_of(seq_no))
+    complete = {kept.name for kept in session.registry.kept(session.project.name)}
+    names = plan.material_names(session.project, run.window_of(session, seq_no))
     return frozenset(path for path, name in names.items() if name in complete)
-
-
-def window_of(seq_no: SeqNo) -> Window:
-    """Return the window of a time context."""
-    return Window(seq_no.number, seq_no.end, seq_no.begin)
 
 
 def _fail_missing(scope: Scope, missing: frozenset[str]) -> NoReturn:
@@ -107,10 +105,9 @@ def rehearse_once(session: Session, seq_no: SeqNo, scope: Scope) -> tuple[Proble
     Raises:
         ProjectError: with every model and var that would fail.
     """
-    if session.registry.materials(seq_no.number):
+    if built_in(session, seq_no) & scope.building:
         return ()
-    planned = run.make_plan(session, seq_no, Request(tuple(scope.building)))
-    return rehearse.rehearse(session.project, rehearse.piece_of(planned), session.warehouse, session.sources)
+    return run.rehearsed(session, run.make_plan(session, seq_no, Request(tuple(scope.building))))
 
 
 def plan_model(session: Session, seq_no: SeqNo, path: str) -> Plan:
@@ -126,28 +123,25 @@ def build(session: Session, planned: Plan) -> Built:
         RunError: the warehouse refused, or a check found broken rows.
     """
     files = compiled.write(planned, session.project, session.output, session.warehouse.dialect, "run")
-    built, _ = run.execute(session, planned, files)
-    return built[0]
+    built = run.execute(session, planned, files).built
+    return next(item for item in built if item.own)
 
 
-def check(session: Session, planned: Plan) -> tuple[CheckResult, ...]:
-    """Return the outcome of every check of a plan on the materials as they are."""
-    warehouse = session.warehouse
-    audits = [audit for stage in planned.stages if isinstance(stage, AuditMaterial) for audit in stage.audits]
-    broken = [warehouse.scalar(render(audit.tree, warehouse.dialect)) for audit in audits]
-    return tuple(CheckResult(a.name, a.description, int(str(n or 0))) for a, n in zip(audits, broken, strict=True))
+def record(session: Session, project: ProfilesProject, built: Built, seq_no: SeqNo, scope: Scope) -> report.Record:
+    """Return what there is to say about a model that was just built."""
+    return report.record(project, built, run.window_of(session, seq_no), scope.invocation)
 
 
-def promote(session: Session, seq_no: SeqNo, scope: Scope) -> tuple[str, ...]:
-    """Repoint the views once all models of the run are built; return their names, none when some are missing.
+def promote(session: Session, seq_no: SeqNo, scope: Scope) -> Promote | None:
+    """Repoint the views once all models of the run are built; return what was done, None when some are missing.
 
     A re-execution that continues the context of the first run repoints the views of that run as well.
     """
     wanted = scope.building | (scope.asked if seq_no.number == scope.first else frozenset())
     if wanted - built_in(session, seq_no):
-        return ()
-    names = plan.material_names(session.project, window_of(seq_no))
-    stage = Promote(plan.promoted(session.project, names, wanted))
-    promoted = run.promote(session, Plan(window_of(seq_no), session.output.schema, (stage,)), stage)
+        return None
+    window = run.window_of(session, seq_no)
+    stage = plan.promotion(session.project, run.remembered(session), window, wanted)
+    run.promote(session, Plan(window, session.output.schema, (stage,)), stage)
     session.registry.complete(seq_no.number)
-    return promoted
+    return stage

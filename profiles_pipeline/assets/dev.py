@@ -6,21 +6,18 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 import webbrowser
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from profiles_pipeline.assets.instance import prepare
 from profiles_pipeline.assets.report import report_pending
+from profiles_pipeline.assets.watch import stop_group
 from profiles_pipeline.errors import fail
 
 MODULE = "profiles_pipeline.definitions"
-STOP_WITHIN_S = 20.0
-"""Seconds that the servers get to stop by themselves."""
 
 
 def serve(
@@ -91,6 +88,7 @@ def _until_stopped(
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in signals}
     servers = subprocess.Popen(command, env=environment, cwd=folder, start_new_session=True)
+    watcher = _watch(servers.pid)
     up = False
     try:
         while servers.poll() is None and not stop.wait(0.3):
@@ -99,9 +97,18 @@ def _until_stopped(
                 on_up()
         return 0 if stop.is_set() else servers.wait()
     finally:
-        _stop(servers)
+        stop_group(servers.pid, servers.poll)
+        servers.wait()
+        watcher.communicate()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _watch(group: int) -> "subprocess.Popen[bytes]":
+    """Start what ends the group when this process is killed and cannot do it itself."""
+    script = Path(__file__).with_name("watch.py")
+    command = [sys.executable, "-I", str(script), str(group)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def _answers(url: str) -> bool:
@@ -110,28 +117,3 @@ def _answers(url: str) -> bool:
             return True
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _stop(servers: subprocess.Popen[bytes]) -> None:
-    """End a session: ask its leader first, then everyone, then insist."""
-    with suppress(ProcessLookupError):
-        servers.send_signal(signal.SIGINT)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if _gone(servers, STOP_WITHIN_S):
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(servers.pid, number)
-    servers.wait()
-
-
-def _gone(servers: subprocess.Popen[bytes], timeout: float) -> bool:
-    """True when no process of the session's group is left within `timeout` seconds."""
-    until = time.monotonic() + timeout
-    while time.monotonic() < until:
-        servers.poll()
-        try:
-            os.killpg(servers.pid, 0)
-        except (ProcessLookupError, PermissionError):
-            return True
-        time.sleep(0.1)
-    return False

@@ -1,22 +1,41 @@
 """What Dagster shows about a model that was built: one rendering for runs and for reports."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
 
-from profiles_pipeline.report import Check, Record
+from profiles_pipeline import lineage
+from profiles_pipeline.assets.specs import rekeyed_lineage
+from profiles_pipeline.assets.translator import ModelProps, lineage_value
+from profiles_pipeline.errors import Check
+from profiles_pipeline.report import Record, asset_path
+from profiles_pipeline.resolve.model import Project
 
 SQL_LIMIT = 50_000
 """Characters of SQL that are kept with an event; the rest stays in the file."""
 
 
-def of_record(
-    record: Record, project_folder: Path, descriptions: Mapping[str, str | None] | None = None
-) -> dict[str, dg.MetadataValue]:
-    """Return the metadata of a materialization; `descriptions` are those of columns, by name."""
-    words = descriptions or {}
+@dataclass(frozen=True)
+class Described:
+    """A model as the project describes it, for what is said of it once it is built.
+
+    `renamed` maps the usual key of each model of the project to the key it has.
+    """
+
+    project: Project
+    model: ModelProps
+    renamed: Mapping[dg.AssetKey, dg.AssetKey] = field(default_factory=dict)
+
+
+def of_record(record: Record, project_folder: Path, described: Described | None) -> dict[str, dg.MetadataValue]:
+    """Return the metadata of a materialization, the same whoever built it.
+
+    Where the project no longer describes the model as it was built, there are no descriptions and no lineage.
+    """
+    words = {f.name: f.description for f in described.model.features} if described else {}
     columns = [dg.TableColumn(name, kind, description=words.get(name)) for name, kind in record.columns]
     found: dict[str, dg.MetadataValue] = {
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
@@ -29,6 +48,11 @@ def of_record(
         "profiles/run": dg.MetadataValue.text(record.run),
         "profiles/event": dg.MetadataValue.text(record.identity),
     }
+    if record.view:
+        found["dagster/relation_identifier"] = dg.MetadataValue.text(record.view)
+    origins = built_lineage(described, [name for name, _ in record.columns]) if described else None
+    if origins and origins.deps_by_column:
+        found["dagster/column_lineage"] = dg.MetadataValue.column_lineage(origins)
     if record.begin:
         found["profiles/begin_time"] = dg.MetadataValue.timestamp(datetime.fromisoformat(record.begin))
     if record.rows is not None:
@@ -39,6 +63,18 @@ def of_record(
     if record.sql_file:
         found |= _sql(project_folder / record.sql_file)
     return found
+
+
+def built_lineage(described: Described, columns: Sequence[str]) -> dg.TableColumnLineage:
+    """Return the lineage of a model whose columns are known, those that were passed on untouched included."""
+    model = described.model
+    written = {name.lower(): name for name in columns}
+    known = {written.get(name.lower(), name): sources for name, sources in (model.lineage or {}).items()}
+    others = {
+        name: tuple((asset_path(described.project, s.path), s.column) for s in sources)
+        for name, sources in lineage.passed_on(model.model, known, columns).items()
+    }
+    return rekeyed_lineage(lineage_value(known | others), described.renamed)
 
 
 def _sql(file: Path) -> dict[str, dg.MetadataValue]:

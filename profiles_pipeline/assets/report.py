@@ -6,7 +6,9 @@ Files are read one after the other and removed when all of their records are in;
 reporter that dies leaves its file to the next one, which passes over what has been reported already.
 """
 
+import functools
 import sys
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +17,15 @@ import dagster as dg
 from profiles_pipeline import report
 from profiles_pipeline.assets import metadata
 from profiles_pipeline.assets.instance import open_instance
+from profiles_pipeline.assets.specs import describe_models
+from profiles_pipeline.connections import embedded
+from profiles_pipeline.errors import ProjectError
+from profiles_pipeline.project import ProfilesProject
 
 REJECTED = ".rejected"
+
+Models = Callable[[str], Mapping[report.AssetPath, metadata.Described]]
+"""SQL dialect of a project -> what it describes, by path of the asset."""
 
 
 def report_pending(project_folder: Path) -> int:
@@ -26,11 +35,12 @@ def report_pending(project_folder: Path) -> int:
     """
     if not report.pending(project_folder):
         return 0
+    models = functools.cache(lambda dialect: _models(project_folder, dialect))
     with open_instance(project_folder, "reporting runs to Dagster") as instance:
-        return sum(_report_file(instance, file, project_folder) for file in report.pending(project_folder))
+        return sum(_report_file(instance, file, project_folder, models) for file in report.pending(project_folder))
 
 
-def _report_file(instance: dg.DagsterInstance, file: Path, project_folder: Path) -> int:
+def _report_file(instance: dg.DagsterInstance, file: Path, project_folder: Path, models: Models) -> int:
     try:
         records = list(report.read(file))
     except ValueError as error:
@@ -39,15 +49,34 @@ def _report_file(instance: dg.DagsterInstance, file: Path, project_folder: Path)
         return 0
     new = [record for record in records if not _is_known(instance, record)]
     for record in new:
-        report_record(instance, record, project_folder)
+        report_record(instance, record, project_folder, _described(models, record))
     file.unlink()
     return len(new)
 
 
-def report_record(instance: dg.DagsterInstance, record: report.Record, project_folder: Path) -> None:
+def _described(models: Models, record: report.Record) -> metadata.Described | None:
+    """Return the model of a record as the project describes it; None when it has changed since."""
+    found = models(record.dialect).get(record.key)
+    built_so = found is not None and found.model.fingerprint.startswith(record.code_version)
+    return found if built_so else None
+
+
+def _models(project_folder: Path, dialect: str) -> Mapping[report.AssetPath, metadata.Described]:
+    """Return what a project describes, by path of the asset; nothing when it cannot be read any more."""
+    try:
+        project = ProfilesProject.load(project_folder, source_dialect=dialect)
+    except ProjectError:
+        return {}
+    models = describe_models(project, embedded(project_folder))
+    return {model.path: metadata.Described(project.project, model) for model in models}
+
+
+def report_record(
+    instance: dg.DagsterInstance, record: report.Record, project_folder: Path, described: metadata.Described | None
+) -> None:
     """Report one built model: its materialization and the outcome of each of its checks."""
     key = dg.AssetKey(list(record.key))
-    shown = metadata.of_record(record, project_folder)
+    shown = metadata.of_record(record, project_folder, described)
     shown["profiles/built_at"] = dg.MetadataValue.timestamp(datetime.fromisoformat(record.built_at))
     instance.report_runless_asset_event(
         dg.AssetMaterialization(

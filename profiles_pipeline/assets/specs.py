@@ -12,6 +12,7 @@ from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.report import asset_path
 from profiles_pipeline.resolve.model import (
     Cohort,
+    ColumnUnion,
     FeatureTable,
     FeatureView,
     Input,
@@ -28,6 +29,7 @@ from profiles_pipeline.spec.model import VarSpec
 MODEL_TYPES: Mapping[type[Model], str] = {
     Input: "input",
     SqlModel: "sql_template",
+    ColumnUnion: "common_column_union",
     Stitcher: "id_stitcher",
     InputVarTable: "input_var_table",
     Cohort: "entity_cohort",

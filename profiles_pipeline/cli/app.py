@@ -19,13 +19,42 @@ import typer
 from typer.core import TyperGroup
 
 from profiles_pipeline import __version__
-from profiles_pipeline.cli import build_commands, look_commands, sample_commands, start_commands
+from profiles_pipeline.cli import (
+    build_commands,
+    cleaning_commands,
+    inventory_commands,
+    look_commands,
+    migrate_commands,
+    sample_commands,
+    start_commands,
+)
+from profiles_pipeline.cli import options as o
 from profiles_pipeline.cli.faults import INTERRUPTED
+from profiles_pipeline.cli.terminal import print_document
 
 DEBUG = "PROFILES_DEBUG"
 """Environment variable; set to anything, unexpected errors show where they come from."""
 
-COMMANDS = ("init", "sample-data", "validate", "plan", "compile", "run", "show", "query", "dev", "version")
+WITHOUT_EFFECT = ("--migrate_on_load", "--migrate-on-load", "--allow_beta", "--allow-beta")
+"""Options of other tools that every command takes: projects of every schema are read as they are."""
+
+COMMANDS = (
+    "init",
+    "sample-data",
+    "validate",
+    "plan",
+    "compile",
+    "run",
+    "show",
+    "discover",
+    "query",
+    "audit",
+    "idstitch",
+    "cleanup",
+    "migrate",
+    "dev",
+    "version",
+)
 
 
 class InOrderOfUse(TyperGroup):
@@ -60,6 +89,9 @@ start_commands.add_to(app)
 sample_commands.add_to(app)
 build_commands.add_to(app)
 look_commands.add_to(app)
+migrate_commands.add_to(app)
+inventory_commands.add_to(app)
+cleaning_commands.add_to(app)
 
 
 @app.callback()
@@ -78,15 +110,23 @@ def root(
 
 
 @app.command()
-def version() -> None:
+def version(as_json: o.Json = False) -> None:
     """Print the version of this program and of what it builds on."""
-    typer.echo(f"profiles {__version__}")
-    for name in ("duckdb", "sqlglot", "dagster"):
-        try:
-            typer.echo(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            typer.echo(f"{name} is not installed")
-    typer.echo(f"python {sys.version.partition(' ')[0]}")
+    found = {"profiles": __version__, **{name: _installed(name) for name in ("duckdb", "sqlglot", "dagster")}}
+    found["python"] = sys.version.partition(" ")[0]
+    if as_json:
+        print_document(found)
+        return
+    for name, number in found.items():
+        typer.echo(f"{name} {number or 'is not installed'}")
+
+
+def _installed(name: str) -> str | None:
+    """Return the version of a package; None when it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -96,11 +136,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given or bool(os.environ.get(DEBUG))
+    left_out = {"--debug", *WITHOUT_EFFECT}
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     with _rare_garbage_collection():
-        code = _outcome([argument for argument in given if argument != "--debug"], debug)
+        code = _outcome([argument for argument in given if argument not in left_out], debug)
     sys.exit(code)
 
 
@@ -112,7 +153,7 @@ def _rare_garbage_collection() -> Iterator[None]:
     over would take a third of the time.
     """
     usual = gc.get_threshold()
-    gc.set_threshold(200_000, 50, 100)
+    gc.set_threshold(1_000_000, 50, 100)
     try:
         yield
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,20 +10,20 @@ from profiles_pipeline.cli import options as o
 from profiles_pipeline.cli.faults import reported
 from profiles_pipeline.cli.place import Place
 
-_HERE = Path(".")
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the program."""
     for command in (validate, plan, compile_, run):
-        app.command(command.__name__.rstrip("_"))(command)
+        app.command(command.__name__.rstrip("_"))(o.spread(command))
 
 
 def validate(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[access]", help="Try the rights of the connection instead.", show_default=False),
+    ] = None,
     *,
-    project: o.Project = _HERE,
-    siteconfig: o.Siteconfig = None,
-    target: o.Target = None,
+    place: Place,
     lock_timeout: o.LockTimeout = None,
     as_json: o.Json = False,
 ) -> None:
@@ -34,31 +33,30 @@ def validate(
     every statement is also tried on empty tables with their columns, so that a misspelled column or a wrong type shows
     up now and not in the middle of a run.
 
+    `profiles validate access` tries the rights of the connection: it connects, reads a row of each input, and makes and
+    drops a table in the output schema. A line says how each went, and the exit code is 1 if one failed.
+
     \b
     Examples:
       profiles validate
       profiles validate -p shop --json
       profiles validate -p shop -t prod     against the columns of the production warehouse
+      profiles validate access -t prod      may we read and write there?
     """
-    place = Place(project, siteconfig, target)
-    with reported(project, as_json):
-        from profiles_pipeline.cli import planning  # noqa: PLC0415
+    with reported(place.folder, as_json):
+        from profiles_pipeline.cli import planning, trying  # noqa: PLC0415
 
-        planning.validate(place, lock_timeout, as_json)
+        if what is None:
+            planning.validate(place, lock_timeout, as_json)
+        else:
+            trying.validate_access(place, what, lock_timeout, as_json)
 
 
-def plan(  # noqa: PLR0913 - a parameter for each option
+def plan(
     *,
-    project: o.Project = _HERE,
-    siteconfig: o.Siteconfig = None,
-    target: o.Target = None,
-    begin_time: o.BeginTime = None,
-    end_time: o.EndTime = None,
-    end_time_offset: o.EndTimeOffset = None,
-    model_refs: o.ModelRefs = None,
-    seq_no: o.SeqNo = None,
+    place: Place,
+    asked: o.Asked,
     force: o.Force = False,
-    lock_timeout: o.LockTimeout = None,
     as_json: o.Json = False,
 ) -> None:
     """Show what the next run would build, and why.
@@ -71,66 +69,46 @@ def plan(  # noqa: PLR0913 - a parameter for each option
       profiles plan -m models/user_profile
       profiles plan --seq-no latest --json
     """
-    place = Place(project, siteconfig, target)
-    with reported(project, as_json):
+    with reported(place.folder, as_json):
         from profiles_pipeline.cli import planning, running  # noqa: PLC0415
 
-        asked = running.Asked(begin_time, end_time, end_time_offset, model_refs, seq_no, force, lock_timeout)
-        planning.show_plan(place, asked, as_json)
+        planning.show_plan(place, running.run_options(asked, force), as_json)
 
 
-def compile_(  # noqa: PLR0913 - a parameter for each option
+def compile_(
     *,
-    project: o.Project = _HERE,
-    siteconfig: o.Siteconfig = None,
-    target: o.Target = None,
-    begin_time: o.BeginTime = None,
-    end_time: o.EndTime = None,
-    end_time_offset: o.EndTimeOffset = None,
-    model_refs: o.ModelRefs = None,
-    seq_no: o.SeqNo = None,
-    lock_timeout: o.LockTimeout = None,
+    place: Place,
+    asked: o.Asked,
+    assume_all_inputs_exist: o.AssumeInputs = False,
+    compatible: o.Compatible,
     as_json: o.Json = False,
 ) -> None:
     """Write the SQL of a project to files and run none of it.
 
     The files lie in output/<target>/seq_no/0/compile: number 0 stands for SQL that belongs to no run. With --seq-no N
     they lie in the folder of that run. No warehouse is needed: inputs that are not found keep the names that the
-    project gives them.
+    project gives them. With --assume-all-inputs-exist none is even looked for.
 
     \b
     Examples:
       profiles compile
+      profiles compile --assume-all-inputs-exist        without any connection
       profiles compile -m models/user_profile --end-time 2024-01-01
     """
-    place = Place(project, siteconfig, target)
-    with reported(project, as_json):
+    with reported(place.folder, as_json):
         from profiles_pipeline.cli import planning, running  # noqa: PLC0415
 
-        asked = running.Asked(begin_time, end_time, end_time_offset, model_refs, seq_no, False, lock_timeout)
-        planning.compile_sql(place, asked, as_json)
+        running.remark(compatible)
+        planning.compile_sql(place, running.run_options(asked), as_json, assume_all_inputs_exist)
 
 
-def run(  # noqa: PLR0913 - a parameter for each option
+def run(
     *,
-    project: o.Project = _HERE,
-    siteconfig: o.Siteconfig = None,
-    target: o.Target = None,
-    begin_time: o.BeginTime = None,
-    end_time: o.EndTime = None,
-    end_time_offset: o.EndTimeOffset = None,
-    model_refs: o.ModelRefs = None,
-    seq_no: o.SeqNo = None,
-    force: o.Force = False,
-    lock_timeout: o.LockTimeout = None,
-    dagster: Annotated[
-        bool,
-        typer.Option(
-            "--report/--no-report", help="Tell the project's Dagster instance, after the run, what was built."
-        ),
-    ] = True,
-    quiet: o.Quiet = False,
-    as_json: o.Json = False,
+    place: Place,
+    asked: o.Asked,
+    ways: o.Ways,
+    compatible: o.Compatible,
+    style: o.Style,
 ) -> None:
     """Build a project.
 
@@ -147,10 +125,18 @@ def run(  # noqa: PLR0913 - a parameter for each option
       profiles run --seq-no 4                             continue or repeat run 4; what is unchanged is reused
       profiles run --seq-no latest --force                build the last run again
       profiles run --json | jq .models                    for programs
+      profiles run --ignore-model-errors                  whatever can be built; exit code 1 if something could not
+      profiles run --write-output-csv results             the results as files, too
+      profiles run --mock-material-run                    what would be sent to the warehouse, as files
     """
-    place = Place(project, siteconfig, target)
-    with reported(project, as_json):
-        from profiles_pipeline.cli import running  # noqa: PLC0415
+    with reported(place.folder, style.as_json):
+        from profiles_pipeline.cli import planning, running  # noqa: PLC0415
 
-        asked = running.Asked(begin_time, end_time, end_time_offset, model_refs, seq_no, force, lock_timeout)
-        running.run_project(place, asked, running.Style(as_json, quiet, dagster))
+        running.remark(compatible)
+        options = running.run_options(asked, ways.force, ways.ignore_model_errors)
+        if ways.mock_material_run:
+            planning.compile_sql(place, options, style.as_json, ways.assume_all_inputs_exist)
+        elif ways.assume_all_inputs_exist:
+            running.refuse_to_assume()
+        else:
+            running.run_project(place, options, style, ways.write_output_csv)

@@ -95,6 +95,7 @@ def failure(error: ProfilesError) -> dict[str, object]:
         return document | {"problems": [problem_document(p) for p in error.problems]}
     if isinstance(error, RunError):
         found = {"model": error.model, "seq_no": error.seq_no, "sql_file": error.sql_file}
+        found |= {"checks": [{"name": c.name, "description": c.description, "broken": c.broken} for c in error.checks]}
         return document | found | {"problems": [problem_document(error.problem)]}
     return document | {"problems": [problem_document(plain_problem(error))]}
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from profiles_pipeline.cli import graph_commands, identity_commands, inventory_commands
 from profiles_pipeline.cli import options as o
 from profiles_pipeline.cli.faults import reported
 from profiles_pipeline.cli.place import Place
@@ -18,7 +19,10 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to the program."""
     show = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show what a project consists of.")
     show.command("models")(show_models)
+    graph_commands.add_to(show)
+    inventory_commands.add_to_show(show)
     app.add_typer(show, name="show")
+    identity_commands.add_to(app, show)
     app.command("query")(query)
 
 
@@ -58,7 +62,7 @@ def query(  # noqa: PLR0913 - a parameter for each option
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", "-f", help="Write the rows to this file, as CSV or, if it is called *.json, JSON."),
+        typer.Option("--file", "-f", help="Write the rows to this file: *.csv, *.json or *.parquet."),
     ] = None,
     max_rows: Annotated[
         int | None,

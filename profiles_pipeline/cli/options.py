@@ -1,9 +1,16 @@
-"""Options that several commands share. Names with two words can be written with a dash or an underscore."""
+"""Options that several commands share. Names with two words can be written with a dash or an underscore.
+
+A command takes options that belong together as one dataclass, whose fields are the options; `spread` makes it so.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
 
@@ -71,3 +78,145 @@ LockTimeout = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but problems.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run is asked for, as it is typed."""
+
+    begin_time: BeginTime = None
+    end_time: EndTime = None
+    end_time_offset: EndTimeOffset = None
+    model_refs: ModelRefs = None
+    seq_no: SeqNo = None
+    lock_timeout: LockTimeout = None
+
+
+AssumeInputs = Annotated[
+    bool,
+    typer.Option(
+        "--assume-all-inputs-exist",
+        "--assume_all_inputs_exist",
+        help="Do not look for the inputs, and connect to no warehouse: names stand in the SQL as they are written.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Compatible:
+    """Options of the incumbent tool for which there is nothing to do here; each is said to be so when it is given."""
+
+    rebase_incremental: Annotated[
+        bool,
+        typer.Option(
+            "--rebase-incremental",
+            "--rebase_incremental",
+            help="Accepted: every material is computed in full, so there is nothing to rebase.",
+        ),
+    ] = False
+    migrate_on_load: Annotated[
+        bool,
+        typer.Option(
+            "--migrate-on-load",
+            "--migrate_on_load",
+            help="Accepted: older dialects of the format are always read as they are.",
+        ),
+    ] = False
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            "--concurrency",
+            min=1,
+            metavar="N",
+            help="Accepted: models are built one by one, and each of their statements uses every core.",
+        ),
+    ] = None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence for each option that is given."""
+        said = {
+            "--rebase-incremental: every material is computed in full, so there is nothing to rebase": (
+                self.rebase_incremental
+            ),
+            "--migrate-on-load: older dialects of the format are always read as they are": self.migrate_on_load,
+            "--concurrency: models are built one by one, and each of their statements uses every core": (
+                self.concurrency is not None
+            ),
+        }
+        return tuple(sentence for sentence, given in said.items() if given)
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How a run goes about its work, as it is typed."""
+
+    force: Force = False
+    ignore_model_errors: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-model-errors",
+            "--ignore_model_errors",
+            help="After an error go on with what does not depend on the model that failed.",
+        ),
+    ] = False
+    write_output_csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-output-csv",
+            "--write_output_csv",
+            metavar="FOLDER",
+            help="Write what was built as CSV files as well, one for each plain name; rows of inputs are left out.",
+        ),
+    ] = None
+    mock_material_run: Annotated[
+        bool,
+        typer.Option(
+            "--mock-material-run",
+            "--mock_material_run",
+            help="Write the SQL that would be run and say what it would build; send nothing to the warehouse.",
+        ),
+    ] = False
+    assume_all_inputs_exist: AssumeInputs = False
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How to speak of a run, and whether to tell Dagster of it."""
+
+    tell_dagster: Annotated[
+        bool,
+        typer.Option(
+            "--report/--no-report", help="Tell the project's Dagster instance, after the run, what was built."
+        ),
+    ] = True
+    quiet: Quiet = False
+    as_json: Json = False
+
+
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that has an option for each field of the dataclasses that the given one takes."""
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint) and isinstance(hint, type)}
+
+    @functools.wraps(command)
+    def called(**given: object) -> None:
+        for name, group in groups.items():
+            given[name] = group(**{field.name: given.pop(field.name) for field in fields(group)})
+        command(**given)
+
+    def parameters() -> Iterator[inspect.Parameter]:
+        for parameter in inspect.signature(command).parameters.values():
+            group = groups.get(parameter.name)
+            if group is None:
+                yield parameter.replace(annotation=hints[parameter.name])
+                continue
+            typed = get_type_hints(group, include_extras=True)
+            for field in fields(group):
+                annotation = typed[field.name]
+                yield parameter.replace(name=field.name, default=field.default, annotation=annotation)
+
+    spread_out = tuple(parameters())
+    called.__signature__ = inspect.Signature(spread_out)  # type: ignore[attr-defined]
+    called.__annotations__ = {parameter.name: parameter.annotation for parameter in spread_out}
+    return called

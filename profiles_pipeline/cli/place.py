@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from profiles_pipeline.cli import options as o
+from profiles_pipeline.errors import ProjectError
+
 if TYPE_CHECKING:
     from profiles_pipeline.connections import Output
     from profiles_pipeline.project import ProfilesProject
@@ -15,9 +18,9 @@ if TYPE_CHECKING:
 class Place:
     """What the options ``--project``, ``--siteconfig`` and ``--target`` say."""
 
-    folder: Path
-    siteconfig: Path | None = None
-    target: str | None = None
+    folder: o.Project = Path(".")
+    siteconfig: o.Siteconfig = None
+    target: o.Target = None
 
     def open(self) -> tuple[ProfilesProject, Output]:
         """Return the project and the output it is built in.
@@ -25,16 +28,29 @@ class Place:
         Raises:
             ProjectError: there is no project, it is wrong, or it cannot be built there.
         """
+        project, output = self.read()
+        if project.errors:
+            raise ProjectError(project.errors)
+        return project, output
+
+    def read(self) -> tuple[ProfilesProject, Output]:
+        """Return what is sound of the project, with what is wrong in it, and the output it is built in.
+
+        Raises:
+            ProjectError: nothing of the project can be read, or it cannot be built there.
+        """
         # These load everything that reads and compiles projects, which `profiles --help` has no use for.
         from profiles_pipeline import spec  # noqa: PLC0415
         from profiles_pipeline.connections import find_output  # noqa: PLC0415
         from profiles_pipeline.project import ProfilesProject  # noqa: PLC0415
 
         folder = self.folder.expanduser().absolute()
-        connection = spec.load_project(folder).spec.connection
         siteconfig = self.siteconfig.expanduser().absolute() if self.siteconfig else None
-        output = find_output(folder, connection, siteconfig, self.target)
-        return ProfilesProject.load(folder, source_dialect=output.dialect), output
+        try:
+            output = find_output(folder, spec.connection_of(folder), siteconfig, self.target)
+        except ProjectError as error:
+            raise ProjectError([*error.problems, *ProfilesProject.read(folder).errors]) from error
+        return ProfilesProject.read(folder, source_dialect=output.dialect), output
 
     @property
     def options(self) -> str:

@@ -8,11 +8,11 @@ from profiles_pipeline import plan, queries
 from profiles_pipeline.cli.faults import from_here, problem_document, say_problems
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.progress import Lines
-from profiles_pipeline.cli.running import Asked, where
+from profiles_pipeline.cli.running import where, window_document
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
 from profiles_pipeline.errors import Problem
 from profiles_pipeline.queries.listing import type_name
-from profiles_pipeline.run import Event, Waiting
+from profiles_pipeline.run import Event, Options, Waiting
 
 
 def tell_waiting(event: Event) -> None:
@@ -21,10 +21,10 @@ def tell_waiting(event: Event) -> None:
         Lines(err()).observe(event)
 
 
-def show_plan(place: Place, asked: Asked, as_json: bool) -> None:
+def show_plan(place: Place, options: Options, as_json: bool) -> None:
     """Print what the next run would build and reuse, and why."""
     project, output = place.open()
-    found = queries.preview(project, output, asked.options(), tell_waiting)
+    found = queries.preview(project, output, options, tell_waiting)
     window = found.plan.window
     rows = [
         ("build" if isinstance(stage, plan.BuildMaterial) else "reuse", stage.model, stage.material, stage.reason)
@@ -43,6 +43,7 @@ def show_plan(place: Place, asked: Asked, as_json: bool) -> None:
                     {"path": m.path, "type": type_name(m), "action": action, "material": material, "reason": reason}
                     for action, m, material, reason in rows
                 ],
+                "views_stay_on": window_document(found.plan.stays_on),
                 "missing": [problem_document(problem) for problem in found.missing],
             }
         )
@@ -53,15 +54,17 @@ def show_plan(place: Place, asked: Asked, as_json: bool) -> None:
     print_table(out(), ("", "model", "material", "why"), [(a, m.path, material, why) for a, m, material, why in rows])
     builds = sum(action == "build" for action, *_ in rows)
     say(f"{builds} to build, {len(rows) - builds} to reuse; nothing was run or recorded")
+    if found.plan.stays_on is not None:
+        say(f"the plain views would stay on seq_no {found.plan.stays_on.seq_no}, which is later")
     if found.missing:
         say_problems(found.missing, project.folder)
         note("a run would stop at the missing inputs", style="yellow")
 
 
-def compile_sql(place: Place, asked: Asked, as_json: bool) -> None:
+def compile_sql(place: Place, options: Options, as_json: bool, assume_inputs: bool = False) -> None:
     """Write the SQL of the project and say where it lies."""
     project, output = place.open()
-    done = queries.compile_project(project, output, asked.options(), tell_waiting)
+    done = queries.compile_project(project, output, options, tell_waiting, assume_inputs)
     files = {stage.model.path: done.files.by_material[stage.material] for stage in done.plan.materials}
     folder = done.files.folder / "compile"
     if as_json:
@@ -83,7 +86,7 @@ def compile_sql(place: Place, asked: Asked, as_json: bool) -> None:
 
 def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
     """Check the project and say what was checked."""
-    project, output = place.open()
+    project, output = place.read()
     done = queries.check(project, output, tell_waiting, lock_timeout)
     if as_json:
         print_document(
@@ -112,9 +115,11 @@ def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
         say("checked: every statement on empty tables with the columns of the inputs, as they are now")
     else:
         say_problems([replace(problem, severity="warning") for problem in done.missing], project.folder)
-        note("not checked: columns and types, because none of the inputs was found", style="yellow")
+        none = "none of the inputs was found" if done.missing else "the project has no inputs"
+        note(f"not checked: columns and types, because {none}", style="yellow")
     warnings = f", {plural(len(done.warnings), 'warning')}" if done.warnings else ""
-    say(f"the project is valid{warnings}", style="bold green")
+    verdict = "the project is valid" if done.rehearsed else "nothing wrong in what could be checked"
+    say(f"{verdict}{warnings}", style="bold green")
 
 
 def _as_written(missing: Problem) -> Problem:

@@ -13,7 +13,7 @@ from rich.table import Column
 from rich.text import Text
 
 from profiles_pipeline.plan import AuditMaterial, ReuseMaterial
-from profiles_pipeline.run import Built, Event, Observer, Planned, Started, Waiting, Working
+from profiles_pipeline.run import Built, Event, Failed, Observer, Planned, Started, Waiting, Working
 
 
 @dataclass
@@ -64,6 +64,8 @@ class Lines:
                 self._line(headline(event))
                 for text in remarks(event):
                     self._line(text)
+            case Failed():
+                self._line(failure(event))
             case Built():
                 self._line(f"{'reused' if event.reused else 'built '} {event.model.path}  {measures(event)}")
 
@@ -92,6 +94,9 @@ class Moving:
                 self._show(event.model.path)
             case Working():
                 self._show(f"{event.model.path}: {event.title}")
+            case Failed():
+                self._above(Text.assemble(("✗ ", "red"), failure(event)))
+                self._progress.advance(self._task)
             case Built():
                 mark = ("= ", "dim") if event.reused else ("✓ ", "green")
                 self._above(Text.assemble(mark, f"{event.model.path}  ", (measures(event), "dim")))
@@ -148,6 +153,12 @@ def headline(event: Planned) -> str:
     counts = f"{builds} to build" + (f", {reuses} to reuse" if reuses else "")
     end = f"{planned.window.end:%Y-%m-%dT%H:%M:%SZ}"
     return f"this run {verb} seq_no {planned.window.seq_no}, {begin}as of {end}: {counts}"
+
+
+def failure(event: Failed) -> str:
+    """Return why a model could not be built, in one line."""
+    reason = event.error.problem.message if event.error else "it needs a model that failed"
+    return f"failed {event.model.path}  {reason}"
 
 
 def measures(built: Built) -> str:

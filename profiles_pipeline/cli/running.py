@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
 from profiles_pipeline import plan, report, run
 from profiles_pipeline.cli import values
-from profiles_pipeline.cli.faults import INTERRUPTED, failure, from_here, problem_document, say_error
+from profiles_pipeline.cli.faults import INTERRUPTED, failure, from_here, problem_document, say_error, say_problems
+from profiles_pipeline.cli.options import Asked, Compatible, Style
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.progress import Seen, watching
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
@@ -21,87 +24,101 @@ from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import type_name
 from profiles_pipeline.resolve.model import FeatureTable, FeatureView, VarTable
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The options of a run as they are typed."""
-
-    begin_time: str | None = None
-    end_time: str | None = None
-    end_time_offset: str | None = None
-    model_refs: Sequence[str] | None = None
-    seq_no: str | None = None
-    force: bool = False
-    lock_timeout: float | None = None
-
-    def options(self) -> run.Options:
-        """Return the options as values. Raises ProjectError for those that make no sense."""
-        seq_no = values.seq_no(self.seq_no)
-        return run.Options(
-            request=plan.Request(values.model_refs(self.model_refs), self.force),
-            begin=values.moment(self.begin_time, "--begin-time") if self.begin_time else None,
-            end=self._end(seq_no),
-            seq_no=seq_no,
-            lock_timeout=self.lock_timeout,
-        )
-
-    def _end(self, seq_no: int | str | None) -> datetime | None:
-        if self.end_time_offset is None:
-            return values.moment(self.end_time, "--end-time") if self.end_time else None
-        if self.end_time or seq_no not in (None, "new"):
-            other = "--end-time" if self.end_time else "--seq-no"
-            fail("options-clash", f"--end-time-offset and {other} both say when to end", hint="leave one of them out")
-        return datetime.now(UTC) - values.duration(self.end_time_offset, "--end-time-offset")
+if TYPE_CHECKING:
+    from profiles_pipeline.cli.dumping import Results
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How to speak of a run, and whether to tell Dagster of it."""
+def run_options(asked: Asked, force: bool = False, ignore_model_errors: bool = False) -> run.Options:
+    """Return what a run is asked for as values. Raises ProjectError for what makes no sense."""
+    seq_no = values.seq_no(asked.seq_no)
+    return run.Options(
+        request=plan.Request(values.model_refs(asked.model_refs), force),
+        begin=values.moment(asked.begin_time, "--begin-time") if asked.begin_time else None,
+        end=_end(asked, seq_no),
+        seq_no=seq_no,
+        lock_timeout=asked.lock_timeout,
+        ignore_model_errors=ignore_model_errors,
+    )
 
-    as_json: bool = False
-    quiet: bool = False
-    tell_dagster: bool = True
+
+def remark(compatible: Compatible) -> None:
+    """Say of each option without an effect why it has none."""
+    for sentence in compatible.remarks:
+        note(sentence, style="dim")
 
 
-def run_project(place: Place, asked: Asked, style: Style) -> None:
+def refuse_to_assume() -> NoReturn:
+    """Raise ProjectError: a run needs its inputs."""
+    hint = "add --mock-material-run, or use profiles compile"
+    fail("options-clash", "--assume-all-inputs-exist is for SQL that is not run", hint=hint)
+
+
+def _end(asked: Asked, seq_no: int | str | None) -> datetime | None:
+    if asked.end_time_offset is None:
+        return values.moment(asked.end_time, "--end-time") if asked.end_time else None
+    if asked.end_time or seq_no not in (None, "new"):
+        other = "--end-time" if asked.end_time else "--seq-no"
+        fail("options-clash", f"--end-time-offset and {other} both say when to end", hint="leave one of them out")
+    return datetime.now(UTC) - values.duration(asked.end_time_offset, "--end-time-offset")
+
+
+def run_project(place: Place, options: run.Options, style: Style, csv_folder: Path | None = None) -> None:
     """Build the project and say what was built.
+
+    Where a folder is given, the results are in CSV files there afterwards.
 
     Raises:
         Exit: the run failed or was interrupted, which has been said.
         ProfilesError: nothing was started.
     """
-    options = replace(asked.options(), invocation=uuid.uuid4().hex)
+    options = replace(options, invocation=uuid.uuid4().hex)
     project, output = place.open()
     plan.selected(project, options.request)  # so that a misspelled path neither waits for a lock nor takes a seq_no
     console = err() if style.as_json else out()
     if not style.quiet:
         _introduce(project, output, style.as_json)
+    results = _results(csv_folder) if csv_folder is not None else None
     with watching(console, quiet=style.quiet) as seen:
-        outcome = _attempt(project, output, options, seen)
+        outcome = _attempt(project, output, options, seen, results)
     reporter = report.spawn_reporter(project.folder) if style.tell_dagster and seen.built else None
     if not isinstance(outcome, run.Report):
         _say_failure(outcome, place, seen, style.as_json)
-    elif style.as_json:
-        print_document(_document(project, output, outcome) | {"reported_to_dagster": reporter is not None})
+        return
+    files = results.files if results is not None else ()
+    if style.as_json:
+        told = {"reported_to_dagster": reporter is not None, "csv_files": list(map(str, files))}
+        print_document(_document(project, output, outcome) | told)
     elif not style.quiet:
         _conclude(place, output, outcome)
+        if files:
+            say(f"CSV: {plural(len(files), 'file')} in {from_here(files[0].parent)}")
         if style.tell_dagster and reporter is None and outcome.built:
             note("Dagster is not installed: this run is shown there once it is", style="dim")
+    if outcome.failed:
+        _say_what_failed(outcome, place)
+        raise typer.Exit(1)
+
+
+def _results(folder: Path) -> Results:
+    from profiles_pipeline.cli.dumping import Results  # noqa: PLC0415 - it needs what stands above this module
+
+    return Results(folder)
 
 
 def _attempt(
-    project: ProfilesProject, output: Output, options: run.Options, seen: Seen
+    project: ProfilesProject, output: Output, options: run.Options, seen: Seen, results: Results | None
 ) -> run.Report | ProfilesError | KeyboardInterrupt:
     """Run, and leave a record for Dagster of each model as soon as it is built, so that no crash can lose it."""
 
     def observe(event: run.Event) -> None:
         seen.observe(event)
-        if isinstance(event, run.Built) and seen.planned:
+        if isinstance(event, run.Built) and event.own and seen.planned:
             window = seen.planned.plan.window
             report.append(project.folder, report.record(project, event, window, options.invocation or ""))
 
     try:
-        return run.run(project, output, options, observe)
+        at_end = results.write if results is not None else lambda *_: None
+        return run.run(project, output, options, observe, at_end)
     except (ProfilesError, KeyboardInterrupt) as error:
         return error
 
@@ -129,7 +146,7 @@ def _conclude(place: Place, output: Output, done: run.Report) -> None:
     console.print()
     rows = [
         (
-            _queryable(item, output.schema),
+            _queryable(item, output.schema, done),
             type_name(item.model),
             item.kind,
             "" if item.rows is None else f"{item.rows:,}",
@@ -140,21 +157,28 @@ def _conclude(place: Place, output: Output, done: run.Report) -> None:
     print_table(console, ("relation", "model type", "kind", "rows", "seconds"), rows, right=("rows", "seconds"))
     console.print()
     end = f"{done.window.end:%Y-%m-%dT%H:%M:%SZ}"
-    say(f"done: seq_no {done.window.seq_no}, as of {end}, in {done.seconds:.1f} s", style="bold green")
+    verb, style = ("not complete", "bold yellow") if done.failed else ("done", "bold green")
+    say(f"{verb}: seq_no {done.window.seq_no}, as of {end}, in {done.seconds:.1f} s", style=style)
+    if done.stays_on is not None:
+        later = f"seq_no {done.stays_on.seq_no}, as of {done.stays_on.end:%Y-%m-%dT%H:%M:%SZ}"
+        say(f"the plain views stay on {later}, which is later; --seq-no reads this one", style="yellow")
     say(f"SQL: {from_here(done.sql_folder)}")
     best = _most_telling(done.built)
     if best is not None:
-        say(f'next: profiles query{place.options} "select * from {best.model.name} limit 10"')
+        context = f" --seq-no {done.window.seq_no}" if done.stays_on is not None else ""
+        say(f'next: profiles query{place.options}{context} "select * from {best.model.name} limit 10"')
     say(f"      profiles dev{place.options}   opens the project in the Dagster UI")
 
 
-def _queryable(item: run.Built, schema: str) -> str:
-    return f"{schema}.{item.model.name if plan.has_plain_name(item.model) else item.material}"
+def _queryable(item: run.Built, schema: str, done: run.Report) -> str:
+    """Return the relation that shows what was built: the plain view, unless it shows another window."""
+    plain = plan.has_plain_name(item.model) and done.stays_on is None and item.own
+    return f"{schema}.{item.model.name if plain else item.material}"
 
 
 def _most_telling(built: Sequence[run.Built]) -> run.Built | None:
     """Return the model whose rows say most about the entities, the last of its kind."""
-    named = [item for item in built if plan.has_plain_name(item.model)]
+    named = [item for item in built if plan.has_plain_name(item.model) and item.own]
     for kind in (FeatureTable, FeatureView, VarTable):
         found = [item for item in named if isinstance(item.model, kind)]
         if found:
@@ -181,6 +205,20 @@ def _say_failure(outcome: ProfilesError | KeyboardInterrupt, place: Place, seen:
     raise typer.Exit(code)
 
 
+def _say_what_failed(done: run.Report, place: Place) -> None:
+    """Say what could not be built and how to go on; errors first, then what fell with them."""
+    for item in done.failed:
+        if item.error is not None:
+            say_problems([item.error.problem], place.folder.expanduser().absolute())
+    for item in done.failed:
+        if item.error is None:
+            note(f"left out: {item.model.path}, which needs a model that failed", style="yellow")
+    count = plural(len(done.failed), "model")
+    note(f"{count} could not be built; their views still show the run before", style="bold red")
+    number = done.window.seq_no
+    note(f"to continue with seq_no {number}: profiles run{place.options} --seq-no {number}")
+
+
 def _say_where_it_stopped(error: RunError, place: Place) -> None:
     note(f"the run stopped at {error.model}, seq_no {error.seq_no}", style="bold red")
     if error.sql_file:
@@ -203,8 +241,8 @@ def _say_how_to_go_on(seen: Seen, place: Place) -> None:
 def _document(project: ProfilesProject, output: Output, done: run.Report) -> dict[str, object]:
     window = done.window
     return {
-        "status": "done",
-        "exit_code": 0,
+        "status": "failed" if done.failed else "done",
+        "exit_code": 1 if done.failed else 0,
         "project": project.name,
         "folder": str(project.folder),
         "target": output.target,
@@ -217,17 +255,29 @@ def _document(project: ProfilesProject, output: Output, done: run.Report) -> dic
         "seconds": round(done.seconds, 3),
         "sql_folder": str(done.sql_folder),
         "views": list(done.promoted),
-        "models": [_model_document(item, output.schema) for item in done.built],
+        "views_stay_on": window_document(done.stays_on),
+        "models": [_model_document(item, output.schema, done) for item in done.built],
+        "failed": [_failure_document(item) for item in done.failed],
         "warnings": [problem_document(warning) for warning in project.warnings],
     }
 
 
-def _model_document(item: run.Built, schema: str) -> dict[str, object]:
+def _failure_document(item: run.Failed) -> dict[str, object]:
+    problem = problem_document(item.error.problem) if item.error else None
+    return {"path": item.model.path, "problem": problem}
+
+
+def window_document(window: plan.Window | None) -> dict[str, object] | None:
+    """Return the number and the end of a window as plain values."""
+    return {"seq_no": window.seq_no, "end_time": window.end.isoformat()} if window else None
+
+
+def _model_document(item: run.Built, schema: str, done: run.Report) -> dict[str, object]:
     return {
         "path": item.model.path,
         "name": item.model.name,
         "type": type_name(item.model),
-        "relation": _queryable(item, schema),
+        "relation": _queryable(item, schema, done),
         "material": item.material,
         "kind": item.kind,
         "rows": item.rows,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+from rich.tree import Tree
 
 _ENDLESS = 100_000
 
@@ -57,9 +58,19 @@ def print_table(
         table.add_column(Text(name), justify="right" if name in right else "left", overflow="fold", no_wrap=True)
     for row in rows:
         table.add_row(*(Text("null", style="dim") if cell is None else Text(_one_line(cell)) for cell in row))
+    _print_in_full(console, table)
+
+
+def print_trees(console: Console, trees: Iterable[Tree]) -> None:
+    """Print trees in which no label is cut."""
+    for tree in trees:
+        _print_in_full(console, tree)
+
+
+def _print_in_full(console: Console, wide: Table | Tree) -> None:
     endless = console.options.update(width=_ENDLESS, max_width=_ENDLESS)
-    console.width = max(Measurement.get(console, endless, table).maximum, 1)
-    console.print(table, soft_wrap=False)
+    console.width = max(Measurement.get(console, endless, wide).maximum, 1)
+    console.print(wide, soft_wrap=False)
 
 
 def plural(count: int, noun: str) -> str:

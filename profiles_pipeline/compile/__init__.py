@@ -17,6 +17,7 @@ from profiles_pipeline.compile.statement import (
     SolveComponents,
     Statement,
     Step,
+    UniteRows,
 )
 from profiles_pipeline.compile.stitch import compile_stitcher
 from profiles_pipeline.resolve.model import (
@@ -31,7 +32,7 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 
-__all__ = ["Audit", "Compilation", "Script", "SolveComponents", "Statement", "Step", "compile_model"]
+__all__ = ["Audit", "Compilation", "Script", "SolveComponents", "Statement", "Step", "UniteRows", "compile_model"]
 
 
 def compile_model(c: Compilation, model: Model) -> Script | None:

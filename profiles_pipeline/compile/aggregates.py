@@ -66,16 +66,19 @@ def _ordered(function: exp.Expr, order: tuple[exp.Expr, ...]) -> exp.Expr:
 
 
 def sorted_later(tree: exp.Expr) -> exp.Expr:
-    """Return the tree with lists of distinct values sorted once they are made: ordering every row costs far more."""
+    """Return the tree with lists of distinct values sorted once they are made: ordering every row costs far more.
+
+    Changes the tree in place.
+    """
 
     def visit(node: exp.Expr) -> exp.Expr:
         value = _sorted_by_itself(node.this) if isinstance(node, exp.Filter) else None
         if value is None or not any(test.this == value for test in node.expression.find_all(exp.Is)):
             return node  # only where nulls are filtered out, since the two ways put them in different places
-        listed = exp.ArrayAgg(this=exp.Distinct(expressions=[value.copy()]))
-        return exp.SortArray(this=exp.Filter(this=listed, expression=node.expression.copy()))
+        listed = exp.ArrayAgg(this=exp.Distinct(expressions=[sql.copied(value)]))
+        return exp.SortArray(this=exp.Filter(this=listed, expression=sql.copied(node.expression)))
 
-    return tree.transform(visit)
+    return tree.transform(visit, copy=False)
 
 
 def _sorted_by_itself(node: exp.Expr) -> exp.Expr | None:
@@ -122,9 +125,9 @@ def _bounded(frame: exp.WindowSpec | None) -> bool:
 
 def _edge_value(function: exp.Expr, order: tuple[exp.Expr, ...], skip_nulls: bool) -> exp.Expr:
     """Return the value on the first or last row by a total order: the given keys, then the value itself."""
-    value = function.this.copy()
-    keys = [key.copy() for key in order]
-    keys.append(exp.Ordered(this=value.copy(), desc=False, nulls_first=False))
+    value = sql.copied(function.this)
+    keys = [sql.copied(key) for key in order]
+    keys.append(exp.Ordered(this=sql.copied(value), desc=False, nulls_first=False))
     if isinstance(function, exp.LastValue):
         keys = [_reversed(key) for key in keys]
     first = build("FIRST(:value ORDER BY :keys)", value=value, keys=keys)
@@ -144,11 +147,11 @@ def filtered(tree: exp.Expr, where: exp.Expr) -> exp.Expr:
 
     def visit(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Filter):
-            both = exp.and_(node.expression.this.copy(), where.copy())
-            return exp.Filter(this=node.this.copy(), expression=exp.Where(this=both))
+            both = exp.and_(node.expression.this, sql.copied(where), copy=False)
+            return exp.Filter(this=node.this, expression=exp.Where(this=both))
         inner = node.this if isinstance(node, exp.WithinGroup | exp.IgnoreNulls | exp.RespectNulls) else node
         if sql.is_aggregate_call(inner):
-            return exp.Filter(this=node.copy(), expression=exp.Where(this=where.copy()))
+            return exp.Filter(this=node, expression=exp.Where(this=sql.copied(where)))
         for key, child in list(node.args.items()):
             if isinstance(child, exp.Expr):
                 node.set(key, visit(child))
@@ -156,4 +159,4 @@ def filtered(tree: exp.Expr, where: exp.Expr) -> exp.Expr:
                 node.set(key, [visit(item) if isinstance(item, exp.Expr) else item for item in child])
         return node
 
-    return visit(tree.copy())
+    return visit(sql.copied(tree))

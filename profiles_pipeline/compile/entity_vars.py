@@ -28,6 +28,7 @@ from profiles_pipeline.compile.rows import (
     col,
     has_typed_ids,
     identified_rows,
+    left_join,
     quoted,
     resolve_symbols,
     timestamp,
@@ -42,7 +43,7 @@ from profiles_pipeline.compile.statement import (
     create,
     scratch,
 )
-from profiles_pipeline.errors import Problems, fail
+from profiles_pipeline.errors import Problem, Problems, fail, nearest
 from profiles_pipeline.graph import reads_var_table
 from profiles_pipeline.names import VAR_TABLE, safe_identifier
 from profiles_pipeline.resolve.model import Cohort, EntityVar, Input, InputVarTable, SqlModel, VarTable
@@ -56,7 +57,7 @@ def compile_var_table(c: Compilation, model: VarTable) -> Script:
     table = _Growing(c, model, relation)
     while table.pending:
         table.phase()
-    columns = [col(name) for name in column_order(c, model)]
+    columns = [col(name) for name in table.names.values()]
     last = build(
         "SELECT :id, :valid_at AS valid_at, :columns FROM :rows",
         id=table.id_column,
@@ -75,9 +76,22 @@ def column_order(c: Compilation, model: VarTable) -> list[str]:
     before = c.graph.models.get(model.previous or model.inherited or "")
     inherited = column_order(c, before) if isinstance(before, VarTable) else []
     own = {var.name.lower(): var.name for var in model.vars}
+    own |= {name.lower(): name for name in _joined_names(c, model)}
     names = [name for name in inherited if name.lower() not in own] + list(own.values())
     declared = {name.lower(): n for n, name in enumerate(_declared(c, model))}
     return sorted(names, key=lambda name: declared.get(name.lower(), -1))
+
+
+def var_table(c: Compilation, path: str) -> VarTable:
+    """Return the var table, or the part of one, at a path."""
+    model = c.graph.models[path]
+    assert isinstance(model, VarTable)
+    return model
+
+
+def _joined_names(c: Compilation, model: VarTable) -> list[str]:
+    """Return the names of the vars of coarser time grain that are joined to a var table."""
+    return [name for path in model.coarser for name in column_order(c, var_table(c, path))]
 
 
 def _declared(c: Compilation, model: VarTable) -> list[str]:
@@ -104,9 +118,10 @@ class _Growing:
         assert isinstance(cohort, Cohort)
         self.cohort = cohort
         self.id_column = c.project.entities[cohort.entity].id_column
+        self.names = {name.lower(): name for name in column_order(c, model)}
         self.steps: list[Step] = []
         self.shared: dict[str, exp.Expr | None] = {}
-        self.rows: exp.Expr = self._base()
+        self.rows: exp.Expr = self._with_coarser(self._base())
         self.read = {var.name.lower(): c.reader.entity_var(var) for var in model.vars}
         self._refuse_many_values()
         self.pending = {var.name.lower(): var for var in model.vars}
@@ -119,11 +134,21 @@ class _Growing:
         for var in self.model.vars:
             if var.source is None or aggregates.is_value_per_entity(self.read[var.name.lower()]):
                 continue
-            message = f"entity_var '{var.name}' reads '{var.spec.from_}' but its select is not an aggregate"
-            span = getattr(var.spec.select, "span", None) or var.spec.span
-            hint = f"use an aggregate such as max(...) or a window, so that each {self.cohort.entity} has one value"
-            problems.error("not-an-aggregate", message, span, hint=hint)
+            problems.found.append(self._no_single_value(var))
         problems.raise_errors()
+
+    def _no_single_value(self, var: EntityVar) -> Problem:
+        span, about = getattr(var.spec.select, "span", None) or var.spec.span, f"{var.cohort}/{var.name.lower()}"
+        select = self.read[var.name.lower()].select
+        unknown = sql.unfamiliar_calls(select) if select else ()
+        for name in unknown:
+            if meant := nearest(name, sql.aggregate_names()):
+                message = f"entity_var '{var.name}' calls '{name}', which is no function that is known here"
+                return Problem("unknown-function", message, span, f"did you mean '{meant}'?", about=about)
+        message = f"entity_var '{var.name}' reads '{var.spec.from_}' but its select is not an aggregate"
+        message += "".join(f"; '{name}' is not known to be one" for name in unknown)
+        hint = f"use an aggregate such as max(...) or a window, so that each {self.cohort.entity} has one value"
+        return Problem("not-an-aggregate", message, span, hint, about=about)
 
     def _base(self) -> exp.Expr:
         """Return the members of the cohort with the vars they have from the part before or from the parent cohort."""
@@ -132,7 +157,7 @@ class _Growing:
             return build("SELECT :id FROM :members", id=self.id_column, members=self.c.relation(self.model.cohort))
         earlier = self.c.graph.models[before]
         assert isinstance(earlier, VarTable)
-        own = {var.name.lower() for var in self.model.vars}
+        own = {name.lower() for name in [*(v.name for v in self.model.vars), *_joined_names(self.c, self.model)]}
         columns = [col(n, "v") for n in column_order(self.c, earlier) if n.lower() not in own]
         return build(
             "SELECT m.:id, :columns FROM :members AS m JOIN :vars AS v ON v.:id = m.:id",
@@ -141,6 +166,19 @@ class _Growing:
             members=self.c.relation(self.model.cohort),
             vars=self.c.relation(before),
         )
+
+    def _with_coarser(self, rows: exp.Expr) -> exp.Expr:
+        """Return the rows with the vars of coarser time grain; who was not yet known at their boundary has none."""
+        if not self.model.coarser:
+            return rows
+        query = exp.select("b.*").from_(_as(rows, "b"))
+        for number, path in enumerate(self.model.coarser):
+            name = f"g{number}"
+            on = exp.EQ(this=col(self.id_column, name), expression=col(self.id_column, "b"))
+            query = query.join(_as(self.c.relation(path), name), on=on, join_type="left", copy=False)
+            columns = [col(n, name) for n in column_order(self.c, var_table(self.c, path))]
+            query = query.select(*columns, copy=False)
+        return query
 
     def phase(self) -> None:
         """Compute every var that needs nothing pending; keep the result for the next phase if there is one."""
@@ -360,7 +398,7 @@ class _Growing:
         for number, scan in enumerate(scans):
             name = f"s{number}"
             on = exp.EQ(this=col(self.id_column, name), expression=col(self.id_column, "b"))
-            query = query.join(exp.alias_(scan.result.copy(), name, table=True), on=on, join_type="left", copy=False)
+            left_join(query, exp.alias_(scan.result, name, table=True), on)
             columns = [alias(self._finished(v, col(v.name, name)), v.name) for v in scan.vars]
             query = query.select(*columns, copy=False)
         return query
@@ -399,15 +437,11 @@ class _Growing:
         return resolve_symbols(self.c, tree).transform(as_column, copy=False)
 
     def _var_column(self, key: VarKey) -> exp.Expr:
-        if not self._has(key):
-            return col(join_vars.column_of(key))
-        names = {n.lower(): n for n in column_order(self.c, self.model)}
-        return col(names[key[1]])
+        return col(self.names[key[1]] if self._has(key) else join_vars.column_of(key))
 
     def _has(self, key: VarKey) -> bool:
         """True when this table has the var itself, not another of the same name or none."""
-        names = {n.lower() for n in column_order(self.c, self.model)}
-        return key[1] in names and self.c.reader.var_key(f"{self.model.cohort}/{key[1]}") == key
+        return key[1] in self.names and self.c.reader.var_key(f"{self.model.cohort}/{key[1]}") == key
 
     def _bring(self, variables: Iterable[EntityVar]) -> None:
         """Join the vars of other tables from which these are computed, each once and under a name of its own."""

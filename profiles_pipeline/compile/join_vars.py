@@ -7,7 +7,7 @@ from itertools import groupby
 
 from sqlglot import exp
 
-from profiles_pipeline.compile.rows import alias, col
+from profiles_pipeline.compile.rows import alias, col, left_join
 from profiles_pipeline.compile.statement import Compilation
 from profiles_pipeline.resolve.reader import VarKey
 
@@ -37,8 +37,6 @@ def joined(
         members = [key for _, key in group]
         name = f"v{number}"
         on = exp.EQ(this=col(id_column, name), expression=col(id_column, "r"))
-        query = query.join(
-            exp.alias_(relation(members[0]).copy(), name, table=True), on=on, join_type="left", copy=False
-        )
+        left_join(query, exp.alias_(relation(members[0]).copy(), name, table=True), on)
         query = query.select(*(alias(col(key[1], name), column_of(key)) for key in members), copy=False)
     return query

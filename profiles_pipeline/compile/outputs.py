@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile.entity_vars import main_id_audits
 from profiles_pipeline.compile.join_vars import column_of, home, joined
-from profiles_pipeline.compile.rows import alias, col, resolve_symbols, text, timestamp
-from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, beside, create
+from profiles_pipeline.compile.rows import alias, col, left_join, resolve_symbols, text, timestamp, visible_rows
+from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, UniteRows, beside, create
 from profiles_pipeline.errors import did_you_mean, fail
 from profiles_pipeline.graph import filter_texts, sql_filter_text
 from profiles_pipeline.names import VAR_TABLE
-from profiles_pipeline.resolve.model import Cohort, FeatureTable, FeatureView, SqlModel
+from profiles_pipeline.resolve.model import Cohort, ColumnUnion, FeatureTable, FeatureView, SqlModel
 from profiles_pipeline.resolve.reader import VarKey
 from profiles_pipeline.spec.model import CohortFilter, FilterNode
 from profiles_pipeline.sql import build
@@ -147,14 +148,14 @@ def _features(c: Compilation, cohort: str, names: Mapping[str, str | None]) -> e
     for name in names:
         owned.setdefault(_home_of(c, cohort, name), []).append(col(name))
     homes = sorted(owned, key=lambda path: path != final)
-    has_everybody = bool(homes) and (homes[0].endswith(VAR_TABLE) or "/part_" in homes[0])
+    has_everybody = bool(homes) and (homes[0].endswith(VAR_TABLE) or homes[0].startswith(f"{final}/part_"))
     base, others = (homes[0], homes[1:]) if has_everybody else (cohort, homes)
     query = exp.select(col(id_column, "f"), alias(timestamp(c), "valid_at")).from_(_as(c.relation(base), "f"))
     aliases = {base: "f"}
     for number, path in enumerate(others):
         aliases[path] = f"f{number}"
         on = exp.EQ(this=col(id_column, aliases[path]), expression=col(id_column, "f"))
-        query = query.join(_as(c.relation(path), aliases[path]), on=on, join_type="left", copy=False)
+        left_join(query, _as(c.relation(path), aliases[path]), on)
     return query.select(*(col(name, aliases[_home_of(c, cohort, name)]) for name in names))
 
 
@@ -214,6 +215,8 @@ def compile_sql_model(c: Compilation, model: SqlModel) -> Script:
     An ephemeral model becomes a view that no plain name points at: it costs nothing and can be looked into.
     """
     relation = c.relation(model.path)
+    if isinstance(model, ColumnUnion):
+        return _united(c, model, relation)
     if model.spec.single_sql is not None:
         kind = "table" if model.output == "table" else "view"
         tree = _named(c, c.reader.query(model.spec.single_sql, model.path).tree, relation)
@@ -226,6 +229,13 @@ def compile_sql_model(c: Compilation, model: SqlModel) -> Script:
         for number, reading in enumerate(readings, start=1)
     )
     return Script("table", steps, _feature_audits(c, model, relation))
+
+
+def _united(c: Compilation, model: ColumnUnion, relation: exp.Table) -> Script:
+    kind: Literal["table", "view"] = "table" if model.output == "table" else "view"
+    queries = tuple(visible_rows(c, c.graph.models[path]) for path in model.united)
+    step = UniteRows(queries, kind, relation, f"rows of {len(queries)} models, common columns")
+    return Script(kind, (step,), _feature_audits(c, model, relation))
 
 
 def _feature_audits(c: Compilation, model: SqlModel, relation: exp.Table) -> tuple[Audit, ...]:

@@ -27,7 +27,7 @@ def quoted(name: str) -> exp.Identifier:
 
 def col(name: str, table: str | None = None) -> exp.Column:
     """Return a column reference."""
-    return exp.column(quoted(name), table=table)
+    return exp.Column(this=quoted(name), table=exp.to_identifier(table))
 
 
 def alias(tree: exp.Expr, name: str) -> exp.Alias:
@@ -38,6 +38,11 @@ def alias(tree: exp.Expr, name: str) -> exp.Alias:
 def text(value: str) -> exp.Literal:
     """Return a string literal."""
     return exp.Literal.string(value)
+
+
+def left_join(query: exp.Select, relation: exp.Expr, on: exp.Expr) -> None:
+    """Add ``LEFT JOIN relation ON on`` to a query."""
+    query.append("joins", exp.Join(this=relation, side="LEFT", on=on))
 
 
 def timestamp(c: Compilation) -> exp.Expr:
@@ -61,10 +66,12 @@ def visible_rows(c: Compilation, model: Model) -> exp.Select:
         source = c.relation(model.path)
     else:
         return exp.select("*").from_(c.relation(model.path))
-    rows = exp.select("*").from_(source)
+    rows = exp.select("*").from_(source, copy=False)
     if isinstance(model, Input) and model.where is not None:
-        rows = rows.where(resolve_symbols(c, c.reader.expression(model.where, model.path, "where").tree))
-    return rows.where(in_window(c, model.occurred_at, model.path)) if model.occurred_at else rows
+        rows.where(resolve_symbols(c, c.reader.expression(model.where, model.path, "where").tree), copy=False)
+    if model.occurred_at:
+        rows.where(in_window(c, model.occurred_at, model.path), copy=False)
+    return rows
 
 
 def _input_rows(c: Compilation, model: Input) -> exp.Expr:
@@ -78,13 +85,13 @@ def in_window(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
     condition: exp.Expr = exp.LT(this=time, expression=timestamp(c))
     if c.reader.begin_time is not None:
         begin = moment(c.reader.begin_time.replace(tzinfo=None).isoformat(sep=" "))
-        condition = exp.and_(exp.GTE(this=time.copy(), expression=begin), condition)
-    return exp.or_(condition, exp.Is(this=time.copy(), expression=exp.Null()))
+        condition = exp.and_(exp.GTE(this=sql.copied(time), expression=begin), condition, copy=False)
+    return exp.or_(condition, exp.Is(this=sql.copied(time), expression=exp.Null()), copy=False)
 
 
 def occurred(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
     """Return the time of a row as a timestamp."""
-    return exp.cast(c.reader.expression(occurred_at, this, "occurred_at_col").tree.copy(), "TIMESTAMP")
+    return exp.cast(c.reader.expression(occurred_at, this, "occurred_at_col").tree, "TIMESTAMP", copy=False)
 
 
 def resolve_symbols(c: Compilation, tree: exp.Expr) -> exp.Expr:
@@ -101,7 +108,7 @@ def resolve_symbols(c: Compilation, tree: exp.Expr) -> exp.Expr:
             return _column(c, node)
         return node
 
-    return tree.transform(replace)
+    return sql.copied(tree).transform(replace, copy=False)
 
 
 def _relation(c: Compilation, node: exp.Table) -> exp.Expr:
@@ -141,14 +148,16 @@ def _column(c: Compilation, node: exp.Column) -> exp.Expr:
         return col(rest.rpartition("/")[2])
     if kind == "member":
         return _membership(c, rest)
-    named = quoted(_column_of_path(c, rest)) if kind == "ref" else node.this.copy()
     owner, path = sql.split_symbol(node.table)
+    if kind != "ref" and owner not in ("ref", "rows"):
+        return node
+    named = quoted(_column_of_path(c, rest)) if kind == "ref" else node.this
     if owner == "rows":
         return exp.column(named)
     if owner == "ref":
         model = c.graph.models[c.graph.find(path)]
         return exp.column(named, table=quoted(model.name))
-    return exp.column(named, table=node.args.get("table")) if kind == "ref" else node
+    return exp.column(named, table=node.args.get("table"))
 
 
 def _column_of_path(c: Compilation, path: str) -> str:
@@ -174,20 +183,20 @@ def _membership(c: Compilation, path: str) -> exp.Expr:
 
 def id_value(c: Compilation, row_id: RowId, id_type: IdType, this: str) -> exp.Expr:
     """Return the identifier on a row as text, or NULL when it is missing, blank or filtered out."""
-    value = exp.cast(resolve_symbols(c, c.reader.expression(row_id.select, this, "id").tree), "TEXT")
-    blank = exp.NEQ(this=exp.Trim(this=value.copy()), expression=text(""))
+    value = exp.cast(resolve_symbols(c, c.reader.expression(row_id.select, this, "id").tree), "TEXT", copy=False)
+    blank = exp.NEQ(this=exp.Trim(this=sql.copied(value)), expression=text(""))
     conditions = [blank, *(_keeps(c, rule, value) for rule in id_type.filters)]
-    return exp.Case().when(exp.and_(*conditions), value.copy())
+    return exp.Case().when(exp.and_(*conditions, copy=False), value, copy=False)
 
 
 def _keeps(c: Compilation, rule: IdFilter, value: exp.Expr) -> exp.Expr:
     """Return the condition under which a filter keeps the (non-null) value."""
     if rule.value is not None:
-        match: exp.Expr = exp.EQ(this=value.copy(), expression=text(str(rule.value)))
+        match: exp.Expr = exp.EQ(this=sql.copied(value), expression=text(str(rule.value)))
     elif rule.regex is not None:
-        match = exp.Anonymous(this="REGEXP_FULL_MATCH", expressions=[value.copy(), text(str(rule.regex))])
+        match = exp.Anonymous(this="REGEXP_FULL_MATCH", expressions=[sql.copied(value), text(str(rule.regex))])
     elif rule.sql is not None:
-        match = exp.In(this=value.copy(), query=_listed(c, rule).subquery())
+        match = exp.In(this=sql.copied(value), query=_listed(c, rule).subquery())
     else:
         fail("missing-key", "an id type filter says neither value, regex nor sql", rule.span)
     return match if rule.type == "include" else exp.Not(this=exp.paren(match))
@@ -196,7 +205,7 @@ def _keeps(c: Compilation, rule: IdFilter, value: exp.Expr) -> exp.Expr:
 def _listed(c: Compilation, rule: IdFilter) -> exp.Select:
     assert rule.sql is not None
     path = c.graph.find(rule.sql.from_, rule.span)
-    value = exp.cast(c.reader.expression(rule.sql.select, path).tree.copy(), "TEXT")
+    value = exp.cast(c.reader.expression(rule.sql.select, path).tree, "TEXT", copy=False)
     rows = visible_rows(c, c.graph.models[path])
     listed = exp.select(alias(value, "id")).from_(rows.subquery("rows"))
     return exp.select("id").from_(listed.subquery("listed")).where("NOT id IS NULL")
@@ -233,7 +242,7 @@ def identified_rows(
     if extra or ids:
         rows = build("SELECT :extra, source_rows.*, :ids FROM :rows AS source_rows", extra=extra, ids=ids, rows=rows)
     star = exp.Column(this=exp.Star(except_=[quoted(i.alias) for i in ids]) if ids else exp.Star(), table=quoted("r"))
-    query = exp.select(star).from_(exp.Subquery(this=rows, alias=exp.TableAlias(this=quoted("r"))))
+    query = exp.select(star).from_(exp.Subquery(this=rows, alias=exp.TableAlias(this=quoted("r"))), copy=False)
     for entity in entities:
         query = _with_main_id(c, query, source, entity, key)
     return query
@@ -257,7 +266,7 @@ def _with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: 
         name = f"{entity_key}_ids_{number}"
         on = build(":graph.other_id = :id", graph=name, id=value)
         graph = exp.Subquery(this=_graph_of(c, entity.stitcher, id_type, key), alias=exp.TableAlias(this=quoted(name)))
-        query = query.join(graph, on=on, join_type="left", copy=False)
+        left_join(query, graph, on)
         found.append(col(key, name))
     main_id = found[0] if len(found) == 1 else exp.Coalesce(this=found[0], expressions=found[1:])
     return query.select(alias(main_id, entity.id_column), copy=False)
@@ -272,7 +281,9 @@ def _lookups(c: Compilation, source: Model, entity_key: str) -> list[tuple[str, 
     stitcher = c.project.models[c.project.entities[entity_key].stitcher]
     assert isinstance(stitcher, Stitcher)
     ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key]
-    stitched_here = any(s.path == source.path and set(ids) <= set(s.ids) for s in stitcher.sources)
+    stitched_here = stitcher.rules is None and any(
+        s.path == source.path and set(ids) <= set(s.ids) for s in stitcher.sources
+    )
     lookups: list[tuple[str, exp.Expr]] = []
     before: list[exp.Expr] = []
     for number, row_id in enumerate(ids):

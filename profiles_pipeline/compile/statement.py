@@ -68,7 +68,20 @@ class SolveComponents:
     title: str
 
 
-Step = Statement | SolveComponents
+@dataclass(frozen=True, slots=True)
+class UniteRows:
+    """Make a relation of the rows of several queries, with the columns that all of these have.
+
+    Which columns these are is only known to the warehouse. Names are compared without regard to case.
+    """
+
+    queries: tuple[exp.Expr, ...]
+    kind: Literal["table", "view"]
+    relation: exp.Table
+    title: str
+
+
+Step = Statement | SolveComponents | UniteRows
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from sqlglot import exp
 
-from profiles_pipeline.compile import cardinality
+from profiles_pipeline.compile import cardinality, node_metadata, rules
 from profiles_pipeline.compile.rows import alias, col, id_value, moment, occurred, text, visible_rows
 from profiles_pipeline.compile.statement import (
     Audit,
@@ -35,8 +35,8 @@ def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
     edges, mappings = beside(graph, "_internal_edges"), beside(graph, "_mappings")
     nodes, components = scratch(graph, "nodes"), scratch(graph, "components")
     tuples = [scratch(graph, f"tuples_{number}") for number in range(len(model.sources))]
-    # An id was seen whether or not a cap took its edges.
-    seen = beside(graph, "_raw_edges") if cardinality.caps(model) else edges
+    # An id was seen whether or not a cap or a rule took its edges.
+    seen = beside(graph, "_raw_edges") if cardinality.caps(model) or model.rules else edges
     steps: list[Step] = [
         *(
             Statement(
@@ -44,33 +44,63 @@ def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
             )
             for table, source in zip(tuples, model.sources, strict=True)
         ),
-        *_edge_steps(model, graph, edges, tuples),
-        Statement(create("temporary table", nodes, _nodes(seen)), "distinct ids, numbered"),
+        *_edge_steps(c, model, edges, tuples),
+        Statement(create("temporary table", nodes, _nodes(model, edges, seen)), "distinct ids, numbered"),
         SolveComponents(
             edges=_numbered_edges(edges, nodes),
             nodes=build("SELECT COUNT(*) FROM :nodes", nodes=nodes),
             result=components,
             title="connected components",
         ),
-        Statement(create("table", mappings, _mappings(nodes, components)), "main id of each id"),
+        *_metadata_steps(c, model, edges, seen),
+        Statement(create("table", mappings, _mappings(c, model, nodes, components)), "main id of each id"),
         Statement(create("view", graph, _graph(c, model, mappings)), "id graph"),
     ]
-    return Script("view", tuple(steps), _audits(model, graph))
+    return Script("view", tuple(steps), _audits(c, model, graph))
 
 
-def _edge_steps(model: Stitcher, graph: exp.Table, edges: exp.Table, tuples: list[exp.Table]) -> list[Step]:
-    """Return the steps that leave the edges behind; where there are caps, also the raw edges and the audit table."""
+def _edge_steps(c: Compilation, model: Stitcher, edges: exp.Table, tuples: list[exp.Table]) -> list[Step]:
+    """Return the steps that leave the edges behind; where there are caps or rules, also the raw edges.
+
+    Caps come before rules: what somebody has said by hand holds whatever the cap.
+    """
+    graph = c.relation(model.path)
     found = _edges(model, tuples)
-    rules = cardinality.caps(model)
-    if not rules:
+    caps = cardinality.caps(model)
+    if not caps and model.rules is None:
         return [Statement(create("table", edges, found), "distinct edges")]
-    raw, audit = beside(graph, "_raw_edges"), beside(graph, f"_{model.entity}_CARDINALITY_AUDIT")
-    removed = cardinality.audit_table(rules, raw, graph.name)
-    return [
-        Statement(create("table", raw, found), "distinct edges, before caps"),
-        Statement(create("table", audit, removed), "edges of ids over their cap"),
-        Statement(create("table", edges, cardinality.kept_edges(raw, audit)), "edges within the caps"),
-    ]
+    raw = beside(graph, "_raw_edges")
+    steps: list[Step] = [Statement(create("table", raw, found), "distinct edges, before caps and rules")]
+    if caps:
+        audit = _cap_audit(model, graph)
+        removed = cardinality.audit_table(caps, raw, graph.name)
+        capped = scratch(graph, "capped_edges") if model.rules else edges
+        kept = create("temporary table" if model.rules else "table", capped, cardinality.kept_edges(raw, audit))
+        steps += [
+            Statement(create("table", audit, removed), "edges of ids over their cap"),
+            Statement(kept, "edges within the caps"),
+        ]
+        raw = capped
+    if model.rules is not None:
+        table = scratch(graph, "rules")
+        steps += [
+            Statement(create("temporary table", table, rules.rules_table(c, model.rules)), "manual rules that count"),
+            Statement(create("table", edges, rules.ruled_edges(model.rules, raw, table)), "edges after manual rules"),
+        ]
+    return steps
+
+
+def _cap_audit(model: Stitcher, graph: exp.Table) -> exp.Table:
+    return beside(graph, f"_{model.entity}_CARDINALITY_AUDIT")
+
+
+def _metadata_steps(c: Compilation, model: Stitcher, edges: exp.Table, seen: exp.Table) -> list[Step]:
+    if not node_metadata.is_kept(model):
+        return []
+    graph = c.relation(model.path)
+    audit = _cap_audit(model, graph) if cardinality.caps(model) else None
+    documents = node_metadata.node_metadata(model, edges, seen, audit)
+    return [Statement(create("temporary table", scratch(graph, "metadata"), documents), "evidence of each id")]
 
 
 def _tuples(c: Compilation, model: Stitcher, source: EdgeSource) -> exp.Select:
@@ -171,19 +201,28 @@ def _edge(
     )
 
 
-def _nodes(edges: exp.Table) -> exp.Expr:
+def _nodes(model: Stitcher, edges: exp.Table, seen: exp.Table) -> exp.Expr:
+    """Return the distinct ids with when they were seen: those of the data, or, where there are rules, those left."""
     return build(
         """
         WITH ends AS (
-            SELECT id1 AS id, id1_type AS id_type, first_seen_at, last_seen_at FROM :edges
+            SELECT id1 AS id, id1_type AS id_type, first_seen_at, last_seen_at FROM :seen
             UNION ALL
-            SELECT id2, id2_type, first_seen_at, last_seen_at FROM :edges
+            SELECT id2, id2_type, first_seen_at, last_seen_at FROM :seen
         ), ids AS (
             SELECT id, id_type, MIN(first_seen_at) AS first_seen_at, MAX(last_seen_at) AS last_seen_at
             FROM ends GROUP BY id, id_type
         )
-        SELECT ROW_NUMBER() OVER () - 1 AS node, id, id_type, first_seen_at, last_seen_at FROM ids
+        SELECT ROW_NUMBER() OVER () - 1 AS node, id, id_type, first_seen_at, last_seen_at FROM ids WHERE :left
         """,
+        seen=seen if model.rules is None else build("SELECT * FROM :s UNION ALL SELECT * FROM :e", s=seen, e=edges),
+        left=None if model.rules is None else _is_an_end(edges),
+    )
+
+
+def _is_an_end(edges: exp.Table) -> exp.Expr:
+    return build(
+        "(id, id_type) IN (SELECT (id1, id1_type) FROM :edges UNION ALL SELECT (id2, id2_type) FROM :edges)",
         edges=edges,
     )
 
@@ -202,8 +241,22 @@ def _numbered_edges(edges: exp.Table, nodes: exp.Table) -> exp.Expr:
     )
 
 
-def _mappings(nodes: exp.Table, components: exp.Table) -> exp.Expr:
-    """Return main id, id, type and evidence times of every node."""
+def _mappings(c: Compilation, model: Stitcher, nodes: exp.Table, components: exp.Table) -> exp.Expr:
+    """Return main id, id, type and evidence times of every node, and its metadata where the stitcher keeps it."""
+    found = _named_nodes(nodes, components)
+    if not node_metadata.is_kept(model):
+        return found
+    return build(
+        """
+        SELECT f.*, m.metadata FROM :found AS f
+        JOIN :metadata AS m ON m.id = f.other_id AND m.id_type = f.other_id_type
+        """,
+        found=found,
+        metadata=scratch(c.relation(model.path), "metadata"),
+    )
+
+
+def _named_nodes(nodes: exp.Table, components: exp.Table) -> exp.Expr:
     return build(
         """
         WITH labelled AS (
@@ -242,13 +295,14 @@ def _graph(c: Compilation, model: Stitcher, mappings: exp.Table) -> exp.Expr:
     """Return the id graph, with the main id once under the name that each entity of the stitcher gives it."""
     names = [model.id_column, *(e.id_column for e in c.project.entities.values() if e.stitcher == model.path)]
     return build(
-        "SELECT :main_ids, other_id, other_id_type, valid_at, first_seen_at FROM :mappings",
+        "SELECT :main_ids, other_id, other_id_type, valid_at, first_seen_at, :metadata FROM :mappings",
         main_ids=[alias(exp.column("main_id"), name) for name in dict.fromkeys(names)],
+        metadata=["metadata"] if node_metadata.is_kept(model) else [],
         mappings=mappings,
     )
 
 
-def _audits(model: Stitcher, graph: exp.Table) -> tuple[Audit, ...]:
+def _audits(c: Compilation, model: Stitcher, graph: exp.Table) -> tuple[Audit, ...]:
     return (
         Audit(
             "every_id_in_one_cluster",
@@ -267,4 +321,5 @@ def _audits(model: Stitcher, graph: exp.Table) -> tuple[Audit, ...]:
             build("SELECT COUNT(*) FROM :graph WHERE :id IS NULL", graph=graph, id=model.id_column),
             "Every id has a main id.",
         ),
+        *([rules.audit(c, model.rules)] if model.rules else []),
     )

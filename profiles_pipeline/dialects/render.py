@@ -13,6 +13,7 @@ from sqlglot.generator import Generator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from profiles_pipeline.dialects.capabilities import capabilities
+from profiles_pipeline.sql import copied
 
 Value = str | int | float | Decimal | datetime | date | bool | None
 
@@ -87,7 +88,7 @@ class _DuckDB(DuckDBGenerator):
 
 def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
     """Return the SQL text of `tree` in the dialect of that capability record. The same tree gives the same text."""
-    return _generator(dialect, pretty, ErrorLevel.IGNORE).generate(tree)
+    return _generator(dialect, pretty, ErrorLevel.IGNORE).generate(copied(tree), copy=False)
 
 
 def unsupported(tree: exp.Expr, dialect: str) -> tuple[str, ...]:

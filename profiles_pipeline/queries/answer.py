@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from sqlglot import exp
 
@@ -20,6 +22,11 @@ from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.sql.syntax import drop_final_semicolons, tokenize
 from profiles_pipeline.template import Ref
 from profiles_pipeline.warehouse.base import Rows
+
+if TYPE_CHECKING:
+    import pyarrow
+
+Result = TypeVar("Result")
 
 _QUERIES = frozenset(
     ["(", "desc", "describe", "from", "pivot", "select", "show", "summarize", "table", "unpivot", "values", "with"]
@@ -72,16 +79,49 @@ def run_query(
         ProjectError: nothing has been built, the text is no query, or the warehouse does not accept it.
         LockTimeoutError: a run kept the warehouse for too long.
     """
+    with _opened(project, output, question, observe, lock_timeout) as (session, text):
+        rows = _asked(session, text, lambda: session.warehouse.query(_limited(text, question)))
+        kept = rows.rows[: question.limit]
+        return Answer(Rows(rows.columns, rows.types, kept), len(kept) == len(rows.rows), text)
+
+
+def run_arrow_query(
+    project: ProfilesProject,
+    output: Output,
+    question: Question,
+    observe: run.Observer = lambda _: None,
+    lock_timeout: float | None = None,
+) -> tuple[pyarrow.Table, bool]:
+    """Return the rows that the question asks for as an Arrow table, and whether these are all.
+
+    Raises:
+        ProjectError: nothing has been built, the text is no query, or the warehouse does not accept it.
+        LockTimeoutError: a run kept the warehouse for too long.
+    """
+    with _opened(project, output, question, observe, lock_timeout) as (session, text):
+        table = _asked(session, text, lambda: session.warehouse.fetch_arrow(_limited(text, question)))
+        kept = table.slice(0, question.limit)
+        return kept, kept.num_rows == table.num_rows
+
+
+@contextmanager
+def _opened(
+    project: ProfilesProject, output: Output, question: Question, observe: run.Observer, lock_timeout: float | None
+) -> Iterator[tuple[run.Session, str]]:
+    """Yield a session in which the names of the question mean what it asks about, and the question as one query."""
     with open_for_reading(project, output, "profiles query", observe, lock_timeout) as session:
         if not session.registry.exists():
             fail("nothing-built", "there is nothing to query: the project has not been run here", hint="profiles run")
         context = _context(session, question)
         text = _one_query(_rendered(session, question, context), session.warehouse.dialect)
         _open_names(session, context)
-        limit = "" if question.limit is None else f"\nLIMIT {question.limit + 1}"
-        rows = _asked(session, f"SELECT * FROM (\n{text}\n){limit}", text)
-        kept = rows.rows if question.limit is None else rows.rows[: question.limit]
-        return Answer(Rows(rows.columns, rows.types, kept), len(kept) == len(rows.rows), text)
+        yield session, text
+
+
+def _limited(text: str, question: Question) -> str:
+    """Return the query, held in a statement that returns one row more than asked for when there are more."""
+    limit = "" if question.limit is None else f"\nLIMIT {question.limit + 1}"
+    return f"SELECT * FROM (\n{text}\n){limit}"
 
 
 def _context(session: run.Session, question: Question) -> SeqNo | None:
@@ -144,8 +184,13 @@ def _relation(session: run.Session, path: str, context: SeqNo | None) -> str:
 def _materials(session: run.Session, context: SeqNo | None) -> tuple[Material, ...]:
     """Return the materials of a time context, or those of every run that was finished."""
     if context is not None:
-        return session.registry.materials(context.number)
-    finished = {s.number for s in session.registry.seq_nos(session.project.name) if s.complete}
+        window = run.window_of(session, context)
+        names = frozenset(plan.material_names(session.project, window).values())
+        coarser = {w.seq_no for _, w in window.coarser}
+        kept = session.registry.materials()
+        return tuple(m for m in kept if m.seq_no == context.number or (m.seq_no in coarser and m.name in names))
+    runs = [run.window_of(session, s) for s in session.registry.seq_nos(session.project.name) if s.complete]
+    finished = {window.seq_no for own in runs for window in (own, *(w for _, w in own.coarser))}
     return tuple(m for m in session.registry.materials() if m.seq_no in finished)
 
 
@@ -181,10 +226,14 @@ def _open_names(session: run.Session, context: SeqNo | None) -> None:
         warehouse.execute(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS SELECT * FROM {relation}")
 
 
-def _asked(session: run.Session, statement: str, text: str) -> Rows:
-    """Return the result of a statement that holds `text` from its second line on."""
+def _asked(session: run.Session, text: str, fetch: Callable[[], Result]) -> Result:
+    """Return what `fetch` returns for `text`, which its statement holds from the second line on.
+
+    The text is tried by itself first, so that what is said of it is not said of the statement around it.
+    """
     try:
-        return session.warehouse.query(statement)
+        session.warehouse.execute(f"EXPLAIN\n{text}")
+        return fetch()
     except WarehouseError as error:
         notes = "\n".join(getattr(error, "__notes__", ()))
         excerpt = _LINE.sub(lambda match: f"LINE {max(int(match[1]) - 1, 1)}:", notes) or text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from profiles_pipeline import plan, rehearse, run
 from profiles_pipeline.connections import Output
-from profiles_pipeline.errors import Problem, ProjectError
+from profiles_pipeline.errors import Problem, ProfilesError, ProjectError, in_file_order
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
 from profiles_pipeline.resolve.model import Input
@@ -34,26 +34,35 @@ class Checked:
 def check(
     project: ProfilesProject, output: Output, observe: run.Observer = lambda _: None, lock_timeout: float | None = None
 ) -> Checked:
-    """Return what was checked; the project itself has been read and resolved already.
+    """Return what was checked; the project itself has been read and resolved already, as far as it is sound.
 
     When none of its inputs is found, the warehouse is taken to be out of reach and columns are not checked. When only
     some are missing, that is an error.
 
     Raises:
-        ProjectError: with everything that would fail, and why.
+        ProjectError: with everything that is wrong in the project and everything that would fail, in file order.
     """
-    with open_for_reading(project, output, "profiles validate", observe, lock_timeout) as session:
-        missing = missing_inputs(session)
-        inputs = [model for model in session.project.graph.models.values() if isinstance(model, Input)]
-        if missing and len(missing) < len(inputs):
-            raise ProjectError(missing)
-        warnings: tuple[Problem, ...] = ()
-        if not missing:
-            seq_no, _ = run.choose_seq_no(session, run.Options(seq_no="new"))
-            models = tuple(p for p, model in session.project.graph.models.items() if not isinstance(model, Input))
-            piece = rehearse.Piece(models, output.schema, plan.Window(seq_no.number, seq_no.end))
-            warnings = rehearse.rehearse(session.project, piece, session.warehouse, session.sources)
-        return Checked(project, not missing, missing, counts(project), (*project.warnings, *warnings))
+    try:
+        with open_for_reading(project, output, "profiles validate", observe, lock_timeout) as session:
+            missing = missing_inputs(session)
+            tables = [m for m in session.project.graph.models.values() if isinstance(m, Input) and m.csv is None]
+            within_reach = len(missing) < len(tables) or not missing
+            warnings = _rehearsed(session) if within_reach else ()
+    except ProjectError as error:
+        raise ProjectError(in_file_order((*project.errors, *error.problems))) from error
+    except ProfilesError as error:
+        raise (ProjectError(project.errors) if project.errors else error) from error
+    if project.errors:
+        raise ProjectError(project.errors)
+    return Checked(project, within_reach, missing, counts(project), (*project.warnings, *warnings))
+
+
+def _rehearsed(session: run.Session) -> tuple[Problem, ...]:
+    """Return the warnings of a rehearsal of everything."""
+    seq_no, _ = run.choose_seq_no(session, run.Options(seq_no="new"))
+    models = tuple(path for path, model in session.project.graph.models.items() if not isinstance(model, Input))
+    piece = rehearse.Piece(models, session.output.schema, plan.Window(seq_no.number, seq_no.end))
+    return rehearse.rehearse(session.project, piece, session.warehouse, session.sources)
 
 
 def counts(project: ProfilesProject) -> dict[str, int]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from profiles_pipeline import plan, versions
-from profiles_pipeline.errors import Span
+from profiles_pipeline.errors import ProjectError, Span
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import (
     Cohort,
+    ColumnUnion,
     FeatureTable,
     FeatureView,
     Input,
@@ -23,6 +25,7 @@ from profiles_pipeline.resolve.model import (
 _TYPES: dict[type[Model], str] = {
     Input: "input",
     SqlModel: "sql_template",
+    ColumnUnion: "common_column_union",
     Stitcher: "id_stitcher",
     InputVarTable: "input_var_table",
     Cohort: "entity_cohort",
@@ -30,6 +33,17 @@ _TYPES: dict[type[Model], str] = {
     FeatureTable: "feature_table_model",
     FeatureView: "feature_view",
 }
+
+
+EnableStatus = Literal["enabled", "maybe enabled", "disabled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether a model will be built; `maybe enabled` hinges on an input that may be missing. `reason` says why not."""
+
+    state: EnableStatus = "enabled"
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,8 @@ class ModelRow:
     read_by: tuple[str, ...]
     description: str | None
     span: Span | None
+    status: Status = Status()
+    time_grain: str | None = None
 
 
 def list_models(project: ProfilesProject, schema: str) -> tuple[ModelRow, ...]:
@@ -59,7 +75,7 @@ def list_models(project: ProfilesProject, schema: str) -> tuple[ModelRow, ...]:
     window = plan.Window(0, versions.ANY_TIME)
     planned = plan.build(project, plan.State(), window, plan.as_written(), schema=schema)
     kinds = {stage.model.path: stage.kind for stage in planned.stages if isinstance(stage, plan.AuditMaterial)}
-    graph = project.graph
+    graph, hinges, grains = project.graph, _hinges(project), _time_grains(project)
     return tuple(
         ModelRow(
             path=path,
@@ -71,9 +87,49 @@ def list_models(project: ProfilesProject, schema: str) -> tuple[ModelRow, ...]:
             read_by=tuple(other for other in graph.models if path in graph.parents[other]),
             description=model.description,
             span=model.span,
+            status=Status("maybe enabled", hinges[path]) if path in hinges else Status(),
+            time_grain=grains.get(path),
         )
         for path, model in graph.models.items()
     )
+
+
+def list_disabled(project: ProfilesProject) -> tuple[ModelRow, ...]:
+    """Return a row for every model and var that is left out, with the reason."""
+    types = {f"models/{model.name.lower()}": model.model_type for model in project.project.spec.models}
+    return tuple(
+        ModelRow(item.path, item.path.rpartition("/")[2], types.get(item.path, ""), "none", None, (), (), None, None,
+                 Status("disabled", item.reason))
+        for item in project.disabled
+    )  # fmt: skip
+
+
+def _hinges(project: ProfilesProject) -> dict[str, str]:
+    """Return path -> reason of what would be left out if every optional input were missing."""
+    optional = {
+        path: "its contract says that it is optional: it is left out when its table is not there"
+        for path, model in project.graph.models.items()
+        if isinstance(model, Input) and model.is_optional
+    }
+    try:
+        rest = project.without(optional)
+    except ProjectError:  # a must-have needs one of them: a run without it would be refused, not reduced
+        return optional
+    reasons = optional | {item.path: item.reason.replace("is disabled", "may be left out") for item in rest.disabled}
+    gone = [path for path in project.graph.models if path not in rest.graph.models]
+    return {path: optional.get(path) or reasons.get(path, "nothing would read it") for path in gone}
+
+
+def _time_grains(project: ProfilesProject) -> dict[str, str]:
+    """Return path -> time grain of the models that have one."""
+    spec = project.project.spec
+    models = {f"models/{m.name.lower()}": getattr(m.body, "time_grain", None) for m in spec.models}
+    stitchers = {
+        project.project.entities[e.name.lower()].stitcher: e.default_id_stitcher.time_grain
+        for e in spec.entities
+        if e.default_id_stitcher.time_grain is not None
+    }
+    return {path: str(grain) for path, grain in (stitchers | models).items() if grain is not None}
 
 
 def type_name(model: Model) -> str:

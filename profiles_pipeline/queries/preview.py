@@ -9,11 +9,12 @@ from sqlglot import exp
 
 from profiles_pipeline import compiled, plan, run
 from profiles_pipeline.connections import Output
-from profiles_pipeline.errors import Problem, ProjectError
+from profiles_pipeline.errors import Problem, ProjectError, fail
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.warehouse.settings import MEMORY
 
 NOT_RUN = 0
 """The number under which SQL is written that belongs to no recorded time context."""
@@ -61,24 +62,35 @@ def preview(
 
 
 def compile_project(
-    project: ProfilesProject, output: Output, options: run.Options, observe: run.Observer = lambda _: None
+    project: ProfilesProject,
+    output: Output,
+    options: run.Options,
+    observe: run.Observer = lambda _: None,
+    assume_inputs: bool = False,
 ) -> Compiled:
     """Write the SQL of the requested models and run none of it.
 
     Afterwards ``output/<target>/seq_no/<n>/compile`` holds one file per model, and for a new window nothing else:
-    n is the number of the recorded time context that was asked for, else `NOT_RUN`.
+    n is the number of the recorded time context that was asked for, else `NOT_RUN`. Where inputs are assumed to exist,
+    no warehouse is connected to, and every name of a table stands as the project writes it.
 
     Raises:
         ProjectError: the options do not fit the project or the registry.
     """
-    with open_for_reading(project, output, "profiles compile", observe, options.lock_timeout) as session:
+    if assume_inputs and options.seq_no not in (None, "new"):
+        fail("options-clash", "what a seq_no stands for is known to the warehouse alone", hint="leave out --seq-no")
+    place = replace(output, settings=replace(output.settings, path=MEMORY)) if assume_inputs else output
+    with open_for_reading(project, place, "profiles compile", observe, options.lock_timeout) as session:
         seq_no = _context(session, options)
         if seq_no.number == NOT_RUN:
             _clear(project, output)
-        lenient = replace(session, sources=_where_found(session.sources))
+        if assume_inputs:
+            lenient = replace(session, project=project, sources=plan.as_written())
+        else:
+            lenient = replace(session, sources=_where_found(session.sources))
         planned = run.make_plan(lenient, seq_no, options.request)
         files = compiled.write(planned, project, output, session.warehouse.dialect, "compile")
-        return Compiled(planned, files, missing_inputs(session))
+        return Compiled(planned, files, () if assume_inputs else missing_inputs(session))
 
 
 def _context(session: run.Session, options: run.Options) -> SeqNo:

@@ -1,39 +1,20 @@
-"""Opens a project's warehouse for reading only; a registry that is not there yet counts as an empty one."""
+"""Opens a project's warehouse for reading only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from profiles_pipeline import run
 from profiles_pipeline.availability import available_part
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.registry import Material, Registry, SeqNo
+from profiles_pipeline.registry import Registry
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import MEMORY
-
-
-class UnwrittenRegistry(Registry):
-    """A registry that is only read, and that need not be there yet: then it remembers nothing."""
-
-    def seq_nos(self, project: str) -> tuple[SeqNo, ...]:
-        """Return the time contexts of a project, newest number first."""
-        return super().seq_nos(project) if self.exists() else ()
-
-    def materials(self, seq_no: int | None = None) -> tuple[Material, ...]:
-        """Return the complete materials of a time context, or of all, in the order in which they were built."""
-        return super().materials(seq_no) if self.exists() else ()
-
-    def next_seq_no(self, begin: datetime | None, end: datetime, invocation: str) -> SeqNo:
-        """Return the time context that the next run would record."""
-        if self.exists():
-            return super().next_seq_no(begin, end, invocation)
-        return SeqNo(1, begin, end, datetime.now(UTC), False, invocation)
 
 
 @contextmanager
@@ -58,7 +39,7 @@ def open_for_reading(
         lock_timeout=lock_timeout,
         on_wait=lambda holder: observe(run.Waiting(holder)),
     ) as warehouse:
-        registry = UnwrittenRegistry(warehouse, output.schema, target=output.target, folder=str(project.folder))
+        registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
         present = available_part(project, warehouse)
         yield run.Session(present, output, warehouse, registry, run.found_sources(warehouse), observe)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from profiles_pipeline.errors import Span
+from profiles_pipeline.errors import Broken, Span
+from profiles_pipeline.grains import TICK
+from profiles_pipeline.resolve.hooks import Hook
+from profiles_pipeline.names import normalise_path
 from profiles_pipeline.spec.model import (
     CohortFilter,
     EntityVarSpec,
@@ -19,6 +22,9 @@ from profiles_pipeline.spec.model import (
     SqlTemplateSpec,
     Text,
 )
+
+RULES = "id_stitcher_rules"
+"""Path of the input that holds the manual rules of all id stitchers."""
 
 NameKind = Literal["entity", "cohort", "rows"]
 
@@ -71,6 +77,8 @@ class Model:
     name: str
     span: Span | None = None
     description: str | None = None
+    time_grain: str = TICK
+    """Boundary to which its time context is moved back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +111,23 @@ class SqlModel(Model):
     occurred_at: Text | None = None
     cohort: str | None = None
     """Path of the cohort whose features its columns are, if any."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColumnUnion(SqlModel):
+    """The rows of several sources with the columns that all of them have. `united` are the paths of the sources."""
+
+    united: tuple[str, ...]
+
+    def of(self, united: Sequence[str]) -> ColumnUnion:
+        """Return the union of only these sources."""
+        return replace(self, united=tuple(united), spec=united_text(united))
+
+
+def united_text(paths: Sequence[str]) -> SqlTemplateSpec:
+    """Return the text of a model that has the rows of the models at `paths`."""
+    selects = (f"select * from {{{{ this.DeRef('{path}') }}}}" for path in paths)
+    return SqlTemplateSpec(single_sql=Text(" union all ".join(selects)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +212,7 @@ class EntityVar:
     source: str | None
     spec: EntityVarSpec
     bare_names: bool = False
+    time_grain: str = TICK
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -204,6 +230,8 @@ class VarTable(Model):
     """Path of the part before this one."""
     inherited: str | None = None
     """Path of the parent cohort's var table."""
+    coarser: tuple[str, ...] = ()
+    """Paths of the tables of those vars of the cohort that have a coarser time grain; their columns are joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +279,7 @@ class Project:
         names: lower-case global name in templates -> what it is.
         statuses: path -> enable status, where the author gives one.
         source_dialect: the dialect in which the project's SQL is written.
+        broken: what is declared but cannot be used.
     """
 
     spec: ProjectSpec
@@ -264,10 +293,20 @@ class Project:
     macros: tuple[MacroSpec, ...]
     source_dialect: str = "snowflake"
     statuses: Mapping[str, str] = field(default_factory=dict)
+    broken: Broken = field(default_factory=Broken)
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other spellings of model paths, such as ``entity/user/var_table``."""
+    hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict)
+    """Path -> what runs right before and after the model is built, in that order."""
 
     @property
     def name(self) -> str:
         """The project's name."""
         return str(self.spec.name)
+
+    def meant(self, path: str) -> str:
+        """Return the path that a path in any spelling stands for, inputs that a package's are mapped to included."""
+        wanted = normalise_path(path)
+        head, slash, rest = wanted.removeprefix("inputs/").partition("/")
+        mapped = self.aliases.get(f"inputs/{head}") if wanted.startswith("inputs/") else None
+        return f"{mapped}{slash}{rest}" if mapped else self.aliases.get(wanted, wanted)

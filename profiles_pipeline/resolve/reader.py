@@ -6,21 +6,25 @@ source as ``row:<model>/<column>``. Pure apart from a cache; a Reader belongs to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from sqlglot import exp
 
 from profiles_pipeline import sql, template
-from profiles_pipeline.errors import Problem, ProjectError, Span, at, did_you_mean
+from profiles_pipeline.errors import BrokenReferenceError, Problem, ProjectError, Span, at, did_you_mean
 from profiles_pipeline.names import normalise_path
 from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, InputVar, Project, SqlModel
+from profiles_pipeline.spec.model import WindowSpec
 
 VALUE = "value:this"
 """Symbol of the value that a cast is applied to."""
+
+Found = TypeVar("Found")
 
 VarKey = tuple[str, str]
 """Path of the cohort that defines a var, and the var's name in lower case."""
@@ -44,6 +48,12 @@ class Reading:
     vars: frozenset[VarKey] = frozenset()
     optional: frozenset[str] = frozenset()
     """Models among those that the text can do without."""
+    text: str = ""
+    """The rendered text, with symbols."""
+
+    def place(self, path: str) -> Span | None:
+        """Return where the text names a model or var."""
+        return template.place_of(self.text, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,12 @@ class ReadVar:
     vars: frozenset[VarKey]
     columns: frozenset[str]
     """Lower-case names of the columns of the source it uses; input vars among them."""
+    texts: tuple[str, ...] = ()
+    """Its texts, rendered."""
+
+    def place(self, path: str) -> Span | None:
+        """Return where one of its texts names a model or var."""
+        return next((place for text in self.texts if (place := template.place_of(text, path))), None)
 
 
 @dataclass
@@ -104,14 +120,18 @@ class Reader:
             dialect=self.project.source_dialect,
             model=self._facts,
             read_file=self.read_file,
+            is_broken=self._is_broken,
         )
         return template.render(text, scope)
+
+    def _is_broken(self, name: str) -> bool:
+        return any(f"{kind}/{name}" in self.project.broken for kind in ("macro", "entity", "inputs", "models"))
 
     def expression(self, text: str, this: str, what: str = "expression") -> Reading:
         """Return a scalar or aggregate SQL expression as read."""
         rendered, place = self._rendered(text, this)
         try:
-            tree = _parsed(str(rendered.text), self._dialects).copy()
+            tree = _parsed(str(rendered.text), self._dialects)
         except ProjectError:  # once more, for the place
             tree = sql.parse_expression(rendered.text, self._dialects, span=place, what=what)
         return self._reading(tree, rendered, place)
@@ -143,17 +163,23 @@ class Reader:
         return rendered, place
 
     def _reading(self, tree: exp.Expr, rendered: template.Rendered, place: Span | None) -> Reading:
-        if self.bound:
-            tree = sql.bind_time(tree, self.end_time)
+        tree = sql.bind_time(tree, self.end_time) if self.bound else sql.copied(tree)
         models, variables, optional = set(), set(), set()
+        unknown: list[ProjectError] = []
         for ref in rendered.refs:
             if ref.kind == "var":
-                variables.add(self.var_key(ref.target, place))
+                try:
+                    variables.add(self.var_key(ref.target))
+                except ProjectError as error:
+                    where = template.place_of(rendered.text, ref.target) or place
+                    unknown.append(ProjectError(at(problem, where) for problem in error.problems))
             elif ref.kind in ("ref", "member") and not ref.options.get("pre_existing"):
                 models.add(normalise_path(ref.target))
                 if ref.options.get("dependency") in ("optional", "coercive"):
                     optional.add(normalise_path(ref.target))
-        return Reading(tree, frozenset(models), frozenset(variables), frozenset(optional))
+        if unknown:
+            raise ProjectError(problem for error in unknown for problem in error.problems)
+        return Reading(tree, frozenset(models), frozenset(variables), frozenset(optional), rendered.text)
 
     # --- names ----------------------------------------------------------------------------------------------
 
@@ -172,6 +198,8 @@ class Reader:
                 return cohort.path, name.lower()
             parent = self.project.models.get(cohort.parent or "")
             cohort = parent if isinstance(parent, Cohort) else None
+        if f"var/{name}" in self.project.broken or self.project.broken.bears(owner):
+            raise BrokenReferenceError
         known = [v.name for own in self.project.entity_vars.values() for v in own.values()]
         problem = Problem("unknown-var", f"there is no var '{name}' on '{owner}'", place, did_you_mean(name, known))
         raise ProjectError([problem])
@@ -187,7 +215,7 @@ class Reader:
         return None
 
     def _facts(self, path: str) -> template.ModelFacts | None:
-        model = self.project.models.get(normalise_path(path))
+        model = self.project.models.get(self.project.meant(path))
         if model is None:
             return None
         entity: Entity | None = self.project.entities.get(getattr(model, "entity", ""))
@@ -239,17 +267,22 @@ class Reader:
         spec, this = var.spec, _this(var)
         window = spec.window
         parts: list[Reading] = []
-        problems: list[Problem] = []
+        errors: list[ProjectError] = []
+
+        def tried(text: str | None, find: Callable[[], Found]) -> Found | None:
+            try:
+                return find()
+            except ProjectError as error:
+                place = getattr(text, "span", None)
+                errors.append(ProjectError(at(problem, place) for problem in error.problems))
+                return None
 
         def read(text: str | None, what: str) -> exp.Expr | None:
             if text is None:
                 return None
-            try:
-                parts.append(self._with_bare_names(self.expression(text, this, what), var))
-            except ProjectError as error:
-                problems.extend(at(problem, getattr(text, "span", None)) for problem in error.problems)
-                return None
-            return parts[-1].tree
+            part = tried(text, lambda: self._with_bare_names(self.expression(text, this, what), var))
+            parts.extend([part] if part else [])
+            return part.tree if part else None
 
         select = read(spec.select, "select")
         where = read(spec.where, "where")
@@ -257,11 +290,13 @@ class Reader:
         clause = None
         if window is not None:
             keys = tuple(tree for text in window.partition_by if (tree := read(text, "partition_by")) is not None)
-            order, frame = self._order(window.order_by, window.frame_clause, var, parts)
+            first = next(iter(window.order_by), window.frame_clause)
+            order, frame = tried(first, lambda: self._order(window, var, parts)) or ((), None)
             clause = Window(keys, order, frame)
-        if problems:
-            raise ProjectError(problems)
-        cast = self._cast(spec.column_data_type, this) if spec.column_data_type else None
+        data_type = spec.column_data_type
+        cast = tried(data_type, lambda: self._cast(data_type, this)) if data_type else None
+        if errors:
+            raise ProjectError(problem for error in errors for problem in error.problems)
         columns = {c.lower() for part in parts for c in sql.column_names(part.tree)}
         columns |= {c.lower() for part in parts for c in _row_columns(part.tree)}
         return ReadVar(
@@ -273,6 +308,7 @@ class Reader:
             models=frozenset().union(*(p.models for p in parts)),
             vars=frozenset().union(*(p.vars for p in parts)),
             columns=frozenset(columns),
+            texts=tuple(p.text for p in parts),
         )
 
     def _cast(self, data_type: str, this: str) -> exp.Expr:
@@ -287,11 +323,11 @@ class Reader:
             ) from error
 
     def _order(
-        self, texts: Sequence[str], frame_text: str | None, var: EntityVar | InputVar, parts: list[Reading]
+        self, window: WindowSpec, var: EntityVar | InputVar, parts: list[Reading]
     ) -> tuple[tuple[exp.Ordered, ...], exp.WindowSpec | None]:
-        this, place = _this(var), var.spec.span
-        rendered = [self.render(text, this) for text in texts]
-        ordered, frame = sql.parse_order_by([r.text for r in rendered], self._dialects, span=place)
+        this, place, frame_text = _this(var), var.spec.span, window.frame_clause
+        rendered = [self._rendered(text, this)[0] for text in window.order_by]
+        ordered, frame = sql.parse_order_by([r.text for r in rendered], self._dialects)
         keys = []
         for item in ordered:
             reading = self._reading(item, rendered[0], place) if rendered else Reading(item)
@@ -327,8 +363,8 @@ class Reader:
                 return exp.column(exp.to_identifier(f"var:{key[0]}/{key[1]}", quoted=True))
             return node
 
-        tree = reading.tree.transform(replace_name) if visible else reading.tree
-        return Reading(tree, reading.models, reading.vars | found)
+        tree = sql.copied(reading.tree).transform(replace_name, copy=False) if visible else reading.tree
+        return replace(reading, tree=tree, vars=reading.vars | found)
 
     def _visible_bare_names(self, var: EntityVar) -> dict[str, VarKey]:
         """Return the names that mean vars in the text of `var`.
@@ -370,5 +406,11 @@ def _this(var: EntityVar | InputVar) -> str:
 
 
 def _model_type(model: object) -> str:
-    names = {"SqlModel": "sql_template", "Stitcher": "id_stitcher", "Cohort": "entity_cohort", "Input": "input"}
+    names = {
+        "SqlModel": "sql_template",
+        "ColumnUnion": "common_column_union",
+        "Stitcher": "id_stitcher",
+        "Cohort": "entity_cohort",
+        "Input": "input",
+    }
     return names.get(type(model).__name__, type(model).__name__.lower())

@@ -49,12 +49,13 @@ class IdUse:
     """A column holds identifiers of an entity.
 
     Attributes:
-        share: which of the people: "all", or "few" for a list of identifiers to leave out.
+        share: which of the people: "all", or "few" for a list of identifiers to leave out; "sound" means all of them
+            and nothing else, where an identifier is made from the value, so that no filter can tell what is junk.
     """
 
     entity: str
     id_type: str
-    share: Literal["all", "few"] = "all"
+    share: Literal["all", "few", "sound"] = "all"
 
 
 @dataclass(slots=True)

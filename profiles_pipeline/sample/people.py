@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import IdType
+from profiles_pipeline.resolve.model import IdType, Input, SqlModel
 from profiles_pipeline.sample.evidence import IdUse
 from profiles_pipeline.sample.patterns import matches, regex_examples
 
@@ -97,10 +97,29 @@ class Population:
         for style in ("digits",) if digits else (_style(use.id_type), *_STYLES):
             if all(accepted(id_type, identifier(style, use, n)) for n in (0, 1, count // 2)):
                 values = tuple(identifier(style, use, n) for n in range(count))
+                values = self._at_work(values, use, per) if style == "email" else values
                 break
         else:
             values = self._by_pattern(id_type, count) or tuple(identifier("plain", use, n) for n in range(count))
-        return IdPool(values, per, () if digits else _junk(id_type, values[0]))
+        sound = digits or (style == "email" and self._mail_domains is not None)
+        return IdPool(values, per, () if sound else _junk(id_type, values[0]))
+
+    @cached_property
+    def _mail_domains(self) -> IdUse | None:
+        """The identifiers of another entity that the project cuts out of mail addresses, if it does."""
+        models = (m for m in self.project.project.models.values() if isinstance(m, Input | SqlModel))
+        cut = (i for model in models for i in model.ids if "'@" in i.select and i.id_type is not None)
+        return next((IdUse(i.entity, str(i.id_type), "sound") for i in cut if "mail" not in str(i.id_type)), None)
+
+    def _at_work(self, mails: tuple[str, ...], use: IdUse, per: int) -> tuple[str, ...]:
+        """Return mail addresses in the domains of what their owners belong to."""
+        domains = self._mail_domains
+        if domains is None or domains.entity == use.entity or use.entity != self.base:
+            return mails
+        pool, owner = self.pool(domains), np.arange(len(mails)) // per
+        group = self.instances(domains.entity, owner, np.zeros_like(owner))
+        parts = zip(mails, (group * pool.per).tolist(), strict=True)
+        return tuple(f"{mail.partition('@')[0]}@{pool.values[place]}" for mail, place in parts)
 
     def _by_pattern(self, id_type: IdType, count: int) -> tuple[str, ...]:
         """Return identifiers made from the filters themselves."""
@@ -141,6 +160,8 @@ def identifier(style: str, use: IdUse, number: int) -> str:
             return uuid.uuid5(uuid.NAMESPACE_OID, space).hex
         case "digits":
             return str(100_000 + number)
+        case "domain":
+            return f"company{number + 1}.example"
         case "phone":
             return f"+1555{number:07d}"
         case _:
@@ -155,6 +176,8 @@ def _style(id_type: str) -> str:
         return "email"
     if "phone" in name or "mobile" in name:
         return "phone"
+    if "domain" in name:
+        return "domain"
     return "uuid" if re.search(r"anon|device|cookie|uuid|guid|idfa|gaid", name) else "plain"
 
 

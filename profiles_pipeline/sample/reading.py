@@ -192,7 +192,7 @@ class QueryReader:
         columns = {"index": Value(kind="number"), "key": Value(kind="text"), "seq": NOTHING, "path": NOTHING}
         columns |= dict.fromkeys(_UNPACKED, element)
         if isinstance(item, exp.Unnest) and alias is not None:
-            columns |= {name.name.lower(): element for name in (*alias.args.get("columns", ()), alias.this) if name}
+            columns |= {name.name.lower(): element for name in (*(alias.args.get("columns") or ()), alias.this) if name}
         return Relation(self.ledger, columns)
 
     def _using(self, name: str, scope: Scope) -> None:

@@ -214,7 +214,7 @@ class ProjectTexts:
             hashed = tree.find(*_HASHES) is not None
             for slot in found.slots:
                 id_type = slot.column if hashed else row_id.id_type
-                self.ledger.of(slot).ids[IdUse(row_id.entity, id_type)] = None
+                self.ledger.of(slot).ids[IdUse(row_id.entity, id_type, "sound" if hashed else "all")] = None
 
     def _id_filters(self, model: Stitcher) -> None:
         for id_type in model.id_types:

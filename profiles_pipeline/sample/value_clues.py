@@ -345,6 +345,22 @@ class ValueClues(ABC):
         self.vote(found, "json", STRONG)
         return Value(found.slots)
 
+    def _typed_json(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self._parse_json(node, scope)
+        if isinstance(node.expression, exp.Literal):
+            self._of_type(found, exp.DataType.build(node.expression.name, dialect="databricks"))
+        return found
+
+    def _of_type(self, found: Value, data_type: exp.DataType) -> None:
+        """Note what the type of a JSON value says about the values inside."""
+        kind = kind_of_type(data_type)
+        if kind != "json":
+            self.ledger.vote(found.slots, kind or "text", STRONG)
+        for part in data_type.expressions:
+            named = isinstance(part, exp.ColumnDef)
+            inner = self.step(found, [part.name if named else ELEMENT])
+            self._of_type(inner, part.args["kind"] if named else part)
+
     def _split(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         self.vote(found, "text")
@@ -422,6 +438,7 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     exp.GetExtract: ValueClues._bracket,
     exp.Bracket: ValueClues._bracket,
     exp.ParseJSON: ValueClues._parse_json,
+    exp.FromJson: ValueClues._typed_json,
     exp.Split: ValueClues._split,
     exp.ArraySize: ValueClues._array,
     exp.ArrayContains: ValueClues._array,
@@ -468,7 +485,7 @@ def json_steps(path: exp.Expr) -> list[str]:
             steps.append(str(part.name))
         elif isinstance(part, exp.JSONPathSubscript | exp.JSONPathWildcard):
             steps.append(str(part.this) if isinstance(part.this, str) else ELEMENT)
-    return steps
+    return steps[1:] if steps[:1] == ["$"] else steps
 
 
 def _temporal(found: Value) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -19,11 +20,13 @@ from profiles_pipeline.sample.schema import ColumnSchema, TableSchema
 from profiles_pipeline.sample.words import PERSONAL, WORDS
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 SPAN_DAYS = 400
 DOCUMENTS = 400
 RECIPE_SHARE = 0.6
+_MIX = np.uint64(0x9E3779B97F4A7C15)
 _LIST_TYPES = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
 
 
@@ -38,6 +41,7 @@ class Rows:
         recipe: which recipe of the table each row follows; -1 none.
         keys: pool of keys -> the number of the key each row has.
         luck: a random number per row from which several columns may follow.
+        owner: number of the instance whose habits show in each row. Three of four have things that they never do.
     """
 
     table: TableSchema
@@ -48,19 +52,34 @@ class Rows:
     keys: dict[str, Ints]
     luck: Ints
     end: int
+    owner: Ints
 
     @property
     def size(self) -> int:
         """Return how many rows there are."""
         return self.number.size
 
+    def pick(self, count: int, salt: str, rng: np.random.Generator) -> Ints:
+        """Return for each row one of `count` things: any of them, but for some owners only one of half of them."""
+        drawn = rng.integers(0, count, self.size)
+        if count < 3:
+            return drawn
+        first = self.owner * 7919 + zlib.crc32(salt.encode())
+        return np.where(self.owner % 2 == 1, (first + drawn % (count // 2 + 1)) % count, drawn)
+
+    def never(self, salt: str) -> Bools:
+        """Return which rows are of owners for whom something is never true."""
+        salted = self.owner.astype(np.uint64) * np.uint64(1 << 32) + np.uint64(zlib.crc32(salt.encode()))
+        return (self.owner % 4 > 0) & (((salted * _MIX ^ salted >> np.uint64(29)) * _MIX >> np.uint64(40)) % np.uint64(3) == 0)
+
     def wishes(self, column: ColumnSchema) -> list[tuple[Bools, Wish]]:
         """Return for each wish about a column the rows that have it."""
         found = []
+        able = ~self.never(column.name)
         for number, recipe in enumerate(self.table.recipes):
             for wish in recipe:
                 if wish.slot.column == column.name.lower():
-                    found.append((self.recipe == number, wish))
+                    found.append(((self.recipe == number) & able, wish))
         return found
 
 
@@ -70,6 +89,15 @@ class Draw:
 
     population: Population
     seed: int
+
+    def settled(self, rows: Rows) -> Rows:
+        """Return the rows with their owners, which are of the first entity that the table identifies. Some owners
+        follow only half of the recipes."""
+        uses = (column.id_use for column in rows.table.columns if column.id_use is not None)
+        entity = next((use.entity for use in uses), self.population.base)
+        owner = self.population.instances(entity, rows.person, rows.luck)
+        follows = (owner % 2 == 0) | ((owner // 2 + rows.recipe) % 2 == 0)
+        return replace(rows, owner=owner, recipe=np.where(follows, rows.recipe, -1))
 
     def column(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> pa.Array:
         """Return the values of a column."""
@@ -83,7 +111,7 @@ class Draw:
                 times = _with_nulls(times, self._absent(column, rows, rng, 0.0 if column.occurred_at else 0.04))
                 return times.cast(pa.date32(), safe=False) if column.kind == "date" else times
             case "boolean":
-                values = rng.random(rows.size) < 0.5
+                values = (rng.random(rows.size) < 0.5) & ~rows.never(column.name)
                 for mask, wish in rows.wishes(column):
                     values = np.where(mask & bool(wish.values), bool(wish.values and wish.values[0]), values)
                 return _with_nulls(pa.array(values), self._absent(column, rows, rng, 0.04))
@@ -146,10 +174,12 @@ class Draw:
             number = rows.number if unique else rng.integers(0, max(2, self.population.people), rows.size)
             stem = column.name.lower().removesuffix("_id")
             return _keys(stem, number, column.digits)
-        pool = texts_of(column, self.seed)
+        sought, others = _texts(column, self.seed)
+        pool = [*sought, *others]
         if column.theme in PERSONAL and not column.literals:
             return pool, rows.person % len(pool)
-        return pool, rng.integers(0, len(pool), rows.size)
+        index = rows.pick(len(pool), column.name, rng)
+        return pool, np.where(rows.never(column.name), len(sought) + index % len(others), index) if others else index
 
     # --- numbers ------------------------------------------------------------------------------------------------
 
@@ -159,7 +189,7 @@ class Draw:
         elif column.pool in rows.keys:
             values = rows.keys[column.pool or ""].astype(float) + 1
         else:
-            values = numbers(column, rows.size, rng)
+            values = numbers(column, rows, rng)
         for mask, wish in rows.wishes(column):
             wanted = [float(v) for v in wish.values if isinstance(v, float) or (isinstance(v, str) and _is_number(v))]
             if wanted:
@@ -204,6 +234,11 @@ class Draw:
 
 def texts_of(column: ColumnSchema, seed: int) -> list[str]:
     """Return the texts that a column draws from: what SQL looks for, and others."""
+    sought, others = _texts(column, seed)
+    return [*sought, *others]
+
+
+def _texts(column: ColumnSchema, seed: int) -> tuple[list[str], list[str]]:
     found = [v for v in map(_text, column.literals) if v]
     for pattern in column.patterns:
         found += regex_examples(pattern, 12, seed)
@@ -214,18 +249,24 @@ def texts_of(column: ColumnSchema, seed: int) -> list[str]:
     if column.separator is not None:
         triples = ((k, k + 1, k + 3) for k in range(len(others)))
         few = tuple(column.separator.join(others[n % len(others)] for n in three) for three in triples)
-    return list(dict.fromkeys((*found, *few)))
+    return list(dict.fromkeys(found)), [text for text in dict.fromkeys(few) if text not in found]
 
 
-def numbers(column: ColumnSchema, count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Return numbers around those that SQL compares the column with."""
+def numbers(column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> Floats:
+    """Return numbers around those that SQL compares the column with; some owners have small ones only."""
+    share = rng.random(rows.size)
+    return _numbers(column, np.where(rows.never(column.name), share * 0.1, share), rng)
+
+
+def _numbers(column: ColumnSchema, share: Floats, rng: np.random.Generator) -> Floats:
+    count = share.size
     exact = [float(v) for v in column.literals if not isinstance(v, bool)]
     usual = {"age": (18.0, 80.0), "year": (2015.0, 2026.0)}
     low, high = usual.get(column.theme, (1.0, 10.0) if column.whole else (5.0, 250.0))
     if column.bounds:
-        low = min(low, column.bounds[0] / 2 if column.bounds[0] > 0 else column.bounds[0] - 1)
+        low = min(low, column.bounds[0] / 2 if column.bounds[0] >= 0 else column.bounds[0] - 1)
         high = max(column.bounds[-1] * 2 + 1, high if column.bounds[-1] <= 0 else 0.0)
-    values = low + (high - low) * rng.random(count) ** 1.5
+    values = low + (high - low) * share**1.5
     if exact:
         wanted = np.array(exact)[rng.integers(0, len(exact), count)]
         values = np.where(rng.random(count) < 0.7, wanted, np.floor(values))
@@ -307,7 +348,7 @@ def _mark(path: tuple[str, ...]) -> str:
 def _leaf(column: ColumnSchema, seed: int, rng: np.random.Generator) -> object:
     match column.kind:
         case "number":
-            value = float(numbers(column, 1, rng)[0])
+            value = float(_numbers(column, rng.random(1), rng)[0])
             return int(value) if column.whole or value.is_integer() else round(value, 2)
         case "boolean":
             return bool(rng.random() < 0.5)

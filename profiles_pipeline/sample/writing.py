@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from profiles_pipeline.compile.rules import RULE_COLUMNS
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.resolve.model import RULES, Input
 from profiles_pipeline.sample.people import Ints, Population
 from profiles_pipeline.sample.schema import ColumnSchema, TableSchema, infer
 from profiles_pipeline.sample.values import DAY, RECIPE_SHARE, SECOND, SPAN_DAYS, Draw, Rows, leaves
@@ -21,6 +23,9 @@ DEFAULT_ROWS = 3000
 DEFAULT_PEOPLE = 300
 DEFAULT_SEED = 7
 CHUNK_ROWS = 100_000
+_NO_RULES = pa.schema(
+    [(name, pa.timestamp("us") if name == "created_at" else pa.string()) for name in RULE_COLUMNS]
+).empty_table()
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -58,9 +63,20 @@ def write(project: ProfilesProject, folder: Path, size: Size, *, force: bool = F
         if path.exists() and not force:
             found.append(WrittenTable(table, path, None))
             continue
+        if _is_rules(project, table):
+            pq.write_table(_NO_RULES, path)
+            columns = tuple(ColumnSchema(name, "text") for name in RULE_COLUMNS)
+            found.append(WrittenTable(replace(table, columns=columns), path, 0))
+            continue
         _write_table(table, tables, population, size, path)
         found.append(WrittenTable(table, path, size.rows))
     return tuple(found)
+
+
+def _is_rules(project: ProfilesProject, table: TableSchema) -> bool:
+    """True for the table of manual rules. It is written without rows: who is who is for people to say."""
+    rules = project.project.models.get(RULES)
+    return isinstance(rules, Input) and str(rules.table) == table.name
 
 
 def _write_table(
@@ -73,7 +89,7 @@ def _write_table(
     try:
         for first in range(0, size.rows, CHUNK_ROWS):
             rng = np.random.default_rng([size.seed, zlib.crc32(".".join(table.parts).lower().encode()), first])
-            rows = _rows(table, sizes, first, min(first + CHUNK_ROWS, size.rows), size, rng)
+            rows = draw.settled(_rows(table, sizes, first, min(first + CHUNK_ROWS, size.rows), size, rng))
             chunk = _with_copies(pa.table({c.name: draw.column(c, rows, rng) for c in table.columns}), table, rng)
             writer = writer or pq.ParquetWriter(partial, chunk.schema, compression="zstd")
             writer.write_table(chunk)
@@ -138,6 +154,7 @@ def _rows(
         keys=keys,
         luck=rng.integers(0, 1 << 30, number.size),
         end=_micros(size.end),
+        owner=number,
     )
 
 

@@ -1,7 +1,7 @@
 """The project as written: YAML of any dialect in, one typed shape out, every part with its place."""
 
 from profiles_pipeline.spec.lift import Note
-from profiles_pipeline.spec.load import Loaded, load_project, load_whole_project
+from profiles_pipeline.spec.load import Loaded, connection_of, load_project, load_whole_project, read_whole_project
 from profiles_pipeline.spec.model import ProjectSpec, Text
 from profiles_pipeline.spec.siteconfig import (
     ConnectionOutput,
@@ -22,7 +22,9 @@ __all__ = [
     "SiteConfig",
     "SnowflakeOutput",
     "Text",
+    "connection_of",
     "load_project",
     "load_siteconfig",
     "load_whole_project",
+    "read_whole_project",
 ]

@@ -24,6 +24,7 @@ from profiles_pipeline.spec.model import (
     VarItem,
 )
 from profiles_pipeline.spec.placed import PlacedMap
+from profiles_pipeline.spec.things import vars_of
 
 
 def check_names(project: PlacedMap, problems: Problems) -> None:
@@ -75,15 +76,18 @@ def check_choices(project: PlacedMap, problems: Problems) -> None:
     """Report every object that does not have exactly one of the keys it must choose from."""
     choose = _Choices(problems)
     for item in maps_in(project, "inputs"):
-        choose.one(item, ("table", "view", "csv", "s3"), called("input", item), InputSpec)
+        with problems.breaking(f"inputs/{item.get('name')}"):
+            choose.one(item, ("table", "view", "csv", "s3"), called("input", item), InputSpec)
     for item in maps_in(project, "id_types"):
-        for rule in maps_in(item, "filters"):
-            choose.one(rule, ("value", "regex", "sql"), f"a filter of {called('id type', item)}", IdFilter)
+        with problems.breaking(f"id_type/{item.get('name')}"):
+            for rule in maps_in(item, "filters"):
+                choose.one(rule, ("value", "regex", "sql"), f"a filter of {called('id type', item)}", IdFilter)
     for group in maps_in(project, "var_groups"):
         choose.of_group(group)
     for model in maps_in(project, "models"):
         if isinstance(spec := model.get("model_spec"), PlacedMap):
-            choose.of_model(str(model.get("model_type")), spec, called(str(model.get("model_type")), model))
+            with problems.breaking(f"models/{model.get('name')}"):
+                choose.of_model(str(model.get("model_type")), spec, called(str(model.get("model_type")), model))
 
 
 @dataclass(frozen=True)
@@ -94,16 +98,22 @@ class _Choices:
 
     def of_group(self, group: PlacedMap) -> None:
         label = called("var_group", group)
-        self.one(group, ("entity_key", "entity_cohort"), label, VarGroupSpec)
+        with self.problems.breaking(*vars_of(group)):
+            self.one(group, ("entity_key", "entity_cohort"), label, VarGroupSpec)
         for item in maps_in(group, "vars"):
-            self.one(item, ("entity_var", "input_var"), f"a var of {label}", VarItem)
-            if isinstance(var := item.get("entity_var"), PlacedMap):
-                hint = "give 'select', 'default_value' or both"
-                self.some(var, ("select", "default_value"), called("entity_var", var), EntityVarSpec, hint)
-            if isinstance(var := item.get("input_var"), PlacedMap):
-                label = called("input_var", var)
-                self.some(var, ("select", "default_value"), label, InputVarSpec, None)
-                self.some(var, ("from",), label, InputVarSpec, None)
+            vars_ = [var for kind in ("entity_var", "input_var") if isinstance(var := item.get(kind), PlacedMap)]
+            with self.problems.breaking(*(f"var/{var.get('name')}" for var in vars_)):
+                self.of_var(item, label)
+
+    def of_var(self, item: PlacedMap, label: str) -> None:
+        self.one(item, ("entity_var", "input_var"), f"a var of {label}", VarItem)
+        if isinstance(var := item.get("entity_var"), PlacedMap):
+            hint = "give 'select', 'default_value' or both"
+            self.some(var, ("select", "default_value"), called("entity_var", var), EntityVarSpec, hint)
+        if isinstance(var := item.get("input_var"), PlacedMap):
+            label = called("input_var", var)
+            self.some(var, ("select", "default_value"), label, InputVarSpec, None)
+            self.some(var, ("from",), label, InputVarSpec, None)
 
     def of_model(self, kind: str, spec: PlacedMap, label: str) -> None:
         if kind == "sql_template":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, TypeVar, Union, get_args, get_origin
@@ -20,11 +22,18 @@ from profiles_pipeline.spec.model import (
     Text,
     UnsupportedModelSpec,
 )
-from profiles_pipeline.spec.placed import PlacedList, PlacedMap
+from profiles_pipeline.spec.placed import PlacedList, PlacedMap, Unreadable, WrittenInt
+from profiles_pipeline.spec.things import Steps, pruned, thing_at, without_broken
 
 S = TypeVar("S", bound=BaseModel)
 
-_NOT_WRITTEN = frozenset({"span", "folder", "bare_names"})
+_NOT_WRITTEN = frozenset({"span", "folder", "bare_names", "aliases", "statuses", "package_folders"})
+_ESSENTIAL: dict[str, object] = {"name": Text("project"), "schema_version": WrittenInt("98")}
+_CENTRAL = ("entities", "id_types")
+"""Sections of things that so much depends on that they are read without the keys that do not fit."""
+_PLAIN_PACKAGE = re.compile(r"profiles[-_]rudderstack\b(?![-_])", re.IGNORECASE)
+_MISSPELT = 0.9
+"""How alike two names must be for one to be the other misspelt, where new names are to be expected."""
 _NOUNS = {
     "entities": "entity",
     "id_types": "id type",
@@ -52,28 +61,64 @@ _EXPECTED = {
 
 
 def build_project(project: PlacedMap, folder: str, problems: Problems) -> ProjectSpec:
-    """Return the typed project.
+    """Return as much of the project as fits, typed; each misfit is added to `problems` and counts as broken.
 
     Raises:
-        ProjectError: with the errors already in `problems` and every part that does not fit.
+        ProjectError: nothing of it fits.
     """
-    models = project.get("models")
-    rest = project.with_value("folder", folder)
+    rest = without_broken(project, problems.broken).with_value("folder", folder)
+    models = rest.get("models")
     if isinstance(models, PlacedList):
         typed = PlacedList(models.span)
+        packages = _packages_of_types(rest)
         for item, span in models.placed_items():
             if not isinstance(item, PlacedMap):
                 problems.error("wrong-type", f"a model must be a mapping, not {_kind_of(item)}", span)
-            elif (model := _build_model(item, problems)) is not None:
+            elif (model := _build_model(item, packages, problems)) is not None:
                 typed.add(model, span)
+            else:
+                problems.broken.add(f"models/{item.get('name')}")
         rest = rest.with_value("models", typed)
-    spec = validated(ProjectSpec, rest, "the project", problems)
-    if spec is None or problems.errors:
+    spec, misfits = _tried(ProjectSpec, rest, "the project", problems)
+    if misfits:
+        spec = validated(ProjectSpec, _fitting(rest, misfits, problems), "the project", Problems())
+    if spec is None:
         raise ProjectError(problems.errors)
     return spec
 
 
-def _build_model(model: PlacedMap, problems: Problems) -> ModelSpec | None:
+def _fitting(project: PlacedMap, details: list[ErrorDetails], problems: Problems) -> PlacedMap:
+    """Return the project without what does not fit, with defaults for the keys that it must have."""
+    left_out: set[Steps] = set()
+    for detail in details:
+        loc = tuple(detail["loc"])
+        place = _follow(loc, ProjectSpec, project, "the project")
+        if detail["type"] == "extra_forbidden" and (loc[0] in _CENTRAL or not _meant_otherwise(place)):
+            left_out.add(loc)
+            continue
+        item, names = thing_at(project, loc)
+        problems.broken.add(*names)
+        problems.broken.anything |= not names and loc[0] not in _ESSENTIAL
+        left_out.add(item)
+    rest = pruned(project, left_out)
+    for key, default in _ESSENTIAL.items():
+        rest = rest if key in rest else rest.with_value(key, default)
+    return rest
+
+
+def _meant_otherwise(place: _Place) -> bool:
+    """Whether an unknown key seems to be another one misspelt, so that its absence changes the meaning."""
+    return nearest(str(place.key), keys_of(place.cls)) is not None
+
+
+def _packages_of_types(project: PlacedMap) -> tuple[str, ...]:
+    """Return the Python packages the project requires that may bring model types of their own."""
+    required = project.get("python_requirements")
+    names = map(str, required) if isinstance(required, PlacedList) else ()
+    return tuple(name for name in names if not _PLAIN_PACKAGE.match(name))
+
+
+def _build_model(model: PlacedMap, packages: Sequence[str], problems: Problems) -> ModelSpec | None:
     label = called("model", model)
     kind = model.get("model_type")
     known = [*MODEL_BODIES, *sorted(UNSUPPORTED_MODEL_TYPES)]
@@ -84,7 +129,7 @@ def _build_model(model: PlacedMap, problems: Problems) -> ModelSpec | None:
         place = model.value_span("model_type")
         problems.error("wrong-type", f"'model_type' of {label} must be a text, not {_kind_of(kind)}", place)
         return None
-    if kind not in known:
+    if kind not in known and (not packages or difflib.get_close_matches(kind, known, cutoff=_MISSPELT)):
         hint = did_you_mean(str(kind), known) or "known: " + ", ".join(sorted(MODEL_BODIES))
         place = model.value_span("model_type")
         problems.error("unknown-model-type", f"{label} has the unknown type '{kind}'", place, hint=hint)
@@ -95,7 +140,16 @@ def _build_model(model: PlacedMap, problems: Problems) -> ModelSpec | None:
         place = model.value_span("model_spec")
         problems.error("wrong-type", f"'model_spec' of {label} must be a mapping, not {_kind_of(raw)}", place)
         return None
-    body = validated(body_type, raw, called(str(kind), model), problems)
+    label = called(str(kind), model)
+    body, misfits = _tried(body_type, raw, label, problems)
+    if misfits:
+        harmless = {
+            tuple(d["loc"])
+            for d in misfits
+            if d["type"] == "extra_forbidden" and not _meant_otherwise(_follow(d["loc"], body_type, raw, label))
+        }
+        body = validated(body_type, pruned(raw, harmless), label, Problems())
+    label = called("model", model)
     shell = model.with_value("body", body or UnsupportedModelSpec()).without(("model_spec",))
     spec = validated(ModelSpec, shell, label, problems)
     return spec if body is not None else None
@@ -110,15 +164,20 @@ def called(noun: str, item: PlacedMap) -> str:
 
 def validated(cls: type[S], value: PlacedMap, label: str, problems: Problems) -> S | None:
     """Return `value` as an instance of `cls`, or None after adding each misfit, placed, to `problems`."""
+    return _tried(cls, value, label, problems)[0]
+
+
+def _tried(cls: type[S], value: PlacedMap, label: str, problems: Problems) -> tuple[S | None, list[ErrorDetails]]:
+    """Return `value` as an instance of `cls`, or why it is none; each misfit is added, placed, to `problems`."""
     try:
-        return cls.model_validate(value)
+        return cls.model_validate(value), []
     except ValidationError as error:
         details = error.errors(include_url=False)
         unknown = [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
         for detail in details:
-            if not _misspelt(detail, unknown):
+            if not _misspelt(detail, unknown) and not isinstance(detail["input"], Unreadable):
                 _report(detail, cls, value, label, problems)
-        return None
+        return None, details
 
 
 def _misspelt(detail: ErrorDetails, unknown: list[tuple[int | str, ...]]) -> bool:

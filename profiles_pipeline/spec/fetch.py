@@ -13,6 +13,8 @@ from profiles_pipeline.errors import Span, fail
 from profiles_pipeline.spec.model import PackageSpec
 
 NEWEST_SCHEMA = 99
+ANSWER_SECONDS = 15
+"""A repository that says nothing for so long is out of reach."""
 TIMEOUT_SECONDS = 60
 
 _CORELIB = re.compile(r"(^|[/:])(rudderstack-)?profiles-corelib(\.git)?(/|$)|^corelib$", re.IGNORECASE)
@@ -68,6 +70,7 @@ def _checked_out(place: _Place, span: Span | None) -> Path:
     if not (target / ".git").is_dir():
         root.mkdir(parents=True, exist_ok=True)
         fresh = root / f".{key}-{os.getpid()}"
+        _git(["ls-remote", "--quiet", place.repository, "HEAD"], place.repository, span, ANSWER_SECONDS)
         _git(["clone", "--quiet", place.repository, str(fresh)], place.repository, span)
         if revision:
             _git(["-C", str(fresh), "checkout", "--quiet", revision], place.repository, span)
@@ -82,7 +85,7 @@ def _best_tag(place: _Place, span: Span | None) -> str:
     """Return the tag with the highest schema version that we can read."""
     assert place.revision is not None
     pattern = re.compile(r"(\d+)".join(re.escape(part) for part in _BEST.split(place.revision)))
-    listed = _git(["ls-remote", "--tags", place.repository], place.repository, span)
+    listed = _git(["ls-remote", "--tags", place.repository], place.repository, span, ANSWER_SECONDS)
     tags = [line.rpartition("refs/tags/")[2].removesuffix("^{}") for line in listed.splitlines()]
     found = {int(match[1]): tag for tag in tags if (match := pattern.fullmatch(tag)) and int(match[1]) <= NEWEST_SCHEMA}
     if not found:
@@ -90,20 +93,23 @@ def _best_tag(place: _Place, span: Span | None) -> str:
     return found[max(found)]
 
 
-def _git(arguments: list[str], repository: str, span: Span | None) -> str:
+def _git(arguments: list[str], repository: str, span: Span | None, seconds: int = TIMEOUT_SECONDS) -> str:
     environment = os.environ | {
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
+        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10",
     }
     hint = "check the url and your access to it, or use a local path as the package's url"
     try:
         done = subprocess.run(
             ["git", *arguments],  # noqa: S607
-            capture_output=True, text=True, timeout=TIMEOUT_SECONDS, env=environment, check=False,
+            capture_output=True, text=True, timeout=seconds, env=environment, check=False,
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        fail("package-fetch", f"{repository} did not answer within {seconds} seconds", span, hint=hint)
+    except OSError as error:
         fail("package-fetch", f"git could not reach {repository}: {error}", span, hint=hint)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        said = next((line for line in lines if line.startswith(("fatal:", "error:", "ssh:"))), lines[-1])
         fail("package-fetch", f"git could not bring {repository}: {said}", span, hint=hint)
     return done.stdout

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from profiles_pipeline.errors import Problem, Problems, Span, did_you_mean, fail
+from profiles_pipeline.errors import Problem, Problems, Span, did_you_mean, fail, nearest
 from profiles_pipeline.spec.checks import check_choices, check_names
 from profiles_pipeline.spec.convert import build_project
-from profiles_pipeline.spec.fetch import fetch
+from profiles_pipeline.spec.fetch import NEWEST_SCHEMA, fetch
 from profiles_pipeline.spec.lift import Note, lift
 from profiles_pipeline.spec.model import ProjectSpec, Text
 from profiles_pipeline.spec.packages import with_packages
@@ -21,6 +21,8 @@ from profiles_pipeline.spec.yaml_nodes import read_yaml
 PROJECT_FILES = ("pb_project.yaml", "pb_project.yml", "wht_project.yaml", "wht_project.yml")
 _LISTS = ("inputs", "models", "var_groups", "macros")
 _MAPPINGS = ("optimizations", "resources")
+SECTIONS = (*_LISTS, *_MAPPINGS)
+"""What may stand in any file of a project."""
 _GENERATED = frozenset({"output", "logs", "migrations"})
 
 
@@ -45,19 +47,50 @@ def load_project(folder: Path) -> Loaded:
     Raises:
         ProjectError: with every problem of all its files at once.
     """
-    folder = folder.expanduser().absolute()
     problems = Problems()
-    project = _read_project_file(folder, problems)
-    combined = project
-    for path in _model_files(folder, project, problems):
-        combined = _joined(combined, _read_models(path, folder, problems), problems)
-    if problems.errors and not project:
+    loaded = read_project(folder, problems)
+    problems.raise_errors()
+    return loaded
+
+
+def read_project(folder: Path, problems: Problems, root: Path | None = None) -> Loaded:
+    """Return as much of the project in `folder` as can be read; packages are named but not fetched.
+
+    Everything wrong with its files is added to `problems`. Files are named as seen from `root`, which is the folder
+    itself unless it is a package of the project there.
+
+    Raises:
+        ProjectError: nothing of it can be read; with everything in `problems`.
+    """
+    folder = folder.expanduser().absolute()
+    files = project_files(folder, problems, root or folder)
+    project = next(iter(files.values()))
+    if not project:
         problems.raise_errors()
-    lifted, notes = lift(combined)
+    lifted, notes = lift(joined(files.values(), problems))
     check_names(lifted, problems)
     check_choices(lifted, problems)
     spec = build_project(lifted, str(folder), problems)
+    _check_version(project, problems)
     return Loaded(spec, notes, problems.warnings)
+
+
+def project_files(folder: Path, problems: Problems, root: Path | None = None) -> dict[str, PlacedMap]:
+    """Return what stands in each file of the project, by path from `root` or `folder`, the project file first."""
+    root = root or folder
+    project = _read_project_file(folder, root, problems)
+    files = {project.span.file: project}
+    for path in _model_files(folder, project, problems):
+        files[_named(path, root)] = _read_models(path, root, problems)
+    return files
+
+
+def joined(files: Iterable[PlacedMap], problems: Problems) -> PlacedMap:
+    """Return the project that its files, the project file first, make together."""
+    project, *others = files
+    for other in others:
+        project = _joined(project, other, problems)
+    return project
 
 
 def load_whole_project(folder: Path) -> Loaded:
@@ -66,21 +99,62 @@ def load_whole_project(folder: Path) -> Loaded:
     Raises:
         ProjectError: with every problem of the project, or of the package that cannot be had.
     """
-    loaded = load_project(folder)
-    return replace(loaded, spec=with_packages(loaded.spec, lambda path: load_project(path).spec, fetch))
+    problems = Problems()
+    loaded = read_whole_project(folder, problems)
+    problems.raise_errors()
+    return loaded
 
 
-def _read_project_file(folder: Path, problems: Problems) -> PlacedMap:
+def read_whole_project(folder: Path, problems: Problems) -> Loaded:
+    """Return as much of the project in `folder` and its packages as can be read; the rest is added to `problems`.
+
+    Raises:
+        ProjectError: nothing of it can be read; with everything in `problems`.
+    """
+    loaded = read_project(folder, problems)
+    root = Path(loaded.spec.folder)
+
+    def load_package(path: Path) -> ProjectSpec:
+        return read_project(path, problems, root).spec
+
+    spec = with_packages(loaded.spec, load_package, fetch, problems)
+    return replace(loaded, spec=spec)
+
+
+def connection_of(folder: Path) -> Text | None:
+    """Return the name of the connection in the project file of `folder`; None when there is none to be read."""
+    path = next((folder / name for name in PROJECT_FILES if (folder / name).is_file()), None)
+    value = read_yaml(path, path.name, Problems()) if path else None
+    lifted, _ = lift(value) if isinstance(value, PlacedMap) else (None, ())
+    name = lifted.get("connection") if lifted else None
+    return name if isinstance(name, Text) else None
+
+
+def _check_version(project: PlacedMap, problems: Problems) -> None:
+    version = project.get("schema_version")
+    if isinstance(version, int) and version > NEWEST_SCHEMA:
+        message = f"schema_version {version} is newer than {NEWEST_SCHEMA}, the newest that is known here"
+        hint = f"keys that came later are refused; if there are none, write schema_version: {NEWEST_SCHEMA}"
+        problems.warn("schema-version", message, project.value_span("schema_version"), hint=hint)
+
+
+def _read_project_file(folder: Path, root: Path, problems: Problems) -> PlacedMap:
     path = next((folder / name for name in PROJECT_FILES if (folder / name).is_file()), None)
     if path is None:
         _fail_without_project(folder)
-    value = read_yaml(path, path.name, problems)
-    start = Span(path.name, 1, 1)
+    value = read_yaml(path, _named(path, root), problems)
+    start = Span(_named(path, root), 1, 1)
     if isinstance(value, PlacedMap):
         return value
     if not problems.errors:
         problems.error("wrong-type", "the project file must be a mapping of keys such as 'name' and 'entities'", start)
     return PlacedMap(start)
+
+
+def _named(path: Path, root: Path) -> str:
+    """Return how to name a file in spans: as seen from the project folder, in full where that leads far away."""
+    relative = Path(os.path.relpath(path, root)).as_posix()
+    return path.as_posix() if relative.startswith("../../..") else relative
 
 
 def _fail_without_project(folder: Path) -> NoReturn:
@@ -99,11 +173,17 @@ def _model_files(folder: Path, project: PlacedMap, problems: Problems) -> Iterat
         for name, span in _listed(project, key):
             target = Path(os.path.normpath(folder / name))
             if not target.exists():
-                problems.warn("missing-model-folder", f"there is no model folder '{name}'", span)
+                near = nearest(name, _folders(folder))
+                hint = f"did you mean '{near}'?" if near else None
+                problems.warn("missing-model-folder", f"there is no model folder '{name}'", span, hint=hint)
             for path in [target] if target.is_file() else _yaml_files(target, folder):
                 if path not in seen:
                     seen.add(path)
                     yield path
+
+
+def _folders(folder: Path) -> list[str]:
+    return [item.name for item in folder.iterdir() if item.is_dir() and item.name not in (*_GENERATED, "data")]
 
 
 def _listed(project: PlacedMap, key: str) -> Iterator[tuple[str, Span]]:
@@ -125,20 +205,21 @@ def _yaml_files(target: Path, folder: Path) -> Iterator[Path]:
                 yield here / name
 
 
-def _read_models(path: Path, folder: Path, problems: Problems) -> PlacedMap:
-    file = Path(os.path.relpath(path, folder)).as_posix()
+def _read_models(path: Path, root: Path, problems: Problems) -> PlacedMap:
+    file = _named(path, root)
     value = read_yaml(path, file, problems)
     start = Span(file, 1, 1)
-    known = (*_LISTS, *_MAPPINGS)
     if not isinstance(value, PlacedMap):
         if value is not None:
             problems.error("wrong-type", f"the file must be a mapping of {', '.join(_LISTS)}", start)
+            problems.broken.anything = True
         return PlacedMap(start)
     for key in value:
-        if key not in known:
+        if key not in SECTIONS:
             hint = did_you_mean(key, (*_LISTS, "optimizations"))
             problems.error("unknown-key", f"unknown key '{key}' in a model file", value.key_span(key), hint=hint)
-    return value.without([key for key in value if key not in known])
+            problems.broken.anything = True
+    return value.without([key for key in value if key not in SECTIONS])
 
 
 def _joined(project: PlacedMap, file: PlacedMap, problems: Problems) -> PlacedMap:
@@ -150,6 +231,7 @@ def _joined(project: PlacedMap, file: PlacedMap, problems: Problems) -> PlacedMa
         if not isinstance(value, PlacedList | PlacedMap):
             shape = "a list" if key in _LISTS else "a mapping"
             problems.error("wrong-type", f"'{key}' must be {shape}", file.value_span(key))
+            problems.broken.anything = True
             continue
         added = _listed_alone(value) if key in _LISTS and isinstance(value, PlacedMap) else value
         result.put(key, _united(result.get(key), added), file.key_span(key), file.value_span(key))

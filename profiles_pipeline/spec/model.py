@@ -368,6 +368,14 @@ class SqlTemplateSpec(CommonModelSpec):
     features: tuple[FeatureSpec, ...] = ()
 
 
+class ColumnUnionSpec(CommonModelSpec):
+    """The rows of several sources, as far as their columns go together."""
+
+    inputs: tuple[Text, ...]
+    occurred_at_col: Text | None = None
+    ids: tuple[IdSpec, ...] = ()
+
+
 class CohortFilter(Spec):
     """One step of a filter pipeline; exactly one of value and sql is set."""
 
@@ -413,7 +421,13 @@ class UnsupportedModelSpec(Spec):
 
 
 ModelBody = (
-    IdStitcherSpec | FeatureTableSpec | SqlTemplateSpec | CohortSpec | FeatureViewModelSpec | UnsupportedModelSpec
+    IdStitcherSpec
+    | FeatureTableSpec
+    | SqlTemplateSpec
+    | ColumnUnionSpec
+    | CohortSpec
+    | FeatureViewModelSpec
+    | UnsupportedModelSpec
 )
 
 
@@ -427,6 +441,7 @@ MODEL_BODIES: dict[str, type[Spec]] = {
     "id_collator": IdStitcherSpec,
     "feature_table_model": FeatureTableSpec,
     "sql_template": SqlTemplateSpec,
+    "common_column_union": ColumnUnionSpec,
     "entity_cohort": CohortSpec,
     "feature_view": FeatureViewModelSpec,
 }
@@ -434,7 +449,7 @@ MODEL_BODIES: dict[str, type[Spec]] = {
 UNSUPPORTED_MODEL_TYPES = frozenset(
     {
         "python_model", "propensity", "training_model", "prediction_model", "attribution", "llm_model",
-        "llm_prompt_response", "llm_email_gen", "common_column_union", "campaign_attribution_scores", "pyplot",
+        "llm_prompt_response", "llm_email_gen", "campaign_attribution_scores", "pyplot",
         "report_model", "profiles_tutorial", "audit_id_stitcher",
     }
 )  # fmt: skip

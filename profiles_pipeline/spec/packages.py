@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from profiles_pipeline.errors import fail
+from profiles_pipeline.errors import Problems, ProjectError, did_you_mean, fail
 from profiles_pipeline.names import normalise_path
 from profiles_pipeline.spec.model import (
     EntitySpec,
@@ -28,27 +28,59 @@ Fetch = Callable[[PackageSpec, Path], Path]
 Named = TypeVar("Named")
 
 
-def with_packages(spec: ProjectSpec, load: Load, fetch: Fetch, above: Sequence[Path] = ()) -> ProjectSpec:
+def with_packages(
+    spec: ProjectSpec, load: Load, fetch: Fetch, problems: Problems, above: Sequence[Path] = ()
+) -> ProjectSpec:
     """Return the project with all its packages, and theirs, merged into it.
 
     Args:
         spec: the project as written.
         load: reads the project in a folder.
         fetch: brings a package's folder.
+        problems: packages that cannot be brought or read, or that use each other in a circle, are added here.
         above: folders of the projects that led here.
-
-    Raises:
-        ProjectError: a package cannot be brought or read, or packages use each other in a circle.
     """
     here = Path(spec.folder).resolve()
     for package in spec.packages:
-        folder = fetch(package, here).resolve()
-        if folder in (*above, here):
-            chain = " -> ".join(p.name for p in (*above, here, folder))
-            fail("cycle", f"packages use each other in a circle: {chain}", package.span, hint="take one of them out")
-        library = with_packages(load(folder), load, fetch, (*above, here))
+        try:
+            folder = fetch(package, here).resolve()
+            if folder in (*above, here):
+                chain = " -> ".join(p.name for p in (*above, here, folder))
+                message = f"packages use each other in a circle: {chain}"
+                fail("cycle", message, package.span, hint="take one of them out")
+            library = with_packages(load(folder), load, fetch, problems, (*above, here))
+            _check_mapped(package, library, problems)
+        except ProjectError as error:
+            problems.found += error.problems
+            problems.broken.anything = True
+            continue
         spec = _merged(spec, library, package)
+    for package in spec.packages:
+        _check_targets(package, spec, problems)
     return spec
+
+
+def _check_mapped(package: PackageSpec, library: ProjectSpec, problems: Problems) -> None:
+    """Warn of inputs that are mapped and that the package does not have."""
+    known = {str(i.name).lower(): str(i.name) for i in library.inputs}
+    for name in package.inputs_map:
+        if name.lower() not in known and f"inputs/{name.lower()}" not in library.aliases:
+            message = f"package '{package.name}' has no input '{name}' to map"
+            problems.warn("unknown-input", message, package.span, hint=did_you_mean(name, list(known.values())))
+
+
+def _check_targets(package: PackageSpec, spec: ProjectSpec, problems: Problems) -> None:
+    """Report each input of a package that is mapped to something the project does not have."""
+    known = {f"inputs/{i.name.lower()}": f"inputs/{i.name}" for i in spec.inputs}
+    known |= {f"models/{m.name.lower()}": f"models/{m.name}" for m in spec.models}
+    for name, target in package.inputs_map.items():
+        path = normalise_path(target or "")
+        if target is None or path in known or path in spec.aliases or path in problems.broken:
+            continue
+        message = f"package '{package.name}' maps its input '{name}' to '{target}', which there is not"
+        hint = did_you_mean(path, list(known.values()))
+        problems.error("unknown-input", message, target.span or package.span, hint=hint)
+        problems.broken.add(path)
 
 
 def _merged(app: ProjectSpec, library: ProjectSpec, package: PackageSpec) -> ProjectSpec:

@@ -40,6 +40,10 @@ class WrittenFloat(float):
         return number
 
 
+class Unreadable:
+    """Stands for a value that could not be read, which is told already."""
+
+
 class PlacedMap(dict[str, object]):
     """A mapping with the place of each key and each value.
 

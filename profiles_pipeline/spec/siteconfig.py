@@ -15,13 +15,14 @@ from typing import Annotated, ClassVar, NoReturn
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr
 
-from profiles_pipeline.errors import Problems, ProjectError, Span, did_you_mean, fail
+from profiles_pipeline.errors import Problems, ProjectError, Span, did_you_mean, fail, nearest
 from profiles_pipeline.spec.convert import validated
 from profiles_pipeline.spec.model import Spec, Text
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 from profiles_pipeline.spec.yaml_nodes import read_yaml
 
 DEFAULT_SITECONFIG = Path("~/.pb/siteconfig.yaml")
+_SECTIONS = ("profiles", "connections")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -194,8 +195,13 @@ def load_siteconfig(path: Path | None = None, environment: Mapping[str, str] | N
         return SiteConfig(str(file), {}, environment)
     if not isinstance(value, PlacedMap):
         fail("wrong-type", "the file must be a mapping with 'connections'", Span(str(file), 1, 1))
+    for key in value:
+        near = nearest(key, _SECTIONS)
+        if key not in _SECTIONS and near:
+            message = f"unknown key '{key}' in the file"
+            problems.error("unknown-key", message, value.key_span(key), hint=f"did you mean '{near}'?")
     connections: dict[str, PlacedMap] = {}
-    for section in ("profiles", "connections"):
+    for section in _SECTIONS:
         connections.update(_connections(value, section, problems))
     problems.raise_errors()
     return SiteConfig(str(file), connections, environment)

@@ -14,7 +14,7 @@ import yaml
 
 from profiles_pipeline.errors import Problems, Span
 from profiles_pipeline.spec.model import Text
-from profiles_pipeline.spec.placed import PlacedList, PlacedMap, WrittenFloat, WrittenInt
+from profiles_pipeline.spec.placed import PlacedList, PlacedMap, Unreadable, WrittenFloat, WrittenInt
 
 MAX_FILE_BYTES = 10_000_000
 MAX_ALIASED_NODES = 1_000_000
@@ -30,8 +30,15 @@ _TEMPLATE_HINT = 'put quotes around a value that begins with a template: "{{ ...
 def read_yaml(path: Path, file: str, problems: Problems) -> object:
     """Return the placed value of the file at `path`, named `file` in spans; None when it is empty or unreadable.
 
-    Everything wrong with it is added to `problems`.
+    Everything wrong with it is added to `problems`; what an unreadable file declares counts as broken.
     """
+    before = len(problems.found)
+    value = _read(path, file, problems)
+    problems.broken.anything |= value is None and len(problems.found) > before
+    return value
+
+
+def _read(path: Path, file: str, problems: Problems) -> object:
     start = Span(file, 1, 1)
     try:
         size = path.stat().st_size
@@ -114,7 +121,7 @@ class _Builder:
         if any(isinstance(key, yaml.MappingNode) and key.flow_style for key, _ in node.value):
             message = "a template stands without quotes"
             self.problems.error("unquoted-template", message, self.span(node), hint=_TEMPLATE_HINT)
-            return Text("", self.span(node))
+            return Unreadable()
         return self.mapping(node)
 
     def mapping(self, node: yaml.Node) -> PlacedMap:

@@ -1,6 +1,7 @@
 """User SQL as trees: reading, translating, binding time, asking questions and building. Pure functions on sqlglot."""
 
 from profiles_pipeline.sql.analysis import (
+    aggregate_names,
     column_names,
     external_tables,
     has_subquery,
@@ -14,8 +15,10 @@ from profiles_pipeline.sql.analysis import (
     substitute,
     symbol_kind,
     symbols,
+    unfamiliar_calls,
 )
 from profiles_pipeline.sql.build import build, wrapped
+from profiles_pipeline.sql.copying import copied
 from profiles_pipeline.sql.reading import (
     Reading,
     default_frame,
@@ -31,9 +34,11 @@ from profiles_pipeline.sql.times import bind_time
 
 __all__ = [
     "Reading",
+    "aggregate_names",
     "bind_time",
     "build",
     "column_names",
+    "copied",
     "default_frame",
     "external_tables",
     "has_subquery",
@@ -54,5 +59,6 @@ __all__ = [
     "substitute",
     "symbol_kind",
     "symbols",
+    "unfamiliar_calls",
     "wrapped",
 ]

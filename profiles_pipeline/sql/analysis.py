@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from profiles_pipeline.names import safe_identifier
 from profiles_pipeline.sql.build import put
+from profiles_pipeline.sql.copying import copied
 from profiles_pipeline.sql.kinds import choices
 from profiles_pipeline.sql.times import clock_type
 
@@ -97,14 +98,14 @@ def substitute(tree: exp.Expr, mapping: Mapping[str, exp.Expr]) -> exp.Expr:
     the name of a table; a table takes a table or a query and keeps its alias. A table without an alias that is used as
     a qualifier, or that becomes a sub-query, gets one. Symbols without an entry stay.
     """
-    root = exp.Tuple(expressions=[tree.copy()])
+    root = exp.Tuple(expressions=[copied(tree)])
     for node in list(root.find_all(exp.Identifier)):
         value = mapping.get(node.name) if _symbolic(node) else None
         parent = node.parent
         if value is None or parent is None:
             continue
         if isinstance(parent, exp.Column) and node.arg_key == "this" and not parent.args.get("table"):
-            put(parent, value.copy())
+            put(parent, copied(value))
         elif isinstance(parent, exp.Table):
             parent.replace(_relation(parent, value))
         else:
@@ -131,6 +132,18 @@ def column_names(tree: exp.Expr) -> frozenset[str]:
 def is_aggregate(tree: exp.Expr) -> bool:
     """Return whether `tree` has an aggregate that is not a window's function and not inside a sub-query."""
     return any(is_aggregate_call(node) and not _inside_query(node, tree) for node in tree.walk())
+
+
+def unfamiliar_calls(tree: exp.Expr) -> tuple[str, ...]:
+    """Return the names of the functions that `tree` calls and that nothing is known of, as written."""
+    calls = tree.find_all(exp.Anonymous)
+    return tuple(call.name for call in calls if call.name.upper() not in {*_AGGREGATE_NAMES, *_WINDOW_ONLY_NAMES})
+
+
+def aggregate_names() -> frozenset[str]:
+    """Return the names of the aggregates that are known, in lower case."""
+    known = (name for cls in exp.ALL_FUNCTIONS if issubclass(cls, exp.AggFunc) for name in cls.sql_names())
+    return frozenset(name.lower() for name in (*known, *_AGGREGATE_NAMES))
 
 
 def needs_window(tree: exp.Expr) -> bool:
@@ -186,7 +199,7 @@ def _symbolic(node: exp.Expr | None) -> TypeGuard[exp.Identifier]:
 
 def _relation(table: exp.Table, value: exp.Expr) -> exp.Expr:
     query = isinstance(value, exp.Select | exp.SetOperation)
-    relation = exp.Subquery(this=value.copy()) if query else value.copy()
+    relation = exp.Subquery(this=copied(value)) if query else copied(value)
     for key, arg in table.args.items():
         if arg and key not in {"this", "db", "catalog"}:
             relation.set(key, arg)

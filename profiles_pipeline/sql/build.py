@@ -11,6 +11,8 @@ from sqlglot.errors import ParseError
 from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
+from profiles_pipeline.sql.copying import copied
+
 Filling = exp.Expr | str | Sequence[exp.Expr | str] | None
 
 _MARK = "\x00"
@@ -29,7 +31,7 @@ def build(text: str, /, **fillings: Filling) -> exp.Expr:
 
     Raises ValueError when the text is not valid SQL or names and fillings do not match.
     """
-    tree = _parsed(text).copy()
+    tree = copied(_parsed(text))
     gaps = [node for node in tree.find_all(exp.Identifier) if node.name.startswith(_MARK)]
     names = {gap.name.removeprefix(_MARK) for gap in gaps}
     if names != fillings.keys():
@@ -94,9 +96,9 @@ def _fill(gap: exp.Identifier, filling: Filling) -> None:
     elif isinstance(filling, str):
         gap.replace(exp.to_identifier(filling, quoted=True))
     elif isinstance(filling, exp.Expr):
-        _fill_one(gap, place, filling.copy())
+        _fill_one(gap, place, copied(filling))
     else:
-        items = [exp.column(item, quoted=True) if isinstance(item, str) else item.copy() for item in filling]
+        items = [exp.column(item, quoted=True) if isinstance(item, str) else copied(item) for item in filling]
         _fill_many(place, items)
 
 

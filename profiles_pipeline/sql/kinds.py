@@ -24,6 +24,7 @@ _TYPES: dict[Kind, set[exp.DType]] = {
 }  # fmt: skip
 _JSON_NODES = (exp.JSONExtract, exp.ParseJSON, exp.JSONObject)
 _TEXT_NODES = (exp.JSONExtractScalar, exp.Right, exp.Left, exp.Pad, exp.ToChar)
+_NUMBER_NODES = (exp.Mul, exp.Div, exp.IntDiv, exp.Mod)
 _SAME_AS_FIRST = (
     exp.Paren, exp.Max, exp.Min, exp.AnyValue, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Lag, exp.Lead,
     exp.Window, exp.Filter, exp.IgnoreNulls, exp.RespectNulls,
@@ -55,6 +56,8 @@ def kind(node: exp.Expr | None) -> Kind | None:
 def _of_node(node: exp.Expr) -> Kind | None:
     if isinstance(node, _JSON_NODES) or (isinstance(node, exp.Column) and node.meta.get("unpacked")):
         return "json"
+    if isinstance(node, _NUMBER_NODES):
+        return "number"
     return "text" if isinstance(node, _TEXT_NODES) else None
 
 

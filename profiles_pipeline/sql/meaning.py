@@ -11,14 +11,17 @@ from typing import TypeVar
 
 from sqlglot import exp
 
+from profiles_pipeline.sql.borrowed import with_borrowed_functions
 from profiles_pipeline.sql.kinds import annotate
-from profiles_pipeline.sql.rewrites import aggregates, arrays, relations, semi_structured, temporal, texts
+from profiles_pipeline.sql.rewrites import aggregates, arrays, epochs, numbers, relations, semi_structured, temporal, texts
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite
 
 REWRITES: tuple[Rewrite, ...] = (
     *relations.ROWS,
     *semi_structured.ROWS,
     *arrays.ROWS,
+    *numbers.ROWS,
+    *epochs.ROWS,
     *temporal.ROWS,
     *texts.ROWS,
     *aggregates.ROWS,
@@ -29,6 +32,7 @@ Tree = TypeVar("Tree", bound=exp.Expr)
 
 def translate(tree: Tree, source: str, target: str) -> Tree:
     """Return `tree`, read as `source`, changed so that its rendering in `target` means the same. Changes in place."""
+    tree = with_borrowed_functions(tree, source)
     if source == target:
         return tree
     root = exp.Tuple(expressions=[annotate(tree, source)])

@@ -18,7 +18,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from profiles_pipeline.errors import Span
 from profiles_pipeline.sql import meaning
-from profiles_pipeline.sql.syntax import drop_final_semicolons, enclose, refuse, refuse_at, tokenize
+from profiles_pipeline.sql.syntax import drop_final_semicolons, enclose, refuse, refuse_at, refuse_flaws, tokenize
 
 WHOLE_PARTITION = exp.WindowSpec(
     kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="UNBOUNDED", end_side="FOLLOWING"
@@ -143,6 +143,7 @@ def _parse(
         trees = parser._parse(method, tokens, text)
     except ParseError as error:
         refuse(text, span, error, what)
+    refuse_flaws(tokens, text, span, what)
     tree = trees[0]
     if tree is None:
         refuse_at(text, span, tokens[0], f"{what} is not valid SQL: did not expect '{tokens[0].text}'")

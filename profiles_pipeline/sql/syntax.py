@@ -6,6 +6,8 @@ Turns the parser's complaints into problems that point at the place in the YAML 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NoReturn
 
 from sqlglot.dialects.dialect import Dialect
@@ -13,8 +15,18 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from profiles_pipeline.errors import Problem, ProjectError, Span
+from profiles_pipeline.places import SYMBOL, excerpt, offset_at, origin_of, placed, readable
 
-MAX_EXCERPT = 120
+
+_CLOSING = {TokenType.L_PAREN: TokenType.R_PAREN, TokenType.L_BRACKET: TokenType.R_BRACKET}
+_EMPTY = {
+    (TokenType.SELECT, TokenType.FROM),
+    (TokenType.SELECT, None),
+    (TokenType.COMMA, TokenType.COMMA),
+    (TokenType.FROM, TokenType.FROM),
+    (TokenType.FROM, TokenType.WHERE),
+    (TokenType.ALIAS, None),
+}
 
 
 def tokenize(text: str, dialect: str, span: Span | None, what: str) -> list[Token]:
@@ -49,6 +61,23 @@ def enclose(prefix: str, tokens: list[Token], suffix: str, dialect: str, text: s
     return [*engine.tokenize(prefix), *tokens, *closing]
 
 
+def refuse_flaws(tokens: Sequence[Token], text: str, span: Span | None, what: str) -> None:
+    """Raise ProjectError for what sqlglot's parser overlooks: brackets left open, nothing where something must be."""
+    open_brackets: list[Token] = []
+    for token, following in zip_longest(tokens, tokens[1:]):
+        if token.token_type in _CLOSING:
+            open_brackets.append(token)
+        elif open_brackets and token.token_type == _CLOSING[open_brackets[-1].token_type]:
+            open_brackets.pop()
+        if (token.token_type, following.token_type if following else None) in _EMPTY:
+            found = f"'{following.text}'" if following else "the end"
+            message = f"{what} is not valid SQL: expected something between '{token.text}' and {found}"
+            refuse_at(text, span, following or token, message)
+    if open_brackets:
+        closing = {"(": ")", "[": "]"}[open_brackets[-1].text]
+        refuse_at(text, span, open_brackets[-1], f"{what} is not valid SQL: expected a '{closing}' for this bracket")
+
+
 def refuse(text: str, span: Span | None, error: ParseError, what: str) -> NoReturn:
     """Raise ProjectError for a parse error: what was expected, and where."""
     found = error.errors[0] if error.errors else {}
@@ -61,30 +90,15 @@ def refuse(text: str, span: Span | None, error: ParseError, what: str) -> NoRetu
 def refuse_at(text: str, span: Span | None, token: Token | None, message: str, hint: str | None = None) -> NoReturn:
     """Raise ProjectError at a token of `text`, or at its start when there is no token."""
     line, column = (token.line, token.col - len(token.text) + 1) if token else (1, 1)
-    _fail(text, span, line, column, message, hint)
-
-
-def place(text: str, span: Span | None, line: int, column: int) -> Span | None:
-    """Return the place in the file of a line and column of `text`, or the start of the text when no more is known."""
-    span = span or getattr(text, "span", None)
-    if span is None:
-        return None
-    if getattr(text, "block", False) or "\n" not in text.rstrip():
-        return Span(span.file, span.line + line - 1, span.column + column - 1)
-    return span
-
-
-def excerpt(text: str, line: int, column: int) -> str:
-    """Return the line of `text` with a caret under the column."""
-    lines = text.split("\n")
-    shown = lines[line - 1].expandtabs(1).rstrip() if line <= len(lines) else ""
-    cut = max(0, column - MAX_EXCERPT + 20)
-    return f"{shown[cut : cut + MAX_EXCERPT]}\n{' ' * (column - 1 - cut)}^"
+    _fail(text, span, line, max(1, column), message, hint)
 
 
 def _fail(text: str, span: Span | None, line: int, column: int, message: str, hint: str | None = None) -> NoReturn:
-    problem = Problem("sql-syntax", message, place(text, span, line, column), hint, excerpt(text, line, column))
-    raise ProjectError([problem]) from None
+    origin = origin_of(placed(text, span), offset_at(text, line, column))
+    code = origin.template_code()
+    said = readable(SYMBOL.sub(lambda match: code or match[0], message)) + origin.through
+    shown = origin.excerpt or readable(excerpt(text, line, column))
+    raise ProjectError([Problem("sql-syntax", said, origin.span or span, hint, shown)]) from None
 
 
 def _expectation(description: object, highlight: str) -> str:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from sqlglot import exp
 
+from profiles_pipeline.sql.copying import copied
+
 _CLOCK = (
     exp.CurrentTimestamp,
     exp.CurrentTimestampLTZ,
@@ -48,7 +50,7 @@ def bind_time(tree: exp.Expr, end_time: datetime, target: str = "duckdb") -> exp
         kind = clock_type(node)
         return node if kind is None else _literal(moment, _zoned(node, kind, target))
 
-    return tree.copy().transform(bound, copy=False)
+    return copied(tree).transform(bound, copy=False)
 
 
 def clock_type(node: exp.Expr) -> exp.DType | None:

@@ -15,14 +15,17 @@ Paths and names in symbols are lower-case. The quote is a backtick for BigQuery 
 
 from __future__ import annotations
 
+from functools import partial
+
 from profiles_pipeline.errors import ProjectError, at
 from profiles_pipeline.template.environment import render_placed
 from profiles_pipeline.template.faults import RenderError
+from profiles_pipeline.template.origins import Marks, Written, place_of
 from profiles_pipeline.template.scope import Macro, ModelFacts, NameKind, Ref, Rendered, Scope
 from profiles_pipeline.template.session import Session, too_deep
 from profiles_pipeline.template.translation import has_marks
 
-__all__ = ["Macro", "ModelFacts", "NameKind", "Ref", "Rendered", "Scope", "has_marks", "render"]
+__all__ = ["Macro", "ModelFacts", "NameKind", "Ref", "Rendered", "Scope", "has_marks", "place_of", "render"]
 
 
 def render(text: str, scope: Scope) -> Rendered:
@@ -35,8 +38,16 @@ def render(text: str, scope: Scope) -> Rendered:
     if not has_marks(text):
         return Rendered(text)
     session = Session(scope)
+    return Rendered(Written(_rendered(text, session), text, partial(_marked, text, scope)), session.refs)
+
+
+def _marked(text: str, scope: Scope, marks: Marks) -> str:
+    return _rendered(text, Session(scope, marks))
+
+
+def _rendered(text: str, session: Session) -> str:
     try:
-        return Rendered(render_placed(text, session, {}), session.refs)
+        return render_placed(text, session, {})
     except RenderError as fault:
         raise ProjectError([fault.problem()]) from None
     except RecursionError:

@@ -17,7 +17,7 @@ from jinja2.runtime import Macro as BlockMacro
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
-from profiles_pipeline.errors import did_you_mean
+from profiles_pipeline.errors import BrokenReferenceError, did_you_mean
 from profiles_pipeline.template.faults import RenderError, UnknownNameError, template_line
 from profiles_pipeline.template.filters import FILTERS, TESTS
 from profiles_pipeline.template.grammar import TemplateParser
@@ -96,7 +96,7 @@ class ProjectMacro(Value):
         variables = self._bind(args, kwargs)
         with self.session.nested(f"the macro '{self.macro.name}'"):
             try:
-                return render_placed(self.macro.value, self.session, variables)
+                return render_placed(self.macro.value, self.session, variables, self.macro.name)
             except RenderError as fault:
                 fault.macros.append(self.macro.name)
                 raise
@@ -307,6 +307,8 @@ def _run(template: Template, context: SymbolContext) -> str:
     except UnknownNameError as error:
         name = str(error)
         scope = context.session.scope
+        if scope.is_broken(name):
+            raise BrokenReferenceError from None
         hint = did_you_mean(name, [*context.parent, *scope.macros, *scope.names, *BUILT_IN])
         fault = RenderError("unknown-name", f"nothing is named '{name}'", hint=hint, needle=name)
         raise fault.with_traceback(error.__traceback__) from None
@@ -315,13 +317,13 @@ def _run(template: Template, context: SymbolContext) -> str:
         raise fault.with_traceback(error.__traceback__) from None
 
 
-def render_placed(text: str, session: Session, variables: dict[str, object]) -> str:
+def render_placed(text: str, session: Session, variables: dict[str, object], macro: str | None = None) -> str:
     """Return `text` rendered with these variables; a fault leaves with its place in `text`. Raises RenderError."""
     if not has_marks(text):
-        return str(text)
+        return session.marks.marked(text, macro) if session.marks else str(text)
     template: Template | None = None
     try:
-        template = compiled(str(text))
+        template = compiled(session.marks.marked(text, macro) if session.marks else str(text))
         return _run(template, make_context(variables, session))
     except RenderError as fault:
         line = template_line(fault.__traceback__, template) if template else fault.line

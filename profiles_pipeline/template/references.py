@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from profiles_pipeline.errors import did_you_mean
+from profiles_pipeline.errors import ProjectError, did_you_mean
 from profiles_pipeline.template.faults import RenderError
 from profiles_pipeline.template.gotime import in_utc
 from profiles_pipeline.template.paths import resolve_path, var_ref
@@ -181,6 +181,9 @@ class This(Material):
             raise RenderError("template-runtime", "files cannot be read here", needle="ReadFile")
         try:
             return read(str(path))
+        except ProjectError as error:
+            problem = error.problems[0]
+            raise RenderError(problem.code, problem.message, hint=problem.hint, needle=str(path)) from None
         except (OSError, ValueError) as error:
             raise RenderError("bad-path", f"cannot read '{path}': {error}", needle=str(path)) from None
 

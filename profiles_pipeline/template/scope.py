@@ -54,6 +54,7 @@ class Scope:
         model: facts of a model by its lower-case path; a past material is asked for as
             ``path?pre_existing=true&checkpoint_name=...``. None when nothing is known.
         read_file: text of a file of the project by its relative path; None forbids reading.
+        is_broken: tells whether a name belongs to something that is declared but cannot be used.
     """
 
     this: str
@@ -64,6 +65,7 @@ class Scope:
     dialect: str = "snowflake"
     model: Callable[[str], ModelFacts | None] = _no_facts
     read_file: Callable[[str], str] | None = None
+    is_broken: Callable[[str], bool] = lambda _name: False
 
 
 @dataclass(frozen=True)

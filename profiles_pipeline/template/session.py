@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from profiles_pipeline.template.faults import RenderError
+from profiles_pipeline.template.origins import Marks
 from profiles_pipeline.template.scope import Ref, Scope
 
 OUTPUT_LIMIT = 5_000_000
@@ -23,8 +24,9 @@ _BACKTICK_DIALECTS = frozenset({"bigquery", "databricks", "spark", "mysql"})
 class Session:
     """Collects references in first-seen order and refuses work beyond the limits."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, marks: Marks | None = None) -> None:
         self.scope = scope
+        self.marks = marks
         self._refs: dict[str, Ref] = {}
         self._written = 0
         self._steps = 0

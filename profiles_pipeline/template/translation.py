@@ -42,7 +42,7 @@ def translate(text: str) -> str:
     """Return `text` as Jinja2 understands it, with the same number of lines."""
     pieces: list[str] = []
     end = 0
-    for begin, stop, tag in _regions(text):
+    for begin, stop, tag in regions(text):
         pieces.append(text[end:begin])
         pieces.append(_respell(text[begin:stop]) if tag is None else _literal(text[begin:stop], tag))
         end = stop
@@ -52,10 +52,10 @@ def translate(text: str) -> str:
 
 def code_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield begin and end offsets of every ``{{ }}`` and ``{% %}`` in `text`, marks included."""
-    return ((begin, end) for begin, end, tag in _regions(text) if tag is None)
+    return ((begin, end) for begin, end, tag in regions(text) if tag is None)
 
 
-def _regions(text: str) -> Iterator[tuple[int, int, str | None]]:
+def regions(text: str) -> Iterator[tuple[int, int, str | None]]:
     """Yield (begin, end, tag) of marks in order: code has tag None. Ends at a mark that is never closed."""
     position = 0
     while (mark := _MARK.search(text, position)) is not None:

@@ -52,10 +52,8 @@ class Holder:
         who = f"process {self.pid}" if self.pid else "another process"
         if self.host and self.host != socket.gethostname():
             who += f" on {self.host}"
-        if self.command:
-            who += f" ({self.command})"
-        doing = f", {self.purpose}" if self.purpose else ""
-        return who + doing + (f", since {self.since}" if self.since else "")
+        doing = self.purpose or self.command
+        return who + (f" ({doing})" if doing else "") + (f", since {self.since}" if self.since else "")
 
     @property
     def is_this_thread(self) -> bool:

@@ -172,9 +172,14 @@ def _is_path(value: str, base: Path) -> bool:
 
 def _relation_places(parts: tuple[str, ...], settings: DuckDBSettings, catalog: Catalog) -> list[_Place]:
     return [
-        _Place(f"relation {database}.{schema}.{name}", _relation_source(catalog.find(database, schema, name)))
+        _Place(f"relation {_shown(database, catalog)}{schema}.{name}", _relation_source(catalog.find(database, schema, name)))
         for database, schema, name in dict.fromkeys(_relation_names(parts, settings, catalog))
     ]
+
+
+def _shown(database: str, catalog: Catalog) -> str:
+    """Return how to begin the name of a relation: nothing for the warehouse's own database."""
+    return "" if database == catalog.database else f"{database}."
 
 
 def _relation_names(

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -102,6 +102,17 @@ def materialized(address: str) -> set[str]:
     return {"/".join(node["assetKey"]["path"]) for node in nodes if node["assetMaterializations"]}  # type: ignore[index]
 
 
+def processes_about(project: Path) -> list[int]:
+    """Processes whose environment names the Dagster instance of a project."""
+    wanted = f"PROFILES_PROJECT_DIR={project}\0".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and wanted in (entry / "environ").read_bytes() + b"\0":
+                found.append(int(entry.name))
+    return found
+
+
 def listening(address: str) -> bool:
     with closing(socket.socket()) as probe:
         return probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0
@@ -126,6 +137,24 @@ def test_runs_of_the_command_line_are_known_when_the_ui_opens(quickstart: Path, 
         assert listening(address)
     assert not listening(address)
     assert report.pending(quickstart) == ()
+
+
+@pytest.mark.slow
+def test_a_killed_command_leaves_no_server_behind(quickstart: Path, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "server.log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-c", SERVE, str(quickstart), str(port)]
+        server = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + UP_WITHIN_S
+    while "Dagster shows" not in log.read_text(encoding="utf-8"):
+        assert server.poll() is None, log.read_text(encoding="utf-8")
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    server.kill()
+    server.wait()
+    while listening(f"http://127.0.0.1:{port}") or processes_about(quickstart):
+        assert time.monotonic() < deadline, processes_about(quickstart)
+        time.sleep(0.3)
 
 
 @pytest.mark.slow

@@ -126,3 +126,10 @@ def test_rows_pass_on_the_columns_nobody_names() -> None:
 def test_other_models_pass_on_nothing() -> None:
     profile = ProfilesProject.load(SHIPPED / "quickstart").graph.models["models/user_profile"]
     assert lineage.passed_on(profile, [], ["anything"]) == {}
+
+
+def test_a_union_passes_on_the_columns_of_all_its_sources() -> None:
+    folder = Path(__file__).parent.parent / "projects" / "common_column_union"
+    union = ProfilesProject.load(folder).graph.models["models/sightings"]
+    expected = (ColumnSource("models/everybody", "seen_at"), ColumnSource("models/places", "seen_at"))
+    assert lineage.passed_on(union, [], ["seen_at"]) == {"seen_at": expected}

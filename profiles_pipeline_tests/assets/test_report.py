@@ -19,6 +19,7 @@ from profiles_pipeline.assets.instance import open_instance
 from profiles_pipeline.assets.report import report_pending
 from profiles_pipeline.connections import embedded
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline_tests.assets.conftest import AT_END_TIME, materialize
 
 END = datetime(2023, 11, 8, tzinfo=UTC)
 MODELS = 7
@@ -66,6 +67,41 @@ def test_what_was_reported_is_shown_as_if_dagster_had_built_it(quickstart: Path,
         }
     assert {c.status.value for c in checks.values() if c} == {"SUCCEEDED"}
     assert all(checks.values())
+
+
+def test_a_report_says_what_a_run_of_dagster_says(quickstart: Path, records: list[report.Record]) -> None:
+    report.append(quickstart, *records)
+    report_pending(quickstart)
+    with dg.instance_for_test() as other:
+        result = materialize(build_definitions(quickstart), other, run_config=AT_END_TIME)
+    said = {m.asset_key: m.metadata for m in built_events(result)}
+    own = {"profiles/seconds", "profiles/reused", "profiles/run", "profiles/event", "profiles/built_at"}
+    with open_instance(quickstart, "test") as instance:
+        for key, expected in said.items():
+            (found,) = materializations(instance, key.to_user_string())
+            assert {n: v for n, v in found.metadata.items() if n not in own} == {
+                n: v for n, v in expected.items() if n not in own
+            }
+    profile = said[dg.AssetKey(["models", "user_profile"])]
+    assert {"dagster/column_lineage", "dagster/relation_identifier"} <= profile.keys()
+
+
+def built_events(result: dg.ExecuteInProcessResult) -> list[dg.AssetMaterialization]:
+    return [event.materialization for event in result.get_asset_materialization_events()]
+
+
+def test_a_changed_model_is_reported_without_what_the_project_says_of_it_now(
+    quickstart: Path, records: list[report.Record]
+) -> None:
+    report.append(quickstart, *records)
+    models = quickstart / "models" / "profiles.yaml"
+    models.write_text(models.read_text(encoding="utf-8").replace("<= 365", "<= 180"), encoding="utf-8")
+    assert report_pending(quickstart) == MODELS
+    with open_instance(quickstart, "test") as instance:
+        (profile,) = materializations(instance, "models/user_profile")
+        (graph,) = materializations(instance, "models/user_id_stitcher")
+    assert "dagster/column_lineage" not in profile.metadata
+    assert "dagster/column_lineage" in graph.metadata
 
 
 def test_a_new_definition_shows_as_out_of_date(quickstart: Path, records: list[report.Record]) -> None:

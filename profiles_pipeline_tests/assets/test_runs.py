@@ -419,3 +419,19 @@ def test_a_run_that_waits_too_long_fails_and_may_be_tried_again(quickstart: Path
         other.join()
     assert not result.success
     assert "an import" in failure_texts(result)
+
+
+def test_an_older_window_leaves_the_plain_views_alone(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, query: Query
+) -> None:
+    materialize(definitions, instance, run_config=AT_END_TIME)
+    earlier = {"resources": {"profiles": {"config": {"end_time": "2023-10-01T00:00:00Z"}}}}
+    older = materialize(definitions, instance, run_config=earlier)
+    assert older.success, failure_texts(older)
+    assert settled_in(instance, older) == 2
+    assert query(VIEW_OF_PROFILE) == [("user_profile", "1")]
+
+
+def test_a_window_of_dagster_ends_at_a_whole_second(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    event = built(materialize(definitions, instance))["models/user_profile"]
+    assert float(event.metadata["profiles/end_time"].value or 0.5) % 1 == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -64,6 +65,12 @@ def test_version(call: Call, arguments: list[str]) -> None:
     outcome = call(*arguments)
     assert outcome.code == 0
     assert outcome.out.splitlines()[0] == f"profiles {profiles_pipeline.__version__}"
+
+
+def test_version_as_data(call: Call) -> None:
+    outcome = call("version", "--json")
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["profiles"] == profiles_pipeline.__version__
 
 
 @pytest.mark.parametrize(

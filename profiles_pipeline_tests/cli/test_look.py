@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-
+from pyarrow import parquet
 from .conftest import REFERENCE_TIME, Call, Spawn
 from .test_check import edit
 from .test_run import rows
@@ -105,6 +105,14 @@ def test_rows_into_files(call: Call, built: Path, tmp_path: Path) -> None:
     data = json.loads((tmp_path / "rows.json").read_text())
     assert {"list": [1, 2], "price": 1.5, "nothing": None}.items() <= data[0].items()
     assert [row["main_id"] for row in data] == [row["main_id"] for row in found]
+    outcome = call("query", "-p", built, query, "-f", tmp_path / "rows.PARQUET", "--max-rows", "4")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.err.splitlines()[0].startswith("wrote 4 rows to ")
+    table = parquet.read_table(tmp_path / "rows.PARQUET")
+    assert {f.name: str(f.type) for f in table.schema if f.name != "nothing"} == {
+        "main_id": "string", "list": "list<element: int32>", "price": "decimal128(4, 2)",
+    }  # fmt: skip
+    assert table.column("main_id").to_pylist() == [row["main_id"] for row in found[:4]]
 
 
 def test_a_seq_no_means_what_that_run_built(call: Call, built: Path) -> None:
@@ -179,6 +187,11 @@ def test_nothing_can_be_written(call: Call, built: Path, query: str, code: str) 
         (["select 1 as n", "--format", "xml"], ["error[bad-format]", "known: table, csv, json"]),
         (["select 1 as n", "--format", "table", "-f", "x.csv"], ["error[bad-format]"]),
         (["select 1 as n", "-f", "no/such/folder/x.csv"], ["error[cannot-write]"]),
+        (["select 1 as n", "-f", "no/such/folder/x.parquet"], ["error[cannot-write]"]),
+        (["select interval 1 day as n", "-f", "x.parquet"], ["error[cannot-write]", "cast the column"]),
+        (["select 1 as n", "-f", "x.xlsx"], ["error[bad-format]", "hint: let it end with .csv, .json, .parquet"]),
+        (["select 1 as n", "-f", "x.parquet", "--format", "csv"], ["error[bad-format]"]),
+        (["select * from user_profile where"], ["LINE 1: select * from user_profile where", "^^^^^"]),
         (["select cast('a' as integer) as n"], ["error[query-rejected]", "Conversion Error"]),
     ],
 )

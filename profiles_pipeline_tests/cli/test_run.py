@@ -201,3 +201,20 @@ def test_dagster_need_not_be_installed(call: Call, quickstart: Path, monkeypatch
     assert outcome.code == 0
     assert outcome.err == "Dagster is not installed: this run is shown there once it is\n"
     assert len(report.pending(quickstart)) == 7
+
+
+def test_an_older_window_leaves_the_plain_views_alone(call: Call, built: Path) -> None:
+    before = rows(call, built, "select * from user_profile order by all")
+    planned = json.loads(call("plan", "-p", built, "--end-time", "2023-10-01", "--json").out)
+    assert planned["views_stay_on"] == {"seq_no": 1, "end_time": "2023-11-08T00:00:00+00:00"}
+    outcome = call("run", "-p", built, "--end-time", "2023-10-01", "--no-report")
+    assert outcome.code == 0
+    lines = outcome.out.splitlines()
+    said = "the plain views stay on seq_no 1, as of 2023-11-08T00:00:00Z, which is later; --seq-no reads this one"
+    assert said in lines
+    assert f'next: profiles query -p {built} --seq-no 2 "select * from user_profile limit 10"' in lines
+    assert rows(call, built, "select * from user_profile order by all") == before
+    assert rows(call, built, "select * from user_profile order by all", "--seq-no", "2") != before
+    document = json.loads(call("run", "-p", built, "--seq-no", "2", "--no-report", "--json").out)
+    assert (document["views"], document["views_stay_on"]) == ([], planned["views_stay_on"])
+    assert all("Material_" in model["relation"] for model in document["models"])

@@ -201,7 +201,7 @@ def test_a_missing_table_lists_every_place_in_order(tmp_path: Path) -> None:
     assert problem_of(tmp_path, "RUDDER.prod.trakcs") == (
         "missing-table",
         "input table 'RUDDER.prod.trakcs' was not found; tried sources entry RUDDER.prod.trakcs, "
-        "relation RUDDER.prod.trakcs, relation c360.prod.trakcs, relation c360.main.trakcs, "
+        "relation RUDDER.prod.trakcs, relation prod.trakcs, relation main.trakcs, "
         "~/data/RUDDER.prod.trakcs.parquet or .csv, ~/data/trakcs.parquet or .csv",
         "did you mean 'c360.prod.tracks'?",
     )
@@ -232,7 +232,7 @@ def test_a_missing_table_names_the_nearest(tmp_path: Path, table: str, hint: str
         (
             "sch.tabb",
             "input table 'db.t' was not found; its sources entry 'DB.T' names 'sch.tabb'; tried "
-            "relation c360.sch.tabb, relation c360.main.tabb",
+            "relation sch.tabb, relation main.tabb",
             "did you mean 'c360.sch.tab'?",
         ),
     ],
@@ -247,7 +247,7 @@ def test_without_a_sources_folder_only_relations_are_tried(tmp_path: Path) -> No
     with connect_duckdb(settings, purpose="look") as memory, pytest.raises(ProjectError) as caught:
         memory.source("t")
     assert caught.value.problems[0].message == (
-        "input table 't' was not found; tried sources entry t, relation memory.profiles.t, relation memory.main.t"
+        "input table 't' was not found; tried sources entry t, relation profiles.t, relation main.t"
     )
 
 

@@ -41,6 +41,7 @@ STEPS: tuple[Rewrite, ...] = (
     models.edge_sources,
     oldest.stitcher_of_its_entity,
     models.filter_expression,
+    models.cohort_sql_sources,
     models.sql_features,
     models.feature_view_keys,
     vars.var_kind_names,
@@ -52,6 +53,18 @@ STEPS: tuple[Rewrite, ...] = (
     project_keys.ids_of_one_entity,
 )
 """All steps, oldest dialect first; later ones rely on the names that earlier ones introduce."""
+
+
+_STILL_IN_USE = (
+    project_keys.tag_names,
+    project_keys.package_inputs,
+    project_keys.maximum_edges,
+    models.filter_expression,
+    models.cohort_sql_sources,
+)
+
+MIGRATED: tuple[Rewrite, ...] = tuple(step for step in STEPS if step not in _STILL_IN_USE)
+"""The steps that a migration takes: all but those that only bring forms still in use to a single one."""
 
 
 def take_step(step: Rewrite, project: PlacedMap) -> tuple[PlacedMap, tuple[Note, ...]]:

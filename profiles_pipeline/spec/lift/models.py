@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from profiles_pipeline.spec.lift.oldest import plain_path
 from profiles_pipeline.spec.lift.rewrite import (
     Log,
+    map_inside,
     map_items,
     map_models,
     map_texts_to_maps,
@@ -14,6 +17,8 @@ from profiles_pipeline.spec.lift.rewrite import (
 )
 from profiles_pipeline.spec.model import Text
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
+
+_PLAIN_PATH = re.compile(r"(inputs|models|entity|packages)(/[\w$.-]+)+", re.IGNORECASE)
 
 
 def edge_sources(project: PlacedMap, log: Log) -> PlacedMap:
@@ -60,6 +65,25 @@ def _filter_node(value: object) -> object:
             nodes = placed_list(children.span, [_filter_node(child) for child in children])
             result = result.with_value(key, nodes).renamed({key: key.upper()})
     return result
+
+
+def cohort_sql_sources(project: PlacedMap, log: Log) -> PlacedMap:
+    """In an SQL filter of a cohort a `from` that is a plain path becomes a template that reads the model."""
+
+    def of_sql(selection: PlacedMap, log: Log) -> PlacedMap:
+        source = selection.get("from")
+        if not isinstance(source, Text) or not _PLAIN_PATH.fullmatch(source):
+            return selection
+        log.add(selection.value_span("from"), f"'{source}' became a DeRef of it")
+        return selection.with_value("from", Text(f"{{{{ this.DeRef('{source}') }}}}", source.span))
+
+    def of_filter(item: PlacedMap, log: Log) -> PlacedMap:
+        return map_inside(item, "sql", of_sql, log)
+
+    def of_spec(spec: PlacedMap, log: Log) -> PlacedMap:
+        return map_items(spec, "filter_pipeline", of_filter, log)
+
+    return map_models(project, ("entity_cohort",), of_spec, log)
 
 
 def sql_features(project: PlacedMap, log: Log) -> PlacedMap:

@@ -8,7 +8,6 @@ from typing import TypeGuard
 from profiles_pipeline.errors import Span
 from profiles_pipeline.spec.lift.rewrite import (
     Log,
-    drop,
     extended,
     map_items,
     map_models,
@@ -303,7 +302,7 @@ def stitcher_of_its_entity(project: PlacedMap, log: Log) -> PlacedMap:
 
 
 def oldest_project_keys(project: PlacedMap, log: Log) -> PlacedMap:
-    """`macro_folders` is read with `model_folders`; `gitUrl` becomes `url`, lists of `mappings` become mappings."""
+    """`macro_folders` join the `model_folders`; `gitUrl` becomes `url`, lists of `mappings` become mappings."""
 
     def of_package(package: PlacedMap, log: Log) -> PlacedMap:
         package = rename(package, {"gitUrl": "url", "git_url": "url", "inputs_map": "inputsMap"}, log)
@@ -317,5 +316,9 @@ def oldest_project_keys(project: PlacedMap, log: Log) -> PlacedMap:
         log.add(package.key_span("mappings"), "the list under 'mappings' became one mapping")
         return package.with_value("mappings", merged)
 
-    project = drop(project, ("macro_folders",), "its files are read like those of 'model_folders'", log)
+    if isinstance(folders := project.get("macro_folders"), PlacedList):
+        log.add(project.key_span("macro_folders"), "the folders under 'macro_folders' became 'model_folders'")
+        known = list(project.get("model_folders") or ())  # type: ignore[call-overload]
+        added = [folder for folder in folders if folder not in known]
+        project = extended(project.without(("macro_folders",)), "model_folders", added)
     return map_items(project, "packages", of_package, log)

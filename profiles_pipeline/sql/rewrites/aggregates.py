@@ -17,6 +17,19 @@ def _listed(node: exp.Expr) -> exp.Expr:
     return typed(exp.Coalesce(this=node, expressions=[exp.Literal.string("")]), exp.DType.VARCHAR)
 
 
+def _separated(node: exp.Expr) -> exp.Expr:
+    """``listagg(distinct x, ',')`` of Redshift is read as if both were listed."""
+    listed = node.this
+    if isinstance(listed, exp.Distinct) and len(listed.expressions) > 1:
+        node.set("separator", listed.expressions[1].pop())
+    return node
+
+
+def _everywhere(node: exp.Expr) -> exp.Expr:
+    node.set("single_replace", False)
+    return node
+
+
 def _unseparated(node: exp.Expr) -> exp.Expr:
     if not node.args.get("separator"):
         node.set("separator", exp.Literal.string(""))
@@ -66,7 +79,8 @@ def _frame_case(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("listagg", "snowflake", "duckdb", (exp.GroupConcat, exp.WithinGroup, exp.Filter, exp.Window), _listed),
-    Rewrite("listagg", "redshift", "duckdb", (exp.GroupConcat,), _unseparated),
+    Rewrite("listagg", "redshift", "duckdb", (exp.GroupConcat,), lambda node: _unseparated(_separated(node))),
+    Rewrite("regexp-replace-all", "redshift", "duckdb", (exp.RegexpReplace,), _everywhere),
     *(
         Rewrite("min-by-max-by", source, "duckdb", (exp.ArgMin, exp.ArgMax), _extreme)
         for source in ("snowflake", "databricks", "bigquery")

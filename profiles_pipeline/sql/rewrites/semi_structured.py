@@ -7,7 +7,10 @@ from sqlglot import exp
 from profiles_pipeline.sql.kinds import Kind, choices, kind, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite, cast, function, named
 
-_WHOLE = exp.DType.VARIANT, exp.DType.JSON, exp.DType.OBJECT, exp.DType.ARRAY, exp.DType.STRUCT, exp.DType.MAP
+_WHOLE = (
+    exp.DType.VARIANT, exp.DType.JSON, exp.DType.OBJECT, exp.DType.ARRAY, exp.DType.STRUCT, exp.DType.MAP,
+    exp.DType.SUPER,
+)  # fmt: skip
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.Like, exp.ILike)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
 _NUMERIC = (
@@ -175,6 +178,34 @@ def _accessor(node: exp.Expr) -> exp.Expr:
     return scalar_of(node.expressions[0], _ACCESSORS[node.name.upper()])
 
 
+def _rooted_path(node: exp.Expr) -> exp.Expr:
+    """``json_extract_scalar(x, '$.a')``: the dollar is the root, not a key."""
+    steps = node.expression.expressions if isinstance(node.expression, exp.JSONPath) else []
+    if len(steps) > 1 and isinstance(steps[1], exp.JSONPathKey) and steps[1].this == "$":
+        steps[1].pop()
+    return node
+
+
+def _listed_element(node: exp.Expr) -> exp.Expr:
+    if not named(node, "JSON_EXTRACT_ARRAY_ELEMENT_TEXT") or not isinstance(node.expressions[1], exp.Literal):
+        return node
+    path = _path(int(node.expressions[1].name))
+    made = exp.JSONExtractScalar(this=node.expressions[0], expression=path, only_json_types=False)
+    return typed(made, exp.DType.VARCHAR)
+
+
+def _valid(node: exp.Expr) -> exp.Expr:
+    return function("JSON_VALID", *node.expressions, dtype=exp.DType.BOOLEAN) if named(node, "IS_VALID_JSON") else node
+
+
+def _typed_json(node: exp.Expr) -> exp.Expr:
+    """``from_json(x, 'array<struct<a:int>>')``: the second text is a type."""
+    if not isinstance(node.expression, exp.Literal):
+        return node
+    to = exp.DataType.build(node.expression.name, dialect="databricks")
+    return exp.Cast(this=cast(node.this, exp.DType.JSON), to=to)
+
+
 _WITH_PATHS = ("snowflake", "databricks", "redshift")
 
 ROWS: tuple[Rewrite, ...] = (
@@ -186,6 +217,10 @@ ROWS: tuple[Rewrite, ...] = (
     ),
     *(Rewrite("numbers-in-text", source, "duckdb", _NUMERIC, _numeric_operand) for source in _WITH_PATHS),
     *(Rewrite("json-as-condition", source, "duckdb", _LOGIC, _logic_operands) for source in _WITH_PATHS),
+    Rewrite("rooted-path", "snowflake", "duckdb", (exp.JSONExtract, exp.JSONExtractScalar), _rooted_path),
+    *(Rewrite("listed-element", s, "duckdb", (exp.Anonymous,), _listed_element) for s in ("snowflake", "redshift")),
+    *(Rewrite("valid-json", s, "duckdb", (exp.Anonymous,), _valid) for s in ("snowflake", "redshift")),
+    *(Rewrite("from-json", s, "duckdb", (exp.FromJson,), _typed_json) for s in ("snowflake", "databricks")),
     Rewrite("get-of-list", "snowflake", "duckdb", (exp.GetExtract,), _get_of_list),
     Rewrite("to-variant", "snowflake", "duckdb", (exp.ToVariant,), lambda node: to_json(node.this)),
     Rewrite("arithmetic-on-text", "snowflake", "duckdb", _ARITHMETIC, _arithmetic_on_text),

@@ -8,7 +8,7 @@ from sqlglot import exp
 from sqlglot.dialects.snowflake import Snowflake
 
 from profiles_pipeline.sql.kinds import kind, typed
-from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function, named
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
 
 _DIFFERENCES = (exp.DateDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.TsOrDsDiff, exp.MonthsBetween)
@@ -23,12 +23,6 @@ _PARTS = (
 )  # fmt: skip
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 _DATE_UNITS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
-_TO_TIMESTAMP = {
-    "TO_TIMESTAMP": exp.DType.TIMESTAMP,
-    "TO_TIMESTAMP_NTZ": exp.DType.TIMESTAMP,
-    "TO_TIMESTAMP_LTZ": exp.DType.TIMESTAMPTZ,
-    "TO_TIMESTAMP_TZ": exp.DType.TIMESTAMPTZ,
-}
 _TIME_FORMAT = re.compile(r"[YMDHS]", re.IGNORECASE)
 _OFFSET = re.compile(r"\s*([+-]\d{2}):?(\d{2})$")
 
@@ -56,7 +50,7 @@ def _difference(node: exp.Expr) -> exp.Expr:
 
 
 def _shift(node: exp.Expr) -> exp.Expr:
-    if isinstance(node, exp.TsOrDsAdd):
+    if isinstance(node, exp.TsOrDsAdd) and node.return_type.this in (exp.DType.DATE, exp.DType.DATE32):
         return _date_again(node)
     was_date = kind(node.this) == "date"
     _put_moment(node, "this")
@@ -111,17 +105,6 @@ def _comparison(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def _timestamp_function(node: exp.Expr) -> exp.Expr:
-    """``to_timestamp*(x)`` of something that is not known to be a number: a text, a date or a time."""
-    if not named(node, *_TO_TIMESTAMP) or len(node.expressions) != 1 or kind(node.expressions[0]) == "number":
-        return node
-    operand, dtype = node.expressions[0], _TO_TIMESTAMP[node.name.upper()]
-    if isinstance(operand, exp.Literal) and operand.is_string and re.fullmatch(r"\d+", operand.name):
-        epoch = function("TO_TIMESTAMP", exp.Literal.number(operand.name))
-        return typed(exp.AtTimeZone(this=epoch, zone=exp.Literal.string("UTC")), dtype)
-    return _spaced_offset(cast(scalar(operand) if kind(operand) == "json" else operand, dtype))
-
-
 def _spaced_offset(node: exp.Expr) -> exp.Expr:
     """DuckDB takes the zone offset of a literal only without a blank before it."""
     literal = node.this
@@ -134,6 +117,20 @@ def _spaced_offset(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def _difference_by_unit(node: exp.Expr) -> exp.Expr:
+    """``date_diff(day, a, b)``: the unit comes first, as in DATEDIFF."""
+    if node.this.name.upper().removesuffix("S") not in {*_DATE_UNITS, "HOUR", "MINUTE", "SECOND"}:
+        return node
+    last = node.args["unit"]
+    later = exp.column(last.name) if isinstance(last, exp.Var) else last
+    unit = exp.var(node.this.name.upper().removesuffix("S"))
+    return _difference(exp.DateDiff(this=later, expression=node.expression, unit=unit))
+
+
+def _date_of(node: exp.Expr) -> exp.Expr:
+    return cast(node.expression, exp.DType.DATE) if node.name.upper() == "DATE" else node
+
+
 def _zone_conversion(node: exp.Expr) -> exp.Expr:
     if not node.args.get("source_tz"):
         node.set("timestamp", cast(node.args["timestamp"], exp.DType.TIMESTAMPTZ))
@@ -141,16 +138,18 @@ def _zone_conversion(node: exp.Expr) -> exp.Expr:
 
 
 ROWS: tuple[Rewrite, ...] = (
+    Rewrite("date-diff-by-unit", "snowflake", "duckdb", (exp.DateDiff,), _difference_by_unit),
     Rewrite("date-difference", ANY, "duckdb", _DIFFERENCES, _difference),
     Rewrite("date-shift", ANY, "duckdb", _SHIFTS, _shift),
     Rewrite("date-truncation", ANY, "duckdb", _TRUNCATIONS, _truncation),
     Rewrite("date-interval", "snowflake", "duckdb", (exp.Add, exp.Sub), _interval),
     Rewrite("date-part", ANY, "duckdb", _PARTS, _part),
+    Rewrite("date-of", "bigquery", "duckdb", (exp.Extract,), _date_of),
     Rewrite("date-part", ANY, "duckdb", (exp.Extract,), _extract),
+    Rewrite("datetime", "snowflake", "duckdb", (exp.Datetime,), lambda node: cast(node.this, exp.DType.TIMESTAMP)),
     Rewrite("date-format", "snowflake", "duckdb", (exp.ToChar,), _formatted),
     Rewrite("date-part", ANY, "duckdb", (exp.TimeToStr,), _part),
     Rewrite("date-comparison", ANY, "duckdb", _COMPARISONS, _comparison),
-    Rewrite("to-timestamp", "snowflake", "duckdb", (exp.Anonymous,), _timestamp_function),
     Rewrite("spaced-offset", ANY, "duckdb", (exp.Cast, exp.TryCast), _spaced_offset),
     Rewrite("convert-timezone", "snowflake", "duckdb", (exp.ConvertTimezone,), _zone_conversion),
 )

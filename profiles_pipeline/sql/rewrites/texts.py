@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from profiles_pipeline.sql.kinds import kind
-from profiles_pipeline.sql.rewrites.row import Rewrite, cast
+from profiles_pipeline.sql.build import build
+from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
 
 _TEXT_FUNCTIONS = (
@@ -48,7 +49,40 @@ def _no_match_is_null(node: exp.Expr) -> exp.Expr:
     return whole
 
 
+def _beside_blank(node: exp.Expr) -> exp.Expr:
+    """``x <> ''`` is only said of texts, whatever the column turns out to be."""
+    operands = [node.this, *([node.expression] if node.args.get("expression") else []), *node.expressions]
+    if not any(isinstance(operand, exp.Literal) and operand.is_string and not operand.name for operand in operands):
+        return node
+    for operand in operands:
+        if kind(operand) is None and not isinstance(operand, exp.Literal):
+            operand.replace(cast(operand.copy(), exp.DType.VARCHAR))
+    return typed(node, exp.DType.VARCHAR) if isinstance(node, exp.Nullif | exp.Coalesce) else node
+
+
+_URL_PARTS = """
+    JSON_OBJECT(
+      'scheme', NULLIF(REGEXP_EXTRACT(:url, '^([^:/?#]+):', 1), ''),
+      'host', NULLIF(REGEXP_EXTRACT(:url, '^[^:/?#]+://([^:/?#]*)', 1), ''),
+      'port', NULLIF(REGEXP_EXTRACT(:url, '^[^:/?#]+://[^:/?#]*:([0-9]+)', 1), ''),
+      'path', NULLIF(REGEXP_EXTRACT(:url, '^[^:/?#]+://[^/?#]*/([^?#]*)', 1), ''),
+      'query', NULLIF(REGEXP_EXTRACT(:url, '[?]([^#]*)', 1), ''),
+      'fragment', NULLIF(REGEXP_EXTRACT(:url, '#(.*)', 1), ''),
+      'parameters', TO_JSON(MAP_FROM_ENTRIES(LIST_TRANSFORM(
+        LIST_FILTER(STR_SPLIT(REGEXP_EXTRACT(:url, '[?]([^#]*)', 1), '&'), LAMBDA p : p <> ''),
+        LAMBDA p : ROW(SPLIT_PART(p, '=', 1), URL_DECODE(SPLIT_PART(p, '=', 2)))
+      )))
+    )
+"""
+
+
+def _url_parts(node: exp.Expr) -> exp.Expr:
+    return typed(build(_URL_PARTS, url=as_text(node.this)), exp.DType.JSON)
+
+
 ROWS: tuple[Rewrite, ...] = (
+    Rewrite("beside-blank", ANY, "duckdb", (exp.EQ, exp.NEQ, exp.In, exp.Nullif, exp.Coalesce), _beside_blank),
+    Rewrite("parse-url", "snowflake", "duckdb", (exp.ParseUrl,), _url_parts),
     Rewrite("text-of-value", "snowflake", "duckdb", _TEXT_FUNCTIONS, _text_operand),
     Rewrite("json-as-text", "snowflake", "duckdb", _TEXT_READERS, _joined),
     Rewrite("regexp-substr-null", "snowflake", "duckdb", (exp.RegexpExtract,), _no_match_is_null),

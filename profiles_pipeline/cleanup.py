@@ -1,0 +1,302 @@
+"""Drops materials that nobody needs any more, and nothing else.
+
+What goes and what stays is decided purely, from what the registry remembers and what the schema holds; a material that
+any view of the database reads stays, whoever made the view. Dropping and forgetting happen in one transaction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from sqlglot import exp
+
+from profiles_pipeline import run
+from profiles_pipeline.connections import Output
+from profiles_pipeline.dialects import render
+from profiles_pipeline.errors import fail
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.registry import Entry, SeqNo
+from profiles_pipeline.spec.model import Text
+from profiles_pipeline.template.faults import RenderError
+from profiles_pipeline.template.gotime import go_duration
+from profiles_pipeline.warehouse.base import Warehouse
+
+USUAL_PERIOD = timedelta(days=30)
+"""How long materials are kept when neither the project nor its model says so."""
+
+_MATERIAL = re.compile(
+    r"(?P<material>Material_(?P<model>.+?)_(?P<hash>[0-9a-f]{8})_(?P<seq_no>\d+))"
+    r"(?:_internal_edges|_mappings|_raw_edges|_\w+_CARDINALITY_AUDIT)?"
+)
+_WORD = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What to drop.
+
+    Attributes:
+        period: keep what is younger than this; None for what the project says.
+        only_expired: leave superseded definitions and unfinished builds alone until they are old as well.
+    """
+
+    period: timedelta | None = None
+    only_expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table or view of the output schema."""
+
+    name: str
+    kind: Literal["table", "view"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view of the database.
+
+    Attributes:
+        name: with its schema in front.
+        relation: its name alone when it stands in the output schema, else None.
+        mentions: lower-case names that its definition mentions.
+    """
+
+    name: str
+    relation: str | None
+    mentions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A material of the project as it stands in the schema.
+
+    Attributes:
+        path: the model; None for a build that was never finished.
+        created: when it was built; None for a build that was never finished.
+        relations: the material itself and the tables that belong to it, as far as they are there.
+    """
+
+    name: str
+    path: str | None
+    fingerprint: str
+    seq_no: int
+    created: datetime | None
+    relations: tuple[Relation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """Whether a material is dropped, and why or why not."""
+
+    material: Candidate
+    dropped: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """What decides besides the materials.
+
+    Attributes:
+        fingerprints: path -> fingerprint of the models as they are defined now.
+        periods: path -> how long to keep materials of a model.
+        period: how long to keep those of any other.
+        seq_nos: the project's time contexts by number.
+        now: the moment from which ages count.
+    """
+
+    fingerprints: Mapping[str, str]
+    periods: Mapping[str, timedelta]
+    period: timedelta
+    seq_nos: Mapping[int, SeqNo]
+    now: datetime
+
+
+# --- deciding -----------------------------------------------------------------------------------------------------
+
+
+def decide(candidates: Iterable[Candidate], views: Iterable[View], context: Context, rules: Rules) -> tuple[Fate, ...]:
+    """Return the fate of every material, in the order given."""
+    found = list(candidates)
+    newest = {c.path: c.name for c in found if c.path and _is_current(c, context)}
+    fates = [_by_itself(c, newest, context, rules) for c in found]
+    return _with_what_is_read(fates, tuple(views))
+
+
+def _is_current(candidate: Candidate, context: Context) -> bool:
+    return context.fingerprints.get(candidate.path or "") == candidate.fingerprint
+
+
+def _by_itself(candidate: Candidate, newest: Mapping[str, str], context: Context, rules: Rules) -> Fate:
+    """Return the fate of a material that nothing reads."""
+    seq_no = context.seq_nos[candidate.seq_no]
+    period = context.periods.get(candidate.path or "", context.period)
+    age = context.now - (candidate.created or seq_no.created)
+    old = age >= period
+    if not seq_no.complete and context.now - seq_no.created < run.RESUME_WITHIN:
+        return Fate(candidate, False, f"the run of seq_no {seq_no.number} can still be continued")
+    if candidate.path is None and (old or not rules.only_expired):
+        return Fate(candidate, True, "its build was never finished")
+    if candidate.path is not None and newest.get(candidate.path) == candidate.name:
+        return Fate(candidate, False, "the newest of its definition")
+    if old:
+        return Fate(candidate, True, f"older than {shown(period)}")
+    if candidate.path is not None and not _is_current(candidate, context) and not rules.only_expired:
+        gone = "its model is not built any more" if candidate.path not in context.fingerprints else None
+        return Fate(candidate, True, gone or "its definition has been superseded")
+    return Fate(candidate, False, f"younger than {shown(period)}")
+
+
+def _with_what_is_read(fates: list[Fate], views: tuple[View, ...]) -> tuple[Fate, ...]:
+    """Return the fates with everything kept that a view, or something kept, reads."""
+    owner = {relation.name.lower(): n for n, fate in enumerate(fates) for relation in fate.material.relations}
+    part_of = {view.name: owner.get((view.relation or "").lower()) for view in views}
+    dropped = {number for number, fate in enumerate(fates) if fate.dropped}
+    todo = [view for view in views if part_of[view.name] not in dropped]
+    while todo:
+        view = todo.pop()
+        for number in sorted({owner[name] for name in view.mentions & owner.keys()}):
+            if fates[number].dropped:
+                fates[number] = replace(fates[number], dropped=False, reason=f"view '{view.name}' reads it")
+                todo += [other for other in views if part_of[other.name] == number]
+    return tuple(fates)
+
+
+def shown(period: timedelta) -> str:
+    """Return a length of time for people: ``30 days``, ``90 minutes``."""
+    seconds = int(period.total_seconds())
+    for noun, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size} {noun}{'' if seconds == size else 's'}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
+# --- looking ------------------------------------------------------------------------------------------------------
+
+
+def fates(session: run.Session, rules: Rules) -> tuple[Fate, ...]:
+    """Return the fate of every material of the project; nothing is changed.
+
+    Raises:
+        ProjectError: the project's retention_period is no length of time.
+    """
+    context = _context(session, rules)
+    entries = session.registry.entries()
+    relations = _relations(session.warehouse, session.output.schema)
+    views = _views(session.warehouse, session.output.schema)
+    return decide(_candidates(session, entries, relations, context), views, context, rules)
+
+
+def _context(session: run.Session, rules: Rules) -> Context:
+    spec, graph = session.project.project.spec, session.project.graph
+    given = {f"models/{m.name.lower()}": getattr(m.body, "retention_period", None) for m in spec.models}
+    periods = {path: _period(text) for path, text in given.items() if text is not None}
+    usual = _period(spec.retention_period) if spec.retention_period is not None else USUAL_PERIOD
+    return Context(
+        fingerprints={path: session.project.fingerprints[path] for path in graph.models},
+        periods=periods if rules.period is None else {},
+        period=usual if rules.period is None else rules.period,
+        seq_nos={s.number: s for s in session.registry.seq_nos(session.project.name)},
+        now=datetime.now(UTC),
+    )
+
+
+def _period(text: Text) -> timedelta:
+    try:
+        period = go_duration(str(text))
+    except RenderError:
+        period = timedelta(0)
+    if period <= timedelta(0):
+        fail("bad-duration", f"retention_period '{text}' is no length of time", text.span, hint="write 720h or 24h0m0s")
+    return period
+
+
+def _candidates(
+    session: run.Session, entries: Iterable[Entry], relations: Iterable[Relation], context: Context
+) -> list[Candidate]:
+    """Return the project's materials in the order of building, unfinished builds last."""
+    belonging: dict[str, list[Relation]] = {}
+    for relation in relations:
+        match = _MATERIAL.fullmatch(relation.name)
+        if match and int(match["seq_no"]) in context.seq_nos:
+            belonging.setdefault(match["material"], []).append(relation)
+    registered = [
+        Candidate(
+            name=entry.material.name,
+            path=entry.material.model_path,
+            fingerprint=entry.material.fingerprint,
+            seq_no=entry.material.seq_no,
+            created=entry.created,
+            relations=tuple(belonging.pop(entry.material.name, ())),
+        )
+        for entry in entries
+        if entry.project == session.project.name
+    ]
+    unfinished = [
+        Candidate(name, None, match["hash"], int(match["seq_no"]), None, tuple(found))
+        for name, found in belonging.items()
+        if (match := _MATERIAL.fullmatch(name)) is not None
+    ]
+    return registered + unfinished
+
+
+def _relations(warehouse: Warehouse, schema: str) -> list[Relation]:
+    found = warehouse.query(
+        """SELECT table_name, table_type FROM information_schema.tables
+        WHERE table_catalog = CURRENT_DATABASE() AND LOWER(table_schema) = LOWER(?) ORDER BY table_name""",
+        [schema],
+    )
+    return [Relation(str(name), "view" if kind == "VIEW" else "table") for name, kind in found.rows]
+
+
+def _views(warehouse: Warehouse, schema: str) -> list[View]:
+    found = warehouse.query(
+        """SELECT table_schema, table_name, view_definition FROM information_schema.views
+        WHERE table_catalog = CURRENT_DATABASE() AND LOWER(table_schema) <> 'information_schema'
+        ORDER BY table_schema, table_name"""
+    )
+    return [
+        View(f"{where}.{name}", str(name) if str(where).lower() == schema.lower() else None, _mentions(str(text)))
+        for where, name, text in found.rows
+    ]
+
+
+def _mentions(definition: str) -> frozenset[str]:
+    """Return every name in the text of a view. More than it reads, never less."""
+    return frozenset((quoted.replace('""', '"') or word).lower() for quoted, word in _WORD.findall(definition))
+
+
+# --- dropping -----------------------------------------------------------------------------------------------------
+
+
+def clean(
+    project: ProfilesProject,
+    output: Output,
+    rules: Rules,
+    agreed: Collection[str],
+    observe: run.Observer = lambda _: None,
+    lock_timeout: float | None = None,
+) -> tuple[Fate, ...]:
+    """Drop the agreed materials that the rules still condemn now that nobody else is at work; return their fates.
+
+    Their relations and their rows in the registry are gone, or, if anything fails, all still there.
+
+    Raises:
+        LockTimeoutError: another run kept the warehouse for too long.
+        WarehouseError: the warehouse refused.
+    """
+    with run.open_session(project, output, "profiles cleanup", observe, lock_timeout) as session:
+        condemned = tuple(fate for fate in fates(session, rules) if fate.dropped and fate.material.name in agreed)
+        relations = [relation for fate in condemned for relation in fate.material.relations]
+        with session.warehouse.transaction():
+            for relation in sorted(relations, key=lambda r: r.kind, reverse=True):  # views before what they read
+                name = exp.table_(relation.name, db=output.schema, quoted=True)
+                tree = exp.Drop(tables=[name], kind=relation.kind.upper())
+                session.warehouse.execute(render(tree, session.warehouse.dialect))
+            session.registry.forget(fate.material.name for fate in condemned)
+        return condemned

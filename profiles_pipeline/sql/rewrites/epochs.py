@@ -1,0 +1,87 @@
+"""Numbers that count time since 1970, and texts and values that may hold such numbers."""
+
+from __future__ import annotations
+
+import re
+
+from sqlglot import exp
+
+from profiles_pipeline.sql.build import build
+from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function, named
+from profiles_pipeline.sql.rewrites.semi_structured import scalar
+
+_ZONED = ("TO_TIMESTAMP_LTZ", "TO_TIMESTAMP_TZ", "TRY_TO_TIMESTAMP_LTZ", "TRY_TO_TIMESTAMP_TZ")
+_UNZONED = ("TO_TIMESTAMP", "TO_TIMESTAMP_NTZ", "TRY_TO_TIMESTAMP", "TRY_TO_TIMESTAMP_NTZ")
+_DIGITS = re.compile(r"\d+")
+_PARSED = "COALESCE(TRY_CAST(:value AS TIMESTAMP), :epoch, CAST(CAST(:value AS TEXT) AS TIMESTAMP))"
+_TRIED = "COALESCE(TRY_CAST(:value AS TIMESTAMP), :epoch)"
+# The larger the number, the finer its unit: seconds, then thousandths, millionths and billionths of them.
+_SECONDS = "TO_TIMESTAMP(:n / 1000 ** GREATEST(0, FLOOR(LOG10(GREATEST(1, ABS(:n)) / 31.536) / 3) - 2))"
+
+
+def _timestamp_function(node: exp.Expr) -> exp.Expr:
+    """``to_timestamp*(x)``, ``try_to_timestamp*(x)``: x is a time, a number of seconds, or a text of either."""
+    if not named(node, *_ZONED, *_UNZONED) or len(node.expressions) != 1:
+        return node
+    return _timestamp(node.expressions[0], node.name.upper())
+
+
+def _timestamp(operand: exp.Expr, name: str) -> exp.Expr:
+    dtype = exp.DType.TIMESTAMPTZ if name in _ZONED else exp.DType.TIMESTAMP
+    found = kind(operand)
+    if found == "number":
+        return _of_zone(function("TO_TIMESTAMP", operand), dtype)
+    if found == "json":
+        operand = scalar(operand)
+    if isinstance(operand, exp.Literal):
+        epoch = operand.is_string and _DIGITS.fullmatch(operand.name)
+        return _of_zone(_seconds(exp.Literal.number(operand.name)), dtype) if epoch else cast(operand, dtype)
+    if found in {"date", "timestamp"}:
+        return cast(operand, dtype)
+    number = build("TRY_CAST(CAST(:value AS TEXT) AS DOUBLE)", value=operand)
+    made = build(_TRIED if name.startswith("TRY") else _PARSED, value=operand, epoch=_of_zone(_seconds(number), dtype))
+    for part in made.find_all(exp.Cast):
+        if part.to.this == exp.DType.TIMESTAMP:
+            part.set("to", exp.DataType(this=dtype))
+    return typed(made, dtype)
+
+
+def _seconds(number: exp.Expr) -> exp.Expr:
+    return build(_SECONDS, n=number)
+
+
+def _of_zone(moment: exp.Expr, dtype: exp.DType) -> exp.Expr:
+    zoned = dtype == exp.DType.TIMESTAMPTZ
+    return typed(moment if zoned else exp.AtTimeZone(this=moment, zone=exp.Literal.string("UTC")), dtype)
+
+
+def _automatic(node: exp.Expr) -> exp.Expr:
+    """The format ``auto`` is none."""
+    if not isinstance(node.args.get("format"), exp.Literal) or node.args["format"].name.lower() != "auto":
+        return node
+    return _timestamp(node.this, "TRY_TO_TIMESTAMP" if node.args.get("safe") else "TO_TIMESTAMP")
+
+
+def _scaled(node: exp.Expr) -> exp.Expr:
+    if node.args.get("scale") is None or kind(node.this) == "number":
+        return node
+    node.set("this", cast(scalar(node.this) if kind(node.this) == "json" else node.this, exp.DType.BIGINT))
+    return node
+
+
+def _to_epoch(node: exp.Expr) -> exp.Expr:
+    """``unix_timestamp(x)``: with the usual format x may be a time as well as a text."""
+    usual = node.text("format").replace("strict", "") == "%Y-%m-%d %H:%M:%S"
+    return cast(function("EPOCH", cast(node.this, exp.DType.TIMESTAMP)), exp.DType.BIGINT) if usual else node
+
+
+ROWS: tuple[Rewrite, ...] = (
+    *(
+        Rewrite("to-timestamp", source, "duckdb", (exp.Anonymous,), _timestamp_function)
+        for source in ("snowflake", "databricks")
+    ),
+    Rewrite("to-timestamp-auto", "snowflake", "duckdb", (exp.StrToTime,), _automatic),
+    Rewrite("scaled-epoch", "snowflake", "duckdb", (exp.UnixToTime,), _scaled),
+    Rewrite("unix-timestamp", ANY, "duckdb", (exp.StrToUnix,), _to_epoch),
+)

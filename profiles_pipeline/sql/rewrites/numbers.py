@@ -1,0 +1,61 @@
+"""Numbers: how wide and how exact each warehouse makes them."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from profiles_pipeline.sql.build import build
+from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.rewrites.row import Rewrite, cast
+from profiles_pipeline.sql.rewrites.semi_structured import scalar
+
+_SMALL = (exp.DType.INT, exp.DType.SMALLINT, exp.DType.TINYINT)
+_PLAIN_DECIMAL = {"redshift": (18, 0), "databricks": (10, 0), "bigquery": (38, 9)}
+
+
+def _wide_integer(node: exp.Expr) -> exp.Expr:
+    """Every integer type of Snowflake holds 38 digits."""
+    if node.args["to"].this in _SMALL:
+        node.set("to", exp.DataType(this=exp.DType.BIGINT))
+        node.type = exp.DType.BIGINT
+    return node
+
+
+def _decimal(node: exp.Expr, precision: int, scale: int) -> exp.Expr:
+    to: exp.DataType = node.args["to"]
+    if to.this == exp.DType.DECIMAL and not to.expressions:
+        sizes = [exp.DataTypeParam(this=exp.Literal.number(size)) for size in (precision, scale)]
+        node.set("to", exp.DataType(this=exp.DType.DECIMAL, expressions=sizes))
+    return node
+
+
+def _to_number(node: exp.Expr) -> exp.Expr:
+    """A format says where blanks, groups and signs of money stand; a decimal point needs none."""
+    operand = scalar(node.this) if kind(node.this) == "json" else node.this
+    made = exp.TryCast if node.args.get("safe") else exp.Cast
+    if node.args.get("format"):
+        bare = build("REGEXP_REPLACE(CAST(:text AS TEXT), '[$, ]', '', 'g')", text=operand)
+        return typed(made(this=bare, to=exp.DataType(this=exp.DType.DOUBLE)), exp.DType.DOUBLE)
+    sizes = [exp.DataTypeParam(this=node.args[key]) for key in ("precision", "scale") if node.args.get(key)]
+    return typed(made(this=operand, to=exp.DataType(this=exp.DType.DECIMAL, expressions=sizes)), exp.DType.DECIMAL)
+
+
+def _exact_middle(node: exp.Expr) -> exp.Expr:
+    """DuckDB gives the median of decimals the digits of the decimals, which cannot say what lies between two."""
+    if kind(node.this) != "json" and not isinstance(node.this, exp.Cast):
+        node.set("this", cast(node.this, exp.DType.DOUBLE))
+    return node
+
+
+ROWS: tuple[Rewrite, ...] = (
+    Rewrite("to-number", "snowflake", "duckdb", (exp.ToNumber,), _to_number),
+    Rewrite("wide-integer", "snowflake", "duckdb", (exp.Cast, exp.TryCast), _wide_integer),
+    *(
+        Rewrite("plain-decimal", source, "duckdb", (exp.Cast, exp.TryCast), lambda node, s=sizes: _decimal(node, *s))
+        for source, sizes in _PLAIN_DECIMAL.items()
+    ),
+    *(
+        Rewrite("exact-median", source, "duckdb", (exp.Median,), _exact_middle)
+        for source in ("snowflake", "databricks", "redshift")
+    ),
+)
