@@ -9,12 +9,22 @@ from __future__ import annotations
 import graphlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from profiles_pipeline.enable import Disabled, enabled_part
-from profiles_pipeline.errors import TOO_DEEP, BrokenReferenceError, Problem, Problems, ProjectError, Span, at, did_you_mean, fail
-from profiles_pipeline.names import VAR_TABLE, normalise_path
+from profiles_pipeline.errors import (
+    TOO_DEEP,
+    BrokenReferenceError,
+    Problem,
+    Problems,
+    ProjectError,
+    Span,
+    at,
+    did_you_mean,
+    fail,
+)
+from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.model import (
     Cohort,
     EntityVar,
@@ -30,6 +40,7 @@ from profiles_pipeline.resolve.model import (
     Unsupported,
     VarTable,
 )
+from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader, Reading, VarKey
 from profiles_pipeline.spec.model import CohortFilter, FilterNode, Text
 from profiles_pipeline.sql.rights import means_nothing
@@ -52,6 +63,8 @@ class Graph:
     parents: Mapping[str, tuple[str, ...]]
     var_homes: Mapping[VarKey, str]
     disabled: tuple[Disabled, ...] = ()
+    past: Mapping[str, tuple[PastRef, ...]] = field(default_factory=dict)
+    """Path -> what the model asks of earlier windows, for models that do."""
     doubtful: frozenset[str] = frozenset()
 
     def with_upstream(self, paths: Iterable[str]) -> frozenset[str]:
@@ -120,8 +133,9 @@ def build(
         return build(without_input_vars(project, found.broken_input_vars), reader, problems)
     order = list(graphlib.TopologicalSorter(fine).static_order())
     models, homes = _cut(project, *_parts(project, fine, order))
-    try:
-        return _coarse(project, models, homes, fine)  # a cohort inherits whole var tables: this can close a circle too
+    past = {path: tuple(sorted(refs)) for path, refs in found.past.items() if path in models}
+    try:  # a cohort inherits whole var tables: this can close a circle too
+        return replace(_coarse(project, models, homes, fine), past=past)
     except graphlib.CycleError as error:
         problems.found.append(_cycle(project, error.args[1]))
         return Graph(project, {}, {}, {})
@@ -204,6 +218,7 @@ class _Dependencies:
         self.reader = reader
         self.problems = problems
         self.optional: dict[Node, set[Node]] = {}
+        self.past: dict[str, set[PastRef]] = {}
         self.broken: set[Node] = set()
         self.broken_input_vars: set[VarKey] = set()
         self._failed = False
@@ -237,7 +252,7 @@ class _Dependencies:
             self.problems.found += [at(problem, span) for problem in error.problems]
             self._failed = True
         except RecursionError:
-            self.problems.error("sql-too-deep", TOO_DEEP, span)
+            self.problems.error("sql-syntax", TOO_DEEP, span)
             self._failed = True
 
     def _of_model(self, model: Model) -> Iterator[Node]:
@@ -279,6 +294,16 @@ class _Dependencies:
                         self.problems.warn("hook-left-out", message, hook.text.span, hint=hint)
                     yield from (n for n in self._refs(reading, hook.text.span, model.path) if n != model.path)
 
+    def _both_ways(self, model: Model, read: Callable[[Reader], Iterable[Reading]]) -> Iterator[Reading]:
+        """Yield a text as it reads where nothing was built before; and as it reads later, where that can differ."""
+        first = tuple(read(self.reader))
+        yield from first
+        if any(reading.past for reading in first):
+            later = tuple(read(self.reader.with_past(lambda _: True)))
+            yield from later
+            for ref in frozenset().union(*(reading.past for reading in (*first, *later))):
+                self.past.setdefault(model.path, set()).add(ref)
+
     def _refs(self, reading: Reading, span: Span | None, of: Node | None = None) -> Iterator[Node]:
         for path in sorted(reading.models - {"this"}):
             with self._noting(span) if path not in reading.optional else suppress(ProjectError):
@@ -286,6 +311,9 @@ class _Dependencies:
                 if path in reading.optional and of is not None:
                     self.optional.setdefault(of, set()).add(node)
                 yield node
+        for past in sorted(reading.past):
+            with self._noting(span):
+                locate(self.project, past.path, reading.place(past.address) or span)
         yield from (self._var(key) for key in sorted(reading.vars))
 
     def _var(self, key: VarKey) -> Node:
@@ -307,11 +335,12 @@ class _Dependencies:
 
     def _of_sql(self, model: SqlModel) -> Iterator[Node]:
         place = getattr(model.spec.single_sql or model.spec.multi_sql, "span", None) or model.span
-        if model.spec.single_sql is not None:
-            readings: Iterable[Reading] = (self.reader.query(model.spec.single_sql, model.path),)
-        else:
-            readings = self.reader.statements(model.spec.multi_sql or "", model.path)
-        for reading in readings:
+        single, several = model.spec.single_sql, model.spec.multi_sql or ""
+
+        def read(reader: Reader) -> Iterable[Reading]:
+            return (reader.query(single, model.path),) if single is not None else reader.statements(several, model.path)
+
+        for reading in self._both_ways(model, read):
             yield from (n for n in self._refs(reading, place, model.path) if n != model.path)
         for row_id in model.ids:
             with self._noting(row_id.select.span):
@@ -355,7 +384,11 @@ class _Dependencies:
         for item in model.pipeline:
             if item.sql is not None:
                 with self._noting(item.sql.span):
-                    yield from self._refs(self.reader.query(sql_filter_text(item), model.path), item.sql.span)
+                    yield from self._of_listed(model, sql_filter_text(item), item.sql.span)
+
+    def _of_listed(self, model: Cohort, text: str, span: Span | None) -> Iterator[Node]:
+        for reading in self._both_ways(model, lambda reader: (reader.query(text, model.path),)):
+            yield from self._refs(reading, span)
 
     def _of_view(self, model: FeatureView) -> Iterator[Node]:
         if model.id_type is not None:

@@ -31,6 +31,7 @@ from profiles_pipeline.resolve.model import (
     Stitcher,
     VarTable,
 )
+from profiles_pipeline.resolve.past import past_ref
 from profiles_pipeline.resolve.reader import VarKey
 
 
@@ -234,12 +235,8 @@ def _of_features(c: Compilation, model: FeatureTable | FeatureView) -> Columns:
     assert script is not None
     last = script.steps[-1]
     assert isinstance(last, Statement)
-    yield from _of_query(last.tree.args["expression"], lambda table: _path_of(c, table))
-
-
-def _path_of(c: Compilation, table: exp.Table) -> str | None:
-    """Return the path of the model whose relation a table of a compiled query is."""
-    return next((path for path in c.graph.models if c.relation(path).name == table.name), None)
+    paths = {c.relation(path).name: path for path in c.graph.models}
+    yield from _of_query(last.tree.args["expression"], lambda table: paths.get(table.name))
 
 
 def _of_view_by_id(c: Compilation, model: FeatureView, found: Mapping[str, ColumnLineage]) -> Columns:
@@ -259,38 +256,53 @@ def _of_sql(c: Compilation, model: SqlModel) -> Columns:
 
     def path_of(table: exp.Table) -> str | None:
         kind, path = sql.split_symbol(table.name)
-        return c.graph.find(path) if kind == "ref" else None
+        past = past_ref(path)
+        return c.graph.find(past.path if past else path) if kind == "ref" else None
 
     yield from _of_query(tree, path_of)
 
 
 def _of_query(tree: exp.Expr, path_of: PathOf) -> Columns:
     """Yield each named column of a query with the columns of models it is made of, looked up through sub-queries."""
-    scope = build_scope(tree.copy())
+    scope = build_scope(sql.copied(tree))
     if scope is None or not isinstance(scope.expression, exp.Query):
         return
+    trace = _Trace(path_of)
     for name in scope.expression.named_selects:
         if name and name != "*":
-            yield name, _traced(scope, name, path_of)
+            yield name, trace.behind(scope, name)
 
 
-def _traced(scope: Scope, name: str, path_of: PathOf) -> set[ColumnSource]:
-    """Return the columns of models behind an output column of a query."""
-    if scope.set_operation_scopes:
-        return set().union(*(_traced(part, name, path_of) for part in scope.set_operation_scopes))
-    selects = scope.expression.selects if isinstance(scope.expression, exp.Query) else []
-    value = next((s for s in selects if s.alias_or_name.lower() == name.lower()), None)
-    columns = [(c.table, c.name) for c in value.find_all(exp.Column)] if value is not None else []
-    if value is None and any(s.is_star for s in selects):
-        columns = [("", name)]
-    found: set[ColumnSource] = set()
-    for table, column in columns:
-        source = scope.sources.get(table) if table else _only(scope)
-        if isinstance(source, Scope):
-            found |= _traced(source, column, path_of)
-        elif isinstance(source, exp.Table) and (path := path_of(source)) is not None:
-            found.add(ColumnSource(path, column))
-    return found
+class _Trace:
+    """Looks up what is behind the columns of a query and its sub-queries."""
+
+    def __init__(self, path_of: PathOf) -> None:
+        self.path_of = path_of
+        self.values: dict[Scope, Mapping[str, exp.Expr]] = {}
+        """Query -> its output columns by their names in lower case."""
+
+    def behind(self, scope: Scope, name: str) -> set[ColumnSource]:
+        """Return the columns of models behind an output column of a query."""
+        if scope.set_operation_scopes:
+            return set().union(*(self.behind(part, name) for part in scope.set_operation_scopes))
+        found: set[ColumnSource] = set()
+        for table, column in self._columns(scope, name):
+            source = scope.sources.get(table) if table else _only(scope)
+            if isinstance(source, Scope):
+                found |= self.behind(source, column)
+            elif isinstance(source, exp.Table) and (path := self.path_of(source)) is not None:
+                found.add(ColumnSource(path, column))
+        return found
+
+    def _columns(self, scope: Scope, name: str) -> list[tuple[str, str]]:
+        """Return qualifier and name of each column that an output column of one query is made of."""
+        selects = scope.expression.selects if isinstance(scope.expression, exp.Query) else []
+        if scope not in self.values:
+            self.values[scope] = {s.alias_or_name.lower(): s for s in reversed(selects)}
+        value = self.values[scope].get(name.lower())
+        if value is not None:
+            return [(c.table, c.name) for c in value.find_all(exp.Column)]
+        return [("", name)] if any(s.is_star for s in selects) else []
 
 
 def _only(scope: Scope) -> exp.Table | Scope | None:

@@ -6,35 +6,26 @@ Building a plan has no effects. It needs the project, what the registry remember
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
 from sqlglot import exp
 
-from profiles_pipeline.compile import Audit, Compilation, Script, Statement, compile_model
+from profiles_pipeline import history
+from profiles_pipeline.compile import Audit, Compilation, Past, Script, Statement, compile_model
 from profiles_pipeline.compile.hooks import compile_hook
+from profiles_pipeline.compile.rows import moment
 from profiles_pipeline.errors import Problems, ProjectError, at
 from profiles_pipeline.names import material_name
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.hooks import Hook
 from profiles_pipeline.resolve.model import Input, Model, SqlModel
+from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.sql import build as sql_build
-from profiles_pipeline.windows import Window, contexts
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A complete material, and the window and definition it was built for."""
-
-    name: str
-    path: str
-    fingerprint: str
-    seq_no: int
-    end: datetime
-    begin: datetime | None = None
+from profiles_pipeline.windows import Kept, Window, contexts
 
 
 @dataclass(frozen=True)
@@ -133,11 +124,12 @@ Stage = EnsureSchema | RunHook | BuildMaterial | AuditMaterial | ReuseMaterial |
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Stages in the order of execution."""
+    """Stages in the order of execution, and the state they follow from."""
 
     window: Window
     schema: str
     stages: tuple[Stage, ...]
+    state: State = State()
 
     @property
     def materials(self) -> tuple[BuildMaterial | ReuseMaterial, ...]:
@@ -152,7 +144,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where rows from outside are found: the FROM item of an input, and of a table named in SQL text.
+    """Where rows from outside are found: the FROM item of an input, of a table named in SQL text, of an old material.
 
     `dialect` is that of the warehouse that reads them.
     """
@@ -160,6 +152,7 @@ class Sources:
     of_input: Callable[[Input], exp.Expr]
     of_table: Callable[[exp.Table], exp.Expr]
     dialect: str = "duckdb"
+    of_past: Callable[[exp.Table], exp.Expr] = lambda table: table
 
 
 def as_written() -> Sources:
@@ -227,8 +220,9 @@ def build(
     for context, paths in contexts(project, window, _roots(project, request), chosen):
         compilation = _compilation(project, window, context, sources, schema)
         for path in paths:
+            own = _with_past(compilation, history.found(project, state.kept, window, context, path), sources, schema)
             try:
-                stages += _stages(project, state, compilation, path, context, request.force)
+                stages += _stages(project, state, own, path, context, request.force)
             except ProjectError as error:
                 placed = [at(problem, project.graph.models[path].span) for problem in error.problems]
                 problems.found += [problem for problem in placed if problem not in problems.found]
@@ -236,7 +230,7 @@ def build(
     names = material_names(project, window)
     made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in names.values()}
     stages.append(promotion(project, state, window, made))
-    return Plan(window, schema, tuple(stages))
+    return Plan(window, schema, tuple(stages), state)
 
 
 def _compilation(
@@ -256,6 +250,22 @@ def _compilation(
         source=sources.of_input,
         outside=sources.of_table,
     )
+
+
+def _with_past(c: Compilation, found: Mapping[str, history.Found], sources: Sources, schema: str) -> Compilation:
+    """Return the compilation for a model that finds this of earlier windows."""
+    if not found:
+        return c
+
+    def past(ref: PastRef) -> Past | None:
+        if ref.address not in found:
+            return None
+        meant = found[ref.address]
+        name = f"{meant.material.name}_mappings" if ref.kind == "clusters" else meant.material.name
+        end = moment(meant.end.replace(tzinfo=None).isoformat(sep=" "))
+        return Past(sources.of_past(exp.table_(name, db=schema, quoted=True)), end)
+
+    return replace(c, past=past, reader=c.reader.with_past(lambda ref: ref.address in found))
 
 
 def _stages(

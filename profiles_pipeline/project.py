@@ -12,7 +12,7 @@ from profiles_pipeline.enable import Disabled, Node
 from profiles_pipeline.errors import Broken, Problem, Problems, ProjectError, in_file_order
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve import resolve
-from profiles_pipeline.resolve.model import Project
+from profiles_pipeline.resolve.model import Input, Project
 from profiles_pipeline.resolve.reader import Reader
 
 
@@ -43,28 +43,38 @@ class ProfilesProject:
         return self.graph.disabled
 
     @property
+    def relation_names(self) -> frozenset[str]:
+        """Lower-case names of the relations that the project builds."""
+        return frozenset(m.name.lower() for m in self.graph.models.values() if not isinstance(m, Input))
+
+    @property
     def name(self) -> str:
         """The project's name."""
         return self.project.name
 
     @classmethod
-    def load(cls, folder: str | Path, *, source_dialect: str = "snowflake") -> ProfilesProject:
+    def load(
+        cls, folder: str | Path, *, source_dialect: str = "snowflake", siteconfig: Path | None = None
+    ) -> ProfilesProject:
         """Return the project in `folder`.
 
         Args:
             folder: the folder that holds pb_project.yaml.
             source_dialect: the SQL dialect in which the project is written.
+            siteconfig: the file with the git credentials for its packages; None for the default one.
 
         Raises:
             ProjectError: the project is wrong; holds every problem found.
         """
-        project = cls.read(folder, source_dialect=source_dialect)
+        project = cls.read(folder, source_dialect=source_dialect, siteconfig=siteconfig)
         if project.errors:
             raise ProjectError(project.errors)
         return project
 
     @classmethod
-    def read(cls, folder: str | Path, *, source_dialect: str = "snowflake") -> ProfilesProject:
+    def read(
+        cls, folder: str | Path, *, source_dialect: str = "snowflake", siteconfig: Path | None = None
+    ) -> ProfilesProject:
         """Return as much of the project in `folder` as is sound, with everything that is wrong in it.
 
         Raises:
@@ -72,7 +82,7 @@ class ProfilesProject:
         """
         path = Path(folder).expanduser().resolve()
         problems = Problems()
-        loaded = spec.read_whole_project(path, problems)
+        loaded = spec.read_whole_project(path, problems, siteconfig)
         project = resolve(loaded.spec, problems, source_dialect)
         graph, found = _ordered(project, problems)
         notes = tuple(str(n) for n in loaded.notes)

@@ -18,8 +18,8 @@ from sqlglot import exp
 
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, ProjectError
-from profiles_pipeline.plan import Kept
 from profiles_pipeline.warehouse.base import Warehouse
+from profiles_pipeline.windows import Kept
 
 REGISTRY_VERSION = 1
 

@@ -27,17 +27,19 @@ from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What to rehearse: these models and all above them, in a schema, for a window."""
+    """What to rehearse: these models and all above them, in a schema, for a window; and what was built before."""
 
     models: tuple[str, ...]
     schema: str
     window: Window
+    state: plan.State = plan.State()
 
 
 def piece_of(planned: Plan) -> Piece:
     """Return what a plan builds or reuses."""
     models = tuple(dict.fromkeys(stage.model.path for stage in planned.materials))
-    return Piece(models, planned.schema, replace(planned.window, coarser=()))  # its columns are the same at any time
+    window = replace(planned.window, coarser=())  # its columns are the same at any time
+    return Piece(models, planned.schema, window, planned.state)
 
 
 def rehearse(project: ProfilesProject, piece: Piece, warehouse: Warehouse, sources: Sources) -> tuple[Problem, ...]:
@@ -70,11 +72,11 @@ def _attempt(
             return stand_ins.lost
         copy = plan.build(
             project,
-            plan.State(),
+            piece.state,
             piece.window,
-            Sources(of_input=stand_ins.of_input, of_table=stand_ins.of_table),
+            Sources(of_input=stand_ins.of_input, of_table=stand_ins.of_table, of_past=stand_ins.of_past),
             schema=piece.schema,
-            request=plan.Request(piece.models, only=True),
+            request=plan.Request(piece.models, only=True, force=True),
         )
         faulty = _performed(project, copy, stand_ins)
         if not faulty:
@@ -136,6 +138,10 @@ class _StandIns:
             found = exp.table_(f"absent_{len(self.absent)}", quoted=True)
             self.absent[found.name] = replace(error.problems[0], about=table.name)
         return plan.renamed(found.copy(), table)
+
+    def of_past(self, table: exp.Table) -> exp.Expr:
+        """Return the stand-in of a material of an earlier window."""
+        return self._stand_in(plan.written_name(table), table).copy()
 
     def ids_that_are_no_text(self, model: Model) -> Iterable[Problem]:
         """Yield a warning for every identifier of an input that has to be cast to text."""

@@ -114,7 +114,9 @@ class _Said:
         return Problem(code, text, origin.span or self.model.span, hint, origin.excerpt, about=word)
 
     def var_hint(self, name: str) -> str | None:
-        """Return how to write the var of that name, when what is missing as a column is one."""
+        """Return how to write the var of that name, when a var takes one for a column."""
+        if self.var is None:
+            return None
         owned = (own.get(name.lower()) for own in self.project.project.entity_vars.values())
         found = next((var for var in owned if var is not None and name.lower() != str(self.var).lower()), None)
         return f"'{name}' is a var: write {{{{ {found.entity}.{found.name} }}}}" if found else None

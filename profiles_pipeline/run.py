@@ -16,7 +16,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from profiles_pipeline import blame, compiled, grains, plan, rehearse, steps, windows
+from profiles_pipeline import blame, compiled, grains, history, plan, rehearse, steps, windows
 from profiles_pipeline.availability import available_part
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
 from profiles_pipeline.connections import Output
@@ -206,8 +206,9 @@ def run(
         LockTimeoutError: another run kept the warehouse for too long.
     """
     warnings = _rehearsed_in_memory(project, output, options)
-    with open_session(project, output, "profiles run", observe, options.lock_timeout) as session:
-        seq_no, resumed = choose_seq_no(session, options)
+    with open_session(project, output, "profiles run", observe, options.lock_timeout) as opened:
+        seq_no, resumed = choose_seq_no(opened, options)
+        session = with_what_it_needs(opened, seq_no)
         planned = make_plan(session, seq_no, options.request)
         if warnings is None:
             warnings = () if options.ignore_model_errors else rehearsed(session, planned)
@@ -233,8 +234,10 @@ def _rehearsed_in_memory(project: ProfilesProject, output: Output, options: Opti
     if output.settings.file is None or output.settings.file.exists() or options.ignore_model_errors:
         return None
     in_memory = replace(output, settings=replace(output.settings, path=MEMORY))
-    with open_session(project, in_memory, "rehearsal") as session:
-        return rehearsed(session, make_plan(session, choose_seq_no(session, options)[0], options.request))
+    with open_session(project, in_memory, "rehearsal") as opened:
+        seq_no, _ = choose_seq_no(opened, options)
+        session = with_what_it_needs(opened, seq_no)
+        return rehearsed(session, make_plan(session, seq_no, options.request))
 
 
 def rehearsed(session: Session, planned: Plan) -> tuple[Problem, ...]:
@@ -259,7 +262,8 @@ def open_session(
     def on_wait(holder: Holder) -> None:
         observe(Waiting(holder))
 
-    with connect_duckdb(output.settings, purpose=purpose, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
+    settings = replace(output.settings, built_here=project.relation_names)
+    with connect_duckdb(settings, purpose=purpose, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
         registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
         present = available_part(project, warehouse)
         yield Session(present, output, warehouse, registry, found_sources(warehouse), observe)
@@ -288,6 +292,20 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
         of_input=find_input,
         of_table=lambda table: plan.renamed(find(plan.written_name(table)), table),
     )
+
+
+def with_what_it_needs(session: Session, seq_no: SeqNo) -> Session:
+    """Return the session with the project cut down to what finds in earlier windows what it cannot do without."""
+    project, window = session.project, window_of(session, seq_no)
+    kept = session.registry.kept(project.name) if project.graph.past else ()
+    missing: dict[str, str] = {}
+    for path, refs in project.graph.past.items():
+        context = window.of(project.graph.models[path].time_grain)
+        found = history.found(project, kept, window, context, path)
+        lacking = next((ref for ref in refs if ref.is_needed and ref.address not in found), None)
+        if lacking is not None:
+            missing[path] = f"it needs an earlier state of '{lacking.path}', and there is none yet"
+    return replace(session, project=project.without(missing))
 
 
 def make_plan(session: Session, seq_no: SeqNo, request: Request) -> Plan:

@@ -16,6 +16,7 @@ from sqlglot import exp
 from profiles_pipeline.compile import Compilation, Script, SolveComponents, Step, UniteRows, compile_model
 from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.compile.rows import visible_rows
+from profiles_pipeline.compile.statement import Past
 from profiles_pipeline.errors import TOO_DEEP, Problem, Problems, ProjectError, at
 from profiles_pipeline.grains import TICK
 from profiles_pipeline.graph import Graph
@@ -44,6 +45,7 @@ def fingerprints(
         contents: path of an input -> hash of its rows, where these are part of what other models mean.
     """
     compilation = symbolic(graph, reader)
+    later = symbolic(graph, reader.with_past(lambda _: True))
     found: dict[str, str] = {}
     for path, model in graph.models.items():
         parts = [ENGINE_VERSION, path, *(found.get(parent, "") for parent in sorted(graph.parents[path]))]
@@ -54,12 +56,13 @@ def fingerprints(
                 parts += [_text(visible_rows(compilation, model))] if model.csv is not None else []
             else:
                 parts += _texts(compile_model(compilation, model))
+                parts += _texts(compile_model(later, model)) if path in graph.past else []
                 parts += _hook_texts(compilation, path)
         except ProjectError as error:
             placed = [at(problem, model.span) for problem in error.problems]
             problems.found += [replace(problem, about=problem.about or path) for problem in placed]
         except RecursionError:
-            problems.found.append(Problem("sql-too-deep", TOO_DEEP, model.span, about=path))
+            problems.found.append(Problem("sql-syntax", TOO_DEEP, model.span, about=path))
         found[path] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
     return found
 
@@ -72,6 +75,10 @@ def symbolic(graph: Graph, reader: Reader) -> Compilation:
         relation=lambda path: exp.Table(this=exp.to_identifier(f"model {path}", quoted=True)),
         source=lambda model: exp.Table(this=exp.to_identifier(f"input {model.table}", quoted=True)),
         outside=lambda table: table,
+        past=lambda ref: Past(
+            exp.Table(this=exp.to_identifier(f"past {ref.address}", quoted=True)),
+            exp.column(exp.to_identifier(f"end of {ref.checkpoint}", quoted=True)),
+        ),
     )
 
 

@@ -38,6 +38,18 @@ class Window:
         return own if own.end < context.end else context
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A complete material, and the window and definition it was built for."""
+
+    name: str
+    path: str
+    fingerprint: str
+    seq_no: int
+    end: datetime
+    begin: datetime | None = None
+
+
 def used_grains(project: ProfilesProject) -> tuple[str, ...]:
     """Return the time grains of a project's models, the finest first; that of the run itself is not among them."""
     used = {model.time_grain for model in project.graph.models.values()}

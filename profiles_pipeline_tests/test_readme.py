@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -71,9 +73,33 @@ def test_the_commands_for_a_project_of_ones_own(smallest: Path) -> None:
         profiles(command.replace("path/to/project", str(smallest)), smallest.parent)
 
 
-def test_the_python_adds_to_definitions_of_ones_own(smallest: Path) -> None:
+def test_the_commands_to_look_around(smallest: Path) -> None:
+    profiles("profiles run --no-report", smallest)
+    (console,) = [body for body in CONSOLES if "profiles discover" in body]
+    for command in commands(console):
+        profiles(command, smallest)
+    assert (smallest / "models.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_the_python_is_a_code_location(smallest: Path, tmp_path: Path) -> None:
     (code,) = [body for kind, body in BLOCKS if kind == "python"]
-    code = code.replace("path/to/project", str(smallest)).replace("assets=[...]", "assets=[]")
-    code += "\nassert len(list(defs.resolve_asset_graph().get_all_asset_keys())) > 4\n"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    file = tmp_path / "defs.py"
+    file.write_text(code.replace("path/to/project", str(smallest)), encoding="utf-8")
+    (found,) = load_definitions_from_file(file)
+    keys = {key.to_user_string() for key in found.resolve_asset_graph().get_all_asset_keys()}
+    assert {"newsletter", "inputs/orders"} <= keys
+
+
+def load_definitions_from_file(file: Path) -> list[dg.Definitions]:
+    """Return what Dagster takes for the definitions of a Python file: it refuses more than one."""
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate", "-f", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=file.parent,
+    )
     assert done.returncode == 0, done.stderr
+    names = runpy.run_path(str(file))
+    return [value for value in names.values() if isinstance(value, dg.Definitions)]

@@ -400,3 +400,22 @@ def test_fingerprints_do_not_depend_on_the_clock_or_the_folder(shop: Shop, tmp_p
     copy = Shop(tmp_path / "copy")
     copy.write(MODELS.replace("amount > 15", "ts > current_date() - 7"))
     assert copy.load().fingerprints == shop.load().fingerprints
+
+
+def test_a_model_named_as_its_source_does_not_read_what_it_wrote(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.write(
+        """
+inputs:
+  - {name: raw, table: orders, occurred_at_col: ts, ids: [{select: user_id, type: user_id, entity: user}]}
+models:
+  - {name: orders, model_type: sql_template, model_spec: {materialization: {output_type: table},
+     single_sql: "select user_id, ts, amount * 10 as amount from {{this.DeRef('inputs/raw')}}"}}
+var_groups:
+  - {name: vars, entity_key: user, vars: [{entity_var: {name: total, select: sum(amount), from: inputs/raw}}]}
+"""
+    )
+    for end in (JANUARY, FEBRUARY, datetime(2024, 3, 1, tzinfo=UTC)):
+        shop.run(end=end)
+    assert shop.query("SELECT sum(total) FROM user_feature_view") == [(60,)]
+    assert shop.query("SELECT sum(amount) FROM orders") == [(600,)]

@@ -109,7 +109,7 @@ def test_asked_for_by_itself(shop: Shop) -> None:
     report = shop.run(end=EARLY, request=plan.Request(("user/double_then",)))
     month = windows(report)["user/all/var_table/month"]
     assert set().union(*windows(report).values()) == month
-    assert report.promoted == ("user_default_id_stitcher", "user_all", "user_var_table_month")
+    assert report.promoted == ("user_var_table_month",)
 
 
 def test_a_stitcher_of_a_day_is_read_as_of_that_day_by_everybody(shop: Shop) -> None:

@@ -12,7 +12,7 @@ import dagster as dg
 from profiles_pipeline import report
 from profiles_pipeline.assets import metadata
 from profiles_pipeline.assets.resource import ProfilesResource
-from profiles_pipeline.assets.specs import describe_models, translated
+from profiles_pipeline.assets.specs import describe_models, may_be_left_out, translated
 from profiles_pipeline.assets.translator import ModelProps, ProfilesTranslator
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import Check, LockTimeoutError, ProfilesError, RunError
@@ -39,6 +39,7 @@ class Target:
         output: where to build; None leaves it to the resource.
         keys: path of a model -> its asset key.
         steps: name of an op -> path of its model.
+        doubtful: paths of models that a run may leave out.
     """
 
     project: ProfilesProject
@@ -47,6 +48,7 @@ class Target:
     resource_key: str
     keys: Mapping[str, dg.AssetKey]
     steps: Mapping[str, str]
+    doubtful: frozenset[str] = frozenset()
 
     @property
     def renamed(self) -> Mapping[dg.AssetKey, dg.AssetKey]:
@@ -84,6 +86,7 @@ def build_assets(
         resource_key=resource_key,
         keys={model.model.path: spec.key for model, spec in pairs},
         steps={op_name(spec.key): model.model.path for model, spec in pairs if not model.is_input},
+        doubtful=may_be_left_out(project),
     )
     return [spec if model.is_input else _model_asset(target, model, spec) for model, spec in pairs]
 
@@ -105,6 +108,7 @@ def op_name(key: dg.AssetKey) -> str:
 
 def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.AssetsDefinition:
     checks = [dg.AssetCheckSpec(a.name, asset=spec.key, description=a.description, blocking=True) for a in model.audits]
+    spec = spec.replace_attributes(skippable=model.model.path in target.doubtful)
 
     @dg.multi_asset(
         name=op_name(spec.key),
@@ -120,16 +124,21 @@ def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.As
 
 
 def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProps, spec: dg.AssetSpec) -> Results:
+    from profiles_pipeline import run  # noqa: PLC0415 - loads the engine, for runs only
     from profiles_pipeline.assets import context as work  # noqa: PLC0415 - loads the engine, for runs only
 
     profiles: ProfilesResource = getattr(context.resources, target.resource_key)
     purpose = f"building {spec.key.to_user_string()} in Dagster run {context.run.run_id[:8]}"
     project = target.project
-    with _as_failure(project), profiles.session(project, target.output, purpose, context.log.info) as session:
-        session.registry.ensure()
+    with _as_failure(project), profiles.session(project, target.output, purpose, context.log.info) as opened:
+        opened.registry.ensure()
         scope = _scope(context, target, profiles)
-        seq_no = work.settle(session, scope)
+        seq_no = work.settle(opened, scope)
         _remember(context, seq_no)
+        session = run.with_what_it_needs(opened, seq_no)
+        if model.model.path not in session.project.graph.models:
+            context.log.info(work.why_left_out(session, model.model.path))
+            return
         for warning in work.rehearse_once(session, seq_no, scope):
             context.log.warning(warning.render())
         planned = work.plan_model(session, seq_no, model.model.path)

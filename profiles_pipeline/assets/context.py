@@ -76,7 +76,7 @@ def _candidates(known: tuple[SeqNo, ...], scope: Scope, needed: frozenset[str]) 
 
 def left_out(project: ProfilesProject, scope: Scope) -> frozenset[str]:
     """Return the models upstream of a run's that it does not build itself."""
-    upstream = project.graph.with_upstream(scope.building) - scope.building
+    upstream = project.graph.with_upstream(scope.building & project.graph.models.keys()) - scope.building
     return frozenset(path for path in upstream if not isinstance(project.graph.models[path], Input))
 
 
@@ -107,7 +107,14 @@ def rehearse_once(session: Session, seq_no: SeqNo, scope: Scope) -> tuple[Proble
     """
     if built_in(session, seq_no) & scope.building:
         return ()
-    return run.rehearsed(session, run.make_plan(session, seq_no, Request(tuple(scope.building))))
+    building = tuple(scope.building & session.project.graph.models.keys())
+    return run.rehearsed(session, run.make_plan(session, seq_no, Request(building)))
+
+
+def why_left_out(session: Session, path: str) -> str:
+    """Return what to say of a model that cannot be built this time."""
+    reasons = {item.path: item.reason for item in session.project.disabled}
+    return f"left out: {reasons.get(path, 'what it is made from cannot be built')}"
 
 
 def plan_model(session: Session, seq_no: SeqNo, path: str) -> Plan:
@@ -138,6 +145,7 @@ def promote(session: Session, seq_no: SeqNo, scope: Scope) -> Promote | None:
     A re-execution that continues the context of the first run repoints the views of that run as well.
     """
     wanted = scope.building | (scope.asked if seq_no.number == scope.first else frozenset())
+    wanted &= session.project.graph.models.keys()
     if wanted - built_in(session, seq_no):
         return None
     window = run.window_of(session, seq_no)

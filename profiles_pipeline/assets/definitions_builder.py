@@ -11,6 +11,8 @@ from profiles_pipeline.connections import Output
 from profiles_pipeline.project import ProfilesProject
 
 JOB_NAME = "profiles_run"
+DEFAULT_RESOURCE = ProfilesResource()
+"""One for all projects, so that the definitions of several can be merged."""
 
 
 def build_definitions(
@@ -20,8 +22,9 @@ def build_definitions(
     translator: ProfilesTranslator | None = None,
     resource: ProfilesResource | None = None,
     executor: dg.ExecutorDefinition | None = dg.in_process_executor,
+    job_name: str = JOB_NAME,
 ) -> dg.Definitions:
-    """Return the definitions of a project: its assets and checks, the job ``profiles_run`` and the resource they need.
+    """Return the definitions of a project: its assets and checks, a job that builds them all, and the resource they need.
 
     No warehouse is touched.
 
@@ -32,6 +35,8 @@ def build_definitions(
         resource: where and for which moment to build; may still be configured per run.
         executor: one process by default, because one DuckDB file takes one writer; None leaves the choice to
             definitions that these are merged with.
+        job_name: name of the job; projects in one code location need a name each, and a translator each that keeps
+            their keys apart.
 
     Raises:
         ProjectError: the project is wrong, or its connection does not exist.
@@ -53,10 +58,10 @@ def build_definitions(
             defs = dg.Definitions.merge(build_definitions("c360"), ours)
     """
     loaded = project if isinstance(project, ProfilesProject) else ProfilesProject.load(project)
-    profiles = resource or ProfilesResource()
+    profiles = resource or DEFAULT_RESOURCE
     assets = build_assets(loaded, output=output, resource=profiles, translator=translator)
     executable = [key for asset in assets if isinstance(asset, dg.AssetsDefinition) for key in asset.keys]
     job = dg.define_asset_job(
-        JOB_NAME, selection=dg.AssetSelection.assets(*executable), description=f"Build every model of {loaded.name}."
+        job_name, selection=dg.AssetSelection.assets(*executable), description=f"Build every model of {loaded.name}."
     )
     return dg.Definitions(assets=assets, jobs=[job], resources={RESOURCE_KEY: profiles}, executor=executor)

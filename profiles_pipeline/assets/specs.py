@@ -109,6 +109,17 @@ def _described(
     )
 
 
+def may_be_left_out(project: ProfilesProject) -> frozenset[str]:
+    """Return the models that a run leaves out when an optional input or an earlier state is missing."""
+    models = project.graph.models
+    doubtful = {path for path, model in models.items() if isinstance(model, Input) and model.is_optional}
+    doubtful |= {path for path, refs in project.graph.past.items() if any(ref.is_needed for ref in refs)}
+    for path in models:
+        if doubtful & set(project.graph.parents[path]):
+            doubtful.add(path)
+    return frozenset(doubtful)
+
+
 def _entity_name(project: Project, model: Model) -> str | None:
     match model:
         case Stitcher() | Cohort():

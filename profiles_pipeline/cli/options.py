@@ -114,14 +114,6 @@ class Compatible:
             help="Accepted: every material is computed in full, so there is nothing to rebase.",
         ),
     ] = False
-    migrate_on_load: Annotated[
-        bool,
-        typer.Option(
-            "--migrate-on-load",
-            "--migrate_on_load",
-            help="Accepted: older dialects of the format are always read as they are.",
-        ),
-    ] = False
     concurrency: Annotated[
         int | None,
         typer.Option(
@@ -139,7 +131,6 @@ class Compatible:
             "--rebase-incremental: every material is computed in full, so there is nothing to rebase": (
                 self.rebase_incremental
             ),
-            "--migrate-on-load: older dialects of the format are always read as they are": self.migrate_on_load,
             "--concurrency: models are built one by one, and each of their statements uses every core": (
                 self.concurrency is not None
             ),

@@ -50,7 +50,7 @@ class Place:
             output = find_output(folder, spec.connection_of(folder), siteconfig, self.target)
         except ProjectError as error:
             raise ProjectError([*error.problems, *ProfilesProject.read(folder).errors]) from error
-        return ProfilesProject.read(folder, source_dialect=output.dialect), output
+        return ProfilesProject.read(folder, source_dialect=output.dialect, siteconfig=siteconfig), output
 
     @property
     def options(self) -> str:

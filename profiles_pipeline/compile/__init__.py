@@ -13,6 +13,7 @@ from profiles_pipeline.compile.outputs import (
 from profiles_pipeline.compile.statement import (
     Audit,
     Compilation,
+    Past,
     Script,
     SolveComponents,
     Statement,
@@ -32,7 +33,17 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 
-__all__ = ["Audit", "Compilation", "Script", "SolveComponents", "Statement", "Step", "UniteRows", "compile_model"]
+__all__ = [
+    "Audit",
+    "Compilation",
+    "Past",
+    "Script",
+    "SolveComponents",
+    "Statement",
+    "Step",
+    "UniteRows",
+    "compile_model",
+]
 
 
 def compile_model(c: Compilation, model: Model) -> Script | None:

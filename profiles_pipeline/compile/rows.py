@@ -9,10 +9,12 @@ from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile.csv_rows import csv_rows
+from profiles_pipeline.compile.past import moved_ids, no_moved_ids
 from profiles_pipeline.compile.statement import Compilation, beside
 from profiles_pipeline.errors import fail
 from profiles_pipeline.graph import locate
 from profiles_pipeline.resolve.model import IdType, Input, Model, RowId, SqlModel, Stitcher
+from profiles_pipeline.resolve.past import PastRef, past_ref
 from profiles_pipeline.spec.model import IdFilter
 from profiles_pipeline.sql import build
 
@@ -117,14 +119,49 @@ def _relation(c: Compilation, node: exp.Table) -> exp.Expr:
         return node
     if kind == "rows":
         path = locate_rows(c, path)
-    found = c.graph.find(path)
-    model = c.graph.models[found]
-    table = _seen_rows(c, model) if isinstance(model, Input) else c.relation(found).copy()
-    table.set("alias", exp.TableAlias(this=quoted(node.alias or model.name)))
+    past = past_ref(path) if kind == "ref" else None
+    if past is not None:
+        table = _past_rows(c, past)
+    else:
+        model = c.graph.models[c.graph.find(path)]
+        table = _seen_rows(c, model) if isinstance(model, Input) else c.relation(model.path).copy()
+    table.set("alias", exp.TableAlias(this=quoted(node.alias or _name_of(c, path))))
     for key in ("joins", "pivots", "laterals", "sample"):
         if node.args.get(key):
             table.set(key, [part.copy() for part in node.args[key]])
     return table
+
+
+def _name_of(c: Compilation, address: str) -> str:
+    """Return the name by which the rest of a query knows what is at an address."""
+    past = past_ref(address)
+    name = c.graph.models[c.graph.find(past.path if past else address)].name
+    return f"{name}_{past.kind}_{past.checkpoint}".strip("_") if past else name
+
+
+def _past_rows(c: Compilation, ref: PastRef) -> exp.Expr:
+    """Return what to select from for a reference to earlier windows.
+
+    Raises:
+        ProjectError: there is no such window, and the text has not asked whether there is one.
+    """
+    past = c.past(ref)
+    if ref.kind == "clusters":
+        mappings = beside(c.relation(ref.path), "_mappings")
+        return exp.Subquery(this=moved_ids(past.relation, mappings) if past else no_moved_ids())
+    if past is None:
+        message = f"an earlier state of '{ref.path}' is asked for, and there is none"
+        fail("no-past-material", message, hint="guard it: {% if x.IsEnabled() %}, with dependency='optional'")
+    if ref.kind == "material":
+        return past.relation.copy()
+    model = c.graph.models[c.graph.find(ref.path)]
+    source = c.graph.models[getattr(model, "source", model.path)]
+    time = getattr(source, "occurred_at", None)
+    if time is None:
+        message = f"the rows of '{ref.path}' have no time, so that nobody can tell which are new"
+        fail("no-time", message, source.span, hint="give the input an occurred_at_col")
+    new = exp.GTE(this=occurred(c, time, source.path), expression=past.end.copy())
+    return exp.Subquery(this=visible_rows(c, model).where(new, copy=False))
 
 
 def _seen_rows(c: Compilation, model: Input) -> exp.Expr:
@@ -155,8 +192,7 @@ def _column(c: Compilation, node: exp.Column) -> exp.Expr:
     if owner == "rows":
         return exp.column(named)
     if owner == "ref":
-        model = c.graph.models[c.graph.find(path)]
-        return exp.column(named, table=quoted(model.name))
+        return exp.column(named, table=quoted(_name_of(c, path)))
     return exp.column(named, table=node.args.get("table"))
 
 

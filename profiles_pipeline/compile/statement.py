@@ -10,9 +10,26 @@ from sqlglot import exp
 
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve.model import Input, Project
+from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader
 
 Kind = Literal["table", "view", "temporary table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An earlier material, and the end of its window as a timestamp.
+
+    `relation` holds the rows of the material; of a stitcher that is asked for its changes, the mappings.
+    """
+
+    relation: exp.Expr
+    end: exp.Expr
+
+
+def no_past(_: PastRef) -> Past | None:
+    """Return None: nothing has been built yet."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -23,6 +40,7 @@ class Compilation:
         relation: path of a model -> the relation that holds it in this time context.
         source: an input -> what to select from, for example ``read_parquet('...')``.
         outside: a table named in SQL text that is no model -> what to select from.
+        past: a reference to earlier windows -> what was found; None when there is nothing.
     """
 
     graph: Graph
@@ -30,6 +48,7 @@ class Compilation:
     relation: Callable[[str], exp.Table]
     source: Callable[[Input], exp.Expr]
     outside: Callable[[exp.Table], exp.Expr]
+    past: Callable[[PastRef], Past | None] = no_past
 
     @property
     def project(self) -> Project:

@@ -60,8 +60,10 @@ def check(
 def _rehearsed(session: run.Session) -> tuple[Problem, ...]:
     """Return the warnings of a rehearsal of everything."""
     seq_no, _ = run.choose_seq_no(session, run.Options(seq_no="new"))
+    session = run.with_what_it_needs(session, seq_no)
     models = tuple(path for path, model in session.project.graph.models.items() if not isinstance(model, Input))
-    piece = rehearse.Piece(models, session.output.schema, plan.Window(seq_no.number, seq_no.end))
+    window = plan.Window(seq_no.number, seq_no.end)
+    piece = rehearse.Piece(models, session.output.schema, window, run.remembered(session))
     return rehearse.rehearse(session.project, piece, session.warehouse, session.sources)
 
 

@@ -88,14 +88,21 @@ def open_graph(session: run.Session, stitcher: Stitcher, seq_no: SeqNoAsked = No
 
 
 def newest_material(session: run.Session, path: str, seq_no: SeqNoAsked = None) -> Material | None:
-    """Return the newest material of a model in a time context, or in any finished one; None when there is none."""
+    """Return a model's material in a time context, or in the newest finished one that has it; None if none has.
+
+    Where a context has several, that of the definition and the rules as they are now comes first, then the newest.
+    """
     if seq_no is None:
-        finished = {s.number for s in session.registry.seq_nos(session.project.name) if s.complete}
-        materials = [m for m in session.registry.materials() if m.seq_no in finished]
+        contexts = [s.number for s in session.registry.seq_nos(session.project.name) if s.complete]
     else:
-        context, _ = run.choose_seq_no(session, run.Options(seq_no=seq_no))
-        materials = list(session.registry.materials(context.number))
-    return next((m for m in reversed(materials) if m.model_path == path), None)
+        contexts = [run.choose_seq_no(session, run.Options(seq_no=seq_no))[0].number]
+    found = [m for m in session.registry.materials() if m.model_path == path and m.seq_no in contexts]
+    current = session.project.fingerprints.get(path)
+
+    def rank(place: int) -> tuple[int, bool, int]:
+        return found[place].seq_no, found[place].fingerprint == current, place
+
+    return found[max(range(len(found)), key=rank)] if found else None
 
 
 def stitcher_named(session: run.Session, name: str) -> Stitcher:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from profiles_pipeline import plan, versions
+from profiles_pipeline.compile import compile_model
 from profiles_pipeline.errors import ProjectError, Span
+from profiles_pipeline.grains import TICK
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import (
     Cohort,
@@ -21,6 +23,7 @@ from profiles_pipeline.resolve.model import (
     Stitcher,
     VarTable,
 )
+from profiles_pipeline.resolve.reader import Reader
 
 _TYPES: dict[type[Model], str] = {
     Input: "input",
@@ -72,10 +75,10 @@ class ModelRow:
 
 def list_models(project: ProfilesProject, schema: str) -> tuple[ModelRow, ...]:
     """Return every model of the project in build order."""
-    window = plan.Window(0, versions.ANY_TIME)
-    planned = plan.build(project, plan.State(), window, plan.as_written(), schema=schema)
-    kinds = {stage.model.path: stage.kind for stage in planned.stages if isinstance(stage, plan.AuditMaterial)}
-    graph, hinges, grains = project.graph, _hinges(project), _time_grains(project)
+    compilation = versions.symbolic(project.graph, Reader(project.project, versions.ANY_TIME, bound=False))
+    scripts = {path: compile_model(compilation, model) for path, model in project.graph.models.items()}
+    kinds = {path: script.kind for path, script in scripts.items() if script is not None}
+    graph, hinges = project.graph, _hinges(project)
     return tuple(
         ModelRow(
             path=path,
@@ -88,7 +91,7 @@ def list_models(project: ProfilesProject, schema: str) -> tuple[ModelRow, ...]:
             description=model.description,
             span=model.span,
             status=Status("maybe enabled", hinges[path]) if path in hinges else Status(),
-            time_grain=grains.get(path),
+            time_grain=None if model.time_grain == TICK else model.time_grain,
         )
         for path, model in graph.models.items()
     )
@@ -118,18 +121,6 @@ def _hinges(project: ProfilesProject) -> dict[str, str]:
     reasons = optional | {item.path: item.reason.replace("is disabled", "may be left out") for item in rest.disabled}
     gone = [path for path in project.graph.models if path not in rest.graph.models]
     return {path: optional.get(path) or reasons.get(path, "nothing would read it") for path in gone}
-
-
-def _time_grains(project: ProfilesProject) -> dict[str, str]:
-    """Return path -> time grain of the models that have one."""
-    spec = project.project.spec
-    models = {f"models/{m.name.lower()}": getattr(m.body, "time_grain", None) for m in spec.models}
-    stitchers = {
-        project.project.entities[e.name.lower()].stitcher: e.default_id_stitcher.time_grain
-        for e in spec.entities
-        if e.default_id_stitcher.time_grain is not None
-    }
-    return {path: str(grain) for path, grain in (stitchers | models).items() if grain is not None}
 
 
 def type_name(model: Model) -> str:

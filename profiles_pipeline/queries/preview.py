@@ -55,8 +55,9 @@ def preview(
     Raises:
         ProjectError: the options do not fit the project or the registry.
     """
-    with open_for_reading(project, output, "profiles plan", observe, options.lock_timeout) as session:
-        seq_no, resumed = run.choose_seq_no(session, options)
+    with open_for_reading(project, output, "profiles plan", observe, options.lock_timeout) as opened:
+        seq_no, resumed = run.choose_seq_no(opened, options)
+        session = run.with_what_it_needs(opened, seq_no)
         lenient = replace(session, sources=_where_found(session.sources))
         return Preview(run.make_plan(lenient, seq_no, options.request), resumed, missing_inputs(session))
 
@@ -80,8 +81,9 @@ def compile_project(
     if assume_inputs and options.seq_no not in (None, "new"):
         fail("options-clash", "what a seq_no stands for is known to the warehouse alone", hint="leave out --seq-no")
     place = replace(output, settings=replace(output.settings, path=MEMORY)) if assume_inputs else output
-    with open_for_reading(project, place, "profiles compile", observe, options.lock_timeout) as session:
-        seq_no = _context(session, options)
+    with open_for_reading(project, place, "profiles compile", observe, options.lock_timeout) as opened:
+        seq_no = _context(opened, options)
+        session = run.with_what_it_needs(opened, seq_no)
         if seq_no.number == NOT_RUN:
             _clear(project, output)
         if assume_inputs:

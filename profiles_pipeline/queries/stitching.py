@@ -244,7 +244,7 @@ def _hubs(found: Cluster) -> tuple[Hub, ...]:
 
 def _findings(graph: IdGraph, report: StitchingReport) -> Iterator[str]:
     """Yield what deserves a look, most important first."""
-    stitcher, project = graph.stitcher, graph.session.project.project
+    stitcher = graph.stitcher
     biggest = max(report.sizes, default=0)
     if biggest >= 100 or (biggest >= 10 and biggest > report.ids.after / 10):
         share = biggest / report.ids.after
@@ -255,13 +255,11 @@ def _findings(graph: IdGraph, report: StitchingReport) -> Iterator[str]:
                 f"{hub.id_type} '{hub.id}' alone holds {hub.groups} groups together; without it {hub.separated} ids "
                 "would not be with the largest of them"
             )
-    listed = project.entities[stitcher.entity].id_types
     seen = {use.id_type for use in report.types}
-    for name in listed:
-        if name in project.id_types and name not in seen:
-            yield f"there is no id of type {name}, though {report.entity} lists it"
     for id_type in stitcher.id_types:
-        if id_type.name in seen and not id_type.filters and not id_type.maximum_edges:
+        if id_type.name not in seen:
+            yield f"there is no id of type {id_type.name}: are its columns empty, or do filters drop every value?"
+        elif not id_type.filters and not id_type.maximum_edges:
             yield f"type {id_type.name} has neither a filter nor a cap on its edges: junk values would join strangers"
     for source in stitcher.sources:
         if len({row_id.select for row_id in source.ids}) == 1:

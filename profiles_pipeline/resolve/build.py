@@ -156,6 +156,8 @@ class _Resolution:
         self.spec = spec
         self.problems = problems
         self.broken = problems.broken
+        self.assumed: dict[str, IdType] = {}
+        """The types of all ids on rows; those that are not declared count as plain ones."""
         self.ids_are_lost = False
         """True when some source has ids that could not be read, so that nothing can be said about ids it lacks."""
         self.models: dict[str, Model] = {}
@@ -183,7 +185,7 @@ class _Resolution:
         return Project(
             spec=self.spec,
             entities=self.entities,
-            id_types=self.id_types,
+            id_types=self.assumed | self.id_types,
             models=self.grains.applied(self.models, self._stitcher_grains()),
             entity_vars=self.entity_vars,
             input_vars=self.input_vars,
@@ -283,6 +285,7 @@ class _Resolution:
         if spec.type in MAIN_ID_TYPES or spec.type.lower() == entity.id_column.lower():
             return RowId(spec.select, None, entity.name.lower(), spec.to_default_stitcher)
         self._check_id_type(spec.type, spec.span)
+        self.assumed.setdefault(str(spec.type), IdType(str(spec.type)))
         if entity.id_types and spec.type in self.id_types and spec.type not in entity.id_types:
             message = f"id type '{spec.type}' is not among the id types of entity '{entity.name}', but rows carry it"
             hint = f"add it to the entity's id_types, or take the id out; it joins {entity.name}s as it is"

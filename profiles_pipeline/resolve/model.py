@@ -8,8 +8,8 @@ from typing import Literal
 
 from profiles_pipeline.errors import Broken, Span
 from profiles_pipeline.grains import TICK
-from profiles_pipeline.resolve.hooks import Hook
 from profiles_pipeline.names import normalise_path
+from profiles_pipeline.resolve.hooks import Hook
 from profiles_pipeline.spec.model import (
     CohortFilter,
     EntityVarSpec,

@@ -19,6 +19,7 @@ from profiles_pipeline import sql, template
 from profiles_pipeline.errors import BrokenReferenceError, Problem, ProjectError, Span, at, did_you_mean
 from profiles_pipeline.names import normalise_path
 from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, InputVar, Project, SqlModel
+from profiles_pipeline.resolve.past import PastRef, past_ref, past_refs
 from profiles_pipeline.spec.model import WindowSpec
 
 VALUE = "value:this"
@@ -50,6 +51,8 @@ class Reading:
     """Models among those that the text can do without."""
     text: str = ""
     """The rendered text, with symbols."""
+    past: frozenset[PastRef] = frozenset()
+    """What it asks of earlier windows."""
 
     def place(self, path: str) -> Span | None:
         """Return where the text names a model or var."""
@@ -87,6 +90,7 @@ class Reader:
     Attributes:
         end_time: everything is as of this moment (UTC); current_date and its kin become this.
         bound: False keeps time functions as they are written, for fingerprints that do not move with time.
+        has_past: whether there is what a reference to earlier windows asks for; templates can ask this too.
     """
 
     project: Project
@@ -94,6 +98,7 @@ class Reader:
     begin_time: datetime | None = None
     target: str = "duckdb"
     bound: bool = True
+    has_past: Callable[[PastRef], bool] = lambda _: False
     _vars: dict[tuple[str, str, str], ReadVar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,7 +110,11 @@ class Reader:
 
     def of(self, project: Project) -> Reader:
         """Return a reader of another project in the same time context."""
-        return Reader(project, self.end_time, self.begin_time, self.target, self.bound)
+        return Reader(project, self.end_time, self.begin_time, self.target, self.bound, self.has_past)
+
+    def with_past(self, has_past: Callable[[PastRef], bool]) -> Reader:
+        """Return a reader in the same time context that finds other things in earlier windows."""
+        return Reader(self.project, self.end_time, self.begin_time, self.target, self.bound, has_past)
 
     # --- texts ----------------------------------------------------------------------------------------------
 
@@ -164,6 +173,7 @@ class Reader:
 
     def _reading(self, tree: exp.Expr, rendered: template.Rendered, place: Span | None) -> Reading:
         tree = sql.bind_time(tree, self.end_time) if self.bound else sql.copied(tree)
+        past = past_refs(rendered.refs)
         models, variables, optional = set(), set(), set()
         unknown: list[ProjectError] = []
         for ref in rendered.refs:
@@ -174,12 +184,14 @@ class Reader:
                     where = template.place_of(rendered.text, ref.target) or place
                     unknown.append(ProjectError(at(problem, where) for problem in error.problems))
             elif ref.kind in ("ref", "member") and not ref.options.get("pre_existing"):
-                models.add(normalise_path(ref.target))
+                delta = past_ref(ref.address)
+                path = delta.path if delta else normalise_path(ref.target)
+                models.add(path)
                 if ref.options.get("dependency") in ("optional", "coercive"):
-                    optional.add(normalise_path(ref.target))
+                    optional.add(path)
         if unknown:
             raise ProjectError(problem for error in unknown for problem in error.problems)
-        return Reading(tree, frozenset(models), frozenset(variables), frozenset(optional), rendered.text)
+        return Reading(tree, frozenset(models), frozenset(variables), frozenset(optional), rendered.text, past)
 
     # --- names ----------------------------------------------------------------------------------------------
 
@@ -215,7 +227,8 @@ class Reader:
         return None
 
     def _facts(self, path: str) -> template.ModelFacts | None:
-        model = self.project.models.get(self.project.meant(path))
+        past = past_ref(path)
+        model = self.project.models.get(self.project.meant(past.path if past else path))
         if model is None:
             return None
         entity: Entity | None = self.project.entities.get(getattr(model, "entity", ""))
@@ -223,12 +236,16 @@ class Reader:
         return template.ModelFacts(
             path=model.path,
             model_type=_model_type(model),
-            enabled=True,
+            enabled=past is None or self._is_enabled(past),
             entity=entity.name if entity else None,
             id_column=entity.id_column if entity else None,
             output_type=model.output if isinstance(model, SqlModel) else None,
             occurred_at_col=str(occurred_at) if occurred_at else None,
         )
+
+    def _is_enabled(self, past: PastRef) -> bool:
+        """Return whether templates may use it: changes of ids can always be asked for, at worst there are none."""
+        return self.has_past(past) or (past.kind == "clusters" and not past.checkpoint)
 
     def read_file(self, path: str) -> str:
         """Return the text of a file of the project.

@@ -38,16 +38,19 @@ def of_model(path: str, model: ModelSpec, cohort: Model, entities: Mapping[str, 
 
 
 def _by_id(base: FeatureView, using: tuple[UsingId, ...], prefix: str, entity: Entity) -> list[FeatureView]:
-    return [
-        FeatureView(
-            path=f"{base.path}/using_{item.id.lower()}",
-            name=str(item.name or f"{prefix}feature_view_with_{item.id}"),
-            span=item.span or base.span,
-            description=f"All features, one row per {item.id}.",
-            cohort=base.cohort,
-            id_type=str(item.id),
-            base=base.path,
+    views = []
+    for item in using:
+        by_main_id = item.id.lower() in (entity.id_column.lower(), "main_id")
+        views.append(
+            FeatureView(
+                path=f"{base.path}/using_{item.id.lower()}",
+                name=str(item.name or f"{prefix}feature_view_with_{item.id}"),
+                span=item.span or base.span,
+                description=f"All features, one row per {item.id}.",
+                cohort=base.cohort,
+                id_type=None if by_main_id else str(item.id),
+                base=None if by_main_id else base.path,
+                selection=base.selection if by_main_id else (),
+            )
         )
-        for item in using
-        if item.id.lower() != entity.id_column.lower()
-    ]
+    return views

@@ -101,6 +101,9 @@ class Clues(ValueClues):
         found, other, mirrored = (left, right, False) if left.slots else (right, left, True)
         if not found.slots:
             return self._done(node)
+        if other.now and isinstance(node, (exp.LT, exp.LTE) if mirrored else (exp.GT, exp.GTE)):
+            for slot in found.slots:
+                self.ledger.of(slot).future = True
         if other.literal is None:
             if other.kind is not None:
                 self.vote(found, other.kind, WEAK if other.kind == "text" else USUAL)

@@ -74,6 +74,7 @@ class Clues:
     nullable: bool = False
     epoch: int = 0
     occurred_at: bool = False
+    future: bool = False
 
     def absorb(self, other: Clues) -> None:
         """Take over everything `other` knows except which identifiers it holds and whether it is the row's time."""
@@ -85,6 +86,7 @@ class Clues:
         self.blank = self.blank or other.blank
         self.nullable = self.nullable or other.nullable
         self.epoch = self.epoch or other.epoch
+        self.future = self.future or other.future
 
 
 class Ledger:

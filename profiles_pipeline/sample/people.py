@@ -148,24 +148,19 @@ def accepted(id_type: IdType, value: str) -> bool:
 def identifier(style: str, use: IdUse, number: int) -> str:
     """Return identifier `number` of a type, written in a style."""
     space = f"{use.entity}/{use.id_type.lower()}/{number}"
-    match style:
-        case "email":
-            # Every so often two people share a mailbox.
-            owner = number - 1 if number % 40 == 3 else number
-            first, last = FIRST_NAMES[owner % len(FIRST_NAMES)], LAST_NAMES[owner // 3 % len(LAST_NAMES)]
-            return f"{first}.{last}{owner}@example.com"
-        case "uuid":
-            return str(uuid.uuid5(uuid.NAMESPACE_OID, space))
-        case "hex":
-            return uuid.uuid5(uuid.NAMESPACE_OID, space).hex
-        case "digits":
-            return str(100_000 + number)
-        case "domain":
-            return f"company{number + 1}.example"
-        case "phone":
-            return f"+1555{number:07d}"
-        case _:
-            return f"{re.sub('[^a-z0-9]+', '_', use.id_type.lower()).removesuffix('_id')}_{number + 1:05d}"
+    # Every so often two people share a mailbox.
+    owner = number - 1 if number % 40 == 3 else number
+    first, last = FIRST_NAMES[owner % len(FIRST_NAMES)], LAST_NAMES[owner // 3 % len(LAST_NAMES)]
+    plain = re.sub("[^a-z0-9]+", "_", use.id_type.lower()).removesuffix("_id")
+    written = {
+        "email": f"{first}.{last}{owner}@example.com",
+        "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, space)),
+        "hex": uuid.uuid5(uuid.NAMESPACE_OID, space).hex,
+        "digits": str(100_000 + number),
+        "domain": f"company{number + 1}.example",
+        "phone": f"+1555{number:07d}",
+    }
+    return written.get(style, f"{plain}_{number + 1:05d}")
 
 
 def _style(id_type: str) -> str:

@@ -187,7 +187,7 @@ class QueryReader:
             return Relation(self.ledger)
         source = arguments[0].expression if isinstance(arguments[0], exp.Kwarg) else arguments[0]
         found = self.clues.value(source, scope)
-        element = Value(kind="text") if isinstance(source, exp.Split) else self.clues.step(found, [ELEMENT])
+        element = Value(kind="text") if found.parts else self.clues.step(found, [ELEMENT])
         alias = item.args.get("alias")
         columns = {"index": Value(kind="number"), "key": Value(kind="text"), "seq": NOTHING, "path": NOTHING}
         columns |= dict.fromkeys(_UNPACKED, element)

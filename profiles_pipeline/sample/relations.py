@@ -26,12 +26,16 @@ class Value:
         kind: what it surely is.
         literal: itself, when it is written in the text.
         total: it grows with the number of rows.
+        now: it is the moment that everything is as of.
+        parts: it is a list of the parts of a text.
     """
 
     slots: tuple[Slot, ...] = ()
     kind: Kind | None = None
     literal: Scalar | None = None
     total: bool = False
+    now: bool = False
+    parts: bool = False
 
 
 NOTHING = Value()

@@ -195,7 +195,7 @@ def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) 
     as_text = next(iter(clues.formats), None)
     if kind == "text" and as_text is None and clues.votes.get("timestamp", 0) >= USUAL and not use:
         as_text = "%Y-%m-%d" if suggested_kind(name) == "date" else "%Y-%m-%d %H:%M:%S"
-    theme = theme_of(name)
+    theme: Theme = "future" if clues.future and kind in ("timestamp", "date", "text") else theme_of(name)
     numbers = [n for n in clues.literals if isinstance(n, float)]
     return ColumnSchema(
         name=name,

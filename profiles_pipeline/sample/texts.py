@@ -225,7 +225,8 @@ class ProjectTexts:
                 tree = self.reader.expression(rule.sql.select, model.path).tree
                 use = IdUse(model.entity, id_type.name, "few" if rule.type == "exclude" else "all")
                 for slot in self.queries.clues.value(tree, Scope(items={"rows": source})).slots:
-                    self.ledger.of(slot).ids.setdefault(use)
+                    clues = self.ledger.of(slot)
+                    clues.ids = {use: None, **clues.ids} if use.share == "few" else {**clues.ids, use: None}
 
     def _filters(self, model: Cohort) -> None:
         scope = Scope(items={"members": self._features(model.parent or model.path)})

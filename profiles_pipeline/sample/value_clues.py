@@ -13,6 +13,7 @@ from profiles_pipeline.sample.evidence import ELEMENT, STRONG, USUAL, WEAK, Kind
 from profiles_pipeline.sample.naming import suggested_kind
 from profiles_pipeline.sample.relations import NOTHING, Alternatives, Relation, Scope, Value, mixed
 from profiles_pipeline.sql.times import clock_type
+from profiles_pipeline.versions import ANY_TIME
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -44,6 +45,8 @@ _SAME_TIME = (
     exp.DateSub, exp.TimestampAdd, exp.TimestampSub, exp.DatetimeAdd, exp.DatetimeSub, exp.AddMonths, exp.LastDay,
     exp.NextDay, exp.TsOrDsAdd, exp.DatetimeTrunc, exp.Datetime,
 )  # fmt: skip
+_SAME_MOMENT = (exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.Date, exp.Timestamp, exp.Datetime)
+_NOW = ANY_TIME.strftime("%Y-%m-%d")
 _TIME_NAMES = frozenset({
     "TO_TIMESTAMP", "TO_TIMESTAMP_NTZ", "TO_TIMESTAMP_LTZ", "TO_TIMESTAMP_TZ", "TRY_TO_TIMESTAMP",
     "TRY_TO_TIMESTAMP_NTZ", "TRY_TO_TIMESTAMP_TZ", "DATE", "TIMESTAMP", "DATE_FORMAT", "UNIX_TIMESTAMP", "DAYNAME",
@@ -80,7 +83,7 @@ class ValueClues(ABC):
         if node is None:
             return NOTHING
         if clock_type(node) is not None:
-            return Value(kind="timestamp")
+            return Value(kind="timestamp", now=True)
         rule = next((self.rules[kind] for kind in type(node).__mro__ if kind in self.rules), ValueClues._children)
         return rule(self, node, scope)
 
@@ -106,6 +109,8 @@ class ValueClues(ABC):
         del scope
         if isinstance(node, exp.Boolean):
             return Value(kind="boolean", literal=bool(node.this))
+        if node.is_string and str(node.this).startswith(_NOW):
+            return Value(kind="timestamp", now=True)
         if node.is_string:
             return Value(kind="text", literal=str(node.this))
         return Value(kind="number", literal=float(node.this)) if NUMBER.fullmatch(str(node.this)) else NOTHING
@@ -205,7 +210,7 @@ class ValueClues(ABC):
             self._formatted(found, str(fmt.this))
         else:
             self.vote(found, "timestamp")
-        return Value(found.slots, "timestamp", found.literal)
+        return Value(found.slots, "timestamp", found.literal, now=found.now and isinstance(node, _SAME_MOMENT))
 
     def _parsed_time(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
@@ -241,7 +246,7 @@ class ValueClues(ABC):
             if values[0].kind == "number" or (len(values) > 1 and values[1].kind == "number"):
                 return self._epoch(values[0], node)
             self.vote(values[0], "timestamp")
-            return Value(values[0].slots, "timestamp", values[0].literal)
+            return Value(values[0].slots, "timestamp", values[0].literal, now=values[0].now)
         if name == "FROM_UNIXTIME" and values:
             return self._epoch(values[0], node)
         return NOTHING
@@ -258,7 +263,7 @@ class ValueClues(ABC):
         elif to is not None:
             self.vote(found, to, WEAK if to == "number" else USUAL)
         kind: Kind | None = "timestamp" if to == "date" else to
-        return Value(found.slots, kind, found.literal, found.total)
+        return Value(found.slots, kind, found.literal, found.total, found.now)
 
     def _to_boolean(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
@@ -336,8 +341,8 @@ class ValueClues(ABC):
     def _bracket(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         keys = node.expressions or [node.expression]
-        if isinstance(node.this, exp.Split) or not keys or not isinstance(keys[0], exp.Literal):
-            return Value(kind="text") if isinstance(node.this, exp.Split) else NOTHING
+        if found.parts or not keys or not isinstance(keys[0], exp.Literal):
+            return Value(kind="text") if found.parts else NOTHING
         return self.step(found, [str(keys[0].this) if keys[0].is_string else ELEMENT])
 
     def _parse_json(self, node: exp.Expr, scope: Scope) -> Value:
@@ -366,11 +371,11 @@ class ValueClues(ABC):
         self.vote(found, "text")
         for slot in found.slots:
             self.ledger.of(slot).separator = str(node.expression.name) or ","
-        return NOTHING
+        return Value(found.slots, parts=True)
 
     def _array(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
-        inner = self.step(found, [ELEMENT]) if not isinstance(node.this, exp.Split) else NOTHING
+        inner = Value(found.slots) if found.parts else self.step(found, [ELEMENT])
         if isinstance(node, exp.ArrayContains):
             other = self.value(node.expression, scope)
             if isinstance(other.literal, str):

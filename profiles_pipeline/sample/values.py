@@ -70,7 +70,8 @@ class Rows:
     def never(self, salt: str) -> Bools:
         """Return which rows are of owners for whom something is never true."""
         salted = self.owner.astype(np.uint64) * np.uint64(1 << 32) + np.uint64(zlib.crc32(salt.encode()))
-        return (self.owner % 4 > 0) & (((salted * _MIX ^ salted >> np.uint64(29)) * _MIX >> np.uint64(40)) % np.uint64(3) == 0)
+        mixed = (salted * _MIX ^ salted >> np.uint64(29)) * _MIX >> np.uint64(40)
+        return (self.owner % 4 > 0) & (mixed % np.uint64(3) == 0)
 
     def wishes(self, column: ColumnSchema) -> list[tuple[Bools, Wish]]:
         """Return for each wish about a column the rows that have it."""

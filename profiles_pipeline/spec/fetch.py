@@ -1,115 +1,162 @@
-"""Brings the folder of a package: shipped with us, a local path, or a git repository at a branch, tag or commit."""
+"""Brings the folder of a package: shipped with us, a local path, or a git repository at a branch, tag or commit.
+
+What is fetched is kept in ``.profiles/packages`` of the project. Tags and commits are fetched once; branches again when
+the copy is older than an hour, and when their server cannot be reached the copy is used.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
-import subprocess
+import shutil
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from profiles_pipeline.errors import Span, fail
+from profiles_pipeline.errors import ProjectError, fail
+from profiles_pipeline.spec.git import Repository
 from profiles_pipeline.spec.model import PackageSpec
+from profiles_pipeline.spec.siteconfig import GitCredential, load_siteconfig
 
 NEWEST_SCHEMA = 99
-ANSWER_SECONDS = 15
-"""A repository that says nothing for so long is out of reach."""
-TIMEOUT_SECONDS = 60
+FRESH_SECONDS = 3600
+"""How long the copy of a branch counts as the branch."""
+FOLDER = Path(".profiles") / "packages"
+
+Fetch = Callable[[PackageSpec, Path], Path]
 
 _CORELIB = re.compile(r"(^|[/:])(rudderstack-)?profiles-corelib(\.git)?(/|$)|^corelib$", re.IGNORECASE)
 _BEST = re.compile(r"\{\{\s*best_schema_version\s*\}\}")
-_PLACE = re.compile(r"^(?P<repository>.+?)/(?P<kind>tree|tag|commit)/(?P<name>[^/]+)(/(?P<folder>.+?))?/?$")
+_PLACE = re.compile(r"^(?P<repository>.+?)(/-)?/(?P<kind>tree|tag|commit)/(?P<rest>[^/].*?)/?$")
+_HASH = re.compile(r"[0-9a-f]{4,40}", re.IGNORECASE)
+_KINDS = {"tree": "branch", "tag": "tag", "commit": "commit"}
+_REMOTE = re.compile(r"^(https?|ssh|git|file)://|^[\w.-]+@[\w.-]+:")
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A folder in a repository at a revision; None means the default branch and the root."""
+class Place:
+    """What a url names: a repository or local folder, and in it a branch, tag or commit and then a folder.
+
+    `rest` holds the two with a slash between them: a branch may have slashes itself. Both may be missing.
+    """
 
     repository: str
-    revision: str | None
-    folder: str | None
+    kind: str | None = None
+    rest: str = ""
+
+    @property
+    def is_lasting(self) -> bool:
+        """True when it never means anything else."""
+        return self.kind in ("tag", "commit") and not _BEST.search(self.rest)
 
 
-def fetch(package: PackageSpec, project_folder: Path) -> Path:
-    """Return the folder of a package, fetching its repository if need be.
+def fetcher(project_folder: Path, siteconfig: Path | None = None) -> Fetch:
+    """Return what brings the packages of the project in `project_folder`.
 
-    Raises:
-        ProjectError: it is not there, or git cannot bring it.
+    It takes a package and the folder of the project that names it, and returns the package's folder. It raises
+    ProjectError when there is none, or git cannot bring it.
+
+    Args:
+        project_folder: where copies are kept, in the state folder.
+        siteconfig: the file with the git credentials; None for the default one.
     """
-    url = str(package.url).strip()
-    if _CORELIB.search(url):
-        return Path(__file__).parent / "corelib"
-    place = _place(url)
-    if _is_remote(place.repository):
-        return _checked_out(place, package.url.span)
-    base = (project_folder / Path(place.repository).expanduser()).resolve()
-    folder = base / place.folder if place.folder else base
-    if not folder.is_dir():
-        fail("package-fetch", f"package '{package.name}' is not at {folder}", package.url.span, hint="mend its url")
-    return folder
+
+    def credentials() -> tuple[GitCredential, ...]:
+        return load_siteconfig(siteconfig).git_credentials()
+
+    def fetch(package: PackageSpec, used_by: Path) -> Path:
+        url = str(package.url).strip()
+        if _CORELIB.search(url):
+            return Path(__file__).parent / "corelib"
+        place = place_of(url)
+        if _REMOTE.match(place.repository):
+            return _copy(place, Repository(place.repository, package.url.span, credentials), project_folder / FOLDER)
+        if "://" in place.repository:
+            message = f"package '{package.name}' has an address of an unknown kind"
+            fail("package-fetch", message, package.url.span, hint="use https or ssh git, or a local path")
+        folder = (used_by / Path(url).expanduser()).resolve()
+        base = (used_by / Path(place.repository).expanduser()).resolve()
+        if not folder.is_dir() and place.kind and (base / ".git").exists():
+            return _copy(place, Repository(str(base), package.url.span, credentials), project_folder / FOLDER)
+        if not folder.is_dir():
+            fail("package-fetch", f"package '{package.name}' is not at {folder}", package.url.span, hint="mend its url")
+        return folder
+
+    return fetch
 
 
-def _place(url: str) -> _Place:
+def place_of(url: str) -> Place:
+    """Return what the url of a package names."""
     match = _PLACE.match(url)
-    if match is None:
-        return _Place(url.removesuffix("/"), None, None)
-    return _Place(match["repository"], match["name"], match["folder"])
+    return Place(match["repository"], match["kind"], match["rest"]) if match else Place(url.removesuffix("/"))
 
 
-def _is_remote(repository: str) -> bool:
-    return bool(re.match(r"^(https?|ssh|git|file)://|^[\w.-]+@[\w.-]+:", repository))
-
-
-def _checked_out(place: _Place, span: Span | None) -> Path:
-    """Return the folder of a repository in the cache, fetched and at its revision."""
-    revision = _best_tag(place, span) if place.revision and _BEST.search(place.revision) else place.revision
-    key = hashlib.sha256(f"{place.repository}@{revision}".encode()).hexdigest()[:16]
-    root = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "profiles_pipeline" / "packages"
-    target = root / key
-    if not (target / ".git").is_dir():
-        root.mkdir(parents=True, exist_ok=True)
-        fresh = root / f".{key}-{os.getpid()}"
-        _git(["ls-remote", "--quiet", place.repository, "HEAD"], place.repository, span, ANSWER_SECONDS)
-        _git(["clone", "--quiet", place.repository, str(fresh)], place.repository, span)
-        if revision:
-            _git(["-C", str(fresh), "checkout", "--quiet", revision], place.repository, span)
-        fresh.replace(target)
-    folder = target / place.folder if place.folder else target
-    if not folder.is_dir():
-        fail("package-fetch", f"there is no folder '{place.folder}' in {place.repository}", span)
+def _copy(place: Place, repository: Repository, root: Path) -> Path:
+    """Return the folder in the copy of a repository, fetched if there is none or it is old."""
+    key = hashlib.sha256(f"{place.repository} {place.kind} {place.rest}".encode()).hexdigest()[:16]
+    target, inside = root / key, root / f"{key}.folder"
+    if not inside.is_file() or not (place.is_lasting or _is_fresh(inside)):
+        try:
+            _fetch(place, repository, target, inside)
+        except ProjectError:
+            if not inside.is_file():
+                raise
+    folder = target / inside.read_text(encoding="utf-8")
+    if not folder.resolve().is_relative_to(target.resolve()) or not folder.is_dir():
+        repository.fail(f"there is no folder '{place.rest}' in {place.repository}", "mend its url")
     return folder
 
 
-def _best_tag(place: _Place, span: Span | None) -> str:
-    """Return the tag with the highest schema version that we can read."""
-    assert place.revision is not None
-    pattern = re.compile(r"(\d+)".join(re.escape(part) for part in _BEST.split(place.revision)))
-    listed = _git(["ls-remote", "--tags", place.repository], place.repository, span, ANSWER_SECONDS)
-    tags = [line.rpartition("refs/tags/")[2].removesuffix("^{}") for line in listed.splitlines()]
-    found = {int(match[1]): tag for tag in tags if (match := pattern.fullmatch(tag)) and int(match[1]) <= NEWEST_SCHEMA}
-    if not found:
-        fail("package-fetch", f"{place.repository} has no tag like '{place.revision}'", span)
-    return found[max(found)]
+def _is_fresh(marker: Path) -> bool:
+    return time.time() - marker.stat().st_mtime < FRESH_SECONDS
 
 
-def _git(arguments: list[str], repository: str, span: Span | None, seconds: int = TIMEOUT_SECONDS) -> str:
-    environment = os.environ | {
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10",
-    }
-    hint = "check the url and your access to it, or use a local path as the package's url"
+def _fetch(place: Place, repository: Repository, target: Path, inside: Path) -> None:
+    """Put a new copy of the repository to `target` in one step, and note in `inside` which folder of it is meant."""
+    refs = repository.refs()
+    name, folder = _split(place, refs, repository)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}-{os.getpid()}")
+    old = target.with_name(f".{target.name}-{os.getpid()}-old")
     try:
-        done = subprocess.run(
-            ["git", *arguments],  # noqa: S607
-            capture_output=True, text=True, timeout=seconds, env=environment, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        fail("package-fetch", f"{repository} did not answer within {seconds} seconds", span, hint=hint)
-    except OSError as error:
-        fail("package-fetch", f"git could not reach {repository}: {error}", span, hint=hint)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        said = next((line for line in lines if line.startswith(("fatal:", "error:", "ssh:"))), lines[-1])
-        fail("package-fetch", f"git could not bring {repository}: {said}", span, hint=hint)
-    return done.stdout
+        if name is None or name in refs:
+            repository.clone(fresh, ref=name)
+        else:
+            repository.clone(fresh, commit=name)
+        if target.exists():
+            target.replace(old)
+        fresh.replace(target)
+        inside.write_text(folder, encoding="utf-8")
+    finally:
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _split(place: Place, known: Collection[str], repository: Repository) -> tuple[str | None, str]:
+    """Return the branch, tag or commit that a place means (None for the default branch), and the folder in it."""
+    if place.kind is None:
+        return None, ""
+    if _BEST.search(place.rest):
+        end = max(match.end() for match in _BEST.finditer(place.rest))
+        behind, _, folder = place.rest[end:].partition("/")
+        return _best(place.rest[:end] + behind, known, repository), folder
+    parts = place.rest.split("/")
+    for size in range(len(parts), 0, -1):
+        if (name := "/".join(parts[:size])) in known:
+            return name, "/".join(parts[size:])
+    if place.kind != "commit" or not _HASH.fullmatch(parts[0]):
+        hint = "known: " + ", ".join(sorted(known)[:12]) if known else "it has none"
+        repository.fail(f"there is no {_KINDS[place.kind]} '{parts[0]}' in {place.repository}", hint)
+    return parts[0], "/".join(parts[1:])
+
+
+def _best(pattern: str, known: Collection[str], repository: Repository) -> str:
+    """Return the tag or branch with the highest schema version that we can read."""
+    wanted = re.compile(r"(\d+)".join(re.escape(part) for part in _BEST.split(pattern)))
+    found = {int(match[1]): name for name in known if (match := wanted.fullmatch(name))}
+    readable = [version for version in found if version <= NEWEST_SCHEMA]
+    if not readable:
+        repository.fail(f"{repository.address} has no tag like '{pattern}'", "mend its url")
+    return found[max(readable)]

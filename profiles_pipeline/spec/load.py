@@ -11,7 +11,7 @@ from typing import NoReturn
 from profiles_pipeline.errors import Problem, Problems, Span, did_you_mean, fail, nearest
 from profiles_pipeline.spec.checks import check_choices, check_names
 from profiles_pipeline.spec.convert import build_project
-from profiles_pipeline.spec.fetch import NEWEST_SCHEMA, fetch
+from profiles_pipeline.spec.fetch import NEWEST_SCHEMA, fetcher
 from profiles_pipeline.spec.lift import Note, lift
 from profiles_pipeline.spec.model import ProjectSpec, Text
 from profiles_pipeline.spec.packages import with_packages
@@ -105,8 +105,13 @@ def load_whole_project(folder: Path) -> Loaded:
     return loaded
 
 
-def read_whole_project(folder: Path, problems: Problems) -> Loaded:
+def read_whole_project(folder: Path, problems: Problems, siteconfig: Path | None = None) -> Loaded:
     """Return as much of the project in `folder` and its packages as can be read; the rest is added to `problems`.
+
+    Args:
+        folder: the project folder.
+        problems: where problems are added.
+        siteconfig: the file with the git credentials for its packages; None for the default one.
 
     Raises:
         ProjectError: nothing of it can be read; with everything in `problems`.
@@ -117,7 +122,7 @@ def read_whole_project(folder: Path, problems: Problems) -> Loaded:
     def load_package(path: Path) -> ProjectSpec:
         return read_project(path, problems, root).spec
 
-    spec = with_packages(loaded.spec, load_package, fetch, problems)
+    spec = with_packages(loaded.spec, load_package, fetcher(root, siteconfig), problems)
     return replace(loaded, spec=spec)
 
 

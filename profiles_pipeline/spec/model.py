@@ -21,10 +21,12 @@ class Text(str):
     Attributes:
         span: place of the first character of the content (for a block scalar, the line after ``|``).
         block: True for a literal block scalar, whose lines map one to one to lines of the file.
+        turns: for another text over several lines, offset of what begins a line, and that line and column.
     """
 
     span: Span | None
     block: bool
+    turns: tuple[tuple[int, int, int], ...] = ()
 
     def __new__(cls, value: object = "", span: Span | None = None, block: bool = False) -> Text:
         """Return `value` as a text that stands at `span`."""

@@ -6,7 +6,7 @@ The project's own things win over those of a package of the same name. A path ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from profiles_pipeline.spec.model import (
     IdTypeSpec,
     PackageSpec,
     ProjectSpec,
+    Text,
     VarGroupSpec,
     VarItem,
 )
@@ -85,15 +86,16 @@ def _check_targets(package: PackageSpec, spec: ProjectSpec, problems: Problems) 
 
 def _merged(app: ProjectSpec, library: ProjectSpec, package: PackageSpec) -> ProjectSpec:
     mapped = {f"inputs/{name.lower()}": target for name, target in package.inputs_map.items()}
+    mapped |= {normalise_path(path): target for path, target in package.mappings.items()}
     aliases = {source: normalise_path(target) for source, target in mapped.items() if target is not None}
     off = dict.fromkeys((source for source, target in mapped.items() if target is None), "disabled")
     forced = {normalise_path(path): o.requested_enable_status for o in package.overrides for path in o.models}
     return app.model_copy(
         update={
             "id_types": _id_types(app.id_types, library.id_types),
-            "entities": _entities(app.entities, library.entities),
+            "entities": _entities(app.entities, [_redirected(entity, aliases) for entity in library.entities]),
             "inputs": _by_name(app.inputs, (i for i in library.inputs if f"inputs/{i.name.lower()}" not in aliases)),
-            "models": _by_name(app.models, library.models),
+            "models": _by_name(app.models, (m for m in library.models if f"models/{m.name.lower()}" not in aliases)),
             "macros": _by_name(app.macros, library.macros),
             "var_groups": (*_groups(library.var_groups, app.var_groups), *app.var_groups),
             "aliases": {**library.aliases, **app.aliases, **aliases},
@@ -122,6 +124,12 @@ def _id_types(own: Sequence[IdTypeSpec], others: Sequence[IdTypeSpec]) -> tuple[
             item = item.model_copy(update={"filters": (*base.filters, *item.filters), "extends": base.extends})  # noqa: PLW2901
         result.append(item)
     return _by_name(result, others)
+
+
+def _redirected(entity: EntitySpec, aliases: Mapping[str, str]) -> EntitySpec:
+    """Return a package's entity with the stitcher that takes the place of its own, if one does."""
+    path = aliases.get(normalise_path(entity.id_stitcher or ""))
+    return entity.model_copy(update={"id_stitcher": Text(path)}) if path else entity
 
 
 def _entities(own: Sequence[EntitySpec], others: Sequence[EntitySpec]) -> tuple[EntitySpec, ...]:

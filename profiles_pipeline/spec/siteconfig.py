@@ -114,6 +114,30 @@ _OUTPUTS: dict[str, type[ConnectionOutput]] = {
 }
 
 
+class BasicAuth(Spec):
+    """A user name and a password or token."""
+
+    username: Text
+    password: Secret
+
+
+class GitCredential(Spec):
+    """How to log in to some git repositories: by an ssh key, or by name and password.
+
+    Attributes:
+        reporegex: pattern that their addresses contain.
+    """
+
+    reporegex: Text
+    key: Secret | None = None
+    basic_auth: BasicAuth | None = None
+
+    def is_for(self, address: str) -> bool:
+        """Whether a repository is meant, with or without ``.git`` and a user in its address."""
+        plain = re.sub(r"(?<=://)[^/@]+@", "", address)
+        return any(re.search(self.reporegex, text) for text in (address, plain))
+
+
 @dataclass(frozen=True)
 class SiteConfig:
     """The connections of a machine.
@@ -121,11 +145,32 @@ class SiteConfig:
     Attributes:
         file: the file they were read from.
         connections: each connection as written, by name; not shown by ``repr`` because it may hold secrets.
+        gitcreds: the git credentials as written.
     """
 
     file: str
     connections: Mapping[str, PlacedMap] = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
+    gitcreds: PlacedList = field(default_factory=PlacedList, repr=False)
+
+    def git_credentials(self) -> tuple[GitCredential, ...]:
+        """Return the credentials for git, in order.
+
+        Raises:
+            ProjectError: when one does not fit, or a variable it names is not set.
+        """
+        problems = Problems()
+        found = []
+        for item, span in self.gitcreds.placed_items():
+            if not isinstance(item, PlacedMap):
+                problems.error("wrong-type", "an item of 'gitcreds' must be a mapping", span)
+                continue
+            filled = _filled_map(item, self.environment, problems)
+            credential = validated(GitCredential, filled, "an item of 'gitcreds'", problems)
+            if credential is not None and _pattern_fits(credential, problems):
+                found.append(credential)
+        problems.raise_errors()
+        return tuple(found)
 
     def output(self, connection: str, target: str | None = None) -> ConnectionOutput:
         """Return the output `target` of `connection`; its default target when none is named.
@@ -203,8 +248,21 @@ def load_siteconfig(path: Path | None = None, environment: Mapping[str, str] | N
     connections: dict[str, PlacedMap] = {}
     for section in _SECTIONS:
         connections.update(_connections(value, section, problems))
+    gitcreds = value.get("gitcreds") or PlacedList()
+    if not isinstance(gitcreds, PlacedList):
+        fail("wrong-type", "'gitcreds' must be a list", value.value_span("gitcreds"))
     problems.raise_errors()
-    return SiteConfig(str(file), connections, environment)
+    return SiteConfig(str(file), connections, environment, gitcreds)
+
+
+def _pattern_fits(credential: GitCredential, problems: Problems) -> bool:
+    try:
+        re.compile(credential.reporegex)
+    except re.error as error:
+        message = f"'{credential.reporegex}' is not a regular expression: {error.msg}"
+        problems.error("wrong-value", message, credential.reporegex.span)
+        return False
+    return True
 
 
 def _connections(config: PlacedMap, section: str, problems: Problems) -> list[tuple[str, PlacedMap]]:

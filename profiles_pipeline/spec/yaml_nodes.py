@@ -166,7 +166,10 @@ class _Builder:
         text: str = node.value
         span = self.content_span(node)
         if node.style in ("'", '"', "|", ">") or node.tag == _TAG + "str":
-            return Text(text, span, block=node.style == "|")
+            written = Text(text, span, block=node.style == "|")
+            if node.style != "|" and node.start_mark.line != node.end_mark.line:
+                written.turns = self.turns(text, span, node.end_mark.line)
+            return written
         if node.tag == _TAG + "null":
             return None
         if node.tag == _TAG + "bool" and text.lower() in ("true", "false"):
@@ -176,6 +179,23 @@ class _Builder:
         if node.tag == _TAG + "float" and _FLOAT.match(text):
             return WrittenFloat(text, span)
         return Text(text, span)
+
+    def turns(self, text: str, span: Span, last: int) -> tuple[tuple[int, int, int], ...]:
+        """Return offset, line and column of the first word on each line of a text that YAML has folded."""
+        found: list[tuple[int, int, int]] = []
+        line, column = span.line - 1, span.column - 1
+        for word in re.finditer(r"\S+", text):
+            while line <= last and line < len(self.lines):
+                blank = len(self.lines[line][column:]) - len(self.lines[line][column:].lstrip())
+                if self.lines[line].startswith(word[0], column + blank):
+                    break
+                line, column = line + 1, 0
+            else:
+                break  # an escape: what is written is not what is meant
+            if not found or found[-1][1] != line + 1:
+                found.append((word.start(), line + 1, column + blank + 1))
+            column += blank + len(word[0])
+        return tuple(found)
 
     def content_span(self, node: yaml.ScalarNode) -> Span:
         """The place of the first character of the content: after the quote, or on the line below ``|``."""

@@ -13,7 +13,16 @@ from sqlglot import exp
 
 from profiles_pipeline.sql.borrowed import with_borrowed_functions
 from profiles_pipeline.sql.kinds import annotate
-from profiles_pipeline.sql.rewrites import aggregates, arrays, epochs, numbers, relations, semi_structured, temporal, texts
+from profiles_pipeline.sql.rewrites import (
+    aggregates,
+    arrays,
+    epochs,
+    numbers,
+    relations,
+    semi_structured,
+    temporal,
+    texts,
+)
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite
 
 REWRITES: tuple[Rewrite, ...] = (

@@ -16,13 +16,16 @@ from sqlglot.errors import ParseError
 from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from profiles_pipeline.errors import Span
+from profiles_pipeline.errors import TOO_DEEP, Span
 from profiles_pipeline.sql import meaning
 from profiles_pipeline.sql.syntax import drop_final_semicolons, enclose, refuse, refuse_at, refuse_flaws, tokenize
 
 WHOLE_PARTITION = exp.WindowSpec(
     kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="UNBOUNDED", end_side="FOLLOWING"
 )
+
+MOST_LEVELS = 400
+"""Deepest nesting of SQL; warehouses and this program give up not far beyond."""
 
 Tree = TypeVar("Tree", bound=exp.Expr)
 
@@ -143,11 +146,23 @@ def _parse(
         trees = parser._parse(method, tokens, text)
     except ParseError as error:
         refuse(text, span, error, what)
+    except RecursionError:
+        refuse_at(text, span, None, f"{what} is not accepted: {TOO_DEEP}")
     refuse_flaws(tokens, text, span, what)
+    if len(tokens) > MOST_LEVELS and any(_deeper(tree, MOST_LEVELS) for tree in trees if tree is not None):
+        refuse_at(text, span, None, f"{what} is not accepted: {TOO_DEEP}")
     tree = trees[0]
     if tree is None:
         refuse_at(text, span, tokens[0], f"{what} is not valid SQL: did not expect '{tokens[0].text}'")
     return tree
+
+
+def _deeper(tree: exp.Expr, levels: int) -> bool:
+    """Return whether a tree has more than so many levels."""
+    level = [tree]
+    while level and levels:
+        level, levels = [child for node in level for child in node.iter_expressions()], levels - 1
+    return bool(level)
 
 
 def _expression(parser: Parser) -> exp.Expr | None:

@@ -21,6 +21,7 @@ class DuckDBSettings:
         base: the project folder; relative paths of the three fields above start there.
         threads: worker threads; None leaves the choice to DuckDB (one per core).
         memory_limit: such as ``4GB``; None leaves the choice to DuckDB.
+        built_here: lower-case names of relations in the schema that the project builds; they are never its sources.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class DuckDBSettings:
     base: Path = field(default_factory=Path.cwd)
     threads: int | None = None
     memory_limit: str | None = None
+    built_here: frozenset[str] = frozenset()
 
     @property
     def file(self) -> Path | None:

@@ -113,10 +113,13 @@ def resolve_source(table: str, settings: DuckDBSettings, catalog: Catalog) -> So
     """Return where the rows of `table` come from: the first match of, in this order,
 
     1. an entry of `settings.sources` for this very name,
-    2. a relation: ``db.schema.table``, then ``schema.table`` of this file and of attached databases, then ``table`` in
-       ``main``; a name without a schema is looked for in the connection's schema, then in ``main``,
+    2. a relation: ``db.schema.table``, then ``schema.table`` of this file and of attached databases; a name without a
+       schema is looked for in the connection's schema, then in ``main``,
     3. ``<sources_dir>/<db>.<schema>.<table>`` as ``.parquet``, then as ``.csv``: a file, or a folder of part files,
-    4. ``<sources_dir>/<table>`` likewise.
+    4. ``<sources_dir>/<table>`` likewise,
+    5. for a name with a schema, the relation ``table`` in ``main``.
+
+    What the project itself builds is no candidate, or a run would read what the one before it wrote.
 
     An object in a store is read from there, unless 1, 3 or 4 give files of its name that stand in for it.
 
@@ -133,7 +136,11 @@ def resolve_source(table: str, settings: DuckDBSettings, catalog: Catalog) -> So
     if is_address(table):
         stand_in = next((place.source for place in _file_places(parts, settings) if place.source), None)
         return stand_in or _reader(_format(table) or "csv", table, table)
-    places = [*_relation_places(parts, settings, catalog), *_file_places(parts, settings)]
+    places = [
+        *_relation_places(_relation_names(parts, settings, catalog), settings, catalog),
+        *_file_places(parts, settings),
+        *(_relation_places([(catalog.database, "main", parts[-1])], settings, catalog) if len(parts) > 1 else ()),
+    ]
     found = next((place.source for place in places if place.source), None)
     if found:
         return found
@@ -150,7 +157,7 @@ def _mapped(table: str, key: str, value: str, settings: DuckDBSettings, catalog:
     lead = f"input table '{table}' was not found; its sources entry '{key}' names"
     if not _is_path(value, settings.base):
         parts = parse_table_name(value)
-        places = _relation_places(parts, settings, catalog)
+        places = _relation_places(_relation_names(parts, settings, catalog), settings, catalog)
         found = next((place.source for place in places if place.source), None)
         if found:
             return found
@@ -170,11 +177,21 @@ def _is_path(value: str, base: Path) -> bool:
     return bool("/" in value or os.sep in value or _GLOB.search(value) or _format(value) or (base / value).exists())
 
 
-def _relation_places(parts: tuple[str, ...], settings: DuckDBSettings, catalog: Catalog) -> list[_Place]:
-    return [
-        _Place(f"relation {_shown(database, catalog)}{schema}.{name}", _relation_source(catalog.find(database, schema, name)))
-        for database, schema, name in dict.fromkeys(_relation_names(parts, settings, catalog))
-    ]
+def _relation_places(names: Iterable[tuple[str, str, str]], settings: DuckDBSettings, catalog: Catalog) -> list[_Place]:
+    return [_relation_place(*name, settings, catalog) for name in dict.fromkeys(names)]
+
+
+def _relation_place(database: str, schema: str, name: str, settings: DuckDBSettings, catalog: Catalog) -> _Place:
+    shown = f"relation {_shown(database, catalog)}{schema}.{name}"
+    found = catalog.find(database, schema, name)
+    if found and _is_built_here(found, settings, catalog):
+        return _Place(f"{shown} (which the project itself builds)", None)
+    return _Place(shown, _relation_source(found))
+
+
+def _is_built_here(relation: Relation, settings: DuckDBSettings, catalog: Catalog) -> bool:
+    own = (catalog.database.lower(), settings.schema.lower())
+    return (relation.database.lower(), relation.schema.lower()) == own and relation.name.lower() in settings.built_here
 
 
 def _shown(database: str, catalog: Catalog) -> str:
@@ -196,9 +213,8 @@ def _relation_names(
     if len(qualifiers) == 1 and qualifiers[0].lower() in _folded(catalog.attached):
         yield qualifiers[0], "main", name
     if not qualifiers:
-        # A qualified name never falls back to this schema: the project's own outputs live there.
         yield own, settings.schema, name
-    yield own, "main", name
+        yield own, "main", name
 
 
 def _relation_source(relation: Relation | None) -> Source | None:

@@ -240,3 +240,20 @@ def test_siteconfig_and_target_are_honoured(quickstart: Path, tmp_path: Path) ->
             [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
         assert done.stdout.splitlines()[-1:] == [expected], done.stderr
+
+
+def test_two_projects_share_a_code_location(quickstart: Path, tmp_path: Path) -> None:
+    class Prefixed(ProfilesTranslator):
+        def get_asset_spec(self, model: ModelProps) -> dg.AssetSpec:
+            spec = super().get_asset_spec(model)
+            return spec.replace_attributes(key=spec.key.with_prefix("second"))
+
+    copy_example("quickstart", tmp_path / "second")
+    both = dg.Definitions.merge(
+        build_definitions(quickstart),
+        build_definitions(tmp_path / "second", translator=Prefixed(), job_name="second_run"),
+    )
+    dg.Definitions.validate_loadable(both)
+    built = both.resolve_job_def("second_run").asset_layer.selected_asset_keys
+    assert {key.path[0] for key in built} == {"second"}
+    assert both.resolve_job_def("profiles_run").asset_layer.selected_asset_keys.isdisjoint(built)

@@ -29,7 +29,7 @@ IN_PLACE = "a query per var"
 COPIED = "a query per var, sources copied"
 HELP = "profiles --help"
 VALIDATE = "profiles validate, 400 vars"
-COMPILE = "profiles compile, 500 vars"
+COMPILE = "profiles compile, 500 vars over 30 inputs"
 
 
 def profiles(*arguments: str | Path) -> tuple[str, ...]:

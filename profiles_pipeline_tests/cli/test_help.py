@@ -22,10 +22,20 @@ COMMANDS = [
     "compile",
     "run",
     "show models",
+    "show dependencies",
+    "show dataflow",
+    "show plan",
+    "discover",
+    "cleanup materials",
     "query",
+    "audit id_stitcher",
+    "show idstitcher-report",
+    "show entity-lookup",
+    "idstitch rules create",
+    "idstitch rules update",
     "dev",
 ]
-PLACED = ["sample-data", "validate", "plan", "compile", "run", "show models", "query", "dev"]
+PLACED = [command for command in COMMANDS if not command.startswith("init")]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -57,7 +67,10 @@ def test_no_command_shows_them_in_the_order_of_use(call: Call) -> None:
     outcome = call()
     assert outcome.code == 0
     listed = [line.split()[0] for line in outcome.out.partition("Commands:")[2].splitlines() if line.strip()]
-    assert listed == ["init", "sample-data", "validate", "plan", "compile", "run", "show", "query", "dev", "version"]
+    assert listed == [
+        "init", "sample-data", "validate", "plan", "compile", "run", "show", "discover", "query", "audit", "idstitch",
+        "cleanup", "migrate", "dev", "version",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--version"]])

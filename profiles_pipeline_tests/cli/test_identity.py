@@ -61,7 +61,7 @@ def test_sample_data_has_a_table_without_rules(call: Call, tmp_path: Path) -> No
     place = tmp_path / "project"
     shutil.copytree(PROJECTS / "id_stitcher_rules", place)
     shutil.rmtree(place / "data")
-    assert call("sample-data", "-p", place, "--rows", "50").code == 0
+    assert call("sample-data", "-p", place, "--rows", "50", "--end", END).code == 0
     run_again(call, place)
     (found,) = document(call, "audit", "id_stitcher", "-p", place)  # type: ignore[misc]
     assert {s["source"] for s in found["sources"]} == {"inputs/people"}

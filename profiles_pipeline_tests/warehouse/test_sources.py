@@ -37,10 +37,17 @@ def _create(warehouse: DuckDBWarehouse, relation: str) -> None:
     warehouse.execute(f"CREATE VIEW {relation} AS SELECT '+{relation}' AS place")
 
 
-def found(folder: Path, table: str, sources: Mapping[str, str] | None = None) -> list[str]:
+def found(
+    folder: Path, table: str, sources: Mapping[str, str] | None = None, built_here: frozenset[str] = frozenset()
+) -> list[str]:
     """Return the places of the rows that `table` resolves to."""
     settings = DuckDBSettings(
-        path=folder / "c360.duckdb", sources_dir=Path("data"), sources=sources or {}, base=folder, threads=1
+        path=folder / "c360.duckdb",
+        sources_dir=Path("data"),
+        sources=sources or {},
+        base=folder,
+        threads=1,
+        built_here=built_here,
     )
     with connect_duckdb(settings, purpose="look") as warehouse:
         rows = warehouse.query(f"SELECT place FROM {warehouse.source(table).sql}").rows
@@ -71,11 +78,11 @@ def test_what_is_not_a_table_name(table: str) -> None:
 # All places of db.sch.tab, best first; each test takes one more away from the front.
 PLACES = (
     "+sch.tab",
-    "+tab",
     "data/db.sch.tab.parquet",
     "data/db.sch.tab.csv",
     "data/tab.parquet",
     "data/tab.csv",
+    "+tab",
 )
 
 
@@ -201,8 +208,8 @@ def test_a_missing_table_lists_every_place_in_order(tmp_path: Path) -> None:
     assert problem_of(tmp_path, "RUDDER.prod.trakcs") == (
         "missing-table",
         "input table 'RUDDER.prod.trakcs' was not found; tried sources entry RUDDER.prod.trakcs, "
-        "relation RUDDER.prod.trakcs, relation prod.trakcs, relation main.trakcs, "
-        "~/data/RUDDER.prod.trakcs.parquet or .csv, ~/data/trakcs.parquet or .csv",
+        "relation RUDDER.prod.trakcs, relation prod.trakcs, "
+        "~/data/RUDDER.prod.trakcs.parquet or .csv, ~/data/trakcs.parquet or .csv, relation main.trakcs",
         "did you mean 'c360.prod.tracks'?",
     )
 
@@ -232,7 +239,7 @@ def test_a_missing_table_names_the_nearest(tmp_path: Path, table: str, hint: str
         (
             "sch.tabb",
             "input table 'db.t' was not found; its sources entry 'DB.T' names 'sch.tabb'; tried "
-            "relation sch.tabb, relation main.tabb",
+            "relation sch.tabb",
             "did you mean 'c360.sch.tab'?",
         ),
     ],
@@ -260,6 +267,13 @@ def test_an_object_that_cannot_be_reached(tmp_path: Path) -> None:
     assert problem.code == "missing-table"
     assert problem.message.startswith(f"{address} cannot be read: ")
     assert problem.hint == "make it reachable, or put a file called people.parquet or .csv into the sources folder"
+
+
+@pytest.mark.parametrize("table", ["tab", "profiles.tab", "db.PROFILES.Tab"])
+def test_what_the_project_builds_is_no_source(tmp_path: Path, table: str) -> None:
+    lay(tmp_path, "+profiles.TAB", "data/tab.csv")
+    assert found(tmp_path, table) == ["+profiles.TAB"]
+    assert found(tmp_path, table, built_here=frozenset({"tab"})) == ["data/tab.csv"]
 
 
 OBJECT = "s3://bucket/lists/people.csv"

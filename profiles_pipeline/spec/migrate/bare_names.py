@@ -101,7 +101,7 @@ def _replacements(text: str, entity: str, visible: dict[str, str], found: set[st
     marks = list(code_spans(text))
     outside = list(text)
     for begin, end in marks:
-        outside[begin:end] = "t" * (end - begin)
+        outside[begin:end] = (" " if text[begin + 1] == "%" else "t") * (end - begin)
         for string in _STRING.finditer(text, begin, end):
             if not _is_for_a_macro(text[begin : string.start()]):
                 continue
