@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from profiles_pipeline.errors import ProjectError
+from profiles_pipeline.errors import ProjectError, WarehouseError
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import RULES, Input
 from profiles_pipeline.warehouse.base import Warehouse
@@ -36,7 +36,10 @@ def missing_columns(project: ProfilesProject, warehouse: Warehouse) -> dict[str,
     missing = {}
     for model in _tables(project):
         if model.optional_columns and _is_there(model, warehouse):
-            columns = warehouse.describe(f"SELECT * FROM {warehouse.source(str(model.table)).sql}")
+            try:
+                columns = warehouse.describe(f"SELECT * FROM {warehouse.source(str(model.table)).sql}")
+            except WarehouseError:
+                continue  # the rehearsal tells it, at its place and with all the rest
             if absent := model.optional_columns - {column.name.lower() for column in columns}:
                 missing[model.path] = absent
     return missing

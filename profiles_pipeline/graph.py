@@ -119,6 +119,9 @@ def build(
     fine = found.all()
     broken = {*faulty, *found.broken, *_circles(project, fine, problems)}
     broken |= {node for parents in fine.values() for node in parents if node not in fine}
+    tables = (project.models.get(node) for node in broken if isinstance(node, str))
+    vars_ = [var for table in tables if isinstance(table, VarTable) for var in table.vars]
+    broken |= {(var.cohort, var.name.lower()) for var in vars_}
     fine = {node: set() if node in broken else parents for node, parents in fine.items()}
     needs = {node: parents - found.optional.get(node, set()) for node, parents in fine.items()}
     enabled, disabled = enabled_part(project, needs, unavailable or {}, problems)
@@ -485,7 +488,8 @@ def _parts(project: Project, fine: Mapping[Node, set[Node]], order: list[Node]) 
 
     A var that needs vars of its own cohort only through other tables must come one part later than those.
     """
-    tables: dict[Node, str] = {}
+    own_tables = ((cohort, name) for cohort, own in project.entity_vars.items() for name in own)
+    tables: dict[Node, str] = {key: f"{key[0]}/{VAR_TABLE}" for key in own_tables}  # one may be left out for its errors
     for path, model in project.models.items():
         if isinstance(model, VarTable):
             tables |= {(model.cohort, var.name.lower()): path for var in model.vars}

@@ -6,6 +6,7 @@ import re
 
 VAR_TABLE = "var_table"
 FEATURE_VIEW = "feature_view"
+REGISTRY_TABLES = ("material_registry", "wht_seq_no", "pb_ct_version")
 
 _SAFE = re.compile(r"[^A-Za-z0-9_]+")
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
@@ -227,8 +226,8 @@ def build(
                 placed = [at(problem, project.graph.models[path].span) for problem in error.problems]
                 problems.found += [problem for problem in placed if problem not in problems.found]
     problems.raise_errors()
-    names = material_names(project, window)
-    made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in names.values()}
+    own = frozenset(material_names(project, window).values())
+    made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in own}
     stages.append(promotion(project, state, window, made))
     return Plan(window, schema, tuple(stages), state)
 

@@ -18,12 +18,11 @@ from sqlglot import exp
 
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, ProjectError
+from profiles_pipeline.names import REGISTRY_TABLES
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Kept
 
 REGISTRY_VERSION = 1
-
-TABLES = ("material_registry", "wht_seq_no", "pb_ct_version")
 
 _DEFINITIONS = {
     "pb_ct_version": "registry_version INTEGER NOT NULL, created_at TIMESTAMP NOT NULL",
@@ -135,7 +134,8 @@ class Registry:
 
     def exists(self) -> bool:
         """True when the registry's tables are there."""
-        self._exists = self._exists or set(TABLES) <= {n.lower() for n in self.warehouse.relations(self.schema)}
+        if not self._exists:
+            self._exists = {n.lower() for n in self.warehouse.relations(self.schema)}.issuperset(REGISTRY_TABLES)
         return self._exists
 
     # --- time contexts --------------------------------------------------------------------------------------

@@ -7,14 +7,14 @@ and the whole plan is executed there. Everything that fails is reported at once,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
 from profiles_pipeline import blame, graph, plan, rejection, sql, steps, versions
 from profiles_pipeline.compile import Script, Statement, Step
 from profiles_pipeline.dialects import identifier, render
-from profiles_pipeline.errors import Problem, Problems, ProjectError, WarehouseError, at, did_you_mean
+from profiles_pipeline.errors import Problem, Problems, ProjectError, WarehouseError, at, did_you_mean, fail
 from profiles_pipeline.patterns import without_wrong_patterns
 from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources, Window
 from profiles_pipeline.project import ProfilesProject
@@ -32,7 +32,7 @@ class Piece:
     models: tuple[str, ...]
     schema: str
     window: Window
-    state: plan.State = plan.State()
+    state: plan.State = field(default_factory=plan.State)
 
 
 def piece_of(planned: Plan) -> Piece:
@@ -123,7 +123,7 @@ class _StandIns:
         self.kept.add(model.path)
         columns = [c.name for c in self.stage.describe(render(exp.select("*").from_(rows.copy()), self.stage.dialect))]
         for name in model.required_columns:
-            if name.lower() not in map(str.lower, columns):
+            if name.strip('"').lower() not in map(str.lower, columns):
                 message = f"table '{model.table}' has no column '{name}', which the contract of '{model.name}' promises"
                 near = did_you_mean(name, columns)
                 hint = "; ".join(filter(None, (near, "if it may be missing, mark it is_optional: true")))
@@ -176,7 +176,11 @@ class _StandIns:
     def _stand_in(self, name: str, item: exp.Expr) -> exp.Table:
         if name not in self.made:
             text = render(exp.select("*").from_(item), self.warehouse.dialect)
-            columns = self.warehouse.describe(text)
+            try:
+                columns = self.warehouse.describe(text)
+            except WarehouseError as error:
+                reason = str(error).splitlines()[0]
+                fail("unreadable-source", f"'{name}' cannot be read: {reason}", hint="mend the file, or name another")
             table = exp.table_(f"source_{len(self.made)}", quoted=True)
             listed = ", ".join(f"{_null_of(c.type)} AS {identifier(c.name, 'duckdb')}" for c in columns)
             self.stage.execute(f"CREATE VIEW {render(table, 'duckdb')} AS SELECT {listed} WHERE FALSE")

@@ -31,9 +31,7 @@ ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
 """The time context in which fingerprints are taken."""
 
 
-def fingerprints(
-    graph: Graph, reader: Reader, problems: Problems, contents: Mapping[str, str] = {}
-) -> dict[str, str]:
+def fingerprints(graph: Graph, reader: Reader, problems: Problems, contents: Mapping[str, str] = {}) -> dict[str, str]:
     """Return path -> fingerprint (64 hex digits) of every model.
 
     Compiles every model once; whatever cannot be compiled is added to `problems`, all of it.

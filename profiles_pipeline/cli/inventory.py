@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
-from typing import get_args
 
 from profiles_pipeline.cli import values
 from profiles_pipeline.cli.faults import from_here
@@ -20,7 +19,6 @@ from profiles_pipeline.queries import discover as finding
 from profiles_pipeline.queries.discover import Found, Kind, Wanted
 from profiles_pipeline.queries.history import MaterialRow, history
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
 _NUMBERS = ("rows", "members", "features", "seconds", "seq_no")
 
 
@@ -53,9 +51,9 @@ def discover(place: Place, kind: str | None, asked: DiscoverOptions) -> None:
 
 def _kinds(name: str | None) -> tuple[Kind, ...]:
     """Return the kinds of things to list. Raises ProjectError for one that does not exist."""
-    found = tuple(kind for kind in KINDS if name in (None, kind))
+    found = tuple(kind for kind in finding.ROW_TYPES if name in (None, kind))
     if not found:
-        fail("bad-kind", f"there is no list of '{name}'", hint=did_you_mean(name or "", KINDS))
+        fail("bad-kind", f"there is no list of '{name}'", hint=did_you_mean(name or "", list(finding.ROW_TYPES)))
     return found
 
 

@@ -12,6 +12,8 @@ from profiles_pipeline.cli import options as o
 from profiles_pipeline.cli.faults import reported
 from profiles_pipeline.cli.place import Place
 
+KINDS = ("models", "entities", "features", "sources", "materials")
+
 
 @dataclass(frozen=True, slots=True)
 class DiscoverOptions:
@@ -47,7 +49,10 @@ def discover(
     kind: Annotated[
         str | None,
         typer.Argument(
-            metavar="[models|entities|features|sources|materials]", help="What to list.", show_default="everything"
+            metavar=f"[{'|'.join(KINDS)}]",
+            help="What to list.",
+            show_default="everything",
+            autocompletion=lambda incomplete: [kind for kind in KINDS if kind.startswith(incomplete)],
         ),
     ] = None,
     *,

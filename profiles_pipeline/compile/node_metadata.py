@@ -27,7 +27,9 @@ def node_metadata(model: Stitcher, edges: exp.Table, seen: exp.Table, audit: exp
     joins: list[tuple[str, exp.Expr]] = []
     if model.log_node_metadata:
         parts.append(("node_info", "n.node_info"))
-        joins.append(("n", _node_info(seen)))
+        # Ids that only a rule knows are in no edge of the data.
+        found = seen if model.rules is None else build("SELECT * FROM :s UNION ALL SELECT * FROM :e", s=seen, e=edges)
+        joins.append(("n", _node_info(found)))
     if model.log_direct_edge_info:
         parts.append(("direct_edge_info", "{'edges_by_type': COALESCE(d.edges_by_type, CAST('{}' AS JSON))}"))
         joins.append(("d", _direct_edge_info(edges, audit)))
@@ -48,7 +50,7 @@ def _ids(edges: exp.Table) -> exp.Expr:
     return build("SELECT id1 AS id, id1_type AS id_type FROM :e UNION SELECT id2, id2_type FROM :e", e=edges)
 
 
-def _ends(edges: exp.Table) -> exp.Expr:
+def _ends(edges: exp.Expr) -> exp.Expr:
     """Return every edge from both of its ends."""
     return build(
         """
@@ -60,7 +62,7 @@ def _ends(edges: exp.Table) -> exp.Expr:
     )
 
 
-def _node_info(seen: exp.Table) -> exp.Expr:
+def _node_info(seen: exp.Expr) -> exp.Expr:
     return build(
         """
         SELECT id, id_type, LIST_VALUE({

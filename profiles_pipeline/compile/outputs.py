@@ -240,7 +240,7 @@ def _united(c: Compilation, model: ColumnUnion, relation: exp.Table) -> Script:
 
 def _feature_audits(c: Compilation, model: SqlModel, relation: exp.Table) -> tuple[Audit, ...]:
     """Return the audit of a SQL model whose columns are features: no main id has two rows; rows of nobody are many."""
-    if model.cohort not in c.graph.models:  # its features are then nobody's
+    if model.cohort is None or model.cohort not in c.graph.models:  # its features are then nobody's
         return ()
     tree = build("SELECT COUNT(:id) - COUNT(DISTINCT :id) FROM :table", id=_id_column(c, model.cohort), table=relation)
     return (Audit("main_id_unique", tree, "No main id has two rows."),)

@@ -39,6 +39,7 @@ from profiles_pipeline.resolve.model import (
     VarTable,
     united_text,
 )
+from profiles_pipeline.resolve.reserved import reserved_names
 from profiles_pipeline.spec.model import (
     CohortSpec,
     ColumnUnionSpec,
@@ -69,7 +70,9 @@ def resolve(spec: ProjectSpec, problems: Problems, source_dialect: str = "snowfl
 
     Problems found are added to `problems`; the project returned is only fit for use when there are no errors.
     """
-    return _Resolution(spec, problems).project(source_dialect)
+    project = _Resolution(spec, problems).project(source_dialect)
+    problems.found += reserved_names(project)
+    return project
 
 
 def text_span(text: str | None, fallback: Span | None = None) -> Span | None:
@@ -209,14 +212,14 @@ class _Resolution:
         }
 
     def _statuses(self) -> dict[str, str]:
-        """Return path -> enable status, where there is one. A stitcher that no entity names runs if something reads it."""
+        """Return path -> enable status, where one is given; a stitcher that no entity names runs if something reads it."""
         linked = {e.stitcher for e in self.entities.values()}
         unlinked = {p for p, m in self.models.items() if isinstance(m, Stitcher) and p not in linked}
         found: dict[str, str] = dict.fromkeys(unlinked, "only_if_necessary")
         for spec in self.spec.entities:
-            status = spec.default_id_stitcher.materialization.enable_status
-            if status is not None and spec.name.lower() in self.entities:
-                found[f"models/{spec.name.lower()}_default_id_stitcher"] = status
+            wanted = spec.default_id_stitcher.materialization.enable_status
+            if wanted is not None and spec.name.lower() in self.entities:
+                found[f"models/{spec.name.lower()}_default_id_stitcher"] = wanted
         found |= {p: status for p, m in self.model_specs.items() if (status := _enable_status(m)) is not None}
         return found | self.spec.statuses
 
@@ -260,7 +263,7 @@ class _Resolution:
             self._check_id_type(id_type, spec.span)
         return Entity(
             name=str(spec.name),
-            id_column=str(spec.id_column_name or column),
+            id_column=spec.id_column_name or column,
             id_types=tuple(str(t) for t in spec.id_types),
             stitcher=stitcher,
             span=spec.span,
@@ -436,7 +439,9 @@ class _Resolution:
                     if column.datatype
                 ),
                 required_columns=tuple(c.name for c in spec.contract.with_columns if not c.is_optional),
-                optional_columns=frozenset(c.name.lower() for c in spec.contract.with_columns if c.is_optional),
+                optional_columns=frozenset(
+                    c.name.strip('"').lower() for c in spec.contract.with_columns if c.is_optional
+                ),
             )
 
     def _table(self, spec: InputSpec) -> Text:

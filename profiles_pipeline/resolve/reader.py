@@ -371,6 +371,9 @@ class Reader:
         if isinstance(var, InputVar):
             return reading
         visible = self._visible_bare_names(var)
+        names = self.project.broken.names
+        if names and var.source is None and any(f"var/{c.lower()}" in names for c in sql.column_names(reading.tree)):
+            raise BrokenReferenceError
         found: set[VarKey] = set()
 
         def replace_name(node: exp.Expr) -> exp.Expr:

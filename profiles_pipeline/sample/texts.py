@@ -27,7 +27,7 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 from profiles_pipeline.resolve.reader import Reader, ReadVar, VarKey
-from profiles_pipeline.sample.evidence import STRONG, IdUse, Kind, Ledger
+from profiles_pipeline.sample.evidence import STRONG, WEAK, IdUse, Kind, Ledger
 from profiles_pipeline.sample.reading import QueryReader
 from profiles_pipeline.sample.relations import NOTHING, Column, Relation, Scope, Value, both
 from profiles_pipeline.sample.value_clues import kind_of_type
@@ -211,10 +211,15 @@ class ProjectTexts:
             found = self.queries.clues.value(tree, scope)
             if row_id.id_type is None:
                 continue
-            hashed = tree.find(*_HASHES) is not None
-            for slot in found.slots:
-                id_type = slot.column if hashed else row_id.id_type
-                self.ledger.of(slot).ids[IdUse(row_id.entity, id_type, "sound" if hashed else "all")] = None
+            made = tree.find(*_HASHES) is not None or not found.slots
+            columns = {column.name.lower(): column for column in tree.find_all(exp.Column)}
+            slots = found.slots
+            if not slots and len(columns) == 1 and "'@" not in row_id.select:
+                slots = self.queries.clues.value(next(iter(columns.values())), scope).slots
+                self.ledger.vote(slots if tree.find(exp.Pad) else (), "number", WEAK)
+            for slot in slots:
+                use = IdUse(row_id.entity, slot.column if made else row_id.id_type, "sound" if made else "all")
+                self.ledger.of(slot).ids[use] = None
 
     def _id_filters(self, model: Stitcher) -> None:
         for id_type in model.id_types:

@@ -16,6 +16,7 @@ from profiles_pipeline.spec.model import (
     EntitySpec,
     FeatureViewsSpec,
     IdTypeSpec,
+    ModelSpec,
     PackageSpec,
     ProjectSpec,
     Text,
@@ -93,9 +94,9 @@ def _merged(app: ProjectSpec, library: ProjectSpec, package: PackageSpec) -> Pro
     return app.model_copy(
         update={
             "id_types": _id_types(app.id_types, library.id_types),
-            "entities": _entities(app.entities, [_redirected(entity, aliases) for entity in library.entities]),
+            "entities": tuple(_redirected(e, aliases) for e in _entities(app.entities, library.entities)),
             "inputs": _by_name(app.inputs, (i for i in library.inputs if f"inputs/{i.name.lower()}" not in aliases)),
-            "models": _by_name(app.models, (m for m in library.models if f"models/{m.name.lower()}" not in aliases)),
+            "models": tuple(m for m in _by_name(app.models, library.models) if not _is_replaced(m, aliases)),
             "macros": _by_name(app.macros, library.macros),
             "var_groups": (*_groups(library.var_groups, app.var_groups), *app.var_groups),
             "aliases": {**library.aliases, **app.aliases, **aliases},
@@ -126,8 +127,13 @@ def _id_types(own: Sequence[IdTypeSpec], others: Sequence[IdTypeSpec]) -> tuple[
     return _by_name(result, others)
 
 
+def _is_replaced(model: ModelSpec, aliases: Mapping[str, str]) -> bool:
+    path = f"models/{model.name.lower()}"
+    return aliases.get(path, path) != path
+
+
 def _redirected(entity: EntitySpec, aliases: Mapping[str, str]) -> EntitySpec:
-    """Return a package's entity with the stitcher that takes the place of its own, if one does."""
+    """Return an entity with the stitcher that takes the place of its own, if one does."""
     path = aliases.get(normalise_path(entity.id_stitcher or ""))
     return entity.model_copy(update={"id_stitcher": Text(path)}) if path else entity
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,22 @@ def test_options_without_an_effect_say_so(call: Call, quickstart: Path) -> None:
     assert outcome.code == 0
     assert "--rebase-incremental: every material is computed in full, so there is nothing to rebase" in outcome.err
     assert "--concurrency: models are built one by one, and each of their statements uses every core" in outcome.err
+
+
+# --- time -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_window_that_ends_before_now(call: Call, quickstart: Path) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    window = ("--begin_time", "2023-01-01", "--end_time_offset", "1h30m")
+    document = json.loads(call("run", "-p", quickstart, *window, "--no-report", "--json").out)
+    end = datetime.fromisoformat(document["end_time"])
+    assert before <= end + timedelta(minutes=90) <= datetime.now(UTC)
+    assert document["begin_time"] == "2023-01-01T00:00:00+00:00"
+    for other in (("--end_time", "2024-01-01"), ("--seq_no", "1")):
+        outcome = call("run", "-p", quickstart, "--end_time_offset", "1h30m", *other)
+        assert outcome.code == 2
+        assert "error[options-clash]" in outcome.err
 
 
 # --- hooks ----------------------------------------------------------------------------------------------------------

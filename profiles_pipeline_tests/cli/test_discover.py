@@ -1,4 +1,4 @@
-"""discover and show plan: what there is, and what a run built."""
+"""discover: what there is, in the project and in the warehouse."""
 
 from __future__ import annotations
 
@@ -137,45 +137,3 @@ def test_a_wrong_call_exits_with_2(call: Call, built: Path, arguments: list[str]
     outcome = call("discover", "-p", built, *arguments)
     assert (outcome.code, outcome.out) == (2, "")
     assert f"error[{code}]" in outcome.err
-
-
-# --- show plan ------------------------------------------------------------------------------------------------------
-
-
-def test_what_a_run_built(call: Call, built: Path) -> None:
-    edit(built, "select: count( * )", "select: 1000 + count( * )")
-    assert call("run", "-p", built, "--end-time", LATER, "-m", "user/all", "--no-report", "-q").code == 0
-    first = json.loads(call("show", "plan", "-p", built, "--seq_no", "1", "--show_dependents", "--json").out)
-    by_model = {m["model"]: m for m in first["materials"]}
-    stitcher, everybody = by_model["models/user_id_stitcher"], by_model["user/all"]
-    assert everybody["dependencies"] == [stitcher["material"]]
-    assert everybody["material"] in stitcher["dependents"]
-    assert stitcher["dependencies"] == ["inputs/rsidentifies", "inputs/rstracks"]
-    assert everybody["rows"] == 5
-    assert set(first["missing"]) == {"user/all/var_table", "models/user_profile", "user/all/feature_view"}
-    last = json.loads(call("show", "plan", "-p", built, "--json").out)
-    assert (last["seq_no"], last["end_time"]) == (2, "2023-11-09T00:00:00+00:00")
-    assert [m["model"] for m in last["materials"]] == ["models/user_id_stitcher", "user/all"]
-    assert "dependents" not in last["materials"][0]
-
-
-def test_what_a_run_built_as_a_table(call: Call, built: Path) -> None:
-    lines = call("show", "plan", "-p", built).out.splitlines()
-    assert lines[0] == "seq_no 1, as of 2023-11-08T00:00:00Z: finished"
-    assert lines[1].split()[:5] == ["model", "material", "kind", "rows", "seconds"]
-    assert "read by" not in lines[1]
-    assert "read by" in call("show", "plan", "-p", built, "--show-dependents").out
-
-
-@pytest.mark.parametrize(("seq_no", "code"), [("9", "unknown-seq-no"), ("new", "bad-seq-no"), ("x", "bad-seq-no")])
-def test_a_run_that_is_not_there(call: Call, built: Path, seq_no: str, code: str) -> None:
-    outcome = call("show", "plan", "-p", built, "--seq-no", seq_no)
-    assert outcome.code == 2
-    assert f"error[{code}]" in outcome.err
-
-
-def test_before_the_first_run_there_is_no_plan_to_show(call: Call, quickstart: Path) -> None:
-    outcome = call("show", "plan", "-p", quickstart)
-    assert outcome.code == 2
-    assert "error[nothing-built]" in outcome.err
-    assert not (quickstart / ".profiles").exists()

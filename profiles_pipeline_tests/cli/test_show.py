@@ -1,4 +1,4 @@
-"""show dependencies and show dataflow: trees, data and pictures of the same graph."""
+"""show dependencies, show dataflow and show plan: the graph as trees, data and pictures, and what a run built of it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from profiles_pipeline.cli import drawing
 from profiles_pipeline.cli.layout import Point, Size, lay_out
 
 from .conftest import Call
+from .test_check import edit
 
 SVG = "{http://www.w3.org/2000/svg}"
+LATER = "2023-11-09T00:00:00Z"
+TIME_GRAIN = Path(__file__).parent.parent / "projects" / "time_grain"
 ML_MODELS = Path(__file__).parent.parent / "projects" / "ml_models"
 
 
@@ -159,6 +162,92 @@ def test_a_wrong_call_exits_with_2(call: Call, quickstart: Path, options: list[s
     outcome = call("show", "dependencies", "-p", quickstart, *options)
     assert (outcome.code, outcome.out) == (2, "")
     assert f"error[{code}]" in outcome.err
+
+
+# --- whether models are enabled -------------------------------------------------------------------------------------
+
+
+def listed(call: Call, project: Path) -> dict[str, dict[str, object]]:
+    return {model["path"]: model for model in json.loads(call("show", "models", "-p", project, "--json").out)}
+
+
+def test_models_that_are_left_out_are_shown_with_the_reason(call: Call) -> None:
+    models = listed(call, ML_MODELS)
+    assert models["user/all"]["enable_status"] == "enabled"
+    learned = models["models/learned"]
+    assert (learned["enable_status"], learned["type"]) == ("disabled", "training_model")
+    assert learned["reason"] == "models of type 'training_model' are not computed"
+    for tree in ([], ["--tree"]):
+        lines = call("show", "models", "-p", ML_MODELS, *tree).out.splitlines()
+        assert "disabled: models/learned: models of type 'training_model' are not computed" in lines
+
+
+def test_what_hinges_on_an_optional_input_is_maybe_enabled(call: Call, quickstart: Path) -> None:
+    plain = call("show", "models", "-p", quickstart)
+    assert "status" not in plain.out
+    edit(
+        quickstart,
+        "  - name: rsTracks\n",
+        "  - name: rsTracks\n    contract: {is_optional: true}\n",
+        "models/inputs.yaml",
+    )
+    models = listed(call, quickstart)
+    maybe = {path for path, model in models.items() if model["enable_status"] == "maybe enabled"}
+    assert maybe == {"inputs/rstracks", "inputs/rstracks/var_table"}
+    assert str(models["inputs/rstracks"]["reason"]).startswith("its contract says that it is optional")
+    assert (
+        "maybe enabled: it needs 'inputs/rstracks', which may be left out"
+        in call("show", "models", "-p", quickstart).out
+    )
+    assert "inputs/rstracks  input  (maybe enabled)" in call("show", "models", "-p", quickstart, "--tree").out
+
+
+def test_time_grains_are_shown_where_there_are_any(call: Call, quickstart: Path) -> None:
+    assert "time grain" not in call("show", "models", "-p", quickstart).out
+    assert "time grain" in call("show", "models", "-p", TIME_GRAIN).out
+    assert {model["time_grain"] for model in listed(call, TIME_GRAIN).values()} > {None}
+
+
+# --- show plan ------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_run_built(call: Call, built: Path) -> None:
+    edit(built, "select: count( * )", "select: 1000 + count( * )")
+    assert call("run", "-p", built, "--end-time", LATER, "-m", "user/all", "--no-report", "-q").code == 0
+    first = json.loads(call("show", "plan", "-p", built, "--seq_no", "1", "--show_dependents", "--json").out)
+    by_model = {m["model"]: m for m in first["materials"]}
+    stitcher, everybody = by_model["models/user_id_stitcher"], by_model["user/all"]
+    assert everybody["dependencies"] == [stitcher["material"]]
+    assert everybody["material"] in stitcher["dependents"]
+    assert stitcher["dependencies"] == ["inputs/rsidentifies", "inputs/rstracks"]
+    assert everybody["rows"] == 5
+    assert set(first["missing"]) == {"user/all/var_table", "models/user_profile", "user/all/feature_view"}
+    last = json.loads(call("show", "plan", "-p", built, "--json").out)
+    assert (last["seq_no"], last["end_time"]) == (2, "2023-11-09T00:00:00+00:00")
+    assert [m["model"] for m in last["materials"]] == ["models/user_id_stitcher", "user/all"]
+    assert "dependents" not in last["materials"][0]
+
+
+def test_what_a_run_built_as_a_table(call: Call, built: Path) -> None:
+    lines = call("show", "plan", "-p", built).out.splitlines()
+    assert lines[0] == "seq_no 1, as of 2023-11-08T00:00:00Z: finished"
+    assert lines[1].split()[:5] == ["model", "material", "kind", "rows", "seconds"]
+    assert "read by" not in lines[1]
+    assert "read by" in call("show", "plan", "-p", built, "--show-dependents").out
+
+
+@pytest.mark.parametrize(("seq_no", "code"), [("9", "unknown-seq-no"), ("new", "bad-seq-no"), ("x", "bad-seq-no")])
+def test_a_run_that_is_not_there(call: Call, built: Path, seq_no: str, code: str) -> None:
+    outcome = call("show", "plan", "-p", built, "--seq-no", seq_no)
+    assert outcome.code == 2
+    assert f"error[{code}]" in outcome.err
+
+
+def test_before_the_first_run_there_is_no_plan_to_show(call: Call, quickstart: Path) -> None:
+    outcome = call("show", "plan", "-p", quickstart)
+    assert outcome.code == 2
+    assert "error[nothing-built]" in outcome.err
+    assert not (quickstart / ".profiles").exists()
 
 
 # --- layout ---------------------------------------------------------------------------------------------------------
