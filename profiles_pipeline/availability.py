@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 
+from profiles_pipeline import versions
 from profiles_pipeline.errors import ProjectError, WarehouseError
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import RULES, Input
+from profiles_pipeline.resolve.model import RULES, Input, Project
+from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.warehouse.base import Warehouse
 
 
@@ -18,6 +21,7 @@ def available_part(project: ProfilesProject, warehouse: Warehouse) -> ProfilesPr
         ProjectError: a must-have would be left out.
     """
     present = project.without(missing_inputs(project, warehouse))
+    present = present.with_columns(columns_to_know(present, warehouse))
     present = present.without(columns=missing_columns(present, warehouse))
     return present.with_contents(_contents(present, warehouse))
 
@@ -35,14 +39,38 @@ def missing_columns(project: ProfilesProject, warehouse: Warehouse) -> dict[str,
     """Return path -> lower-case columns that need not be there and are not. An input without a table is left out."""
     missing = {}
     for model in _tables(project):
-        if model.optional_columns and _is_there(model, warehouse):
-            try:
-                columns = warehouse.describe(f"SELECT * FROM {warehouse.source(str(model.table)).sql}")
-            except WarehouseError:
-                continue  # the rehearsal tells it, at its place and with all the rest
-            if absent := model.optional_columns - {column.name.lower() for column in columns}:
+        if model.optional_columns and (columns := _columns(model, warehouse)) is not None:
+            if absent := model.optional_columns - columns:
                 missing[model.path] = absent
     return missing
+
+
+def columns_to_know(project: ProfilesProject, warehouse: Warehouse) -> dict[str, frozenset[str]]:
+    """Return path -> lower-case columns of the inputs on which it depends what a name means that stands bare.
+
+    Old dialects have no other way to name a var, so that a name is a var where the table has no such column.
+    """
+    reader = Reader(project.project, versions.ANY_TIME, bound=False)
+    found = {}
+    for model in _tables(project):
+        if any(used & names for used, names in _bare_names(project.project, reader, model)):
+            if (columns := _columns(model, warehouse)) is not None:
+                found[model.path] = columns
+    return found
+
+
+def _bare_names(
+    project: Project, reader: Reader, model: Input
+) -> Iterator[tuple[frozenset[str], AbstractSet[str]]]:
+    """Yield, for each var over an input in an old dialect, the columns it seems to use and the vars it might mean."""
+    own = project.input_vars.get(model.path, {})
+    for input_var in own.values():
+        if input_var.bare_names:
+            yield reader.input_var(input_var).columns - own.keys(), reader.vars_by_name(input_var).keys()
+    for of_cohort in project.entity_vars.values():
+        for var in of_cohort.values():
+            if var.bare_names and var.source == model.path:
+                yield reader.entity_var(var).columns - own.keys(), reader.vars_by_name(var).keys()
 
 
 def _contents(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
@@ -61,6 +89,15 @@ def _tables(project: ProfilesProject) -> Iterator[Input]:
     for model in project.graph.models.values():
         if isinstance(model, Input) and model.csv is None:
             yield model
+
+
+def _columns(model: Input, warehouse: Warehouse) -> frozenset[str] | None:
+    """Return the lower-case names of the columns of a table; None when there is no table that can be read."""
+    try:
+        columns = warehouse.describe(f"SELECT * FROM {warehouse.source(str(model.table)).sql}")
+    except (ProjectError, WarehouseError):
+        return None  # the rehearsal tells it, at its place and with all the rest
+    return frozenset(column.name.lower() for column in columns)
 
 
 def _is_there(model: Input, warehouse: Warehouse) -> bool:

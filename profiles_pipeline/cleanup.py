@@ -14,7 +14,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from profiles_pipeline import run
+from profiles_pipeline import run, time_contexts
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import fail
@@ -108,6 +108,7 @@ class Context:
         period: how long to keep those of any other.
         seq_nos: the project's time contexts by number.
         now: the moment from which ages count.
+        only_expired: leave superseded definitions and unfinished builds alone until they are old as well.
     """
 
     fingerprints: Mapping[str, str]
@@ -115,16 +116,17 @@ class Context:
     period: timedelta
     seq_nos: Mapping[int, SeqNo]
     now: datetime
+    only_expired: bool = False
 
 
 # --- deciding -----------------------------------------------------------------------------------------------------
 
 
-def decide(candidates: Iterable[Candidate], views: Iterable[View], context: Context, rules: Rules) -> tuple[Fate, ...]:
+def decide(candidates: Iterable[Candidate], views: Iterable[View], context: Context) -> tuple[Fate, ...]:
     """Return the fate of every material, in the order given."""
     found = list(candidates)
     newest = {c.path: c.name for c in found if c.path and _is_current(c, context)}
-    fates = [_by_itself(c, newest, context, rules) for c in found]
+    fates = [_by_itself(c, newest, context) for c in found]
     return _with_what_is_read(fates, tuple(views))
 
 
@@ -132,21 +134,21 @@ def _is_current(candidate: Candidate, context: Context) -> bool:
     return context.fingerprints.get(candidate.path or "") == candidate.fingerprint
 
 
-def _by_itself(candidate: Candidate, newest: Mapping[str, str], context: Context, rules: Rules) -> Fate:
+def _by_itself(candidate: Candidate, newest: Mapping[str, str], context: Context) -> Fate:
     """Return the fate of a material that nothing reads."""
     seq_no = context.seq_nos[candidate.seq_no]
     period = context.periods.get(candidate.path or "", context.period)
     age = context.now - (candidate.created or seq_no.created)
     old = age >= period
-    if not seq_no.complete and context.now - seq_no.created < run.RESUME_WITHIN:
+    if not seq_no.complete and context.now - seq_no.created < time_contexts.RESUME_WITHIN:
         return Fate(candidate, False, f"the run of seq_no {seq_no.number} can still be continued")
-    if candidate.path is None and (old or not rules.only_expired):
+    if candidate.path is None and (old or not context.only_expired):
         return Fate(candidate, True, "its build was never finished")
     if candidate.path is not None and newest.get(candidate.path) == candidate.name:
         return Fate(candidate, False, "the newest of its definition")
     if old:
         return Fate(candidate, True, f"older than {shown(period)}")
-    if candidate.path is not None and not _is_current(candidate, context) and not rules.only_expired:
+    if candidate.path is not None and not _is_current(candidate, context) and not context.only_expired:
         gone = "its model is not built any more" if candidate.path not in context.fingerprints else None
         return Fate(candidate, True, gone or "its definition has been superseded")
     return Fate(candidate, False, f"younger than {shown(period)}")
@@ -189,7 +191,7 @@ def fates(session: run.Session, rules: Rules) -> tuple[Fate, ...]:
     entries = session.registry.entries()
     relations = _relations(session.warehouse, session.output.schema)
     views = _views(session.warehouse, session.output.schema)
-    return decide(_candidates(session, entries, relations, context), views, context, rules)
+    return decide(_candidates(session, entries, relations, context), views, context)
 
 
 def _context(session: run.Session, rules: Rules) -> Context:
@@ -203,6 +205,7 @@ def _context(session: run.Session, rules: Rules) -> Context:
         period=usual if rules.period is None else rules.period,
         seq_nos={s.number: s for s in session.registry.seq_nos(session.project.name)},
         now=datetime.now(UTC),
+        only_expired=rules.only_expired,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,21 @@ class Files:
         """Return the file of a material relative to the project folder."""
         file = self.by_material.get(material)
         return os.path.relpath(file, self.root) if file else None
+
+    def place(self, material: str, statement: str | None, said: str) -> str | None:
+        """Return the file of a material and the line in it that a warehouse complains about, as far as it says so.
+
+        Args:
+            material: name of the material.
+            statement: the statement that failed.
+            said: what the warehouse said, which may begin a line with ``LINE n:``.
+        """
+        file, relative = self.by_material.get(material), self.relative(material)
+        if file is None or statement is None or (start := file.read_text(encoding="utf-8").find(statement.strip())) < 0:
+            return relative
+        before = file.read_text(encoding="utf-8").count("\n", 0, start)
+        inside = re.search(r"^LINE (\d+):", said, re.MULTILINE)
+        return f"{relative}:{before + (int(inside[1]) if inside else 1)}"
 
 
 def write(plan: Plan, project: ProfilesProject, output: Output, dialect: str, kind: Literal["compile", "run"]) -> Files:

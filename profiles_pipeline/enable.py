@@ -119,7 +119,7 @@ def _status(project: Project, node: Node) -> str | None:
 
 def _span(project: Project, node: Node) -> Span | None:
     if isinstance(node, str):
-        return project.models[node].span
+        return getattr(project.models.get(node), "span", None)
     return project.entity_vars[node[0]][node[1]].spec.span
 
 
@@ -139,7 +139,8 @@ def _without(project: Project, off: Mapping[Node, str]) -> Project:
         for column in m.columns
     }
     kept = {p: _kept(project, m, off, gone) for p, m in project.models.items() if p not in off}
-    return replace(project, models=kept, entity_vars=entity_vars, feature_models=features)
+    left_out = project.left_out | (project.models.keys() - kept.keys())
+    return replace(project, models=kept, entity_vars=entity_vars, feature_models=features, left_out=left_out)
 
 
 def _kept(project: Project, model: Model, off: Mapping[Node, str], gone: set[str]) -> Model:

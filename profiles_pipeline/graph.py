@@ -66,6 +66,8 @@ class Graph:
     past: Mapping[str, tuple[PastRef, ...]] = field(default_factory=dict)
     """Path -> what the model asks of earlier windows, for models that do."""
     doubtful: frozenset[str] = frozenset()
+    through_tables: frozenset[VarKey] = frozenset()
+    """Entity vars that read the var table of their source; the others read the source itself."""
 
     def with_upstream(self, paths: Iterable[str]) -> frozenset[str]:
         """Return the given paths and everything they depend on, directly or not."""
@@ -93,6 +95,14 @@ class Graph:
 Node = str | VarKey
 """A model by its path, or a var by its key."""
 
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """How a var can do without the var table of its source: what it needs then; None when it cannot."""
+
+    table: str
+    needs: frozenset[Node] | None
+
 Thing = TypeVar("Thing")
 
 
@@ -117,6 +127,7 @@ def build(
     """
     found = _Dependencies(project, reader, problems)
     fine = found.all()
+    through_tables = _without_false_circles(fine, found.detours)
     broken = {*faulty, *found.broken, *_circles(project, fine, problems)}
     broken |= {node for parents in fine.values() for node in parents if node not in fine}
     tables = (project.models.get(node) for node in broken if isinstance(node, str))
@@ -124,10 +135,9 @@ def build(
     broken |= {(var.cohort, var.name.lower()) for var in vars_}
     fine = {node: set() if node in broken else parents for node, parents in fine.items()}
     needs = {node: parents - found.optional.get(node, set()) for node, parents in fine.items()}
-    enabled, disabled = enabled_part(project, needs, unavailable or {}, problems)
-    if broken:  # what falls with them has nothing wrong of its own
-        left_out = dict.fromkeys(broken, "there is something wrong with it")
-        enabled, disabled = enabled_part(project, needs, {**(unavailable or {}), **left_out}, Problems())
+    left_out = {**(unavailable or {}), **dict.fromkeys(broken, "there is something wrong with it")}
+    # A must-have that falls with something broken has nothing wrong of its own.
+    enabled, disabled = enabled_part(project, needs, left_out, Problems() if broken else problems)
     if disabled:
         graph = build(without_input_vars(enabled, found.broken_input_vars), reader.of(enabled), problems)
         doubtful = graph.doubtful | {path for path in _below(broken, fine) if path in graph.models}
@@ -138,10 +148,49 @@ def build(
     models, homes = _cut(project, *_parts(project, fine, order))
     past = {path: tuple(sorted(refs)) for path, refs in found.past.items() if path in models}
     try:  # a cohort inherits whole var tables: this can close a circle too
-        return replace(_coarse(project, models, homes, fine), past=past)
+        graph = replace(_coarse(project, models, homes, fine), past=past, through_tables=through_tables)
+        problems.found += _same_names(graph)
+        return graph
     except graphlib.CycleError as error:
         problems.found.append(_cycle(project, error.args[1]))
         return Graph(project, {}, {}, {})
+
+
+def _without_false_circles(fine: dict[Node, set[Node]], detours: Mapping[VarKey, Detour]) -> frozenset[VarKey]:
+    """Let vars on which the var table of their source depends read the source itself, where they can.
+
+    A var table waits for the main ids of all entities on its rows, a var only needs those of its own. Changes `fine`.
+
+    Returns: the vars that go on reading a var table.
+    """
+    above = {table: _above(fine, table) for table in {d.table for d in detours.values() if d.needs is not None}}
+    led_around = {key: d for key, d in detours.items() if key in above.get(d.table, ())}
+    for key, detour in led_around.items():
+        if detour.needs is not None:
+            fine[key] = (fine[key] - {detour.table}) | detour.needs
+    return frozenset(key for key, detour in detours.items() if key not in led_around or detour.needs is None)
+
+
+def _above(fine: Mapping[Node, set[Node]], node: Node) -> set[Node]:
+    """Return everything that a node depends on, directly or not."""
+    found: set[Node] = set()
+    todo = [node]
+    while todo:
+        new = fine.get(todo.pop(), set()) - found
+        found |= new
+        todo += new
+    return found
+
+
+def _same_names(graph: Graph) -> Iterator[Problem]:
+    """Yield a problem for each var table of a source whose relation has the name of another's."""
+    named = {m.name.lower(): m for m in graph.models.values() if not isinstance(m, Input | InputVarTable)}
+    for model in graph.models.values():
+        if isinstance(model, InputVarTable):
+            other = named.setdefault(model.name.lower(), model)
+            if other is not model:
+                message = f"'{model.path}' and '{other.path}' would both be named '{model.name}'"
+                yield Problem("duplicate-name", message, model.span, "give one of them another name")
 
 
 def without_input_vars(project: Project, names: Iterable[VarKey]) -> Project:
@@ -197,12 +246,14 @@ def locate(project: Project, path: str, span: Span | None = None) -> Node:
     wanted = project.meant(path)
     if wanted in project.models:
         return wanted
-    bare = wanted.removeprefix("entity/")
+    bare = project.meant(wanted.removeprefix("entity/"))
     if bare in project.models:
         return bare
     head, _, last = bare.rpartition("/")
     if head in project.models and (head.endswith(f"/{VAR_TABLE}") or isinstance(project.models[head], Unsupported)):
         return head  # a column of an input's var table, or a child of a model that is not computed
+    if last in project.input_vars.get(head, {}):
+        return f"{head}/{VAR_TABLE}"
     for owner in (head, f"{head}/all"):
         if last in project.entity_vars.get(owner, {}):
             return owner, last
@@ -221,6 +272,8 @@ class _Dependencies:
         self.reader = reader
         self.problems = problems
         self.optional: dict[Node, set[Node]] = {}
+        self.detours: dict[VarKey, Detour] = {}
+        """What the vars that read the var table of their source need when they read the source itself."""
         self.past: dict[str, set[PastRef]] = {}
         self.broken: set[Node] = set()
         self.broken_input_vars: set[VarKey] = set()
@@ -315,8 +368,9 @@ class _Dependencies:
                     self.optional.setdefault(of, set()).add(node)
                 yield node
         for past in sorted(reading.past):
-            with self._noting(span):
-                locate(self.project, past.path, reading.place(past.address) or span)
+            if self.project.meant(past.path) not in self.project.left_out:
+                with self._noting(span):
+                    locate(self.project, past.path, reading.place(past.address) or span)
         yield from (self._var(key) for key in sorted(reading.vars))
 
     def _var(self, key: VarKey) -> Node:
@@ -428,23 +482,63 @@ class _Dependencies:
         source = self.project.models.get(var.source or "")
         if source is None:
             raise BrokenReferenceError
+        table = f"{source.path}/{VAR_TABLE}"
         if not isinstance(source, Input | SqlModel):
             yield source.path
-        elif reads_var_table(self.project, self.reader, source.path, columns):
-            yield f"{source.path}/{VAR_TABLE}"
+        elif _reads_var_table(self.project, self.reader, var, source, columns):
+            yield table
+            self.detours[var.cohort, var.name.lower()] = Detour(table, self._around(var, source, columns))
         else:
             yield source.path
             yield self.project.entities[var.entity].stitcher
 
+    def _around(self, var: EntityVar, source: Input | SqlModel, columns: frozenset[str]) -> frozenset[Node] | None:
+        """Return what a var needs to read its source itself; None when it uses what only the var table has."""
+        behind = input_vars_behind(self.project, self.reader, source.path, columns)
+        reads = {iv: self.reader.input_var(iv) for iv in behind}
+        used = columns.union(*(read.columns for read in reads.values()))
+        others = [read for iv, read in reads.items() if iv.entity != var.entity]
+        if used & columns_of_table(self.project, source, var.entity):
+            return None
+        if any(read.vars or "main_id" in read.columns for read in others):
+            return None
+        needs: set[Node] = {source.path, self.project.entities[var.entity].stitcher}
+        for read in reads.values():
+            needs.update(locate(self.project, path) for path in read.models)
+            needs.update(self._var(key) for key in read.vars)
+        return frozenset(needs)
 
-def reads_var_table(project: Project, reader: Reader, source: str, columns: frozenset[str]) -> bool:
-    """True when a var that uses these columns of `source` is computed from its var table.
 
-    It is, unless the input vars need entity vars while this var needs no input var: then it reads the source itself,
-    so that those entity vars can be computed first.
+def _reads_var_table(
+    project: Project, reader: Reader, var: EntityVar, source: Input | SqlModel, columns: frozenset[str]
+) -> bool:
+    """True when a var that uses these columns of its source is computed from the source's var table.
+
+    It is, unless the input vars need entity vars while this var needs nothing that only the table has: then it reads
+    the source itself, so that those entity vars can be computed first.
     """
+    own = project.input_vars.get(source.path, {})
+    if columns & (own.keys() | columns_of_table(project, source, var.entity)):
+        return True
+    return not any(reader.input_var(iv).vars for iv in own.values())
+
+
+def columns_of_table(project: Project, source: Input | SqlModel, entity: str) -> frozenset[str]:
+    """Return the lower-case columns that the var table of a source has for vars of an entity beyond input vars: the
+    number of the row and the main ids of other entities."""
+    others = {row_id.entity for row_id in source.ids} - {entity}
+    return frozenset({"input_row_id", *(project.entities[key].id_column.lower() for key in others)})
+
+
+def input_vars_behind(project: Project, reader: Reader, source: str, columns: frozenset[str]) -> tuple[InputVar, ...]:
+    """Return the input vars of a source among these columns, and those that they use in turn, as declared."""
     own = project.input_vars.get(source, {})
-    return bool(columns & own.keys()) or not any(reader.input_var(iv).vars for iv in own.values())
+    found: set[str] = set()
+    todo = columns & own.keys()
+    while todo:
+        found |= todo
+        todo = frozenset().union(*(reader.input_var(own[name]).columns for name in todo)) & own.keys() - found
+    return tuple(var for name, var in own.items() if name in found)
 
 
 def filter_texts(cohort: Cohort) -> Iterator[Text]:

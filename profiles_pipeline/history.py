@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
+from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.grains import GRAINS, floor
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.past import PastRef
@@ -36,7 +37,7 @@ def found(
         context: the window the model is built in.
         path: the model.
     """
-    refs = sorted(project.graph.past.get(path, ()), key=lambda ref: ref.checkpoint)
+    refs = sorted((r for r in project.graph.past.get(path, ()) if _is_built(project, r)), key=lambda r: r.checkpoint)
     by_path: dict[str, list[Kept]] = {}
     for material in kept if refs else ():
         if material.fingerprint == project.fingerprints.get(material.path) and material.begin == context.begin:
@@ -45,6 +46,14 @@ def found(
     for _, group in groupby(refs, key=lambda ref: ref.checkpoint):
         meanings |= _checkpoint(project, by_path, window, context, path, list(group))
     return meanings
+
+
+def _is_built(project: ProfilesProject, ref: PastRef) -> bool:
+    """False for a reference to a model that is left out."""
+    try:
+        return project.graph.find(ref.path) in project.graph.models
+    except ProjectError:
+        return False
 
 
 def _checkpoint(

@@ -16,7 +16,7 @@ from profiles_pipeline import sql
 from profiles_pipeline.compile import Compilation, Statement, compile_model
 from profiles_pipeline.compile.entity_vars import column_order, var_table
 from profiles_pipeline.compile.join_vars import home
-from profiles_pipeline.graph import filter_texts, reads_var_table
+from profiles_pipeline.graph import filter_texts
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.model import (
     Cohort,
@@ -221,7 +221,7 @@ def _of_entity_var(c: Compilation, var: EntityVar, path: str) -> set[ColumnSourc
         return found
     source = var.source
     has_rows = isinstance(c.graph.models[source], Input | SqlModel)
-    if has_rows and reads_var_table(c.project, c.reader, source, read.columns):
+    if has_rows and (var.cohort, var.name.lower()) in c.graph.through_tables:
         source = f"{source}/{VAR_TABLE}"
     id_column = _id_column(c, var.entity)
     return found | {ColumnSource(source, id_column if name == "main_id" else name) for name in read.columns}
@@ -257,7 +257,9 @@ def _of_sql(c: Compilation, model: SqlModel) -> Columns:
     def path_of(table: exp.Table) -> str | None:
         kind, path = sql.split_symbol(table.name)
         past = past_ref(path)
-        return c.graph.find(past.path if past else path) if kind == "ref" else None
+        if past is not None:
+            return past.path if past.path in c.graph.models else None
+        return c.graph.find(path) if kind == "ref" else None
 
     yield from _of_query(tree, path_of)
 

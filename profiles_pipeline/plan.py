@@ -34,10 +34,16 @@ class State:
     Attributes:
         kept: its complete materials.
         finished: windows whose runs were finished.
+        rebase: no earlier state is to be used that a model can do without.
     """
 
     kept: tuple[Kept, ...] = ()
     finished: tuple[Window, ...] = ()
+    rebase: bool = False
+
+    def without(self, names: frozenset[str]) -> State:
+        """Return the state that it would be without materials of these names."""
+        return replace(self, kept=tuple(kept for kept in self.kept if kept.name not in names)) if names else self
 
     @cached_property
     def complete(self) -> frozenset[str]:
@@ -192,11 +198,13 @@ class Request:
         models: paths to build with everything upstream; None means all.
         force: build even what is complete.
         only: build exactly `models`, and take everything upstream as it is.
+        rebase: use no earlier state that a model can do without.
     """
 
     models: tuple[str, ...] | None = None
     force: bool = False
     only: bool = False
+    rebase: bool = False
 
 
 def build(
@@ -213,21 +221,26 @@ def build(
     Raises:
         ProjectError: a requested model does not exist.
     """
-    chosen = selected(project, request)
+    chosen, state = selected(project, request), replace(state, rebase=state.rebase or request.rebase)
     stages: list[Stage] = [EnsureSchema(schema)]
     problems = Problems()
-    for context, paths in contexts(project, window, _roots(project, request), chosen):
+
+    def is_there(path: str, context: Window) -> bool:
+        name = material_name(project.graph.models[path].name, project.fingerprints[path], context.seq_no)
+        return name in state.complete and not request.force
+
+    for context, paths in contexts(project, window, _roots(project, request), chosen, is_there):
         compilation = _compilation(project, window, context, sources, schema)
         for path in paths:
-            own = _with_past(compilation, history.found(project, state.kept, window, context, path), sources, schema)
+            own = _with_past(compilation, _past(project, state, window, context, path), sources, schema)
             try:
                 stages += _stages(project, state, own, path, context, request.force)
             except ProjectError as error:
                 placed = [at(problem, project.graph.models[path].span) for problem in error.problems]
                 problems.found += [problem for problem in placed if problem not in problems.found]
     problems.raise_errors()
-    own = frozenset(material_names(project, window).values())
-    made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in own}
+    names = frozenset(material_names(project, window).values())
+    made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in names}
     stages.append(promotion(project, state, window, made))
     return Plan(window, schema, tuple(stages), state)
 
@@ -249,6 +262,15 @@ def _compilation(
         source=sources.of_input,
         outside=sources.of_table,
     )
+
+
+def _past(
+    project: ProfilesProject, state: State, window: Window, context: Window, path: str
+) -> Mapping[str, history.Found]:
+    """Return what a model uses of earlier windows, by address."""
+    found = history.found(project, state.kept, window, context, path)
+    needed = {ref.address for ref in project.graph.past.get(path, ()) if ref.is_needed}
+    return {address: meant for address, meant in found.items() if address in needed or not state.rebase}
 
 
 def _with_past(c: Compilation, found: Mapping[str, history.Found], sources: Sources, schema: str) -> Compilation:

@@ -16,6 +16,9 @@ from profiles_pipeline.resolve.model import Input, Project
 from profiles_pipeline.resolve.reader import Reader
 
 
+_NOT_FOUND = ("unknown-input", "unknown-model", "unknown-var", "unknown-name")
+
+
 @dataclass(frozen=True)
 class ProfilesProject:
     """A project as read: what of it is sound, and what is wrong with the rest.
@@ -110,6 +113,24 @@ class ProfilesProject:
         graph = replace(graph, disabled=disabled, doubtful=graph.doubtful | self.graph.doubtful)
         return replace(self, project=graph.project, graph=graph, fingerprints=found)
 
+    def with_columns(self, columns: Mapping[str, frozenset[str]]) -> ProfilesProject:
+        """Return the project in which names that stand bare are read with what is known of the columns of sources.
+
+        Args:
+            columns: path of a source -> lower-case names of its columns.
+
+        Raises:
+            ProjectError: what was taken for columns are vars that depend on each other in a circle.
+        """
+        if not columns:
+            return self
+        problems = Problems()
+        graph, found = _ordered(replace(self.project, columns=columns), problems)
+        problems.raise_errors()
+        disabled = (*self.graph.disabled, *graph.disabled)
+        graph = replace(graph, disabled=disabled, doubtful=graph.doubtful | self.graph.doubtful)
+        return replace(self, project=graph.project, graph=graph, fingerprints=found)
+
     def lacking(self, faulty: Collection[Node]) -> ProfilesProject:
         """Return what is sound of the project when these models and vars are wrong; for further checks only.
 
@@ -137,10 +158,12 @@ class ProfilesProject:
 
 
 def _with_missing_folders(problems: Problems) -> tuple[Problem, ...]:
-    """Return the errors; when there are some, model folders that are not there may be their cause."""
+    """Return the errors; where names are not found, model folders that are not there may be the cause."""
     errors = problems.errors
+    if not any(p.code in _NOT_FOUND and "did you mean" not in (p.hint or "") for p in errors):
+        return errors
     missing = (replace(p, severity="error") for p in problems.warnings if p.code == "missing-model-folder")
-    return in_file_order((*errors, *missing)) if errors else ()
+    return in_file_order((*errors, *missing))
 
 
 def _ordered(

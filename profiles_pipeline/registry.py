@@ -67,6 +67,8 @@ class Material:
         kind: table or view.
         row_count: rows it had when it was built.
         seconds: how long building it took.
+        sources: input -> hash of the state in which it was read, for all that the material is made from; None when
+            that was not recorded.
     """
 
     name: str
@@ -83,21 +85,19 @@ class Material:
     seconds: float | None = None
     sql_file: str | None = None
     checks: tuple[str, ...] = ()
+    sources: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A material with what the registry knows besides: whose run built it, and when.
+    """A material with what the registry knows besides: when it was built, and for which project.
 
-    Attributes:
-        project: name of the project; None when its time context is not recorded.
-        finished: True when the run of its time context built and promoted all that was asked of it.
+    `project` is None when the time context of the material is not recorded.
     """
 
     material: Material
     project: str | None
     created: datetime
-    finished: bool
 
 
 class Registry:
@@ -214,15 +214,15 @@ class Registry:
         if not self.exists():
             return ()
         found = self.warehouse.query(
-            f"""SELECT m.material_name, s.project, m.creation_ts, s.completion_ts IS NOT NULL
+            f"""SELECT m.material_name, s.project, m.creation_ts
             FROM {self._table("material_registry")} AS m
             LEFT JOIN {self._table("wht_seq_no")} AS s ON s.seq_no = m.seq_no"""
         )
         known = {str(name): row for name, *row in found.rows}
         return tuple(
-            Entry(material, None if project is None else str(project), _utc(made) or _now(), bool(done))
+            Entry(material, None if project is None else str(project), _utc(made) or _now())
             for material in self.materials()
-            for project, made, done in [known[material.name]]
+            for project, made in [known[material.name]]
         )
 
     def forget(self, materials: Iterable[str]) -> None:
@@ -242,6 +242,7 @@ class Registry:
             "material_objects": [{"material_name": material.name}],
             "sql_file": material.sql_file,
             "checks": material.checks,
+            "sources": material.sources and dict(material.sources),
         }
         self.warehouse.execute(
             f"INSERT INTO {self._table('material_registry')} VALUES ({', '.join('?' * 18)})",
@@ -269,7 +270,7 @@ class Registry:
 def _material(row: Sequence[object]) -> Material:
     name, path, model, kind_of_model, fingerprint, seq_no, begin, end, entity, rows, seconds, metadata = row
     kept: Mapping[str, object] = json.loads(str(metadata))
-    checks = kept.get("checks")
+    checks, sources = kept.get("checks"), kept.get("sources")
     return Material(
         name=str(name),
         model_path=str(path),
@@ -285,6 +286,7 @@ def _material(row: Sequence[object]) -> Material:
         seconds=None if seconds is None else float(str(seconds)),
         sql_file=str(kept["sql_file"]) if kept.get("sql_file") else None,
         checks=tuple(map(str, checks)) if isinstance(checks, list) else (),
+        sources=sources if isinstance(sources, dict) else None,
     )
 
 

@@ -16,13 +16,14 @@ from profiles_pipeline.compile import Script, Statement, Step
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, Problems, ProjectError, WarehouseError, at, did_you_mean, fail
 from profiles_pipeline.patterns import without_wrong_patterns
-from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources, Window
+from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
+from profiles_pipeline.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class _StandIns:
             if sql.symbols(value):
                 continue
             query = exp.select(exp.alias_(value.copy(), "id")).from_(rows.copy())
-            found = self.stage.describe(render(query, self.stage.dialect, pretty=False))[0].type
+            found = self._type_of(query)
             if found not in ("VARCHAR", '"NULL"', "NULL"):
                 message = f"id '{row_id.select}' of input '{model.name}' is of type {found}; it is read as text"
                 span = getattr(row_id.select, "span", None) or model.span
@@ -166,12 +167,21 @@ class _StandIns:
             return
         time = Reader(self.project.project, versions.ANY_TIME).expression(model.occurred_at, model.path).tree
         query = exp.select(exp.alias_(time.copy(), "time")).from_(self.of_input(model))
-        found = self.stage.describe(render(query, self.stage.dialect, pretty=False))[0].type
+        found = self._type_of(query)
         if not found.startswith(("TIMESTAMP", "DATE", "VARCHAR", "NULL", '"NULL"')):
             message = (
                 f"occurred_at_col '{model.occurred_at}' of input '{model.name}' is of type {found}, which holds no time"
             )
             yield Problem("wrong-type", message, model.occurred_at.span or model.span, "name a column of timestamps")
+
+    def _type_of(self, query: exp.Select) -> str:
+        """Return the type of the only column of a query; that of NULL when what is wrong with it is told already."""
+        try:
+            return self.stage.describe(render(query, self.stage.dialect, pretty=False))[0].type
+        except WarehouseError:
+            if not self.problems.errors:
+                raise
+            return "NULL"
 
     def _stand_in(self, name: str, item: exp.Expr) -> exp.Table:
         if name not in self.made:

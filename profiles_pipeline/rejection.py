@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiles_pipeline import blame
 from profiles_pipeline.compile import Step
 from profiles_pipeline.enable import Node
-from profiles_pipeline.errors import Problem, WarehouseError, did_you_mean, nearest
+from profiles_pipeline.errors import Problem, Span, WarehouseError, did_you_mean, nearest
 from profiles_pipeline.places import readable
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import FeatureTable, InputVarTable, Model, SqlModel, Stitcher, VarTable
@@ -24,6 +25,7 @@ _MISSING_COLUMN = re.compile(
 )
 _MISSING_TABLE = re.compile(r'Referenced table "([^"]+)" not found')
 _MISSING_FUNCTION = re.compile(r"Function with name \"?(\w+)\"? does not exist", re.IGNORECASE)
+_SOURCE_COLUMN = re.compile(r"source column (\w+)")
 _QUOTED = re.compile(r'"([^"]+)"')
 _CULPRIT = re.compile(r"argument types '(\w+)\(|column \"(\w+)\" must appear|LINE \d+: [^\n]*\n *\^")
 _NOUNS = {Stitcher: "id stitcher", SqlModel: "SQL model", InputVarTable: "the rows of", FeatureTable: "feature table"}
@@ -36,6 +38,18 @@ def blamed(
     culprits = blame.culprits(step, stage, same=lambda _: True)
     found = {_node(model, name): _explained(project, model, name, str(own)) for name, own in culprits.items()}
     return found or {model.path: _explained(project, model, None, str(error))}
+
+
+def place_of_refusal(project: ProfilesProject, model: Model, guilty: Sequence[str], message: str) -> Span | None:
+    """Return where the text stands whose execution a warehouse broke off: the column it names, else the var or model.
+
+    Args:
+        guilty: the vars that fail by themselves.
+        message: what the warehouse said.
+    """
+    column = _SOURCE_COLUMN.search(message)
+    origin = blame.origin_of_name(project, model, guilty[0] if guilty else None, column[1]) if column else None
+    return (origin.span if origin else None) or blame.places(project, model, guilty)
 
 
 def _node(model: Model, var: str) -> Node:

@@ -22,9 +22,10 @@ from sqlglot import exp
 
 from profiles_pipeline.connections import STATE_FOLDER
 from profiles_pipeline.errors import Check
-from profiles_pipeline.plan import Window, has_plain_name, material_names
+from profiles_pipeline.plan import has_plain_name, material_names
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input, Project
+from profiles_pipeline.windows import Window
 
 if TYPE_CHECKING:
     from profiles_pipeline.run import Built
@@ -102,6 +103,7 @@ def _as_written(project: Project, path: str) -> str:
 def record(project: ProfilesProject, built: Built, window: Window, run: str) -> Record:
     """Return what there is to say about a model that was just built."""
     model, graph = built.model, project.graph
+    own = window.of(model.time_grain)
     names = material_names(project, window)
     parents = [
         (asset_path(project.project, p), None if isinstance(graph.models[p], Input) else names[p])
@@ -119,9 +121,9 @@ def record(project: ProfilesProject, built: Built, window: Window, run: str) -> 
         rows=built.rows,
         seconds=built.seconds,
         reused=built.reused,
-        seq_no=window.seq_no,
-        begin=window.begin.isoformat() if window.begin else None,
-        end=window.end.isoformat(),
+        seq_no=own.seq_no,
+        begin=own.begin.isoformat() if own.begin else None,
+        end=own.end.isoformat(),
         columns=built.columns,
         checks=built.checks,
         sql_file=built.sql_file,

@@ -6,23 +6,23 @@ The one place with effects besides the warehouse adapter. `profiles run` and the
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from sqlglot import exp
 
-from profiles_pipeline import blame, compiled, grains, history, plan, rehearse, steps, windows
+from profiles_pipeline import blame, compiled, freshness, plan, rehearse, rejection, steps, time_contexts
 from profiles_pipeline.availability import available_part
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.enable import Disabled
-from profiles_pipeline.errors import Check, Problem, ProjectError, RunError, WarehouseError, at, fail
+from profiles_pipeline.errors import Check, Problem, ProjectError, RunError, WarehouseError, at
 from profiles_pipeline.plan import (
     AuditMaterial,
     BuildMaterial,
@@ -32,22 +32,15 @@ from profiles_pipeline.plan import (
     Request,
     ReuseMaterial,
     RunHook,
-    State,
 )
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.registry import GRAIN, Material, Registry, SeqNo
+from profiles_pipeline.registry import Material, Registry, SeqNo
 from profiles_pipeline.resolve.model import RULES, Input, Model
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.lock import Holder
 from profiles_pipeline.warehouse.settings import MEMORY
 from profiles_pipeline.windows import Window
-
-DAGSTER = "dagster:"
-"""How the invocation of a Dagster run begins. Such a run may still be at work, so nobody else takes it up."""
-
-RESUME_WITHIN = timedelta(hours=24)
-"""A run without arguments takes up an unfinished one whose window ended no longer ago than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +72,7 @@ class Built:
         sql_file: the SQL that was run, relative to the project folder.
         own: True when it is what the model stands for in this run; False for an earlier state of it, from which a
             model with a coarser time grain is made.
+        as_of: the end of its window, where a time grain has moved that back; None when it is the end of the run's.
     """
 
     model: Model
@@ -93,6 +87,7 @@ class Built:
     columns: tuple[tuple[str, str], ...] = ()
     checks: tuple[Check, ...] = ()
     own: bool = True
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +182,11 @@ class Session:
     observe: Observer
     started: float = field(default_factory=time.monotonic)
 
+    @cached_property
+    def states(self) -> Mapping[str, str]:
+        """Input -> hash of the state it is in, the same from the first look to the end of the session."""
+        return freshness.states_of_inputs(self.project, self.warehouse)
+
 
 def run(
     project: ProfilesProject,
@@ -207,15 +207,17 @@ def run(
     """
     warnings = _rehearsed_in_memory(project, output, options)
     with open_session(project, output, "profiles run", observe, options.lock_timeout) as opened:
-        seq_no, resumed = choose_seq_no(opened, options)
-        session = with_what_it_needs(opened, seq_no)
-        planned = make_plan(session, seq_no, options.request)
+        seq_no, resumed = time_contexts.choose_seq_no(opened, options)
+        session = time_contexts.with_what_it_needs(opened, seq_no)
+        outdated = freshness.outdated(session, seq_no)
+        planned = make_plan(session, seq_no, options.request, outdated)
         if warnings is None:
             warnings = () if options.ignore_model_errors else rehearsed(session, planned)
         session.registry.ensure()
+        session.registry.forget(outdated)
         if not resumed:
             session.registry.record_seq_no(project.name, seq_no)
-        record_coarser(session, planned.window)
+        time_contexts.record_coarser(session, planned.window)
         observe(Planned(planned, resumed, warnings, session.project.disabled))
         files = compiled.write(planned, session.project, output, session.warehouse.dialect, "run")
         done = execute(session, planned, files, ignore_errors=options.ignore_model_errors)
@@ -235,8 +237,8 @@ def _rehearsed_in_memory(project: ProfilesProject, output: Output, options: Opti
         return None
     in_memory = replace(output, settings=replace(output.settings, path=MEMORY))
     with open_session(project, in_memory, "rehearsal") as opened:
-        seq_no, _ = choose_seq_no(opened, options)
-        session = with_what_it_needs(opened, seq_no)
+        seq_no, _ = time_contexts.choose_seq_no(opened, options)
+        session = time_contexts.with_what_it_needs(opened, seq_no)
         return rehearsed(session, make_plan(session, seq_no, options.request))
 
 
@@ -294,108 +296,16 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
     )
 
 
-def with_what_it_needs(session: Session, seq_no: SeqNo) -> Session:
-    """Return the session with the project cut down to what finds in earlier windows what it cannot do without."""
-    project, window = session.project, window_of(session, seq_no)
-    kept = session.registry.kept(project.name) if project.graph.past else ()
-    missing: dict[str, str] = {}
-    for path, refs in project.graph.past.items():
-        context = window.of(project.graph.models[path].time_grain)
-        found = history.found(project, kept, window, context, path)
-        lacking = next((ref for ref in refs if ref.is_needed and ref.address not in found), None)
-        if lacking is not None:
-            missing[path] = f"it needs an earlier state of '{lacking.path}', and there is none yet"
-    return replace(session, project=project.without(missing))
-
-
-def make_plan(session: Session, seq_no: SeqNo, request: Request) -> Plan:
-    """Return the plan for a time context."""
+def make_plan(session: Session, seq_no: SeqNo, request: Request, outdated: frozenset[str] = frozenset()) -> Plan:
+    """Return the plan for a time context; materials that are outdated are built anew."""
     return plan.build(
         session.project,
-        remembered(session),
-        window_of(session, seq_no),
+        time_contexts.remembered(session).without(outdated),
+        time_contexts.window_of(session, seq_no),
         session.sources,
         schema=session.output.schema,
         request=request,
     )
-
-
-def remembered(session: Session) -> State:
-    """Return what the registry remembers of the project."""
-    known = session.registry.seq_nos(session.project.name)
-    finished = tuple(_window(session.project, seq_no, known) for seq_no in known if seq_no.complete)
-    return State(session.registry.kept(session.project.name), finished)
-
-
-def window_of(session: Session, seq_no: SeqNo) -> Window:
-    """Return the window of a time context, with those of the time grains that the project has.
-
-    A window that is not recorded yet has the number that it is going to have.
-    """
-    return _window(session.project, seq_no, session.registry.seq_nos(session.project.name))
-
-
-def _window(project: ProfilesProject, seq_no: SeqNo, known: Sequence[SeqNo]) -> Window:
-    numbers = {(s.begin, s.end): s.number for s in reversed(known)} | {(seq_no.begin, seq_no.end): seq_no.number}
-    free = max([seq_no.number, *(s.number for s in known)]) + 1
-    coarser: list[tuple[str, Window]] = []
-    for grain in windows.used_grains(project):
-        end = grains.floor(seq_no.end, grain)
-        if (seq_no.begin, end) not in numbers:
-            numbers[seq_no.begin, end], free = free, free + 1
-        if end != seq_no.end:
-            coarser.append((grain, Window(numbers[seq_no.begin, end], end, seq_no.begin)))
-    return Window(seq_no.number, seq_no.end, seq_no.begin, tuple(coarser))
-
-
-def record_coarser(session: Session, window: Window) -> None:
-    """Make sure that the windows of time grains are recorded."""
-    known = {s.number for s in session.registry.seq_nos(session.project.name)}
-    for grain, coarser in window.coarser:
-        if coarser.seq_no not in known:
-            known.add(coarser.seq_no)
-            made = SeqNo(coarser.seq_no, coarser.begin, coarser.end, datetime.now(UTC), False, f"{GRAIN}{grain}")
-            session.registry.record_seq_no(session.project.name, made)
-
-
-def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
-    """Return the time context to work in, and whether it is one that is recorded already."""
-    known = session.registry.seq_nos(session.project.name)
-    wanted = options.seq_no
-    if isinstance(wanted, int) or wanted == "latest":
-        found = next((s for s in known if wanted == s.number or (wanted == "latest" and s.is_run)), None)
-        if found is None:
-            numbers = ", ".join(str(s.number) for s in known[:8]) or "none yet"
-            fail("unknown-seq-no", f"there is no seq_no {wanted}", hint=f"known: {numbers}")
-        if options.end is not None and options.end != found.end:
-            fail(
-                "seq-no-clash",
-                f"seq_no {found.number} ends at {found.end:%Y-%m-%dT%H:%M:%SZ}",
-                hint="leave out --end_time",
-            )
-        return found, True
-    if options.invocation is not None:
-        mine = next((s for s in known if s.invocation == options.invocation), None)
-        if mine is not None:
-            return mine, True
-    if wanted is None:
-        resumable = _resumable(known, options)
-        if resumable is not None:
-            return resumable, True
-    end = options.end or datetime.now(UTC).replace(microsecond=0)
-    if options.begin is not None and options.begin >= end:
-        fail("empty-window", f"begin_time {options.begin} is not before end_time {end}", hint="swap them")
-    invocation = options.invocation or uuid.uuid4().hex
-    return session.registry.next_seq_no(options.begin, end, invocation), False
-
-
-def _resumable(known: tuple[SeqNo, ...], options: Options) -> SeqNo | None:
-    if options.end is not None:
-        return next((s for s in known if (s.begin, s.end) == (options.begin, options.end)), None)
-    newest = next((s for s in known if s.is_run), None)
-    if newest is None or newest.complete or newest.begin != options.begin or newest.invocation.startswith(DAGSTER):
-        return None
-    return newest if datetime.now(UTC) - newest.created < RESUME_WITHIN else None
 
 
 # --- executing ----------------------------------------------------------------------------------------------------
@@ -547,17 +457,22 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
         seconds=seconds,
         sql_file=files.relative(stage.material),
         checks=tuple(c.name for c in checks),
+        sources=freshness.states_behind(session, stage.model.path),
     )
     with session.registry.forgetting(stage.material):
         session.registry.record(material)
     return Built(
         stage.model, stage.material, relation, stage.fingerprint, stage.kind, rows, seconds, False, material.sql_file,
-        columns, checks, _is_own(planned, stage),
+        columns, checks, _is_own(planned, stage), _as_of(planned, stage),
     )  # fmt: skip
 
 
 def _is_own(planned: Plan, stage: AuditMaterial | ReuseMaterial) -> bool:
     return stage.window.seq_no == planned.window.of(stage.model.time_grain).seq_no
+
+
+def _as_of(planned: Plan, stage: AuditMaterial | ReuseMaterial) -> datetime | None:
+    return stage.window.end if stage.window.end != planned.window.end else None
 
 
 def _checked(warehouse: Warehouse, audit: Audit) -> Check:
@@ -595,6 +510,7 @@ def _reused(session: Session, planned: Plan, stage: ReuseMaterial) -> Built:
         kept.sql_file,
         columns,
         own=_is_own(planned, stage),
+        as_of=_as_of(planned, stage),
     )
 
 
@@ -627,11 +543,13 @@ def _blaming(
             kind = str(error).partition(":")[0]
             guilty = list(blame.culprits(error.step, session.warehouse, same=lambda own: str(own).startswith(kind)))
         named = f" (var {', '.join(guilty)})" if guilty else ""
+        notes = "\n".join(getattr(error, "__notes__", ()))
         problem = Problem(
             "warehouse-error",
             f"{stage.model.path}{named}: {error}",
-            blame.places(session.project, stage.model, guilty),
-            f"the SQL is in {sql_file}; mend the cause and run again, it continues with seq_no {planned.window.seq_no}",
-            "\n".join(getattr(error, "__notes__", ())) or None,
+            rejection.place_of_refusal(session.project, stage.model, guilty, str(error)),
+            f"the SQL is in {files.place(stage.material, error.statement, notes)}; mend the cause and run again, "
+            f"it continues with seq_no {planned.window.seq_no}",
+            notes or None,
         )
         raise RunError(problem, stage.model.path, planned.window.seq_no, sql_file) from error

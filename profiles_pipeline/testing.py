@@ -4,6 +4,7 @@ A case is a YAML file::
 
     project: ../my_project        # a folder, the name of a shipped example, or the project itself as one mapping
     end_time: 2024-02-01T00:00:00Z
+    earlier_runs: [2024-01-31T00:00:00Z]      # where the project looks back: end times of runs that come first
     given:                        # the tables of the inputs; column types follow from the values or are stated
       shop.orders:
         - {user_id: u1, amount: 3, ordered_at: 2024-01-05 10:00:00}
@@ -93,6 +94,8 @@ def run_case(case: Case, folder: str | Path) -> tuple[Mismatch, ...]:
     events: list[Event] = []
     try:
         project = ProfilesProject.load(place, source_dialect=case.dialect)
+        for end in case.earlier_runs:
+            run(project, output, Options(begin=case.begin_time, end=end))
         run(project, output, Options(begin=case.begin_time, end=case.end_time), events.append)
     except ProfilesError as error:
         return tuple(_compared_texts("errors", case.errors, _said(error)))

@@ -6,7 +6,7 @@ everything it is made from: one path may stand for several materials, one for ea
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,7 +57,11 @@ def used_grains(project: ProfilesProject) -> tuple[str, ...]:
 
 
 def contexts(
-    project: ProfilesProject, window: Window, roots: Iterable[str], chosen: Collection[str]
+    project: ProfilesProject,
+    window: Window,
+    roots: Iterable[str],
+    chosen: Collection[str],
+    is_there: Callable[[str, Window], bool],
 ) -> list[tuple[Window, list[str]]]:
     """Return the windows in which models are needed, the earliest first, each with its models in build order.
 
@@ -66,15 +70,17 @@ def contexts(
         window: the window of the run.
         roots: paths of the models asked for.
         chosen: paths of the models to consider; inputs are never built.
+        is_there: whether a model has been built in a window; what it was made from in an earlier one than the run's is
+            not needed again then.
     """
     graph = project.graph
     needed: dict[str, set[Window]] = {}
     for path in roots:
         needed.setdefault(path, set()).add(window.of(graph.models[path].time_grain))
-    for path in reversed(graph.models):
+    for path in reversed(list(graph.models)):
+        made = [c for c in needed.get(path, ()) if c.end == window.end or not is_there(path, c)]
         for parent in graph.parents[path]:
-            model = graph.models[parent]
-            needed.setdefault(parent, set()).update(window.within(c, model) for c in needed.get(path, ()))
+            needed.setdefault(parent, set()).update(window.within(c, graph.models[parent]) for c in made)
     wanted = [p for p, m in graph.models.items() if p in chosen and not isinstance(m, Input)]
     windows = sorted({w for found in needed.values() for w in found}, key=lambda w: (w.end, w.seq_no))
     return [(context, [path for path in wanted if context in needed.get(path, ())]) for context in windows]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from profiles_pipeline import connections
+from profiles_pipeline import connections, plan
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.resolve.past import past_ref
 from profiles_pipeline.run import Event, Options, Planned, run
@@ -90,7 +90,7 @@ def test_a_model_goes_on_from_its_last_state_and_equals_a_full_build(shop: Shop,
         whole = shop_of(tmp_path / f"whole_{number}", RUNNING)
         whole.run(end=end)
         assert whole.query(STATE) == expected[number]
-        sql = (report.sql_folder / "run" / next(b.material for b in report.built if b.model.name == "running"))
+        sql = report.sql_folder / "run" / next(b.material for b in report.built if b.model.name == "running")
         text = sql.with_name(f"{sql.name}.sql").read_text()
         assert ("Material_running" in text.partition("AS")[2]) == (number > 0)
     assert shop.query("SELECT count(DISTINCT since) FROM running") == [(2,)]
@@ -116,6 +116,15 @@ def test_another_definition_or_begin_has_no_past(shop: Shop) -> None:
     assert shop.query(STATE) == [("u1", 80), ("u2", 2040)]
     shop.run(begin=datetime(2024, 1, 11, tzinfo=UTC), end=THIRD)
     assert shop.query(STATE) == [("u1", 60), ("u2", 2000), ("u3", 80)]
+
+
+def test_a_rebase_builds_in_full(shop: Shop) -> None:
+    shop.run(end=FIRST)
+    shop.write(INPUTS + RUNNING, PROJECT, {"orders": ORDERS.replace("u1,a,10,", "u1,a,11,")})
+    shop.run(end=SECOND)
+    assert shop.query(STATE) == [("u1", 40), ("u2", 1020)]
+    assert "models/running" in built(shop.run(end=SECOND, request=plan.Request(force=True, rebase=True)))
+    assert shop.query(STATE) == [("u1", 41), ("u2", 1020)]
 
 
 def test_a_state_in_parts_of_a_script(tmp_path: Path) -> None:
@@ -182,8 +191,28 @@ def test_what_needs_an_earlier_state_is_left_out_until_there_is_one(tmp_path: Pa
     assert {"models/newcomers", "models/readers_of_newcomers"} <= built(later)
     assert shop.query("SELECT count(*) FROM newcomers") == [(0,)]
     shop.run(end=THIRD)
-    assert shop.query("SELECT * FROM newcomers") == [(main_id("user_id", "u3"),)]
+    assert shop.query("SELECT * FROM newcomers") == [(min(main_id("user_id", "u3"), main_id("email", "c")),)]
     assert shop.query("SELECT n FROM readers_of_newcomers") == [(1,)]
+
+
+LOOKING_AT_WHAT_MAY_BE_LEFT_OUT = """
+  - name: looking
+    model_type: sql_template
+    model_spec:
+      materialization: {output_type: table}
+      single_sql: |
+        {% set then = this.DeRef("models/newcomers", pre_existing=true, dependency="optional") %}
+        {% if then.IsEnabled() %}select count(*) as n from {{then}}{% else %}select -1 as n{% endif %}
+"""
+
+
+def test_what_is_left_out_has_no_past(tmp_path: Path) -> None:
+    shop = shop_of(tmp_path, GROWTH + LOOKING_AT_WHAT_MAY_BE_LEFT_OUT)
+    counts = []
+    for end in (FIRST, SECOND, THIRD):
+        shop.run(end=end)
+        counts += shop.query("SELECT n FROM looking")
+    assert counts == [(-1,), (-1,), (0,)]
 
 
 @pytest.mark.parametrize(
@@ -242,11 +271,8 @@ def test_main_ids_that_have_become_others(tmp_path: Path) -> None:
     shop.run(end=FIRST)
     assert shop.query("SELECT * FROM moved") == []
     shop.run(end=SECOND)
-    assert shop.query("SELECT old_main_id, new_main_id FROM moved") == [
-        (main_id("email", "b"), main_id("user_id", "u1"))
-        if main_id("email", "b") < main_id("user_id", "u2")
-        else (main_id("user_id", "u2"), main_id("user_id", "u1"))
-    ]
+    before, after = min(main_id("email", "b"), main_id("user_id", "u2")), main_id("user_id", "u1")
+    assert shop.query("SELECT old_main_id, new_main_id FROM moved") == [(before, after)]
     shop.run(end=THIRD)
     assert shop.query("SELECT * FROM moved") == []
 

@@ -172,11 +172,11 @@ def test_the_same_end_time_is_the_same_time_context_and_nothing_is_built_again(s
 
 def test_a_changed_definition_rebuilds_the_model_and_what_depends_on_it_alone(shop: Shop) -> None:
     shop.run(end=FEBRUARY)
-    shop.write(MODELS.replace("as n from", "as n_orders from"))
+    shop.write(MODELS.replace("as n from", "as n_orders from"), data={})
     assert built(shop.run(end=FEBRUARY)) == {"models/days"}
-    shop.write(MODELS.replace("as n from", "as n_orders from").replace("> 20", "> 25"))
+    shop.write(MODELS.replace("as n from", "as n_orders from").replace("> 20", "> 25"), data={})
     assert built(shop.run(end=FEBRUARY)) == {"models/rich", "models/rich/var_table", "models/rich/feature_view"}
-    shop.write(MODELS.replace("as n from", "as n_orders from").replace("> 20", "> 25").replace("sum(", "max("))
+    shop.write(MODELS.replace("as n from", "as n_orders from").replace("> 20", "> 25").replace("sum(", "max("), data={})
     changed = built(shop.run(end=FEBRUARY))
     assert {"user/all/var_table", "user/all/feature_view", "models/rich"} <= changed
     assert not changed & {"models/user_default_id_stitcher", "user/all", "models/days"}
@@ -263,10 +263,10 @@ def test_a_later_window_without_the_model_does_not_hold_its_view(shop: Shop) -> 
 
 
 def test_an_unfinished_later_window_does_not_hold_the_views(shop: Shop) -> None:
-    shop.write(BROKEN)
+    shop.write(BROKEN, data={})
     with pytest.raises(RunError):
         shop.run(end=FEBRUARY)
-    shop.write()
+    shop.write(data={})
     assert shop.run(end=JANUARY).stays_on is None
 
 
@@ -279,7 +279,7 @@ BROKEN = MODELS.replace(
 
 def test_a_failing_model_leaves_the_views_and_the_next_run_goes_on(shop: Shop) -> None:
     shop.run(end=JANUARY)
-    shop.write(BROKEN)
+    shop.write(BROKEN, data={})
     with pytest.raises(RunError) as caught:
         shop.run(end=FEBRUARY)
     error = caught.value
@@ -290,7 +290,7 @@ def test_a_failing_model_leaves_the_views_and_the_next_run_goes_on(shop: Shop) -
     assert "CAST" in (shop.folder / error.sql_file).read_text()
     assert shop.query("SELECT total FROM user_feature_view ORDER BY 1") == [(10,), (30,)]
     assert shop.query("SELECT completion_ts IS NULL FROM wht_seq_no WHERE seq_no = 2") == [(True,)]
-    shop.write()
+    shop.write(data={})
     resumed = shop.run()
     assert (resumed.window.seq_no, resumed.window.end) == (2, FEBRUARY)
     assert {"models/user_default_id_stitcher", "user/all"} <= reused(resumed)
@@ -384,11 +384,11 @@ def test_fingerprints_follow_macros_and_everything_upstream(shop: Shop) -> None:
         "models/rich/feature_view",
     }
     assert changed_by(shop, MODELS.replace("amount > 15", "amount > 16")) == below_vars
-    shop.write()
+    shop.write(data={})
     changed = changed_by(shop, MODELS.replace("table: visits", "table: other.visits"))
     assert {"inputs/visits", "models/user_default_id_stitcher", "user/all", *below_vars} <= changed
     assert "models/days" not in changed
-    shop.write()
+    shop.write(data={})
     filtered = PROJECT.replace("[{name: user_id}]", "[{name: user_id, filters: [{type: exclude, value: u9}]}]")
     changed = changed_by(shop, MODELS, filtered)
     assert {"models/user_default_id_stitcher", *below_vars} <= changed
@@ -419,3 +419,33 @@ var_groups:
         shop.run(end=end)
     assert shop.query("SELECT sum(total) FROM user_feature_view") == [(60,)]
     assert shop.query("SELECT sum(amount) FROM orders") == [(600,)]
+
+
+def test_what_is_made_from_data_that_changed_is_built_anew(shop: Shop) -> None:
+    shop.run(end=FEBRUARY)
+    again = shop.run(end=FEBRUARY)
+    assert built(again) == set()
+    (shop.folder / "data" / "visits.csv").write_text("user_id\nu1\nu2\nu2\nu2\n")
+    third = shop.run(end=FEBRUARY)
+    assert "models/days" in reused(third)  # made from the orders alone
+    assert {"user/all/var_table", "models/user_default_id_stitcher"} <= built(third)
+    assert shop.query("SELECT n_visits FROM user_feature_view ORDER BY 1") == [(1,), (3,)]
+    assert built(shop.run(end=FEBRUARY)) == set()
+
+
+def test_a_table_that_grew_counts_as_changed(shop: Shop) -> None:
+    (shop.folder / "data" / "visits.csv").unlink()
+    output = connections.embedded(shop.folder)
+    with connect_duckdb(output.settings, purpose="load") as warehouse:
+        warehouse.execute("CREATE TABLE main.visits AS SELECT 'u1' AS user_id")
+    shop.run(end=FEBRUARY)
+    assert built(shop.run(end=FEBRUARY)) == set()
+    with connect_duckdb(output.settings, purpose="load") as warehouse:
+        warehouse.execute("INSERT INTO main.visits VALUES ('u2')")
+    assert "user/all/var_table" in built(shop.run(end=FEBRUARY))
+
+
+def test_sources_that_moved_count_as_changed(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> None:
+    shop.run(end=FEBRUARY)
+    moved = Shop(shop.folder.rename(tmp_path_factory.mktemp("elsewhere") / "shop"))
+    assert "user/all/var_table" in built(moved.run(end=FEBRUARY))

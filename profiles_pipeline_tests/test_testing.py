@@ -92,8 +92,8 @@ def test_expected_problems_must_be_said_and_no_others(tmp_path: Path) -> None:
     assert differences(tmp_path / "a", wrong + "errors: ['amount']") == []
     assert differences(tmp_path / "b", wrong + "errors: [something else]") == [
         "errors: problem: nothing says 'something else'",
-        "errors: problem: models/models.yaml:15:15: error[unknown-column]: var 'spent' uses column 'amout', "
-        "which its source does not have\n    hint: did you mean 'amount'?",
+        "errors: problem: models/models.yaml:15:19: error[unknown-column]: var 'spent' uses column 'amout', "
+        "which its source does not have\n    sum(amout)\n        ^\n    hint: did you mean 'amount'?",
     ]
     assert differences(tmp_path / "c", CASE + "errors: [anything]") == ["errors: problem: nothing says 'anything'"]
 

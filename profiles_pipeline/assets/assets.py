@@ -108,7 +108,6 @@ def op_name(key: dg.AssetKey) -> str:
 
 def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.AssetsDefinition:
     checks = [dg.AssetCheckSpec(a.name, asset=spec.key, description=a.description, blocking=True) for a in model.audits]
-    spec = spec.replace_attributes(skippable=model.model.path in target.doubtful)
 
     @dg.multi_asset(
         name=op_name(spec.key),
@@ -116,6 +115,7 @@ def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.As
         check_specs=checks,
         pool=target.pool,
         required_resource_keys={target.resource_key},
+        can_subset=model.model.path in target.doubtful,  # then none of its outputs has to be there
     )
     def build_model(context: dg.AssetExecutionContext) -> Results:
         yield from _results(context, target, model, spec)
@@ -124,7 +124,7 @@ def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.As
 
 
 def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProps, spec: dg.AssetSpec) -> Results:
-    from profiles_pipeline import run  # noqa: PLC0415 - loads the engine, for runs only
+    from profiles_pipeline import time_contexts  # noqa: PLC0415 - loads the engine, for runs only
     from profiles_pipeline.assets import context as work  # noqa: PLC0415 - loads the engine, for runs only
 
     profiles: ProfilesResource = getattr(context.resources, target.resource_key)
@@ -135,7 +135,7 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
         scope = _scope(context, target, profiles)
         seq_no = work.settle(opened, scope)
         _remember(context, seq_no)
-        session = run.with_what_it_needs(opened, seq_no)
+        session = time_contexts.with_what_it_needs(opened, seq_no)
         if model.model.path not in session.project.graph.models:
             context.log.info(work.why_left_out(session, model.model.path))
             return

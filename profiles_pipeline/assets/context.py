@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from profiles_pipeline import compiled, plan, report, run
+from profiles_pipeline import compiled, freshness, plan, report, run, time_contexts
 from profiles_pipeline.errors import Problem, fail
 from profiles_pipeline.plan import Plan, Promote, Request
 from profiles_pipeline.project import ProfilesProject
@@ -60,7 +60,7 @@ def settle(session: Session, scope: Scope) -> SeqNo:
         _fail_missing(scope, min(missing.values(), key=len, default=needed))
     end = scope.end or datetime.now(UTC).replace(microsecond=0)
     made = session.registry.new_seq_no(session.project.name, None, end, scope.invocation)
-    run.record_coarser(session, run.window_of(session, made))
+    time_contexts.record_coarser(session, time_contexts.window_of(session, made))
     return made
 
 
@@ -83,7 +83,7 @@ def left_out(project: ProfilesProject, scope: Scope) -> frozenset[str]:
 def built_in(session: Session, seq_no: SeqNo) -> frozenset[str]:
     """Return the models that are complete in a time context as they are defined now."""
     complete = {kept.name for kept in session.registry.kept(session.project.name)}
-    names = plan.material_names(session.project, run.window_of(session, seq_no))
+    names = plan.material_names(session.project, time_contexts.window_of(session, seq_no))
     return frozenset(path for path, name in names.items() if name in complete)
 
 
@@ -119,7 +119,8 @@ def why_left_out(session: Session, path: str) -> str:
 
 def plan_model(session: Session, seq_no: SeqNo, path: str) -> Plan:
     """Return the plan that builds or reuses one model and promotes nothing."""
-    whole = run.make_plan(session, seq_no, Request((path,), only=True))
+    own = {material.name for material in session.registry.materials(seq_no.number) if material.model_path == path}
+    whole = run.make_plan(session, seq_no, Request((path,), only=True), freshness.outdated(session, seq_no) & own)
     return replace(whole, stages=tuple(stage for stage in whole.stages if not isinstance(stage, Promote)))
 
 
@@ -136,7 +137,7 @@ def build(session: Session, planned: Plan) -> Built:
 
 def record(session: Session, project: ProfilesProject, built: Built, seq_no: SeqNo, scope: Scope) -> report.Record:
     """Return what there is to say about a model that was just built."""
-    return report.record(project, built, run.window_of(session, seq_no), scope.invocation)
+    return report.record(project, built, time_contexts.window_of(session, seq_no), scope.invocation)
 
 
 def promote(session: Session, seq_no: SeqNo, scope: Scope) -> Promote | None:
@@ -148,8 +149,8 @@ def promote(session: Session, seq_no: SeqNo, scope: Scope) -> Promote | None:
     wanted &= session.project.graph.models.keys()
     if wanted - built_in(session, seq_no):
         return None
-    window = run.window_of(session, seq_no)
-    stage = plan.promotion(session.project, run.remembered(session), window, wanted)
+    window = time_contexts.window_of(session, seq_no)
+    stage = plan.promotion(session.project, time_contexts.remembered(session), window, wanted)
     run.promote(session, Plan(window, session.output.schema, (stage,)), stage)
     session.registry.complete(seq_no.number)
     return stage

@@ -24,7 +24,7 @@ def build_definitions(
     executor: dg.ExecutorDefinition | None = dg.in_process_executor,
     job_name: str = JOB_NAME,
 ) -> dg.Definitions:
-    """Return the definitions of a project: its assets and checks, a job that builds them all, and the resource they need.
+    """Return the definitions of a project: its assets and checks, a job that builds all, and the resource they need.
 
     No warehouse is touched.
 

@@ -64,6 +64,14 @@ SeqNo = Annotated[
         "--seq-no", "--seq_no", "-seq_no", metavar="N|latest|new", help="Time context to continue, repeat or look at."
     ),
 ]
+RebaseIncremental = Annotated[
+    bool,
+    typer.Option(
+        "--rebase-incremental",
+        "--rebase_incremental",
+        help="Build in full what would go on from an earlier state of itself; with --force also what is complete.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Build again what is complete already.")]
 LockTimeout = Annotated[
     float | None,
@@ -89,6 +97,7 @@ class Asked:
     end_time_offset: EndTimeOffset = None
     model_refs: ModelRefs = None
     seq_no: SeqNo = None
+    rebase_incremental: RebaseIncremental = False
     lock_timeout: LockTimeout = None
 
 
@@ -106,14 +115,6 @@ AssumeInputs = Annotated[
 class Compatible:
     """Options of the incumbent tool for which there is nothing to do here; each is said to be so when it is given."""
 
-    rebase_incremental: Annotated[
-        bool,
-        typer.Option(
-            "--rebase-incremental",
-            "--rebase_incremental",
-            help="Accepted: every material is computed in full, so there is nothing to rebase.",
-        ),
-    ] = False
     concurrency: Annotated[
         int | None,
         typer.Option(
@@ -128,9 +129,6 @@ class Compatible:
     def remarks(self) -> tuple[str, ...]:
         """A sentence for each option that is given."""
         said = {
-            "--rebase-incremental: every material is computed in full, so there is nothing to rebase": (
-                self.rebase_incremental
-            ),
             "--concurrency: models are built one by one, and each of their statements uses every core": (
                 self.concurrency is not None
             ),

@@ -13,6 +13,7 @@ from profiles_pipeline.cli.terminal import err, note, out, plural, print_documen
 from profiles_pipeline.errors import Problem
 from profiles_pipeline.queries.listing import type_name
 from profiles_pipeline.run import Event, Options, Waiting
+from profiles_pipeline.windows import Window
 
 
 def tell_waiting(event: Event) -> None:
@@ -27,7 +28,12 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
     found = queries.preview(project, output, options, tell_waiting)
     window = found.plan.window
     rows = [
-        ("build" if isinstance(stage, plan.BuildMaterial) else "reuse", stage.model, stage.material, stage.reason)
+        (
+            "build" if isinstance(stage, plan.BuildMaterial) else "reuse",
+            stage.model,
+            stage.material,
+            _why(stage, window),
+        )
         for stage in found.plan.materials
     ]
     if as_json:
@@ -59,6 +65,12 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
     if found.missing:
         say_problems(found.missing, project.folder)
         note("a run would stop at the missing inputs", style="yellow")
+
+
+def _why(stage: plan.BuildMaterial | plan.ReuseMaterial, window: Window) -> str:
+    """Return why a material is built or reused, with its time where a time grain has moved that back."""
+    moved = "" if stage.window.end == window.end else f"; as of {stage.window.end:%Y-%m-%dT%H:%M:%SZ}"
+    return stage.reason + moved
 
 
 def compile_sql(place: Place, options: Options, as_json: bool, assume_inputs: bool = False) -> None:

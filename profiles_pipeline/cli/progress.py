@@ -162,7 +162,8 @@ def failure(event: Failed) -> str:
 
 
 def measures(built: Built) -> str:
-    """Return rows and seconds of a model, as far as they are known."""
+    """Return rows and seconds of a model, as far as they are known, and its time where it is not that of the run."""
     rows = "" if built.rows is None else f"{built.rows:,} {'row' if built.rows == 1 else 'rows'}"
     seconds = "" if built.reused else f"{built.seconds:.2f} s"
-    return "  ".join(part for part in (rows, seconds) if part)
+    as_of = f"as of {built.as_of:%Y-%m-%dT%H:%M:%SZ}" if built.as_of else ""
+    return "  ".join(part for part in (rows, seconds, as_of) if part)

@@ -23,6 +23,7 @@ from profiles_pipeline.errors import ProfilesError, RunError, fail
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import type_name
 from profiles_pipeline.resolve.model import FeatureTable, FeatureView, VarTable
+from profiles_pipeline.windows import Window
 
 if TYPE_CHECKING:
     from profiles_pipeline.cli.dumping import Results
@@ -32,7 +33,7 @@ def run_options(asked: Asked, force: bool = False, ignore_model_errors: bool = F
     """Return what a run is asked for as values. Raises ProjectError for what makes no sense."""
     seq_no = values.seq_no(asked.seq_no)
     return run.Options(
-        request=plan.Request(values.model_refs(asked.model_refs), force),
+        request=plan.Request(values.model_refs(asked.model_refs), force, rebase=asked.rebase_incremental),
         begin=values.moment(asked.begin_time, "--begin-time") if asked.begin_time else None,
         end=_end(asked, seq_no),
         seq_no=seq_no,
@@ -151,10 +152,13 @@ def _conclude(place: Place, output: Output, done: run.Report) -> None:
             item.kind,
             "" if item.rows is None else f"{item.rows:,}",
             "reused" if item.reused else f"{item.seconds:.2f}",
+            f"{item.as_of or done.window.end:%Y-%m-%dT%H:%M:%SZ}",
         )
         for item in done.built
     ]
-    print_table(console, ("relation", "model type", "kind", "rows", "seconds"), rows, right=("rows", "seconds"))
+    head = ("relation", "model type", "kind", "rows", "seconds", "as of")
+    shown = len(head) if any(item.as_of for item in done.built) else len(head) - 1
+    print_table(console, head[:shown], [row[:shown] for row in rows], right=("rows", "seconds"))
     console.print()
     end = f"{done.window.end:%Y-%m-%dT%H:%M:%SZ}"
     verb, style = ("not complete", "bold yellow") if done.failed else ("done", "bold green")
@@ -267,7 +271,7 @@ def _failure_document(item: run.Failed) -> dict[str, object]:
     return {"path": item.model.path, "problem": problem}
 
 
-def window_document(window: plan.Window | None) -> dict[str, object] | None:
+def window_document(window: Window | None) -> dict[str, object] | None:
     """Return the number and the end of a window as plain values."""
     return {"seq_no": window.seq_no, "end_time": window.end.isoformat()} if window else None
 
@@ -279,6 +283,7 @@ def _model_document(item: run.Built, schema: str, done: run.Report) -> dict[str,
         "type": type_name(item.model),
         "relation": _queryable(item, schema, done),
         "material": item.material,
+        "end_time": (item.as_of or done.window.end).isoformat(),
         "kind": item.kind,
         "rows": item.rows,
         "seconds": round(item.seconds, 3),

@@ -30,7 +30,7 @@ from profiles_pipeline.compile.rows import (
     identified_rows,
     left_join,
     quoted,
-    resolve_symbols,
+    placed,
     timestamp,
 )
 from profiles_pipeline.compile.statement import (
@@ -44,9 +44,9 @@ from profiles_pipeline.compile.statement import (
     scratch,
 )
 from profiles_pipeline.errors import Problem, Problems, fail, nearest
-from profiles_pipeline.graph import reads_var_table
+from profiles_pipeline.graph import columns_of_table, input_vars_behind
 from profiles_pipeline.names import VAR_TABLE, safe_identifier
-from profiles_pipeline.resolve.model import Cohort, EntityVar, Input, InputVarTable, SqlModel, VarTable
+from profiles_pipeline.resolve.model import Cohort, EntityVar, Input, InputVar, InputVarTable, SqlModel, VarTable
 from profiles_pipeline.resolve.reader import ReadVar, VarKey
 from profiles_pipeline.sql import build
 
@@ -159,8 +159,10 @@ class _Growing:
         assert isinstance(earlier, VarTable)
         own = {name.lower() for name in [*(v.name for v in self.model.vars), *_joined_names(self.c, self.model)]}
         columns = [col(n, "v") for n in column_order(self.c, earlier) if n.lower() not in own]
+        # Members as of an earlier boundary may have become somebody else since.
+        kind = "LEFT JOIN" if self.cohort.time_grain != earlier.time_grain else "JOIN"
         return build(
-            "SELECT m.:id, :columns FROM :members AS m JOIN :vars AS v ON v.:id = m.:id",
+            f"SELECT m.:id, :columns FROM :members AS m {kind} :vars AS v ON v.:id = m.:id",
             id=self.id_column,
             columns=columns,
             members=self.c.relation(self.model.cohort),
@@ -232,27 +234,29 @@ class _Growing:
         return scans
 
     def _scan_key(self, var: EntityVar) -> tuple[str, bool]:
-        source = self.c.graph.models[var.source or ""]
-        if not isinstance(source, Input | SqlModel):
-            return source.path, False
-        return source.path, reads_var_table(
-            self.c.project, self.c.reader, source.path, self.read[var.name.lower()].columns
-        )
+        return str(var.source), (var.cohort, var.name.lower()) in self.c.graph.through_tables
 
     def _worth_the_table(self, source: str, variables: Iterable[EntityVar]) -> bool:
-        """True unless these vars read no input var of a view that would compute windows for nothing."""
+        """True unless these vars need nothing of a view that would compute windows for nothing."""
         table = self._var_table_of(source)
         own = {var.name.lower(): self.c.reader.input_var(var) for var in table.vars}
         if kind_of(self.c, table) == "table" or not any(map(has_window, own.values())):
             return True
-        return any(self.read[v.name.lower()].columns & own.keys() for v in variables)
+        added = own.keys() | self._added_columns(source)
+        return any(self.read[v.name.lower()].columns & added for v in variables)
+
+    def _added_columns(self, source: str) -> frozenset[str]:
+        """Return the columns that the var table of a source has, and its rows with just this entity's main id do not."""
+        model = self.c.graph.models[source]
+        assert isinstance(model, Input | SqlModel)
+        return columns_of_table(self.c.project, model, self.cohort.entity)
 
     def _scan(self, source: str, through_table: bool, variables: tuple[EntityVar, ...], result: exp.Table) -> _Scan:
         reads = [self.read[v.name.lower()] for v in variables]
         keys = frozenset().union(*(r.vars for r in reads))
         numbered = self._may_number(source, through_table, variables)
         key: PersonKey = "component" if numbered else "main_id"
-        rows = self._rows_of(source, through_table, key)
+        rows = self._rows_of(source, through_table, key, self._input_vars(source, through_table, variables))
         if keys:
             rows = self._with_vars(rows, keys, key)
         columns = [alias(value, v.name) for v in variables if (value := self.shared[v.name]) is not None]
@@ -283,14 +287,21 @@ class _Growing:
             return False
         if self.cohort.parent is not None or any(self.shared[v.name] is None for v in variables):
             return False
+        if through_table and kind_of(self.c, self._var_table_of(source)) == "table":
+            return False
         looked_at = {column for v in variables for column in self.read[v.name.lower()].columns}
+        inputs = [self.c.reader.input_var(var) for var in self._input_vars(source, through_table, variables)]
+        texts = [tree for read in inputs for tree in (read.select, read.where) if tree is not None]
+        looked_at |= {column.lower() for tree in texts for column in sql.column_names(tree)}
+        ids = {self.id_column.lower(), "main_id"} | self._added_columns(source)
+        return not looked_at & ids and not any(read.vars for read in inputs)
+
+    def _input_vars(self, source: str, through_table: bool, variables: Iterable[EntityVar]) -> tuple[InputVar, ...]:
+        """Return the input vars that the rows of a scan have."""
         if through_table:
-            table = self._var_table_of(source)
-            inputs = [self.c.reader.input_var(var) for var in table.vars]
-            if kind_of(self.c, table) == "table" or any(read.vars for read in inputs):
-                return False
-            looked_at |= {c.lower() for read in inputs if read.select for c in sql.column_names(read.select)}
-        return not looked_at & {self.id_column.lower(), "main_id"}
+            return self._var_table_of(source).vars
+        columns = frozenset().union(*(self.read[v.name.lower()].columns for v in variables))
+        return input_vars_behind(self.c.project, self.c.reader, source, columns)
 
     def _named(self, numbered: exp.Expr, variables: Iterable[EntityVar]) -> exp.Expr:
         """Return the result of a scan by number with the main id in its place."""
@@ -307,11 +318,16 @@ class _Growing:
         assert isinstance(table, InputVarTable)
         return table
 
-    def _rows_of(self, source: str, through_table: bool, key: PersonKey) -> exp.Expr:
+    def _rows_of(
+        self, source: str, through_table: bool, key: PersonKey, input_vars: tuple[InputVar, ...]
+    ) -> exp.Expr:
         if through_table and key == "main_id":
             return self.c.relation(f"{source}/{VAR_TABLE}")
         if through_table:
             return rows_with_vars(self.c, self._var_table_of(source), key).subquery()
+        if input_vars:
+            table = replace(self._var_table_of(source), entities=(self.cohort.entity,), vars=input_vars)
+            return rows_with_vars(self.c, table, key).subquery()
         model = self.c.graph.models[source]
         if isinstance(model, Input | SqlModel):
             return identified_rows(self.c, model, [self.cohort.entity], key=key).subquery()
@@ -434,7 +450,7 @@ class _Growing:
                 return self._var_column(self.c.reader.var_key(node.name.removeprefix("var:")))
             return node
 
-        return resolve_symbols(self.c, tree).transform(as_column, copy=False)
+        return placed(self.c, tree).transform(as_column, copy=False)
 
     def _var_column(self, key: VarKey) -> exp.Expr:
         return col(self.names[key[1]] if self._has(key) else join_vars.column_of(key))

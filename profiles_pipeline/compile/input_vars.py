@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile import aggregates, join_vars
-from profiles_pipeline.compile.rows import PersonKey, alias, col, identified_rows, resolve_symbols, visible_rows
+from profiles_pipeline.compile.rows import PersonKey, alias, col, identified_rows, placed, visible_rows
 from profiles_pipeline.compile.statement import Compilation, Script, Statement, create
 from profiles_pipeline.errors import Span, fail
 from profiles_pipeline.resolve.model import InputVar, InputVarTable, Model, VarTable
@@ -61,13 +61,16 @@ def has_window(read: ReadVar) -> bool:
 
 
 def _columns_in_use(c: Compilation, model: InputVarTable, read: Mapping[str, ReadVar]) -> list[exp.Expr] | None:
-    """Return the columns that vars read from the table; None when that cannot be told from their text."""
+    """Return the columns that vars read from the table, and those of its ids; None when their text does not tell."""
     entity_vars = [v for own in c.project.entity_vars.values() for v in own.values() if v.source == model.source]
     reads = [c.reader.entity_var(var) for var in entity_vars]
     if any(r.select is not None and sql.has_subquery(r.select) for r in (*reads, *read.values())):
         return None
     own = {var.name.lower(): var.name for var in model.vars}
+    source = c.graph.models[model.source]
+    carried = [c.reader.expression(row_id.select, source.path, "id").tree for row_id in getattr(source, "ids", ())]
     used = {column for r in reads for column in r.columns} - own.keys()
+    used |= {column.lower() for tree in carried for column in sql.column_names(tree)}
     ids = [c.project.entities[entity].id_column for entity in model.entities]
     fixed = {"main_id", "input_row_id", *(name.lower() for name in ids)}
     return [col("input_row_id"), *(col(n) for n in sorted(used - fixed)), *map(col, ids), *map(col, own.values())]
@@ -236,7 +239,7 @@ def row_expression(c: Compilation, tree: exp.Expr, id_column: str) -> exp.Expr:
             return col(id_column)
         return node
 
-    return resolve_symbols(c, tree).transform(replace, copy=False)
+    return placed(c, tree).transform(replace, copy=False)
 
 
 def windowed(c: Compilation, function: exp.Expr, window: Window, id_column: str, where: exp.Expr | None) -> exp.Expr:

@@ -10,7 +10,7 @@ from sqlglot import exp
 from profiles_pipeline import sql
 from profiles_pipeline.compile.entity_vars import main_id_audits
 from profiles_pipeline.compile.join_vars import column_of, home, joined
-from profiles_pipeline.compile.rows import alias, col, left_join, resolve_symbols, text, timestamp, visible_rows
+from profiles_pipeline.compile.rows import alias, col, left_join, placed, resolve_symbols, text, timestamp, visible_rows
 from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, UniteRows, beside, create
 from profiles_pipeline.errors import did_you_mean, fail
 from profiles_pipeline.graph import filter_texts, sql_filter_text
@@ -62,7 +62,7 @@ def _step(c: Compilation, model: Cohort, item: CohortFilter, id_column: str) -> 
     if item.value is not None:
         holds: exp.Expr = _condition(c, model, item.value)
     else:
-        listed = resolve_symbols(c, c.reader.query(sql_filter_text(item), model.path).tree)
+        listed = placed(c, c.reader.query(sql_filter_text(item), model.path).tree)
         holds = exp.In(this=col(id_column, "m"), query=exp.Subquery(this=listed))
     return holds if item.type == "include" else build("NOT COALESCE(:holds, FALSE)", holds=holds)
 
@@ -82,7 +82,7 @@ def _condition(c: Compilation, model: Cohort, condition: str) -> exp.Expr:
             return col(column_of(c.reader.var_key(node.name.removeprefix("var:"))))
         return node
 
-    tree = resolve_symbols(c, c.reader.expression(condition, model.path, "filter").tree)
+    tree = placed(c, c.reader.expression(condition, model.path, "filter").tree)
     return exp.paren(tree.transform(as_column))
 
 
@@ -265,7 +265,7 @@ def _named(c: Compilation, tree: exp.Expr, relation: exp.Table, own: frozenset[s
     found = [table for table in tree.find_all(exp.Table) if id(table) in outside]
     for table in [table for table in found if table.db or table.name.lower() not in own]:
         table.replace(c.outside(table))
-    placed = tree.transform(this)
-    if isinstance(placed, exp.Create) and placed.find(exp.Table) == relation:
-        placed.set("replace", True)  # an unfinished run or a forced one may have left the relation behind
-    return resolve_symbols(c, placed)
+    statement = tree.transform(this)
+    if isinstance(statement, exp.Create) and statement.find(exp.Table) == relation:
+        statement.set("replace", True)  # an unfinished run or a forced one may have left the relation behind
+    return resolve_symbols(c, statement)

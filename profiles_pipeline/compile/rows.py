@@ -18,6 +18,9 @@ from profiles_pipeline.resolve.past import PastRef, past_ref
 from profiles_pipeline.spec.model import IdFilter
 from profiles_pipeline.sql import build
 
+VISIBLE = r"[^\p{Z}\p{Cc}\p{Cf}]"
+"""Pattern of a character that is no space of any kind, no line break and no mark without a width."""
+
 PersonKey = Literal["main_id", "component"]
 """Columns of ``_mappings`` that stand for a person: the main id, and a number that is only good within one run."""
 
@@ -70,7 +73,7 @@ def visible_rows(c: Compilation, model: Model) -> exp.Select:
         return exp.select("*").from_(c.relation(model.path))
     rows = exp.select("*").from_(source, copy=False)
     if isinstance(model, Input) and model.where is not None:
-        rows.where(resolve_symbols(c, c.reader.expression(model.where, model.path, "where").tree), copy=False)
+        rows.where(placed(c, c.reader.expression(model.where, model.path, "where").tree), copy=False)
     if model.occurred_at:
         rows.where(in_window(c, model.occurred_at, model.path), copy=False)
     return rows
@@ -88,12 +91,22 @@ def in_window(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
     if c.reader.begin_time is not None:
         begin = moment(c.reader.begin_time.replace(tzinfo=None).isoformat(sep=" "))
         condition = exp.and_(exp.GTE(this=sql.copied(time), expression=begin), condition, copy=False)
-    return exp.or_(condition, exp.Is(this=sql.copied(time), expression=exp.Null()), copy=False)
+    return exp.or_(condition, exp.Is(this=_time_of_row(c, occurred_at, this), expression=exp.Null()), copy=False)
 
 
 def occurred(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
-    """Return the time of a row as a timestamp."""
-    return exp.cast(c.reader.expression(occurred_at, this, "occurred_at_col").tree, "TIMESTAMP", copy=False)
+    """Return the time of a row as a timestamp: for a text with an offset the same instant in UTC."""
+    return build(
+        """
+        CASE WHEN TYPEOF(:time) = 'VARCHAR' THEN CAST(CAST(CAST(:time AS TEXT) AS TIMESTAMPTZ) AS TIMESTAMP)
+        ELSE CAST(:time AS TIMESTAMP) END
+        """,
+        time=_time_of_row(c, occurred_at, this),
+    )
+
+
+def _time_of_row(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
+    return sql.copied(c.reader.expression(occurred_at, this, "occurred_at_col").tree)
 
 
 def resolve_symbols(c: Compilation, tree: exp.Expr) -> exp.Expr:
@@ -111,6 +124,17 @@ def resolve_symbols(c: Compilation, tree: exp.Expr) -> exp.Expr:
         return node
 
     return sql.copied(tree).transform(replace, copy=False)
+
+
+def placed(c: Compilation, tree: exp.Expr) -> exp.Expr:
+    """Return the tree with symbols resolved and with tables that are no models, which its sub-queries may read,
+    replaced by where they are found."""
+    if not sql.external_tables(tree):
+        return resolve_symbols(c, tree)
+    holder = exp.Tuple(expressions=[sql.copied(tree)])
+    for table in sql.external_tables(holder):
+        table.replace(c.outside(table))
+    return resolve_symbols(c, holder.expressions[0].pop())
 
 
 def _relation(c: Compilation, node: exp.Table) -> exp.Expr:
@@ -135,8 +159,9 @@ def _relation(c: Compilation, node: exp.Table) -> exp.Expr:
 def _name_of(c: Compilation, address: str) -> str:
     """Return the name by which the rest of a query knows what is at an address."""
     past = past_ref(address)
-    name = c.graph.models[c.graph.find(past.path if past else address)].name
-    return f"{name}_{past.kind}_{past.checkpoint}".strip("_") if past else name
+    if past is None:
+        return c.graph.models[c.graph.find(address)].name
+    return f"{past.path.rpartition('/')[2]}_{past.kind}_{past.checkpoint}".strip("_")
 
 
 def _past_rows(c: Compilation, ref: PastRef) -> exp.Expr:
@@ -218,10 +243,10 @@ def _membership(c: Compilation, path: str) -> exp.Expr:
 
 
 def id_value(c: Compilation, row_id: RowId, id_type: IdType, this: str) -> exp.Expr:
-    """Return the identifier on a row as text, or NULL when it is missing, blank or filtered out."""
+    """Return the identifier on a row as text, or NULL when it is missing, filtered out, or has nothing to be seen."""
     value = exp.cast(resolve_symbols(c, c.reader.expression(row_id.select, this, "id").tree), "TEXT", copy=False)
-    blank = exp.NEQ(this=exp.Trim(this=sql.copied(value)), expression=text(""))
-    conditions = [blank, *(_keeps(c, rule, value) for rule in id_type.filters)]
+    visible = exp.Anonymous(this="REGEXP_MATCHES", expressions=[sql.copied(value), text(VISIBLE)])
+    conditions = [visible, *(_keeps(c, rule, value) for rule in id_type.filters)]
     return exp.Case().when(exp.and_(*conditions, copy=False), value, copy=False)
 
 
@@ -258,10 +283,12 @@ def identified_rows(
     row_id: bool = False,
     key: PersonKey = "main_id",
 ) -> exp.Select:
-    """Return the visible rows of a source with one main id column per entity.
+    """Return the visible rows of a source with one main id column per entity, ahead of the columns of the source.
 
-    The first identifier of the entity that a row has decides, in the order in which the source lists them. Where the
-    source is an edge source, all identifiers of a row are one entity and a single look-up per row is enough.
+    Where the source has a column of that name itself, the name means the main id from here on: in a relation that is
+    made of these rows the other column has a number behind its name. The first identifier of the entity that a row
+    has decides, in the order in which the source lists them. Where the source is an edge source, all identifiers of a
+    row are one entity and a single look-up per row is enough.
 
     Args:
         c: what to compile against.
@@ -278,10 +305,10 @@ def identified_rows(
     if extra or ids:
         rows = build("SELECT :extra, source_rows.*, :ids FROM :rows AS source_rows", extra=extra, ids=ids, rows=rows)
     star = exp.Column(this=exp.Star(except_=[quoted(i.alias) for i in ids]) if ids else exp.Star(), table=quoted("r"))
-    query = exp.select(star).from_(exp.Subquery(this=rows, alias=exp.TableAlias(this=quoted("r"))), copy=False)
+    query = exp.Select().from_(exp.Subquery(this=rows, alias=exp.TableAlias(this=quoted("r"))), copy=False)
     for entity in entities:
         query = _with_main_id(c, query, source, entity, key)
-    return query
+    return query.select(star, copy=False)
 
 
 def has_typed_ids(source: Model, entity_key: str) -> bool:

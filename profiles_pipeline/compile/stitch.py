@@ -7,6 +7,7 @@ eldest node: earliest first seen, unknown times last, ties by the smallest hash.
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Literal
 
 from sqlglot import exp
 
@@ -32,6 +33,7 @@ NODE_HASH_SALT = "fe971b24-9572-4005-b22f-351e9c09274d"
 def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
     """Return the script that leaves ``_internal_edges``, ``_mappings`` and the id graph behind."""
     graph = c.relation(model.path)
+    kind: Literal["table", "view"] = "table" if model.as_table else "view"
     edges, mappings = beside(graph, "_internal_edges"), beside(graph, "_mappings")
     nodes, components = scratch(graph, "nodes"), scratch(graph, "components")
     tuples = [scratch(graph, f"tuples_{number}") for number in range(len(model.sources))]
@@ -54,9 +56,9 @@ def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
         ),
         *_metadata_steps(c, model, edges, seen),
         Statement(create("table", mappings, _mappings(c, model, nodes, components)), "main id of each id"),
-        Statement(create("view", graph, _graph(c, model, mappings)), "id graph"),
+        Statement(create(kind, graph, _graph(c, model, mappings)), "id graph"),
     ]
-    return Script("view", tuple(steps), _audits(c, model, graph))
+    return Script(kind, tuple(steps), _audits(c, model, graph))
 
 
 def _edge_steps(c: Compilation, model: Stitcher, edges: exp.Table, tuples: list[exp.Table]) -> list[Step]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from sqlglot import exp
 
-from profiles_pipeline import plan, run, sql
+from profiles_pipeline import plan, run, sql, time_contexts
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, ProjectError, WarehouseError, did_you_mean, fail
@@ -127,7 +127,7 @@ def _limited(text: str, question: Question) -> str:
 def _context(session: run.Session, question: Question) -> SeqNo | None:
     if question.seq_no is None:
         return None
-    return run.choose_seq_no(session, run.Options(seq_no=question.seq_no))[0]
+    return time_contexts.choose_seq_no(session, run.Options(seq_no=question.seq_no))[0]
 
 
 # --- text -----------------------------------------------------------------------------------------------------------
@@ -184,12 +184,12 @@ def _relation(session: run.Session, path: str, context: SeqNo | None) -> str:
 def _materials(session: run.Session, context: SeqNo | None) -> tuple[Material, ...]:
     """Return the materials of a time context, or those of every run that was finished."""
     if context is not None:
-        window = run.window_of(session, context)
+        window = time_contexts.window_of(session, context)
         names = frozenset(plan.material_names(session.project, window).values())
         coarser = {w.seq_no for _, w in window.coarser}
         kept = session.registry.materials()
         return tuple(m for m in kept if m.seq_no == context.number or (m.seq_no in coarser and m.name in names))
-    runs = [run.window_of(session, s) for s in session.registry.seq_nos(session.project.name) if s.complete]
+    runs = [time_contexts.window_of(session, s) for s in session.registry.seq_nos(session.project.name) if s.complete]
     finished = {window.seq_no for own in runs for window in (own, *(w for _, w in own.coarser))}
     return tuple(m for m in session.registry.materials() if m.seq_no in finished)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from profiles_pipeline import plan, rehearse, run
+from profiles_pipeline import rehearse, run, time_contexts
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import Problem, ProfilesError, ProjectError, in_file_order
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
 from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,11 @@ def check(
 
 def _rehearsed(session: run.Session) -> tuple[Problem, ...]:
     """Return the warnings of a rehearsal of everything."""
-    seq_no, _ = run.choose_seq_no(session, run.Options(seq_no="new"))
-    session = run.with_what_it_needs(session, seq_no)
+    seq_no, _ = time_contexts.choose_seq_no(session, run.Options(seq_no="new"))
+    session = time_contexts.with_what_it_needs(session, seq_no)
     models = tuple(path for path, model in session.project.graph.models.items() if not isinstance(model, Input))
-    window = plan.Window(seq_no.number, seq_no.end)
-    piece = rehearse.Piece(models, session.output.schema, window, run.remembered(session))
+    window = Window(seq_no.number, seq_no.end)
+    piece = rehearse.Piece(models, session.output.schema, window, time_contexts.remembered(session))
     return rehearse.rehearse(session.project, piece, session.warehouse, session.sources)
 
 

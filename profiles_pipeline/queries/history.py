@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from profiles_pipeline import run
+from profiles_pipeline import run, time_contexts
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import fail
 from profiles_pipeline.project import ProfilesProject
@@ -58,7 +58,7 @@ def history(
     with open_for_reading(project, output, "profiles show plan", observe, lock_timeout) as session:
         if not session.registry.seq_nos(session.project.name):
             fail("nothing-built", "there is no run to show", hint="profiles plan shows what the next run would do")
-        found = run.choose_seq_no(session, run.Options(seq_no=seq_no))[0]
+        found = time_contexts.choose_seq_no(session, run.Options(seq_no=seq_no))[0]
         made = session.registry.materials(found.number)
         names = {material.model_path: material.name for material in made}
         models = {row.path: row for row in list_models(session.project, output.schema)}

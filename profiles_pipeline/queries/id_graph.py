@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
-from profiles_pipeline import run
+from profiles_pipeline import run, time_contexts
 from profiles_pipeline.compile.statement import beside
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import did_you_mean, fail
@@ -95,7 +95,7 @@ def newest_material(session: run.Session, path: str, seq_no: SeqNoAsked = None) 
     if seq_no is None:
         contexts = [s.number for s in session.registry.seq_nos(session.project.name) if s.complete]
     else:
-        contexts = [run.choose_seq_no(session, run.Options(seq_no=seq_no))[0].number]
+        contexts = [time_contexts.choose_seq_no(session, run.Options(seq_no=seq_no))[0].number]
     found = [m for m in session.registry.materials() if m.model_path == path and m.seq_no in contexts]
     current = session.project.fingerprints.get(path)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlglot import exp
 
-from profiles_pipeline import compiled, plan, run
+from profiles_pipeline import compiled, freshness, plan, run, time_contexts
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import Problem, ProjectError, fail
 from profiles_pipeline.project import ProfilesProject
@@ -56,10 +56,11 @@ def preview(
         ProjectError: the options do not fit the project or the registry.
     """
     with open_for_reading(project, output, "profiles plan", observe, options.lock_timeout) as opened:
-        seq_no, resumed = run.choose_seq_no(opened, options)
-        session = run.with_what_it_needs(opened, seq_no)
+        seq_no, resumed = time_contexts.choose_seq_no(opened, options)
+        session = time_contexts.with_what_it_needs(opened, seq_no)
         lenient = replace(session, sources=_where_found(session.sources))
-        return Preview(run.make_plan(lenient, seq_no, options.request), resumed, missing_inputs(session))
+        planned = run.make_plan(lenient, seq_no, options.request, freshness.outdated(session, seq_no))
+        return Preview(planned, resumed, missing_inputs(session))
 
 
 def compile_project(
@@ -83,23 +84,23 @@ def compile_project(
     place = replace(output, settings=replace(output.settings, path=MEMORY)) if assume_inputs else output
     with open_for_reading(project, place, "profiles compile", observe, options.lock_timeout) as opened:
         seq_no = _context(opened, options)
-        session = run.with_what_it_needs(opened, seq_no)
         if seq_no.number == NOT_RUN:
             _clear(project, output)
         if assume_inputs:
-            lenient = replace(session, project=project, sources=plan.as_written())
+            lenient = replace(opened, project=project, sources=plan.as_written())
         else:
-            lenient = replace(session, sources=_where_found(session.sources))
-        planned = run.make_plan(lenient, seq_no, options.request)
+            lenient = replace(opened, sources=_where_found(opened.sources))
+        session = time_contexts.with_what_it_needs(lenient, seq_no)
+        planned = run.make_plan(session, seq_no, options.request)
         files = compiled.write(planned, project, output, session.warehouse.dialect, "compile")
-        return Compiled(planned, files, () if assume_inputs else missing_inputs(session))
+        return Compiled(planned, files, () if assume_inputs else missing_inputs(opened))
 
 
 def _context(session: run.Session, options: run.Options) -> SeqNo:
     if options.seq_no in (None, "new"):
         now = datetime.now(UTC)
         return SeqNo(NOT_RUN, options.begin, options.end or now, now, False, "")
-    return run.choose_seq_no(session, options)[0]
+    return time_contexts.choose_seq_no(session, options)[0]
 
 
 def _clear(project: ProfilesProject, output: Output) -> None:

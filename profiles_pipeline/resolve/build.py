@@ -5,6 +5,7 @@ Collects all problems before it gives up. Reads no file, renders no template, pa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -47,6 +48,7 @@ from profiles_pipeline.spec.model import (
     EntityVarSpec,
     FeatureTableSpec,
     FeatureViewModelSpec,
+    IdFilter,
     IdSpec,
     IdStitcherSpec,
     InputSpec,
@@ -199,8 +201,15 @@ class _Resolution:
             statuses=self._statuses(),
             broken=self.broken,
             hooks=hooks_of(self.spec, self.models),
-            aliases=self.spec.aliases | {f"entity/{e}/{VAR_TABLE}": f"{e}/all/{VAR_TABLE}" for e in self.entities},
+            aliases=self.spec.aliases | self._other_paths(),
         )
+
+    def _other_paths(self) -> dict[str, str]:
+        """Return other spelling of a path -> path: of var tables by their entity, of feature views by their names."""
+        tables = {f"entity/{e}/{VAR_TABLE}": f"{e}/all/{VAR_TABLE}" for e in self.entities}
+        shown = [model for model in self.models.values() if isinstance(model, views.FeatureView)]
+        named = {f"{view.path.partition('/using_')[0]}/{view.name.lower()}": view.path for view in shown}
+        return tables | {other: path for other, path in named.items() if other not in self.models}
 
     def _stitcher_grains(self) -> dict[str, Text]:
         """Return path -> time grain of the default stitchers for which one is stated."""
@@ -212,7 +221,7 @@ class _Resolution:
         }
 
     def _statuses(self) -> dict[str, str]:
-        """Return path -> enable status, where one is given; a stitcher that no entity names runs if something reads it."""
+        """Return path -> enable status, where there is one; a stitcher that no entity names runs if it is needed."""
         linked = {e.stitcher for e in self.entities.values()}
         unlinked = {p for p, m in self.models.items() if isinstance(m, Stitcher) and p not in linked}
         found: dict[str, str] = dict.fromkeys(unlinked, "only_if_necessary")
@@ -249,8 +258,19 @@ class _Resolution:
                 )
             caps = {other: most for item in chain for other, most in item.maximum_edges.items()}
             filters = tuple(rule for item in chain for rule in item.filters)
+            self._check_includes(name, filters)
             found[name] = IdType(name, filters, tuple(sorted(caps.items())))
         return found
+
+    def _check_includes(self, name: str, filters: Iterable[IdFilter]) -> None:
+        """Warn of an id type that asks its ids to have several values at once: every include has to hold."""
+        included = {str(rule.value): rule for rule in filters if rule.type == "include" and rule.value is not None}
+        if len(included) < 2:
+            return
+        values = ", ".join(f"'{value}'" for value in included)
+        message = f"no id of type '{name}' passes its filters: it would have to be {values} at once"
+        hint = f"write one include with a regex: {'|'.join(map(re.escape, included))}"
+        self.problems.warn("contradictory-filters", message, list(included.values())[-1].span, hint=hint)
 
     def _entity(self, spec: EntitySpec) -> Entity:
         default = f"models/{spec.name.lower()}_default_id_stitcher"
@@ -299,6 +319,8 @@ class _Resolution:
         owners = [e for e in self.entities.values() if spec.type in e.id_types] or list(self.entities.values())
         if len(owners) == 1:
             return owners[0]
+        if self.broken.anything or any(name.startswith("entity/") for name in self.broken.names):
+            return None
         message = f"id '{spec.select}' does not say its entity"
         self.problems.error("missing-key", message, spec.span, hint="add 'entity:'")
         return None
@@ -333,6 +355,7 @@ class _Resolution:
                 for edge in body.edge_sources
                 if (source := self._source(edge.from_, edge.span)) is not None
             ]
+            self.ids_are_lost |= len(sources) < len(body.edge_sources)
             if model.model_type == "id_collator" and not body.edge_sources:
                 sources = self._carriers(owner)
             self._add_stitcher(path, str(model.name), owner, sources, model)
@@ -380,6 +403,7 @@ class _Resolution:
             sources=mine,
             id_types=tuple(self.id_types.get(t, IdType(t)) for t in used),
             rules=self._rules(sharing, used),
+            as_table=isinstance(body, IdStitcherSpec) and body.materialization.output_type == "table",
             log_direct_edge_info=isinstance(body, IdStitcherSpec) and body.log_direct_edge_info,
             log_node_metadata=isinstance(body, IdStitcherSpec) and body.log_node_metadata,
         )
@@ -711,12 +735,13 @@ class _Resolution:
 
     def _check_vars_attach(self) -> None:
         for own in self.entity_vars.values():
-            for var in own.values():
+            for var in list(own.values()):
                 source = self.models.get(var.source or "")
                 ids = getattr(source, "ids", None)
                 if ids is None or any(i.entity == var.entity for i in ids):
                     continue
                 self.broken.add(f"var/{var.name}")
+                del own[var.name.lower()]
                 if self.ids_are_lost:
                     continue
                 message = f"entity_var '{var.name}' reads '{var.source}', which carries no id of entity '{var.entity}'"
@@ -834,8 +859,8 @@ class _Resolution:
     def _unique_relations(self) -> None:
         seen: dict[str, Model] = {}
         for model in self.models.values():
-            if isinstance(model, Input):
-                continue
+            if isinstance(model, Input | InputVarTable):
+                continue  # the var table of a source is only made where something needs it: the graph looks at these
             other = seen.setdefault(model.name.lower(), model)
             if other is not model:
                 message = f"'{model.path}' and '{other.path}' would both be named '{model.name}'"

@@ -165,6 +165,8 @@ class Stitcher(Model):
     id_types: tuple[IdType, ...]
     """Types of all ids on its sources, with filters; ordered by name."""
     rules: Rules | None = None
+    as_table: bool = False
+    """Whether the graph itself is a table; else it is a view of the mappings."""
     log_direct_edge_info: bool = False
     """Whether the graph says of each id with which others it was seen."""
     log_node_metadata: bool = False
@@ -279,6 +281,7 @@ class Project:
         names: lower-case global name in templates -> what it is.
         statuses: path -> enable status, where the author gives one.
         source_dialect: the dialect in which the project's SQL is written.
+        left_out: paths of models that the author has written and that are not among `models`, for they cannot run.
         broken: what is declared but cannot be used.
     """
 
@@ -292,12 +295,15 @@ class Project:
     names: Mapping[str, NameKind]
     macros: tuple[MacroSpec, ...]
     source_dialect: str = "snowflake"
+    left_out: frozenset[str] = frozenset()
     statuses: Mapping[str, str] = field(default_factory=dict)
     broken: Broken = field(default_factory=Broken)
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Other spellings of model paths, such as ``entity/user/var_table``."""
     hooks: Mapping[str, tuple[Hook, ...]] = field(default_factory=dict)
     """Path -> what runs right before and after the model is built, in that order."""
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Path of a source -> lower-case names of its columns, as far as these have been looked up."""
 
     @property
     def name(self) -> str:

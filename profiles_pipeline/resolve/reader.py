@@ -18,7 +18,7 @@ from sqlglot import exp
 from profiles_pipeline import sql, template
 from profiles_pipeline.errors import BrokenReferenceError, Problem, ProjectError, Span, at, did_you_mean
 from profiles_pipeline.names import normalise_path
-from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, InputVar, Project, SqlModel
+from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, Input, InputVar, Model, Project, SqlModel
 from profiles_pipeline.resolve.past import PastRef, past_ref, past_refs
 from profiles_pipeline.spec.model import WindowSpec
 
@@ -104,7 +104,7 @@ class Reader:
     def __post_init__(self) -> None:
         self._dialects = sql.Reading(self.project.source_dialect, self.target)
         self._macros = {
-            str(m.name).lower(): template.Macro(str(m.name), tuple(str(i) for i in m.inputs), m.value)
+            str(m.name): template.Macro(str(m.name), tuple(str(i) for i in m.inputs), m.value)
             for m in self.project.macros
         }
 
@@ -143,7 +143,7 @@ class Reader:
             tree = _parsed(str(rendered.text), self._dialects)
         except ProjectError:  # once more, for the place
             tree = sql.parse_expression(rendered.text, self._dialects, span=place, what=what)
-        return self._reading(tree, rendered, place)
+        return self._unqualified(self._reading(tree, rendered, place), this)
 
     def query(self, text: str, this: str) -> Reading:
         """Return a SELECT as read, whatever its shape: leading WITH, leading comma or plain."""
@@ -231,7 +231,7 @@ class Reader:
         model = self.project.models.get(self.project.meant(past.path if past else path))
         if model is None:
             return None
-        entity: Entity | None = self.project.entities.get(getattr(model, "entity", ""))
+        entity = self._entity_of(model)
         occurred_at = getattr(model, "occurred_at", None)
         return template.ModelFacts(
             path=model.path,
@@ -246,6 +246,13 @@ class Reader:
     def _is_enabled(self, past: PastRef) -> bool:
         """Return whether templates may use it: changes of ids can always be asked for, at worst there are none."""
         return self.has_past(past) or (past.kind == "clusters" and not past.checkpoint)
+
+    def _entity_of(self, model: Model) -> Entity | None:
+        """Return the entity that a model is about; None when it is about none, or several."""
+        cohort = self.project.models.get(getattr(model, "cohort", None) or "")
+        about = getattr(cohort if isinstance(cohort, Cohort) else model, "entity", None)
+        found = {about} if about else {i.entity for i in getattr(model, "ids", ())} or {*getattr(model, "entities", ())}
+        return self.project.entities.get(found.pop()) if len(found) == 1 else None
 
     def read_file(self, path: str) -> str:
         """Return the text of a file of the project.
@@ -297,7 +304,7 @@ class Reader:
         def read(text: str | None, what: str) -> exp.Expr | None:
             if text is None:
                 return None
-            part = tried(text, lambda: self._with_bare_names(self.expression(text, this, what), var))
+            part = tried(text, lambda: self._of_var(self.expression(text, this, what), var))
             parts.extend([part] if part else [])
             return part.tree if part else None
 
@@ -348,7 +355,7 @@ class Reader:
         keys = []
         for item in ordered:
             reading = self._reading(item, rendered[0], place) if rendered else Reading(item)
-            reading = self._with_bare_names(reading, var)
+            reading = self._of_var(reading, var)
             refs = [self._reading(item, r, place) for r in rendered]
             parts.append(
                 Reading(
@@ -366,10 +373,19 @@ class Reader:
             )
         return tuple(keys), frame
 
+    def _of_var(self, reading: Reading, var: EntityVar | InputVar) -> Reading:
+        """Return a text as it is meant in a var: what stands bare is a var or a column of the source."""
+        return self._unqualified(self._with_bare_names(reading, var), var.source)
+
+    def _unqualified(self, reading: Reading, path: str | None) -> Reading:
+        """Return the reading with columns that are written ``source.column`` as columns of the source at hand."""
+        source = self.project.models.get(path or "")
+        if not isinstance(source, Input | SqlModel):
+            return reading
+        return replace(reading, tree=sql.unqualified(reading.tree, source.name))
+
     def _with_bare_names(self, reading: Reading, var: EntityVar | InputVar) -> Reading:
         """Return the reading with bare names of entity vars made symbols, where the dialect means vars by them."""
-        if isinstance(var, InputVar):
-            return reading
         visible = self._visible_bare_names(var)
         names = self.project.broken.names
         if names and var.source is None and any(f"var/{c.lower()}" in names for c in sql.column_names(reading.tree)):
@@ -386,24 +402,31 @@ class Reader:
         tree = sql.copied(reading.tree).transform(replace_name, copy=False) if visible else reading.tree
         return replace(reading, tree=tree, vars=reading.vars | found)
 
-    def _visible_bare_names(self, var: EntityVar) -> dict[str, VarKey]:
+    def _visible_bare_names(self, var: EntityVar | InputVar) -> dict[str, VarKey]:
         """Return the names that mean vars in the text of `var`.
 
-        Without a source only vars can be meant. With one, a bare name is a column unless the author listed it under
-        `dependencies`.
+        Without a source only vars can be meant. With one, a bare name is a column, unless the author listed it under
+        `dependencies`, or the dialect has no other way to name a var and the source is known to lack such a column.
         """
+        named = self.vars_by_name(var)
         if var.source is None:
-            names: dict[str, VarKey] = {}
-            cohort = self.project.models.get(var.cohort)
-            while isinstance(cohort, Cohort):
-                own = self.project.entity_vars.get(cohort.path, {})
-                names = {name: (cohort.path, name) for name in own} | names
-                cohort = self.project.models.get(cohort.parent or "")
-            names.pop(var.name.lower(), None)
-            return names
-        own = self.project.entity_vars.get(var.cohort, {})
-        listed = {str(d).lower() for d in var.spec.dependencies}
-        return {name: (var.cohort, name) for name in listed if name in own and name != var.name.lower()}
+            return named
+        columns = self.project.columns.get(var.source) if var.bare_names else None
+        taken = None if columns is None else columns | self.project.input_vars.get(var.source, {}).keys()
+        listed = {str(d).lower() for d in var.spec.dependencies} if isinstance(var, EntityVar) else set()
+        return {n: key for n, key in named.items() if n in listed or (taken is not None and n not in taken)}
+
+    def vars_by_name(self, var: EntityVar | InputVar) -> dict[str, VarKey]:
+        """Return the other vars that the text of `var` may use, its cohort's and inherited ones, by lower-case name."""
+        names: dict[str, VarKey] = {}
+        path = var.cohort if isinstance(var, EntityVar) else self.project.entities[var.entity].all_cohort
+        cohort = self.project.models.get(path)
+        while isinstance(cohort, Cohort):
+            own = self.project.entity_vars.get(cohort.path, {})
+            names = {name: (cohort.path, name) for name in own} | names
+            cohort = self.project.models.get(cohort.parent or "")
+        names.pop(var.name.lower(), None)
+        return names
 
 
 @lru_cache(maxsize=4096)
@@ -425,12 +448,15 @@ def _this(var: EntityVar | InputVar) -> str:
     return f"{var.cohort if isinstance(var, EntityVar) else var.source}/{var.name.lower()}"
 
 
-def _model_type(model: object) -> str:
+def _model_type(model: Model) -> str:
     names = {
         "SqlModel": "sql_template",
         "ColumnUnion": "common_column_union",
         "Stitcher": "id_stitcher",
         "Cohort": "entity_cohort",
-        "Input": "input",
+        "FeatureTable": "feature_table_model",
+        "FeatureView": "feature_view",
+        "InputVarTable": "var_table",
+        "VarTable": "var_table",
     }
     return names.get(type(model).__name__, type(model).__name__.lower())

@@ -209,7 +209,7 @@ class QueryReader:
             return self.var(rest)
         if kind == "row" and rest:
             return self.symbol(f"rows:{rest.rpartition('/')[0]}").value(rest.rpartition("/")[2])
-        if kind in ("member", "value") and rest:
+        if kind in ("member", "value", "ref") and rest:
             return NOTHING
         if isinstance(column.this, exp.Star):
             return NOTHING

@@ -176,7 +176,13 @@ class ValueClues(ABC):
 
     def _text(self, node: exp.Expr, scope: Scope) -> Value:
         self._others(node, scope)
-        self.vote(self.value(node.this, scope), "text")
+        found = self.value(node.this, scope)
+        self.vote(found, "text")
+        if isinstance(node, exp.RegexpExtract) and node.expression.is_string:
+            for slot in found.slots:
+                self.ledger.of(slot).regexes[node.expression.name] = None
+        if isinstance(node, exp.Replace | exp.RegexpReplace):
+            return Value(found.slots, "text")
         counts = isinstance(node, exp.Length | exp.StrPosition | exp.RegexpCount)
         return Value(kind="number" if counts else "text")
 
@@ -203,8 +209,11 @@ class ValueClues(ABC):
         return Value(kind="number")
 
     def _same_time(self, node: exp.Expr, scope: Scope) -> Value:
-        self._others(node, scope)
-        found = self.value(node.this, scope)
+        self._others(node, scope, done=("this", "expression"))
+        found, amount = self.value(node.this, scope), self.value(node.args.get("expression"), scope)
+        if str(found.literal).startswith("1970-01-01") and amount.slots:
+            return self._epoch(amount, node)
+        self.vote(amount, "number")
         fmt = node.args.get("format")
         if fmt is not None and fmt.is_string:
             self._formatted(found, str(fmt.this))
@@ -235,6 +244,7 @@ class ValueClues(ABC):
         """Note that a number counts seconds since 1970, or thousandths where it is divided or said to be scaled."""
         self.ledger.vote(found.slots, "number", STRONG)
         scaled = any(str(literal.this) in ("1000", "3") for literal in node.find_all(exp.Literal))
+        scaled = scaled or node.text("unit").upper() in ("MS", "MILLISECOND", "MILLISECONDS")
         for slot in found.slots:
             self.ledger.of(slot).epoch = 1000 if scaled else 1
         return Value(found.slots, "timestamp")

@@ -71,7 +71,8 @@ class Rows:
         """Return which rows are of owners for whom something is never true."""
         salted = self.owner.astype(np.uint64) * np.uint64(1 << 32) + np.uint64(zlib.crc32(salt.encode()))
         mixed = (salted * _MIX ^ salted >> np.uint64(29)) * _MIX >> np.uint64(40)
-        return (self.owner % 4 > 0) & (mixed % np.uint64(3) == 0)
+        picked: Bools = (self.owner % 4 > 0) & (mixed % np.uint64(3) == 0)
+        return picked
 
     def wishes(self, column: ColumnSchema) -> list[tuple[Bools, Wish]]:
         """Return for each wish about a column the rows that have it."""

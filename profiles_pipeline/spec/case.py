@@ -16,7 +16,18 @@ from profiles_pipeline.errors import Problems, Span, did_you_mean, fail
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap, WrittenFloat, WrittenInt
 from profiles_pipeline.spec.yaml_nodes import read_yaml
 
-KEYS = ("description", "dialect", "project", "given", "begin_time", "end_time", "expect", "errors", "warnings")
+KEYS = (
+    "description",
+    "dialect",
+    "project",
+    "given",
+    "earlier_runs",
+    "begin_time",
+    "end_time",
+    "expect",
+    "errors",
+    "warnings",
+)
 _MODEL_KEYS = ("inputs", "models", "var_groups", "macros", "optimizations")
 _DEFAULTS: Mapping[str, object] = {
     "name": "case",
@@ -66,6 +77,7 @@ class Case:
         file: where it was read from.
         project: name of a shipped example, path of a project folder, or None when `files` holds the project.
         files: the project's files by relative path.
+        earlier_runs: end times of runs that come first, in this order.
         errors: texts that the problems must contain, one each; when there are any, the case must fail.
         warnings: the same for warnings; None leaves them unchecked.
     """
@@ -73,6 +85,7 @@ class Case:
     file: Path
     end_time: datetime
     begin_time: datetime | None = None
+    earlier_runs: tuple[datetime, ...] = ()
     description: str = ""
     dialect: str = "snowflake"
     project: str | None = None
@@ -100,8 +113,9 @@ def read_case(path: Path) -> Case:
     project = root.get("project")
     return Case(
         file=path,
-        end_time=_moment(root, "end_time") or _missing(root, "end_time"),
-        begin_time=_moment(root, "begin_time"),
+        end_time=_moment(root, "end_time", root.get("end_time")) or _missing(root, "end_time"),
+        begin_time=_moment(root, "begin_time", root.get("begin_time")),
+        earlier_runs=tuple(m for text in _texts(root, "earlier_runs") if (m := _moment(root, "earlier_runs", text))),
         description=str(root.get("description") or ""),
         dialect=str(root.get("dialect") or "snowflake"),
         project=str(project) if isinstance(project, str) else None,
@@ -200,8 +214,7 @@ def _texts(root: PlacedMap, key: str) -> tuple[str, ...]:
     return tuple(str(item) for item in value or ())
 
 
-def _moment(root: PlacedMap, key: str) -> datetime | None:
-    value = root.get(key)
+def _moment(root: PlacedMap, key: str, value: object) -> datetime | None:
     if value is None:
         return None
     try:

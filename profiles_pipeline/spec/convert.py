@@ -93,8 +93,11 @@ def _fitting(project: PlacedMap, details: list[ErrorDetails], problems: Problems
     for detail in details:
         loc = tuple(detail["loc"])
         place = _follow(loc, ProjectSpec, project, "the project")
-        if detail["type"] == "extra_forbidden" and (loc[0] in _CENTRAL or not _meant_otherwise(place)):
+        if detail["type"] == "extra_forbidden" and not _meant_otherwise(place):
             left_out.add(loc)
+            continue
+        if loc[0] in _CENTRAL and len(loc) > 2 and loc[2] != "name":
+            left_out.add(loc[:4] if len(loc) > 4 and isinstance(loc[3], int) else loc[:3])
             continue
         item, names = thing_at(project, loc)
         problems.broken.add(*names)

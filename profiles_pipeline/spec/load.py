@@ -13,7 +13,7 @@ from profiles_pipeline.spec.checks import check_choices, check_names
 from profiles_pipeline.spec.convert import build_project
 from profiles_pipeline.spec.fetch import NEWEST_SCHEMA, fetcher
 from profiles_pipeline.spec.lift import Note, lift
-from profiles_pipeline.spec.model import ProjectSpec, Text
+from profiles_pipeline.spec.model import KNOWN_KEYS, ProjectSpec, Text
 from profiles_pipeline.spec.packages import with_packages
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 from profiles_pipeline.spec.yaml_nodes import read_yaml
@@ -220,7 +220,7 @@ def _read_models(path: Path, root: Path, problems: Problems) -> PlacedMap:
             problems.broken.anything = True
         return PlacedMap(start)
     for key in value:
-        if key not in SECTIONS:
+        if key not in SECTIONS and not (value[key] is None and key in KNOWN_KEYS):
             hint = did_you_mean(key, (*_LISTS, "optimizations"))
             problems.error("unknown-key", f"unknown key '{key}' in a model file", value.key_span(key), hint=hint)
             problems.broken.anything = True

@@ -16,6 +16,7 @@ from profiles_pipeline.sql.analysis import (
     symbol_kind,
     symbols,
     unfamiliar_calls,
+    unqualified,
 )
 from profiles_pipeline.sql.build import build, wrapped
 from profiles_pipeline.sql.copying import copied
@@ -60,5 +61,6 @@ __all__ = [
     "symbol_kind",
     "symbols",
     "unfamiliar_calls",
+    "unqualified",
     "wrapped",
 ]

@@ -129,6 +129,17 @@ def column_names(tree: exp.Expr) -> frozenset[str]:
     )
 
 
+def unqualified(tree: exp.Expr, name: str) -> exp.Expr:
+    """Return `tree` with columns written ``name.column`` as just ``column``; sub-queries stay as they are.
+
+    Changes the tree in place.
+    """
+    for column in tree.find_all(exp.Column):
+        if column.table.lower() == name.lower() and not column.args.get("db") and not _inside_query(column, tree):
+            column.set("table", None)
+    return tree
+
+
 def is_aggregate(tree: exp.Expr) -> bool:
     """Return whether `tree` has an aggregate that is not a window's function and not inside a sub-query."""
     return any(is_aggregate_call(node) and not _inside_query(node, tree) for node in tree.walk())

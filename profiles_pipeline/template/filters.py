@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from jinja2.runtime import Undefined
 
 from profiles_pipeline.template.faults import RenderError
+from profiles_pipeline.template.gotime import go_format
 from profiles_pipeline.template.session import OUTPUT_LIMIT
-from profiles_pipeline.template.values import Contract
+from profiles_pipeline.template.values import Contract, moment_of
 
 
 def is_nil(value: object) -> bool:
@@ -74,6 +75,10 @@ def _floating(value: object) -> float:
         return 0.0
 
 
+def _date(value: object, layout: object) -> str:
+    return go_format(moment_of(value), _text(layout))
+
+
 def _same(value: object) -> object:
     return value
 
@@ -82,6 +87,9 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "isnil": is_nil,
     "safe": _same,
     "default": _default,
+    "default_if_none": lambda value, other="": other if is_nil(value) else value,
+    "date": _date,
+    "time": _date,
     "upper": lambda value: _text(value).upper(),
     "lower": lambda value: _text(value).lower(),
     "title": lambda value: _text(value).title(),
@@ -90,6 +98,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "length": _length,
     "join": _join,
     "replace": _replace,
+    "cut": lambda value, part: _replace(value, part, ""),
     "split": _split,
     "first": _first,
     "last": _last,

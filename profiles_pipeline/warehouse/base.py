@@ -38,11 +38,13 @@ class Source:
         sql: what to write after FROM: a quoted relation name or a call that reads files, paths absolute.
         kind: ``relation`` or the format of the files.
         origin: the relation's name, or the path, pattern or address of the files, for people to read.
+        state: another text when the rows may be others than before, as far as that can be told without reading them.
     """
 
     sql: str
     kind: SourceKind
     origin: str
+    state: str = ""
 
 
 class Warehouse(Protocol):

@@ -24,9 +24,10 @@ Result = TypeVar("Result")
 _EXCERPT = re.compile(r"\n+(LINE \d+:.*)", re.DOTALL)
 _NOISE = re.compile(r"\s*(?:See also https?://\S+|Stack Trace:.*|This error signals an assertion failure.*)", re.DOTALL)
 _RELATIONS = """
-    select database_name, schema_name, table_name from duckdb_tables() where not internal and not temporary
+    select database_name, schema_name, table_name, estimated_size::varchar as state
+    from duckdb_tables() where not internal and not temporary
     union all
-    select database_name, schema_name, view_name from duckdb_views() where not internal and not temporary
+    select database_name, schema_name, view_name, sql from duckdb_views() where not internal and not temporary
     order by all
 """
 
@@ -139,7 +140,7 @@ class DuckDBWarehouse:
         rows = self.query(_RELATIONS).rows
         return Catalog(
             str(self.scalar("SELECT current_database()")),
-            tuple(Relation(str(database), str(schema), str(name)) for database, schema, name in rows),
+            tuple(Relation(*map(str, row)) for row in rows),
         )
 
     def _run(self, work: Callable[[], Result], statement: str) -> Result:

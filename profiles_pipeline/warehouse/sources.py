@@ -6,6 +6,7 @@ Names are compared without regard to case everywhere, quoted or not.
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -46,6 +47,8 @@ class Relation:
     database: str
     schema: str
     name: str
+    state: str = ""
+    """The number of rows of a table, as the catalog has it; the definition of a view."""
 
     @property
     def sql(self) -> str:
@@ -141,7 +144,7 @@ def resolve_source(table: str, settings: DuckDBSettings, catalog: Catalog) -> So
         *_file_places(parts, settings),
         *(_relation_places([(catalog.database, "main", parts[-1])], settings, catalog) if len(parts) > 1 else ()),
     ]
-    found = next((place.source for place in places if place.source), None)
+    found: Source | None = next((place.source for place in places if place.source), None)
     if found:
         return found
     tried = ["sources entry " + ".".join(parts), *(place.description for place in places)]
@@ -218,7 +221,7 @@ def _relation_names(
 
 
 def _relation_source(relation: Relation | None) -> Source | None:
-    return Source(relation.sql, "relation", str(relation)) if relation else None
+    return Source(relation.sql, "relation", str(relation), f"{relation}: {relation.state}") if relation else None
 
 
 def _file_places(parts: tuple[str, ...], settings: DuckDBSettings) -> list[_Place]:
@@ -266,8 +269,17 @@ def _folder(path: str) -> Source | None:
 
 def _reader(kind: SourceKind, path: str, origin: str) -> Source:
     if kind == "csv" and os.path.isfile(origin) and (columns := _columns_without_rows(origin)):
-        return Source(f"(SELECT {columns} WHERE FALSE)", kind, origin)
-    return Source(_READERS[kind].format(path=literal(path, "duckdb")), kind, origin)
+        return Source(f"(SELECT {columns} WHERE FALSE)", kind, origin, _state_of_files(path))
+    return Source(_READERS[kind].format(path=literal(path, "duckdb")), kind, origin, _state_of_files(path))
+
+
+def _state_of_files(pattern: str) -> str:
+    """Return names, sizes and times of the files that match; only the pattern for what lies in a store."""
+    if is_address(pattern):
+        return pattern
+    files = sorted(file for file in iglob(pattern, recursive=True) if os.path.isfile(file))
+    found = [(file, status.st_size, status.st_mtime_ns) for file in files for status in [os.stat(file)]]
+    return f"{pattern}: {hashlib.sha256(repr(found).encode()).hexdigest()}"
 
 
 def _columns_without_rows(path: str) -> str | None:

@@ -86,7 +86,7 @@ def test_a_column_that_is_not_there_is_found_without_running(call: Call, quickst
         .splitlines()
         .index("            select: first_value(context_campain_source)")
     )
-    assert outcome.err.startswith(f"../quickstart/models/profiles.yaml:{line + 1}:21: error[unknown-column]")
+    assert outcome.err.startswith(f"../quickstart/models/profiles.yaml:{line + 1}:33: error[unknown-column]")
     assert "hint: did you mean 'context_campaign_source'?" in outcome.err
     assert untouched(quickstart)
 

@@ -1,4 +1,4 @@
-"""audit, idstitcher-report, entity-lookup and idstitch rules: who is who, why, and how to say otherwise."""
+"""audit id_stitcher, idstitcher-report, entity-lookup and idstitch rules: who is who, why, and how to say otherwise."""
 
 from __future__ import annotations
 

@@ -170,10 +170,9 @@ def test_what_needs_a_warehouse_is_refused_without_one(call: Call, built: Path, 
 
 
 def test_options_without_an_effect_say_so(call: Call, quickstart: Path) -> None:
-    given = ("--concurrency", "4", "--rebase_incremental", "--migrate_on_load")
+    given = ("--concurrency", "4", "--migrate_on_load")
     outcome = call("run", "-p", quickstart, *ARGUMENTS, *given)
     assert outcome.code == 0
-    assert "--rebase-incremental: every material is computed in full, so there is nothing to rebase" in outcome.err
     assert "--concurrency: models are built one by one, and each of their statements uses every core" in outcome.err
 
 
@@ -264,3 +263,30 @@ def test_a_hook_that_cannot_be_read(call: Call, hooks: Path, old: str, new: str,
     assert outcome.code == 2
     assert "models/all.yaml:20:" in outcome.err
     assert f"error[{code}]" in outcome.err
+
+
+# --- earlier states -------------------------------------------------------------------------------------------------
+
+COUNTED = """
+  - name: counted
+    model_type: sql_template
+    model_spec:
+      materialization: {output_type: table}
+      single_sql: >-
+        {% set last = this.DeRef(pre_existing=true, dependency="optional") %}
+        {% set rows = this.DeRef("inputs/rsTracks") %}
+        {% if last.IsEnabled() %}select n + 1 as n from {{last}}
+        {% else %}select count(*) * 0 as n from {{rows}}{% endif %}
+"""
+
+
+def test_an_earlier_state_is_used_unless_the_run_is_a_rebase(call: Call, quickstart: Path) -> None:
+    models = quickstart / "models" / "profiles.yaml"
+    text = models.read_text()
+    assert text.startswith("models:\n")
+    models.write_text(f"models:{COUNTED}{text.removeprefix('models:')}")
+    counts = []
+    for day, *options in (("2024-01-01",), ("2024-01-02",), ("2024-01-03", "--rebase_incremental"), ("2024-01-04",)):
+        assert call("run", "-p", quickstart, "--no-report", "--end_time", day, *options).code == 0
+        counts.append(json.loads(call("query", "-p", quickstart, "select n from counted", "--format", "json").out))
+    assert counts == [[{"n": 0}], [{"n": 1}], [{"n": 0}], [{"n": 1}]]

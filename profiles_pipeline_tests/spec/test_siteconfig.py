@@ -181,6 +181,7 @@ def test_the_default_file_need_not_exist(tmp_path: Path, monkeypatch: pytest.Mon
         ("connections: [a]\n", "wrong-type"),
         ("connections: {a: b}\n", "wrong-type"),
         ("connections: {password: hush\n", "yaml-syntax"),
+        ("conections: {a: {outputs: {dev: {password: hush}}}}\n", "unknown-key"),
     ],
 )
 def test_files_that_are_refused(tmp_path: Path, text: str | None, code: str) -> None:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from profiles_pipeline.errors import Problems, Span
+from profiles_pipeline.places import place_at
 from profiles_pipeline.spec import yaml_nodes
 from profiles_pipeline.spec.model import Text
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap, WrittenFloat, WrittenInt
@@ -229,3 +230,24 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("file-too-large", "big.yaml:1:1"),
         ("unreadable-file", "missing.yaml:1:1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: one\n  two three\n", {"one": (1, 4), "two": (2, 3), "three": (2, 7)}),
+        ("a: >-\n  one two\n\n  three\n", {"two": (2, 7), "three": (4, 3)}),
+        ("a: 'one\n    two'\n", {"one": (1, 5), "two": (2, 5)}),
+        ("a: \"one\n\n  two\n  three\"\n", {"two": (3, 3), "three": (4, 3)}),
+        ("a: |\n  one\n   two\n", {"one": (2, 3), "two": (3, 4)}),
+    ],
+)
+def test_every_word_of_a_text_over_several_lines_has_its_place(text: str, words: dict[str, tuple[int, int]]) -> None:
+    value = text_at(parsed(text), "a")
+    assert {word: place_at(value, value.index(word)) for word in words} == {w: place(*at) for w, at in words.items()}
+
+
+def test_behind_an_escape_places_are_those_of_the_word_before() -> None:
+    value = text_at(parsed('a: "one\n  t\\x77o three"\n'), "a")
+    assert value == "one two three"
+    assert place_at(value, 0) == place(1, 5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from profiles_pipeline.errors import ProjectError
@@ -75,12 +77,142 @@ ESCAPES = [
     "{% exec %}{{ '{' + '{ self.x }' + '}' }}{% endexec %}",
 ]
 
+CLASSES_OF_PAYLOADS = {
+    "globals of web frameworks": [
+        "{{ request.application.__globals__ }}",
+        "{{ config.items() }}",
+        "{{ url_for.__globals__ }}",
+        "{{ get_flashed_messages.__globals__.__builtins__ }}",
+        "{{ g.pop.__globals__ }}",
+        "{{ session.keys() }}",
+        "{{ settings.SECRET_KEY }}",
+    ],
+    "globals of the engine": [
+        "{{ self.__init__.__globals__.__builtins__.__import__('os').popen('id').read() }}",
+        "{{ self._TemplateReference__context.cycler.__init__.__globals__.os.popen('id').read() }}",
+        "{{ lipsum.__globals__['os'].popen('id').read() }}",
+        "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
+        "{{ joiner.__init__.__globals__.os.popen('id').read() }}",
+        "{{ namespace.__init__.__globals__.os.popen('id').read() }}",
+        "{{ __builtins__ }}",
+        "{{ __import__('os') }}",
+        "{{ open('/etc/passwd') }}",
+        "{{ getattr(this, '__class__') }}",
+        "{{ eval('1') }}",
+        "{{ super() }}",
+        "{{ caller() }}",
+        "{{ _(1) }}",
+    ],
+    "climbing the classes": [
+        "{{ [].__class__.__base__.__subclasses__() }}",
+        "{{ [1].__class__ }}",
+        "{{ ''.__class__.__mro__[2].__subclasses__()[40]('/etc/passwd').read() }}",
+        "{{ true.__class__ }}",
+        "{{ nil.__class__ }}",
+        "{{ (1).real }}",
+        "{{ (1.5).hex() }}",
+        "{{ this.__class__.__init__.__globals__ }}",
+        "{{ this.__reduce__() }}",
+        "{{ end_time.__reduce_ex__(2) }}",
+        "{{ end_time.Format.__func__ }}",
+        "{{ warehouse.__module__ }}",
+        "{{ this.DeRef.gi_frame }}",
+        "{{ this.DeRef.func_globals }}",
+        "{{ this.DeRef.__closure__ }}",
+        "{{ this.Name.__class__ }}",
+        "{{ this.Name.format(1) }}",
+        "{{ user.__class__.__mro__ }}{{ user.__class__() }}",
+        "{{ BuildContract('{}').terms }}",
+        "{{ BuildContract('{\"__class__\": 1}')['__class__'] }}",
+    ],
+    "names put together": [
+        "{{ ''['__cla' + 'ss__'] }}",
+        "{{ ''['\\x5f\\x5fclass\\x5f\\x5f'] }}",
+        "{{ ''['\\u005f_class__'] }}",
+        "{{ ''[['__cl', 'ass__']|join] }}",
+        "{{ ''['__CLASS__'|lower] }}",
+        "{{ ''['__ssalc__'|reverse] }}",
+        "{{ ''['%c%cclass'|format(95, 95)] }}",
+        "{{ ''['_-class-_'|replace('-', '_')] }}",
+        "{{ this|attr('__cla' + 'ss__') }}",
+        "{{ this|attr(request.args.x) }}",
+        "{{ 'a'['__class__'[0:9]] }}",
+    ],
+    "values behind filters and tests": [
+        "{{ [this]|map('attr', '__class__')|list }}",
+        "{{ [this]|selectattr('__class__')|list }}",
+        "{{ [this]|groupby('__class__') }}",
+        "{{ [this]|sort(attribute='__class__') }}",
+        "{{ [this]|sum(attribute='__class__') }}",
+        "{{ '{0.__class__}'|format(this) }}",
+        "{{ 'a'|tojson }}",
+        "{{ this|xmlattr }}",
+        "{{ this|list }}",
+        "{{ this|dictsort }}",
+        "{{ this is callable }}",
+        "{{ 'map' is filter }}",
+        "{{ this is sameas this }}",
+    ],
+    "format strings": [
+        "{{ '{0.__class__}'.format(1) }}",
+        "{{ '{x.__class__}'.format_map(this) }}",
+        "{{ '%(x)s' % this }}",
+        "{{ 'a'.join(['b']) }}",
+        "{{ 'a'.encode() }}",
+    ],
+    "tags": [
+        "{% for c in ''.__class__.__mro__ %}{{ c }}{% endfor %}",
+        "{% for c in this %}{{ c }}{% endfor %}",
+        "{% set c = this.DeRef.__class__ %}",
+        "{% with c = this.DeRef.__class__ %}{% endwith %}",
+        "{% macro m(c=this.DeRef.__class__) %}{% endmacro %}{{ m() }}",
+        "{% if this.DeRef.__class__ %}{% endif %}",
+        "{% debug %}",
+        "{% do this.DeRef('x') %}",
+        "{% trans %}a{% endtrans %}",
+        "{% for a in [1] recursive %}{{ loop.__class__ }}{% endfor %}",
+        "{% for a in [1] %}{{ loop.cycle.__globals__ }}{% endfor %}",
+        "{% for a in [1] %}{{ loop.changed(1) }}{% endfor %}",
+        "{% macro m() %}{% endmacro %}{{ m._func.__globals__ }}",
+        "{% macro m() %}{% endmacro %}{{ m._environment }}",
+    ],
+    "templates made by templates": [
+        "{{ add('{{ this.DeRef.__class__ }}', 'b') }}",
+        "{{ add('{{ lipsum.__globals__ }}', 'b') }}",
+        "{% exec %}{{ '{' + '{ this.DeRef.__class__ }' + '}' }}{% endexec %}",
+        "{% exec %}{{ '{' + '% include \"a\" %' + '}' }}{% endexec %}",
+    ],
+    "files": [
+        "{{ this.ReadFile('/etc/passwd') }}",
+        "{{ this.ReadFile('~/.pb/siteconfig.yaml') }}",
+        "{{ this.ReadFile('models/../../x') }}",
+        "{{ this.ReadFile('file:///etc/passwd') }}",
+    ],
+}
+PAYLOADS = [(name, text) for name, texts in CLASSES_OF_PAYLOADS.items() for text in texts]
+
 
 @pytest.mark.parametrize("text", ESCAPES)
 def test_escape_is_refused(text: str) -> None:
     with pytest.raises(ProjectError) as raised:
         render(text, scope())
     assert all("0x" not in problem.message for problem in raised.value.problems)
+
+
+@pytest.mark.parametrize(("name", "text"), PAYLOADS)
+def test_payload_is_refused(name: str, text: str) -> None:
+    with pytest.raises(ProjectError) as raised:
+        render(text, scope())
+    said = str(raised.value)
+    assert not re.search("0x|<class|<function|<bound|root:", said), name
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol"),
+    [("{{ this.__dict__ }}", '"this:__dict__"'), ("{{ orders.__class__ }}", '"row:orders/__class__"')],
+)
+def test_names_of_python_are_columns_like_any_other(text: str, symbol: str) -> None:
+    assert render(text, scope()).text == symbol
 
 
 BOMBS = {

@@ -34,7 +34,7 @@ _MODEL_TYPES = {"cohort": "entity_cohort", "feature_views": "feature_view"}
 
 
 def drop_empty_keys(project: PlacedMap, log: Log) -> PlacedMap:
-    """A key without a value counts as not given."""
+    """A key without a value counts as not given, and so does an item of a list."""
     return _everywhere(project, _without_empty, log)
 
 
@@ -77,10 +77,27 @@ def _below(value: object, change: Callable[[PlacedMap, Log], PlacedMap], log: Lo
 
 def _without_empty(mapping: PlacedMap, log: Log) -> PlacedMap:
     # An empty key that nobody knows is kept, so that it is reported: it may be a known one misspelt.
-    empty = [key for key, value in mapping.items() if value is None and key in KNOWN_KEYS]
+    empty = [key for key, value in mapping.items() if _is_empty(value) and key in KNOWN_KEYS]
     for key in empty:
         log.add(mapping.key_span(key), f"key '{key}' is empty and counts as not given")
-    return mapping.without(empty) if empty else mapping
+    result = mapping.without(empty) if empty else mapping
+    for key, value in mapping.items():
+        if isinstance(value, PlacedList) and any(map(_is_empty, value)):
+            items = PlacedList(value.span)
+            for item, span in value.placed_items():
+                if _is_empty(item):
+                    log.add(span, f"an item of '{key}' is empty and counts as not given")
+                else:
+                    items.add(item, span)
+            result = result.with_value(key, items)
+    return result
+
+
+def _is_empty(value: object) -> bool:
+    """Whether nothing is said: no value, or a mapping whose known keys have none."""
+    if isinstance(value, PlacedMap):
+        return bool(value) and all(key in KNOWN_KEYS and _is_empty(inner) for key, inner in value.items())
+    return value is None
 
 
 def _with_lists(mapping: PlacedMap, log: Log) -> PlacedMap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TypeGuard
 
 from profiles_pipeline.errors import Span
@@ -101,7 +102,8 @@ def inline_id_stitching_to_models(project: PlacedMap, log: Log) -> PlacedMap:
         log.add(span, f"key 'id_stitching' became the id stitcher 'models/{name}' and its inputs")
         own = [_inline_input(item) for item in maps_in(stitching, "inputs")]
         inputs.extend(own)
-        stitchers.append(_stitcher(name, span, spec, stitching, own))
+        sources = [Text(f"inputs/{item.get('name', '')}", item.span) for item in own]
+        stitchers.append(_stitcher(name, span, spec, stitching, [*sources, *_named_inputs(stitching, log)]))
         return model.with_value("model_spec", spec.with_value("id_stitching", Text(f"models/{name}", span)))
 
     project = map_items(project, "models", of_model, log)
@@ -118,12 +120,20 @@ def _inline_input(item: PlacedMap) -> PlacedMap:
     return result
 
 
-def _stitcher(name: str, span: Span, spec: PlacedMap, stitching: PlacedMap, inputs: list[PlacedMap]) -> PlacedMap:
+def _named_inputs(stitching: PlacedMap, log: Log) -> list[object]:
+    """Return the paths of the inputs that are only named, since they are declared elsewhere."""
+    items = stitching["inputs"]
+    named = [item for item in items if isinstance(item, Text)] if isinstance(items, PlacedList) else []
+    paths = [item if "/" in item else Text(f"inputs/{item}", item.span) for item in named]
+    return [plain_path(path, stitching.value_span("inputs"), log) for path in paths]
+
+
+def _stitcher(name: str, span: Span, spec: PlacedMap, stitching: PlacedMap, sources: Sequence[object]) -> PlacedMap:
     body = PlacedMap(span)
     for source, key in ((spec, "entity_key"), (spec, "validity_time"), (stitching, "main_id_type")):
         if key in source:
             body.put(key, source[key], source.key_span(key), source.value_span(key))
-    edges = [placed_map(item.span, {"from": Text(f"inputs/{item.get('name', '')}", item.span)}) for item in inputs]
+    edges = [placed_map(span, {"from": source}) for source in sources]
     body.put("edge_sources", placed_list(span, edges), span)
     kind = Text("id_stitcher", span)
     return placed_map(span, {"name": Text(name, span), "model_type": kind, "model_spec": body})
@@ -178,6 +188,8 @@ def _entity_of_stitcher(project: PlacedMap, path: str) -> object:
 
 def feature_objects_to_vars(project: PlacedMap, log: Log) -> PlacedMap:
     """Features that hold definitions (`tablevar`, `tablefeature`, `feature`, `inputvar`) become vars and names."""
+    inputs = [(str(item.get("name")), str(item.get("table"))) for item in maps_in(project, "inputs")]
+    named_by_table = {table: name for name, table in inputs} | {name: name for name, _ in inputs}
 
     def of_spec(spec: PlacedMap, log: Log) -> PlacedMap:
         features = spec.get("features")
@@ -193,6 +205,7 @@ def feature_objects_to_vars(project: PlacedMap, log: Log) -> PlacedMap:
             if kind == "macro":
                 macros.append(body)
                 continue
+            body = _with_input(body, named_by_table)
             defined.append(_var_item(kind, item.key_span(kind), body, log))
             if kind in _STORED and "name" in body:
                 names.add(body["name"], body.value_span("name"))
@@ -208,15 +221,20 @@ def _is_definition(item: object) -> TypeGuard[PlacedMap]:
 
 def _var_item(kind: str, span: Span, body: PlacedMap, log: Log) -> PlacedMap:
     log.add(span, f"key '{kind}' became '{_VAR_KINDS[kind]}'")
-    source = body.get("table")
-    if isinstance(source, Text) and "/" not in source:
-        body = body.with_value("table", Text(f"inputs/{source}", source.span))
     body = rename(body, _VAR_KEYS, log)
     for key in ("select", "where"):
         body = _with_macro_calls(body, key, log)
     if "from" in body:
         body = body.with_value("from", plain_path(body["from"], body.value_span("from"), log))
     return placed_map(span, {_VAR_KINDS[kind]: body})
+
+
+def _with_input(body: PlacedMap, named_by_table: dict[str, str]) -> PlacedMap:
+    """The `table` of a var is the name of an input, or of the table that an input reads."""
+    source = body.get("table")
+    if not isinstance(source, Text) or "/" in source:
+        return body
+    return body.with_value("table", Text(f"inputs/{named_by_table.get(source, source)}", source.span))
 
 
 def _with_macro_calls(body: PlacedMap, key: str, log: Log) -> PlacedMap:

@@ -18,7 +18,7 @@ from profiles_pipeline.spec.lift.rewrite import (
 from profiles_pipeline.spec.model import Text
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 
-_SCHEMA_OF_TEMPLATES = 44
+_SCHEMA_OF_TEMPLATES = 60
 _LINEAR = "compatibility_mode"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from profiles_pipeline.spec.fetch import NEWEST_SCHEMA
 from profiles_pipeline.spec.lift import MIGRATED, Note, lift, take_step
 from profiles_pipeline.spec.load import PROJECT_FILES, SECTIONS, joined, load_project, project_files
 from profiles_pipeline.spec.migrate.bare_names import templates_for_bare_names
-from profiles_pipeline.spec.migrate.printing import Printer, owned_keys, read_values
+from profiles_pipeline.spec.migrate.printing import Printer, laid_out_afresh, owned_keys, read_values
 from profiles_pipeline.spec.migrate.source import read_document
 from profiles_pipeline.spec.migrate.written import as_written
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap, WrittenInt
@@ -67,13 +67,12 @@ def migrate(folder: Path) -> Migration:
     lifted, notes = _lifted(joined(read.values(), problems))
     goal = _meaning(lifted)
     wanted = {file: _part(as_written(lifted, read), root, file) for file, root in read.items()}
-    for write in (_printer(written_out=False), _printer(written_out=True)):
-        after = {file: write(text, read[file], wanted[file], file) for file, text in texts.items()}
-        if _meaning_of(after) == goal:
-            files = (FileChange(file, _newest_name(file), texts[file], text) for file, text in after.items())
-            return Migration(tuple(sorted(notes, key=_place)), tuple(files))
-    hint = "the list of `profiles migrate manual` says what to change; please report the project that shows this"
-    fail("not-migrated", "the project cannot be rewritten so that it is certain to mean the same", hint=hint)
+    after = {file: _rewritten(text, file, read[file], wanted[file]) for file, text in texts.items()}
+    if _meaning_of(after) != goal:
+        hint = "please report the project that shows this"
+        fail("not-migrated", "the project cannot be rewritten so that it is certain to mean the same", hint=hint)
+    files = (FileChange(file, _newest_name(file), texts[file], text) for file, text in after.items())
+    return Migration(tuple(sorted(notes, key=_place)), tuple(files))
 
 
 def _lifted(project: PlacedMap) -> tuple[PlacedMap, list[Note]]:
@@ -118,19 +117,25 @@ def _part(lifted: PlacedMap, before: PlacedMap, file: str) -> PlacedMap:
     return result
 
 
-Write = Callable[[str, PlacedMap, PlacedMap, str], str]
+def _rewritten(text: str, file: str, before: PlacedMap, after: PlacedMap) -> str:
+    """Return the text of a file that has the value `after`: as close to the old text as one that can be read again."""
+    if before == after:
+        return text
+    for printed in _printed(text, file, before, after):
+        problems = Problems()
+        if _plain(parse_yaml(printed, file, problems)) == _plain(after) and not problems.errors:
+            break
+    return printed.replace("\n", "\r\n") if "\r\n" in text else printed
 
 
-def _printer(*, written_out: bool) -> Write:
-    def write(text: str, before: PlacedMap, after: PlacedMap, file: str) -> str:
-        document = read_document(text, file)
-        if document is None or before == after:
-            return text
-        read, said = read_values(before)
-        printed = Printer(document, read, said, owned_keys(after, document), written_out).file(after)
-        return printed.replace("\n", "\r\n") if "\r\n" in text else printed
-
-    return write
+def _printed(text: str, file: str, before: PlacedMap, after: PlacedMap) -> Iterator[str]:
+    """Yield the file as it was but for what changed, then without aliases, then laid out afresh without comments."""
+    document = read_document(text, file)
+    read, said = read_values(before)
+    for written_out in (False, True):
+        if document is not None:
+            yield Printer(document, read, said, owned_keys(after, document), written_out).file(after)
+    yield laid_out_afresh(after)
 
 
 def _meaning_of(texts: Mapping[str, str]) -> object:

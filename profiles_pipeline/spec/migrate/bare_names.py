@@ -25,7 +25,8 @@ _LISTS = ("order_by", "partition_by")
 def templates_for_bare_names(project: PlacedMap, log: Log) -> PlacedMap:
     """In vars of an entity, names of other vars become `{{entity.Var("name")}}`, and `dependencies` go.
 
-    A var without `from` may name every var of its entity, one with `from` those that it lists.
+    A var without `from` may name every var of its entity, one with `from` those that it lists. Other names in a var
+    with `from` stay: what they mean depends on the columns of the source.
     """
     known: dict[str, dict[str, str]] = {}
     for group in maps_in(project, "var_groups"):
@@ -38,9 +39,11 @@ def templates_for_bare_names(project: PlacedMap, log: Log) -> PlacedMap:
     def of_group(group: PlacedMap, log: Log) -> PlacedMap:
         entity = group.get("entity_key")
         if not isinstance(entity, Text):
-            return group
+            return group.without(("bare_names",)) if "bare_names" in group else group
 
         def of_var(var: PlacedMap, log: Log) -> PlacedMap:
+            if "from" in var and group.get("bare_names") is True:
+                _note_doubts(var, entity, known[entity.lower()], log)
             return _of_var(var, entity, known[entity.lower()], log)
 
         def of_item(item: PlacedMap, log: Log) -> PlacedMap:
@@ -70,6 +73,27 @@ def _of_var(var: PlacedMap, entity: str, known: dict[str, str], log: Log) -> Pla
         log.add(var.key_span("dependencies"), "key 'dependencies' is ignored: templates say what a var needs")
         result = result.without(("dependencies",))
     return result
+
+
+def _note_doubts(var: PlacedMap, entity: str, known: dict[str, str], log: Log) -> None:
+    """Note each name that stays and may mean a var."""
+    listed = var.get("dependencies")
+    sure = {str(name).lower() for name in listed} if isinstance(listed, PlacedList) else set()
+    doubtful = {name: known[name] for name in known if name not in sure | {str(var.get("name")).lower()}}
+    found: set[str] = set()
+    for text in [*(var.get(key) for key in _TEXTS), *_window_texts(var)]:
+        if isinstance(text, Text):
+            _with_templates(text, entity, doubtful, found)
+    for name in sorted(found):
+        message = f"the name '{known[name]}' in var '{var.get('name')}' stays, as a column of its source"
+        log.add(var.span, f'{message}; write {{{{{entity}.Var("{known[name]}")}}}} if the var is meant')
+
+
+def _window_texts(var: PlacedMap) -> Iterator[object]:
+    window = var.get("window")
+    if isinstance(window, PlacedMap):
+        for value in (window.get(key) for key in _LISTS):
+            yield from value if isinstance(value, PlacedList) else [value]
 
 
 def _changed(mapping: PlacedMap, keys: Collection[str], change: Callable[[object], object]) -> PlacedMap:

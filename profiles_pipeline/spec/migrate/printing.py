@@ -219,6 +219,12 @@ class Printer:
         return not self.written_out or not any(n.kind == "alias" or n.anchor for n in _inside(node))
 
 
+def laid_out_afresh(root: PlacedMap) -> str:
+    """Return a file with `root` as its value in a layout of our own, without comments."""
+    nowhere = Document("", [], Node("map", (0, 0), (0, 0), (0, 0)), {}, {})
+    return "\n".join([*Printer(nowhere, {}, {}, {}, True)._block_map(root, None, 0), ""]).lstrip("\n")
+
+
 def read_values(root: PlacedMap) -> tuple[dict[tuple[Kind, Mark], object], dict[Mark, object]]:
     """Return what was read at each place, and what was read as the value of the key at each place."""
     read: dict[tuple[Kind, Mark], object] = {}

@@ -5,16 +5,30 @@
 CREATE OR REPLACE TEMPORARY TABLE "Material_user_graph_1_tuples_0" AS
 WITH rows AS (
   SELECT
-    CASE WHEN TRIM(CAST(user_id AS TEXT)) <> '' THEN CAST(user_id AS TEXT) END AS "id_0",
-    CASE WHEN TRIM(CAST(email AS TEXT)) <> '' THEN CAST(email AS TEXT) END AS "id_1",
-    CAST(seen_at AS TIMESTAMP) AS occurred_at
+    CASE
+      WHEN REGEXP_MATCHES(CAST(user_id AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+      THEN CAST(user_id AS TEXT)
+    END AS "id_0",
+    CASE
+      WHEN REGEXP_MATCHES(CAST(email AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+      THEN CAST(email AS TEXT)
+    END AS "id_1",
+    CASE
+      WHEN TYPEOF(seen_at) = 'VARCHAR'
+      THEN CAST(CAST(CAST(seen_at AS TEXT) AS TIMESTAMPTZ) AS TIMESTAMP)
+      ELSE CAST(seen_at AS TIMESTAMP)
+    END AS occurred_at
   FROM (
     SELECT
       *
     FROM shop.people
     WHERE
-      CAST(seen_at AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
-      OR CAST(seen_at AS TIMESTAMP) IS NULL
+      CASE
+        WHEN TYPEOF(seen_at) = 'VARCHAR'
+        THEN CAST(CAST(CAST(seen_at AS TEXT) AS TIMESTAMPTZ) AS TIMESTAMP)
+        ELSE CAST(seen_at AS TIMESTAMP)
+      END < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+      OR seen_at IS NULL
   ) AS source_rows
 )
 SELECT
