@@ -93,7 +93,7 @@ def _inherited_reason(project: Project, node: Node, needs: Iterable[Node], off: 
     if not missing:
         return None
     model = project.models.get(node) if isinstance(node, str) else None
-    if isinstance(model, Stitcher):
+    if isinstance(model, Stitcher) and not any(m for m in missing if m not in {s.path for s in model.sources}):
         return None if any(s.path not in off for s in model.sources) else "none of its edge sources can run"
     if isinstance(model, ColumnUnion):
         return None if any(path not in off for path in model.united) else "none of what it unites can run"

@@ -229,8 +229,12 @@ class Problems:
 
 
 def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return the problems by file and line, each once; those without a place come last."""
-    return tuple(sorted(dict.fromkeys(problems), key=_file_order))
+    """Return the problems by file and line, each once; those without a place come last.
+
+    What is wrong in a macro is told once, however often the macro is called.
+    """
+    each = {(p.code, p.span, p.message.partition(", called at ")[0], p.severity): p for p in reversed([*problems])}
+    return tuple(sorted(each.values(), key=_file_order))
 
 
 def _file_order(problem: Problem) -> tuple[bool, str, int, int]:

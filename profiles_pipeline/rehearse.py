@@ -219,13 +219,16 @@ def _performed(project: ProfilesProject, copy: Plan, stand_ins: _StandIns) -> se
         elif found := _failures(project, item.model, item.script, stand_ins):
             failed.add(path)
             faulty |= found.keys()
-            told = [problem for problem in found.values() if not _follows(project, path, problem)]
+            told = [problem for problem in found.values() if not _follows(project, path, problem, stand_ins.problems)]
             stand_ins.problems.found += told
     return faulty
 
 
-def _follows(project: ProfilesProject, path: str, problem: Problem) -> bool:
+def _follows(project: ProfilesProject, path: str, problem: Problem, problems: Problems) -> bool:
     """Whether a problem may follow from another that is told already."""
+    main_ids = {"main_id", *(entity.id_column.lower() for entity in project.project.entities.values())}
+    if str(problem.about).lower() in main_ids and (problems.errors or project.errors):
+        return True
     return path in project.graph.doubtful or f"var/{problem.about}" in project.project.broken.names
 
 

@@ -40,7 +40,7 @@ def csv_rows(c: Compilation, model: Input) -> exp.Expr:
 
 
 def _column(c: Compilation, model: Input, name: str) -> exp.Expr:
-    promised = {str(column): str(data_type) for column, data_type in model.column_types}
+    promised = {str(column): data_type for column, data_type in model.column_types}
     data_type = promised.get(name.lower())
     column = exp.column(exp.to_identifier(name, quoted=True))
     value = c.reader.typed(column, data_type, model.path) if data_type else column

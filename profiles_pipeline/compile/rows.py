@@ -245,7 +245,10 @@ def _membership(c: Compilation, path: str) -> exp.Expr:
 def id_value(c: Compilation, row_id: RowId, id_type: IdType, this: str) -> exp.Expr:
     """Return the identifier on a row as text, or NULL when it is missing, filtered out, or has nothing to be seen."""
     value = exp.cast(resolve_symbols(c, c.reader.expression(row_id.select, this, "id").tree), "TEXT", copy=False)
-    visible = exp.Anonymous(this="REGEXP_MATCHES", expressions=[sql.copied(value), text(VISIBLE)])
+    # The comparison settles what begins with an ASCII letter or digit, far cheaper than the pattern settles the rest.
+    visible = build(
+        "(:value BETWEEN '!' AND '~' OR REGEXP_MATCHES(:value, :visible))", value=value, visible=text(VISIBLE)
+    )
     conditions = [visible, *(_keeps(c, rule, value) for rule in id_type.filters)]
     return exp.Case().when(exp.and_(*conditions, copy=False), value, copy=False)
 

@@ -23,7 +23,7 @@ from profiles_pipeline.spec.model import (
     UnsupportedModelSpec,
 )
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap, Unreadable, WrittenInt
-from profiles_pipeline.spec.things import Steps, pruned, thing_at, without_broken
+from profiles_pipeline.spec.things import Steps, names_of_model, pruned, thing_at, without_broken
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -77,7 +77,9 @@ def build_project(project: PlacedMap, folder: str, problems: Problems) -> Projec
             elif (model := _build_model(item, packages, problems)) is not None:
                 typed.add(model, span)
             else:
-                problems.broken.add(f"models/{item.get('name')}")
+                names = tuple(names_of_model(item))
+                problems.broken.add(*names)
+                problems.broken.anything |= not names
         rest = rest.with_value("models", typed)
     spec, misfits = _tried(ProjectSpec, rest, "the project", problems)
     if misfits:
@@ -136,6 +138,9 @@ def _build_model(model: PlacedMap, packages: Sequence[str], problems: Problems) 
         hint = did_you_mean(str(kind), known) or "known: " + ", ".join(sorted(MODEL_BODIES))
         place = model.value_span("model_type")
         problems.error("unknown-model-type", f"{label} has the unknown type '{kind}'", place, hint=hint)
+        return None
+    if "model_spec" not in model and nearest("model_spec", [key for key in model if key not in keys_of(ModelSpec)]):
+        validated(ModelSpec, model.with_value("body", UnsupportedModelSpec()), label, problems)
         return None
     raw = model.get("model_spec", PlacedMap(model.span))
     body_type = MODEL_BODIES.get(str(kind), UnsupportedModelSpec)

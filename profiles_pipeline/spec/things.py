@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from profiles_pipeline.errors import Broken
+from profiles_pipeline.errors import Broken, nearest
 from profiles_pipeline.spec.model import Text
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 
@@ -25,13 +25,29 @@ def things(project: PlacedMap) -> Iterator[tuple[Steps, str]]:
     """Yield where each thing stands and its name as `Broken` has it; things without a name are left out."""
     for section, kind in _KINDS.items():
         for index, item in _maps(project.get(section)):
-            if isinstance(name := item.get("name"), Text):
-                yield (section, index), f"{kind}/{name.lower()}"
+            if name := name_of(item):
+                yield (section, index), f"{kind}/{name}"
     for number, group in _maps(project.get("var_groups")):
         for index, item in _maps(group.get("vars")):
-            for var in filter(None, (item.get("entity_var"), item.get("input_var"))):
-                if isinstance(var, PlacedMap) and isinstance(name := var.get("name"), Text):
-                    yield ("var_groups", number, "vars", index), f"var/{name.lower()}"
+            for var in item.values():
+                if isinstance(var, PlacedMap) and (name := name_of(var)):
+                    yield ("var_groups", number, "vars", index), f"var/{name}"
+
+
+def name_of(item: PlacedMap) -> str | None:
+    """Return the name of a thing in lower case, even when the key is misspelt; None when it has none."""
+    key = "name" if "name" in item else nearest("name", item)
+    name = item.get(key or "")
+    return str(name).lower() if isinstance(name, Text) else None
+
+
+def names_of_model(model: PlacedMap) -> Iterator[str]:
+    """Yield the names, as `Broken` has them, of a model and of the features it adds."""
+    if name := name_of(model):
+        yield f"models/{name}"
+    for spec in model.values():
+        features = spec.get("features") if isinstance(spec, PlacedMap) else None
+        yield from (f"var/{name}" for _, feature in _maps(features) if (name := name_of(feature)))
 
 
 def vars_of(group: PlacedMap) -> tuple[str, ...]:

@@ -48,8 +48,7 @@ class RenderError(Exception):
     def problem(self) -> Problem:
         """Return what the user is told."""
         where = "".join(f", in macro '{name}'" for name in dict.fromkeys(self.macros))
-        own = self.code == "template-syntax"  # a fault of the macro itself, wherever it is called
-        called = f", called at {self.call_site}" if self.call_site and not own else ""
+        called = f", called at {self.call_site}" if self.call_site else ""
         return Problem(self.code, f"{self.message}{where}{called}", self.span, self.hint)
 
 

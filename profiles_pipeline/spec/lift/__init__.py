@@ -13,6 +13,7 @@ from profiles_pipeline.spec.placed import PlacedMap
 __all__ = ["STEPS", "Note", "lift", "take_step"]
 
 STEPS: tuple[Rewrite, ...] = (
+    project_keys.blank_filter_values,
     general.drop_empty_keys,
     oldest.resources_to_models,
     oldest.inline_id_stitching_to_models,

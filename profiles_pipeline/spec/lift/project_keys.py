@@ -89,6 +89,24 @@ def maximum_edges(project: PlacedMap, log: Log) -> PlacedMap:
     return map_items(project, "id_types", of_id_type, log)
 
 
+def blank_filter_values(project: PlacedMap, log: Log) -> PlacedMap:
+    """A filter of an id type with an empty `value` means the blank text."""
+
+    def of_filter(item: PlacedMap, log: Log) -> PlacedMap:
+        if "value" not in item or item["value"] is not None:
+            return item
+        log.add(item.key_span("value"), "the empty value of a filter means the blank text")
+        return item.with_value("value", Text("", item.value_span("value")))
+
+    def of_id_type(id_type: PlacedMap, log: Log) -> PlacedMap:
+        return map_items(id_type, "filters", of_filter, log)
+
+    def of_entity(entity: PlacedMap, log: Log) -> PlacedMap:
+        return map_items(entity, "id_types", of_id_type, log)
+
+    return map_items(map_items(project, "id_types", of_id_type, log), "entities", of_entity, log)
+
+
 def id_type_names(project: PlacedMap, log: Log) -> PlacedMap:
     """An id type that is a plain name becomes an id type with that name."""
     return map_texts_to_maps(project, "id_types", "name", log, "id type")

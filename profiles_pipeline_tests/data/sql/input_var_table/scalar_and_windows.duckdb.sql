@@ -5,16 +5,25 @@
 CREATE OR REPLACE VIEW "profiles"."Material_orders_var_table_1" AS
 WITH identified AS MATERIALIZED (
   SELECT
+    COALESCE(user_ids_0."main_id", user_ids_1."main_id") AS "user_main_id",
     "r".*
-    EXCLUDE ("user.id_0", "user.id_1"),
-    COALESCE(user_ids_0."main_id", user_ids_1."main_id") AS "user_main_id"
+    EXCLUDE ("user.id_0", "user.id_1")
   FROM (
     SELECT
       ROW_NUMBER() OVER () AS input_row_id,
       source_rows.*,
-      CASE WHEN TRIM(CAST(user_id AS TEXT)) <> '' THEN CAST(user_id AS TEXT) END AS "user.id_0",
       CASE
-        WHEN TRIM(CAST(LOWER(CAST(email AS TEXT)) AS TEXT)) <> ''
+        WHEN (
+          CAST(user_id AS TEXT) BETWEEN '!' AND '~'
+          OR REGEXP_MATCHES(CAST(user_id AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+        )
+        THEN CAST(user_id AS TEXT)
+      END AS "user.id_0",
+      CASE
+        WHEN (
+          CAST(LOWER(CAST(email AS TEXT)) AS TEXT) BETWEEN '!' AND '~'
+          OR REGEXP_MATCHES(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+        )
         AND REGEXP_FULL_MATCH(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '.+@.+')
         AND NOT (
           CAST(LOWER(CAST(email AS TEXT)) AS TEXT) = 'x@x.com'
@@ -26,8 +35,12 @@ WITH identified AS MATERIALIZED (
         *
       FROM shop.orders
       WHERE
-        CAST(ts AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
-        OR CAST(ts AS TIMESTAMP) IS NULL
+        CASE
+          WHEN TYPEOF(ts) = 'VARCHAR'
+          THEN CAST(CAST(CAST(ts AS TEXT) AS TIMESTAMPTZ) AS TIMESTAMP)
+          ELSE CAST(ts AS TIMESTAMP)
+        END < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+        OR ts IS NULL
     ) AS source_rows
   ) AS "r"
   LEFT JOIN (

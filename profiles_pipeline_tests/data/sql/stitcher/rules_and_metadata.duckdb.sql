@@ -6,11 +6,17 @@ CREATE OR REPLACE TEMPORARY TABLE "Material_user_graph_1_tuples_0" AS
 WITH rows AS (
   SELECT
     CASE
-      WHEN REGEXP_MATCHES(CAST(user_id AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+      WHEN (
+        CAST(user_id AS TEXT) BETWEEN '!' AND '~'
+        OR REGEXP_MATCHES(CAST(user_id AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+      )
       THEN CAST(user_id AS TEXT)
     END AS "id_0",
     CASE
-      WHEN REGEXP_MATCHES(CAST(email AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+      WHEN (
+        CAST(email AS TEXT) BETWEEN '!' AND '~'
+        OR REGEXP_MATCHES(CAST(email AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+      )
       THEN CAST(email AS TEXT)
     END AS "id_1",
     CASE

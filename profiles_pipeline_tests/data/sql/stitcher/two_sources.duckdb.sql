@@ -6,7 +6,10 @@ CREATE OR REPLACE TEMPORARY TABLE "Material_ids_1_tuples_0" AS
 WITH rows AS (
   SELECT
     CASE
-      WHEN TRIM(CAST(email AS TEXT)) <> ''
+      WHEN (
+        CAST(email AS TEXT) BETWEEN '!' AND '~'
+        OR REGEXP_MATCHES(CAST(email AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+      )
       AND REGEXP_FULL_MATCH(CAST(email AS TEXT), '.+@.+')
       AND NOT (
         CAST(email AS TEXT) = 'x@x.com'
@@ -35,23 +38,40 @@ GROUP BY
 CREATE OR REPLACE TEMPORARY TABLE "Material_ids_1_tuples_1" AS
 WITH rows AS (
   SELECT
-    CASE WHEN TRIM(CAST(user_id AS TEXT)) <> '' THEN CAST(user_id AS TEXT) END AS "id_0",
     CASE
-      WHEN TRIM(CAST(LOWER(CAST(email AS TEXT)) AS TEXT)) <> ''
+      WHEN (
+        CAST(user_id AS TEXT) BETWEEN '!' AND '~'
+        OR REGEXP_MATCHES(CAST(user_id AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+      )
+      THEN CAST(user_id AS TEXT)
+    END AS "id_0",
+    CASE
+      WHEN (
+        CAST(LOWER(CAST(email AS TEXT)) AS TEXT) BETWEEN '!' AND '~'
+        OR REGEXP_MATCHES(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+      )
       AND REGEXP_FULL_MATCH(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '.+@.+')
       AND NOT (
         CAST(LOWER(CAST(email AS TEXT)) AS TEXT) = 'x@x.com'
       )
       THEN CAST(LOWER(CAST(email AS TEXT)) AS TEXT)
     END AS "id_1",
-    CAST(ts AS TIMESTAMP) AS occurred_at
+    CASE
+      WHEN TYPEOF(ts) = 'VARCHAR'
+      THEN CAST(CAST(CAST(ts AS TEXT) AS TIMESTAMPTZ) AS TIMESTAMP)
+      ELSE CAST(ts AS TIMESTAMP)
+    END AS occurred_at
   FROM (
     SELECT
       *
     FROM shop.orders
     WHERE
-      CAST(ts AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
-      OR CAST(ts AS TIMESTAMP) IS NULL
+      CASE
+        WHEN TYPEOF(ts) = 'VARCHAR'
+        THEN CAST(CAST(CAST(ts AS TEXT) AS TIMESTAMPTZ) AS TIMESTAMP)
+        ELSE CAST(ts AS TIMESTAMP)
+      END < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+      OR ts IS NULL
   ) AS source_rows
 )
 SELECT

@@ -12,14 +12,17 @@ FROM (
     COUNT(*) AS "listed"
   FROM (
     SELECT
+      user_ids_0."component" AS "user_main_id",
       "r".*
-      EXCLUDE ("user.id_0"),
-      user_ids_0."component" AS "user_main_id"
+      EXCLUDE ("user.id_0")
     FROM (
       SELECT
         source_rows.*,
         CASE
-          WHEN TRIM(CAST(email AS TEXT)) <> ''
+          WHEN (
+            CAST(email AS TEXT) BETWEEN '!' AND '~'
+            OR REGEXP_MATCHES(CAST(email AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+          )
           AND REGEXP_FULL_MATCH(CAST(email AS TEXT), '.+@.+')
           AND NOT (
             CAST(email AS TEXT) = 'x@x.com'
@@ -71,15 +74,24 @@ FROM (
     FIRST(item ORDER BY ts ASC, item ASC) AS "first_item"
   FROM (
     SELECT
+      COALESCE(user_ids_0."component", user_ids_1."component") AS "user_main_id",
       "r".*
-      EXCLUDE ("user.id_0", "user.id_1"),
-      COALESCE(user_ids_0."component", user_ids_1."component") AS "user_main_id"
+      EXCLUDE ("user.id_0", "user.id_1")
     FROM (
       SELECT
         source_rows.*,
-        CASE WHEN TRIM(CAST(user_id AS TEXT)) <> '' THEN CAST(user_id AS TEXT) END AS "user.id_0",
         CASE
-          WHEN TRIM(CAST(LOWER(CAST(email AS TEXT)) AS TEXT)) <> ''
+          WHEN (
+            CAST(user_id AS TEXT) BETWEEN '!' AND '~'
+            OR REGEXP_MATCHES(CAST(user_id AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+          )
+          THEN CAST(user_id AS TEXT)
+        END AS "user.id_0",
+        CASE
+          WHEN (
+            CAST(LOWER(CAST(email AS TEXT)) AS TEXT) BETWEEN '!' AND '~'
+            OR REGEXP_MATCHES(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+          )
           AND REGEXP_FULL_MATCH(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '.+@.+')
           AND NOT (
             CAST(LOWER(CAST(email AS TEXT)) AS TEXT) = 'x@x.com'
@@ -91,8 +103,12 @@ FROM (
           *
         FROM shop.orders
         WHERE
-          CAST(ts AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
-          OR CAST(ts AS TIMESTAMP) IS NULL
+          CASE
+            WHEN TYPEOF(ts) = 'VARCHAR'
+            THEN CAST(CAST(CAST(ts AS TEXT) AS TIMESTAMPTZ) AS TIMESTAMP)
+            ELSE CAST(ts AS TIMESTAMP)
+          END < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+          OR ts IS NULL
       ) AS source_rows
     ) AS "r"
     LEFT JOIN (

@@ -12,15 +12,24 @@ FROM (
     MIN(ts) AS "first_order"
   FROM (
     SELECT
+      COALESCE(user_ids_0."component", user_ids_1."component") AS "user_main_id",
       "r".*
-      EXCLUDE ("user.id_0", "user.id_1"),
-      COALESCE(user_ids_0."component", user_ids_1."component") AS "user_main_id"
+      EXCLUDE ("user.id_0", "user.id_1")
     FROM (
       SELECT
         source_rows.*,
-        CASE WHEN TRIM(CAST(user_id AS TEXT)) <> '' THEN CAST(user_id AS TEXT) END AS "user.id_0",
         CASE
-          WHEN TRIM(CAST(LOWER(CAST(email AS TEXT)) AS TEXT)) <> ''
+          WHEN (
+            CAST(user_id AS TEXT) BETWEEN '!' AND '~'
+            OR REGEXP_MATCHES(CAST(user_id AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+          )
+          THEN CAST(user_id AS TEXT)
+        END AS "user.id_0",
+        CASE
+          WHEN (
+            CAST(LOWER(CAST(email AS TEXT)) AS TEXT) BETWEEN '!' AND '~'
+            OR REGEXP_MATCHES(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+          )
           AND REGEXP_FULL_MATCH(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '.+@.+')
           AND NOT (
             CAST(LOWER(CAST(email AS TEXT)) AS TEXT) = 'x@x.com'
@@ -32,8 +41,12 @@ FROM (
           *
         FROM shop.orders
         WHERE
-          CAST(ts AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
-          OR CAST(ts AS TIMESTAMP) IS NULL
+          CASE
+            WHEN TYPEOF(ts) = 'VARCHAR'
+            THEN CAST(CAST(CAST(ts AS TEXT) AS TIMESTAMPTZ) AS TIMESTAMP)
+            ELSE CAST(ts AS TIMESTAMP)
+          END < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+          OR ts IS NULL
       ) AS source_rows
     ) AS "r"
     LEFT JOIN (
@@ -101,15 +114,24 @@ FROM (
       v0."first_order" AS "user.first_order"
     FROM (
       SELECT
+        COALESCE(user_ids_0."component", user_ids_1."component") AS "user_main_id",
         "r".*
-        EXCLUDE ("user.id_0", "user.id_1"),
-        COALESCE(user_ids_0."component", user_ids_1."component") AS "user_main_id"
+        EXCLUDE ("user.id_0", "user.id_1")
       FROM (
         SELECT
           source_rows.*,
-          CASE WHEN TRIM(CAST(user_id AS TEXT)) <> '' THEN CAST(user_id AS TEXT) END AS "user.id_0",
           CASE
-            WHEN TRIM(CAST(LOWER(CAST(email AS TEXT)) AS TEXT)) <> ''
+            WHEN (
+              CAST(user_id AS TEXT) BETWEEN '!' AND '~'
+              OR REGEXP_MATCHES(CAST(user_id AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+            )
+            THEN CAST(user_id AS TEXT)
+          END AS "user.id_0",
+          CASE
+            WHEN (
+              CAST(LOWER(CAST(email AS TEXT)) AS TEXT) BETWEEN '!' AND '~'
+              OR REGEXP_MATCHES(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '[^\p{Z}\p{Cc}\p{Cf}]')
+            )
             AND REGEXP_FULL_MATCH(CAST(LOWER(CAST(email AS TEXT)) AS TEXT), '.+@.+')
             AND NOT (
               CAST(LOWER(CAST(email AS TEXT)) AS TEXT) = 'x@x.com'
@@ -121,8 +143,12 @@ FROM (
             *
           FROM shop.orders
           WHERE
-            CAST(ts AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
-            OR CAST(ts AS TIMESTAMP) IS NULL
+            CASE
+              WHEN TYPEOF(ts) = 'VARCHAR'
+              THEN CAST(CAST(CAST(ts AS TEXT) AS TIMESTAMPTZ) AS TIMESTAMP)
+              ELSE CAST(ts AS TIMESTAMP)
+            END < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+            OR ts IS NULL
         ) AS source_rows
       ) AS "r"
       LEFT JOIN (
