@@ -233,7 +233,10 @@ def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
     What is wrong in a macro is told once, however often the macro is called.
     """
-    each = {(p.code, p.span, p.message.partition(", called at ")[0], p.severity): p for p in reversed([*problems])}
+    each: dict[tuple[object, ...], Problem] = {}
+    for problem in problems:
+        said = problem.message.partition(", called at ")[0]
+        each.setdefault((problem.code, problem.span, said, problem.severity), problem)
     return tuple(sorted(each.values(), key=_file_order))
 
 

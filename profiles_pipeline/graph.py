@@ -103,6 +103,7 @@ class Detour:
     table: str
     needs: frozenset[Node] | None
 
+
 Thing = TypeVar("Thing")
 
 

@@ -15,7 +15,6 @@ from profiles_pipeline.resolve import resolve
 from profiles_pipeline.resolve.model import Input, Project
 from profiles_pipeline.resolve.reader import Reader
 
-
 _NOT_FOUND = ("unknown-input", "unknown-model", "unknown-var", "unknown-name")
 
 
@@ -177,11 +176,11 @@ def _ordered(
     graph = graphs.build(project, reader, problems, unavailable, faulty)
     compiling = Problems()
     found = versions.fingerprints(graph, reader if graph.project is project else reader.of(graph.project), compiling)
-    if not compiling.errors:
+    if not compiling.broken.names:
         return graph, found
     told = [p for p in compiling.errors if p.about not in graph.doubtful]
     problems.found += told
-    wrong = {_node(graph.project, str(p.about)) for p in compiling.errors}
+    wrong = {_node(graph.project, name) for name in compiling.broken.names}
     rest, found = _ordered(graph.project, Problems(), faulty=wrong)
     disabled = (*graph.disabled, *rest.disabled)
     return replace(rest, disabled=disabled, doubtful=graph.doubtful | rest.doubtful), found

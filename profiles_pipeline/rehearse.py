@@ -219,17 +219,22 @@ def _performed(project: ProfilesProject, copy: Plan, stand_ins: _StandIns) -> se
         elif found := _failures(project, item.model, item.script, stand_ins):
             failed.add(path)
             faulty |= found.keys()
-            told = [problem for problem in found.values() if not _follows(project, path, problem, stand_ins.problems)]
+            told = [
+                problem for node, problem in found.items() if not _follows(project, node, problem, stand_ins.problems)
+            ]
             stand_ins.problems.found += told
     return faulty
 
 
-def _follows(project: ProfilesProject, path: str, problem: Problem, problems: Problems) -> bool:
+def _follows(project: ProfilesProject, node: graph.Node, problem: Problem, problems: Problems) -> bool:
     """Whether a problem may follow from another that is told already."""
+    var = project.project.entity_vars.get(node[0], {}).get(node[1]) if isinstance(node, tuple) else None
     main_ids = {"main_id", *(entity.id_column.lower() for entity in project.project.entities.values())}
     if str(problem.about).lower() in main_ids and (problems.errors or project.errors):
         return True
-    return path in project.graph.doubtful or f"var/{problem.about}" in project.project.broken.names
+    read = (node, var.source if var else None)
+    doubtful = not project.graph.doubtful.isdisjoint(read)
+    return doubtful or f"var/{problem.about}".lower() in project.project.broken.names
 
 
 def _failures(

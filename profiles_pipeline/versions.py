@@ -59,8 +59,10 @@ def fingerprints(graph: Graph, reader: Reader, problems: Problems, contents: Map
         except ProjectError as error:
             placed = [at(problem, model.span) for problem in error.problems]
             problems.found += [replace(problem, about=problem.about or path) for problem in placed]
+            problems.broken.add(*({problem.about or path for problem in placed} or {path}))
         except RecursionError:
             problems.found.append(Problem("sql-syntax", TOO_DEEP, model.span, about=path))
+            problems.broken.add(path)
         found[path] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
     return found
 

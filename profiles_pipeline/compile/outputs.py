@@ -12,7 +12,7 @@ from profiles_pipeline.compile.entity_vars import main_id_audits
 from profiles_pipeline.compile.join_vars import column_of, home, joined
 from profiles_pipeline.compile.rows import alias, col, left_join, placed, resolve_symbols, text, timestamp, visible_rows
 from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, UniteRows, beside, create
-from profiles_pipeline.errors import did_you_mean, fail
+from profiles_pipeline.errors import BrokenReferenceError, did_you_mean, fail
 from profiles_pipeline.graph import filter_texts, sql_filter_text
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.model import Cohort, ColumnUnion, FeatureTable, FeatureView, SqlModel
@@ -194,6 +194,8 @@ def _view_features(c: Compilation, model: FeatureView) -> dict[str, str | None]:
     for choice in model.selection:
         for name in (*choice.include, *choice.exclude):
             if name != "*" and name.lower() not in names:
+                if f"var/{name}" in c.project.broken:
+                    raise BrokenReferenceError
                 hint = did_you_mean(name, list(names.values()))
                 fail(
                     "unknown-var",

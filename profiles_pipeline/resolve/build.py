@@ -458,9 +458,7 @@ class _Resolution:
                 is_optional=spec.contract.is_optional,
                 csv=spec.csv,
                 column_types=tuple(
-                    (column.name.lower(), column.datatype)
-                    for column in spec.contract.with_columns
-                    if column.datatype
+                    (column.name.lower(), column.datatype) for column in spec.contract.with_columns if column.datatype
                 ),
                 required_columns=tuple(c.name for c in spec.contract.with_columns if not c.is_optional),
                 optional_columns=frozenset(

@@ -46,8 +46,10 @@ def names_of_model(model: PlacedMap) -> Iterator[str]:
     if name := name_of(model):
         yield f"models/{name}"
     for spec in model.values():
-        features = spec.get("features") if isinstance(spec, PlacedMap) else None
+        listed = spec.get("features") if isinstance(spec, PlacedMap) else None
+        features = listed if isinstance(listed, PlacedList) else PlacedList()
         yield from (f"var/{name}" for _, feature in _maps(features) if (name := name_of(feature)))
+        yield from (f"var/{name.lower()}" for name in features or () if isinstance(name, Text))
 
 
 def vars_of(group: PlacedMap) -> tuple[str, ...]:

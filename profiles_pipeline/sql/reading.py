@@ -7,6 +7,7 @@ dialect the tree is what the text says. All of them raise ProjectError with code
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,8 +17,9 @@ from sqlglot.errors import ParseError
 from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from profiles_pipeline.errors import TOO_DEEP, Span
+from profiles_pipeline.errors import TOO_DEEP, ProjectError, Span
 from profiles_pipeline.sql import meaning
+from profiles_pipeline.sql.grammars import OTHERS, grammar
 from profiles_pipeline.sql.syntax import drop_final_semicolons, enclose, refuse, refuse_at, refuse_flaws, tokenize
 
 WHOLE_PARTITION = exp.WindowSpec(
@@ -32,21 +34,49 @@ Tree = TypeVar("Tree", bound=exp.Expr)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The dialect a text is written in and the one it will run in, by their sqlglot names."""
+    """The dialect a text is written in and the one it will run in, by their sqlglot names.
+
+    Attributes:
+        borrowed: whether a text of a Snowflake project is read as one of `source`, names quoted as in Snowflake.
+    """
 
     source: str = "snowflake"
     target: str = "duckdb"
+    borrowed: bool = False
+
+    @property
+    def grammar(self) -> Dialect:
+        """What splits and parses the text."""
+        return grammar(self.source, self.borrowed)
+
+
+def _in_any_dialect(read: Callable[[Reading], Tree], reading: Reading) -> Tree:
+    """Return what `read` makes of a text. What is no valid Snowflake but valid in another dialect of the format means
+    what it means there, since a project need not say which it is written in."""
+    try:
+        return read(reading)
+    except ProjectError:
+        if reading.source != "snowflake" or reading.target == "snowflake":
+            raise
+        for source in OTHERS:
+            with suppress(ProjectError):
+                return read(Reading(source, reading.target, borrowed=True))
+        raise
 
 
 def parse_expression(text: str, reading: Reading, span: Span | None = None, what: str = "expression") -> exp.Expr:
     """Return the value expression that `text` is."""
-    tokens = _tokens(text, reading, span, what)
-    return meaning.translate(_parse(_expression, tokens, text, reading, span, what), reading.source, reading.target)
+
+    def read(reading: Reading) -> exp.Expr:
+        tokens = _tokens(text, reading, span, what)
+        return meaning.translate(_parse(_expression, tokens, text, reading, span, what), reading.source, reading.target)
+
+    return _in_any_dialect(read, reading)
 
 
 def parse_expressions(text: str, reading: Reading, span: Span | None = None, what: str = "list") -> list[exp.Expr]:
     """Return the expressions of a comma-separated list such as ``a, lower(b)``."""
-    tokens = enclose("COALESCE(", _tokens(text, reading, span, what), ")", reading.source, text)
+    tokens = enclose("COALESCE(", _tokens(text, reading, span, what), ")", reading.grammar, text)
     parsed = _parse(_expression, tokens, text, reading, span, what)
     items = [item for item in (parsed.this, *parsed.expressions) if isinstance(item, exp.Expr)]
     return [meaning.translate(item.pop(), reading.source, reading.target) for item in items]
@@ -60,6 +90,10 @@ def parse_condition(text: str, reading: Reading, span: Span | None = None, what:
 def parse_query(text: str, reading: Reading, span: Span | None = None, what: str = "query") -> exp.Query:
     """Return the one query of `text`: ``select``, ``with``, a query in brackets, or common table expressions that
     begin with a comma (``, a as (...) select ...``)."""
+    return _in_any_dialect(lambda reading: _query(text, reading, span, what), reading)
+
+
+def _query(text: str, reading: Reading, span: Span | None, what: str) -> exp.Query:
     tokens = _tokens(text, reading, span, what)
     first = tokens[0]
     if first.token_type == TokenType.COMMA:
@@ -119,7 +153,7 @@ def default_frame(function: exp.Expr, reading: Reading) -> exp.WindowSpec | None
 
 
 def _parse_window(prefix: str, text: str, reading: Reading, span: Span | None, what: str) -> exp.Window:
-    tokens = enclose(f"COUNT(*) OVER ({prefix}", _tokens(text, reading, span, what), ")", reading.source, text)
+    tokens = enclose(f"COUNT(*) OVER ({prefix}", _tokens(text, reading, span, what), ")", reading.grammar, text)
     window = _parse(_expression, tokens, text, reading, span, what)
     if not isinstance(window, exp.Window):
         refuse_at(text, span, None, f"{what} is not valid SQL")
@@ -127,7 +161,7 @@ def _parse_window(prefix: str, text: str, reading: Reading, span: Span | None, w
 
 
 def _tokens(text: str, reading: Reading, span: Span | None, what: str) -> list[Token]:
-    tokens = drop_final_semicolons(tokenize(text, reading.source, span, what))
+    tokens = drop_final_semicolons(tokenize(text, reading.grammar, span, what))
     if not tokens:
         refuse_at(text, span, None, f"{what} is empty")
     return tokens
@@ -141,7 +175,7 @@ def _parse(
     span: Span | None,
     what: str,
 ) -> exp.Expr:
-    parser = Dialect.get_or_raise(reading.source).parser()
+    parser = reading.grammar.parser()
     try:
         trees = parser._parse(method, tokens, text)
     except ParseError as error:

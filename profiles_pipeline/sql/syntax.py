@@ -17,7 +17,6 @@ from sqlglot.tokenizer_core import Token, TokenType
 from profiles_pipeline.errors import Problem, ProjectError, Span
 from profiles_pipeline.places import SYMBOL, excerpt, offset_at, origin_of, placed, readable
 
-
 _CLOSING = {TokenType.L_PAREN: TokenType.R_PAREN, TokenType.L_BRACKET: TokenType.R_BRACKET}
 _EMPTY = {
     (TokenType.SELECT, TokenType.FROM),

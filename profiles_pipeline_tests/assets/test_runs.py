@@ -238,7 +238,7 @@ def test_a_failing_model_leaves_the_views_standing(
     said = failure_texts(result)
     assert "one-o-five" in said
     assert "Material_user_var_table" in said
-    assert "models/profiles.yaml:22:21" in said
+    assert "models/profiles.yaml:22:30" in said  # where the column stands that is cast
     assert query(VIEW_OF_PROFILE) == [("user_profile", "1")]
 
 

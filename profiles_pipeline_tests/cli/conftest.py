@@ -88,12 +88,22 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The quickstart project, run once as of its reference time; for copying."""
     project = tmp_path_factory.mktemp("built") / "quickstart"
     copy_example("quickstart", project)
+    return run_once(project)
+
+
+def run_once(project: Path) -> Path:
     run(ProfilesProject.load(project), embedded(project), Options(end=moment(REFERENCE_TIME, "--end-time")))
     return project
 
 
 @pytest.fixture
+def built_here(quickstart: Path) -> Path:
+    """The quickstart project, run once as of its reference time where it lies, so that what was built is reused."""
+    return run_once(quickstart)
+
+
+@pytest.fixture
 def built(built_once: Path, tmp_path: Path) -> Path:
-    """The quickstart project, run once as of its reference time."""
+    """The quickstart project, run once as of its reference time, and moved since."""
     shutil.copytree(built_once, tmp_path / "quickstart", symlinks=True)
     return tmp_path / "quickstart"

@@ -129,9 +129,9 @@ def test_the_plan_of_a_new_project(call: Call, quickstart: Path) -> None:
     assert untouched(quickstart)
 
 
-def test_the_plan_is_what_the_run_does(call: Call, built: Path) -> None:
-    edit(built, "where: event = 'order_completed' and", "where: event = 'order_done' and")
-    options = ["-p", built, "--end_time", REFERENCE_TIME, "--json"]
+def test_the_plan_is_what_the_run_does(call: Call, built_here: Path) -> None:
+    edit(built_here, "where: event = 'order_completed' and", "where: event = 'order_done' and")
+    options = ["-p", built_here, "--end_time", REFERENCE_TIME, "--json"]
     planned = json.loads(call("plan", *options).out)
     ran = json.loads(call("run", *options, "--no-report").out)
     assert planned["resumed"] is True

@@ -119,9 +119,9 @@ def test_both_ends_of_a_window(call: Call, quickstart: Path, begin: str, end: st
     assert rows(call, quickstart, query) == [{"n": 0}]
 
 
-def test_a_finished_run_is_not_continued_unless_asked(call: Call, built: Path) -> None:
+def test_a_finished_run_is_not_continued_unless_asked(call: Call, built_here: Path) -> None:
     def numbers(*arguments: str) -> tuple[int, set[bool]]:
-        document = json.loads(call("run", "-p", built, *arguments, "--no-report", "--json").out)
+        document = json.loads(call("run", "-p", built_here, *arguments, "--no-report", "--json").out)
         return document["seq_no"], {model["reused"] for model in document["models"]}
 
     assert numbers("--seq-no", "1") == (1, {True})

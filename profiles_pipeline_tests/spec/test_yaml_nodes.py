@@ -238,7 +238,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("a: one\n  two three\n", {"one": (1, 4), "two": (2, 3), "three": (2, 7)}),
         ("a: >-\n  one two\n\n  three\n", {"two": (2, 7), "three": (4, 3)}),
         ("a: 'one\n    two'\n", {"one": (1, 5), "two": (2, 5)}),
-        ("a: \"one\n\n  two\n  three\"\n", {"two": (3, 3), "three": (4, 3)}),
+        ('a: "one\n\n  two\n  three"\n', {"two": (3, 3), "three": (4, 3)}),
         ("a: |\n  one\n   two\n", {"one": (2, 3), "two": (3, 4)}),
     ],
 )

@@ -148,6 +148,8 @@ def link_id_stitching(project: PlacedMap, log: Log) -> PlacedMap:
             return spec
         span = spec.key_span("id_stitching")
         path = _model_path(spec["id_stitching"], span)
+        if path == "models/":  # it names no model
+            return spec
         entity = spec.get("entity_key") or _entity_of_stitcher(project, path)
         spec = spec.without(("id_stitching",))
         if not isinstance(entity, Text):
