@@ -28,7 +28,7 @@ _EMPTY = {
 }
 
 
-def tokenize(text: str, dialect: str, span: Span | None, what: str) -> list[Token]:
+def tokenize(text: str, dialect: str | Dialect, span: Span | None, what: str) -> list[Token]:
     """Return the tokens of `text` without comments. Raises ProjectError where a quote or a comment never ends."""
     try:
         tokens = list(Dialect.get_or_raise(dialect).tokenize(text))
@@ -48,7 +48,7 @@ def drop_final_semicolons(tokens: list[Token]) -> list[Token]:
     return tokens[:end]
 
 
-def enclose(prefix: str, tokens: list[Token], suffix: str, dialect: str, text: str) -> list[Token]:
+def enclose(prefix: str, tokens: list[Token], suffix: str, dialect: str | Dialect, text: str) -> list[Token]:
     """Return `tokens` of `text` between those of two fixed texts; the closing ones stand at the end of `text`."""
     engine = Dialect.get_or_raise(dialect)
     line = text.count("\n") + 1
