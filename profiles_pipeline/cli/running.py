@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from profiles_pipeline import plan, report, run
+from profiles_pipeline import plan, queries, report, run
 from profiles_pipeline.cli import values
 from profiles_pipeline.cli.faults import INTERRUPTED, failure, from_here, problem_document, say_error, say_problems
 from profiles_pipeline.cli.options import Asked, Compatible, Style
@@ -73,7 +73,9 @@ def run_project(place: Place, options: run.Options, style: Style, csv_folder: Pa
         ProfilesError: nothing was started.
     """
     options = replace(options, invocation=uuid.uuid4().hex)
-    project, output = place.open()
+    project, output = place.read()
+    if project.errors:
+        queries.check(project, output, lock_timeout=options.lock_timeout)  # raises, with what its data says as well
     plan.selected(project, options.request)  # so that a misspelled path neither waits for a lock nor takes a seq_no
     console = err() if style.as_json else out()
     if not style.quiet:

@@ -97,6 +97,16 @@ def test_a_run_as_data(call: Call, quickstart: Path) -> None:
     assert "built  models/user_profile" in outcome.err
 
 
+def test_everything_that_is_wrong_is_told_at_once(call: Call, quickstart: Path) -> None:
+    edit(quickstart, "main_id_type:", "main_id_typ:")
+    edit(quickstart, "first_value(context_campaign_source)", "first_value(context_campain_source)")
+    outcome = call("run", "-p", quickstart)
+    assert outcome.code == 2
+    codes = re.findall(r"error\[([a-z-]+)\]", outcome.err)
+    assert codes == ["unknown-key", "unknown-column"]
+    assert not (quickstart / ".profiles").exists()
+
+
 def test_quiet_means_quiet(call: Call, quickstart: Path) -> None:
     assert call("run", "-p", quickstart, "-q", "--no-report") == Outcome(0, "", "")
 
