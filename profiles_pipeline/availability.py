@@ -39,9 +39,9 @@ def missing_columns(project: ProfilesProject, warehouse: Warehouse) -> dict[str,
     """Return path -> lower-case columns that need not be there and are not. An input without a table is left out."""
     missing = {}
     for model in _tables(project):
-        if model.optional_columns and (columns := _columns(model, warehouse)) is not None:
-            if absent := model.optional_columns - columns:
-                missing[model.path] = absent
+        columns = _columns(model, warehouse) if model.optional_columns else None
+        if columns is not None and (absent := model.optional_columns - columns):
+            missing[model.path] = absent
     return missing
 
 
@@ -53,15 +53,14 @@ def columns_to_know(project: ProfilesProject, warehouse: Warehouse) -> dict[str,
     reader = Reader(project.project, versions.ANY_TIME, bound=False)
     found = {}
     for model in _tables(project):
-        if any(used & names for used, names in _bare_names(project.project, reader, model)):
-            if (columns := _columns(model, warehouse)) is not None:
-                found[model.path] = columns
+        in_doubt = any(used & names for used, names in _bare_names(project.project, reader, model))
+        columns = _columns(model, warehouse) if in_doubt else None
+        if columns is not None:
+            found[model.path] = columns
     return found
 
 
-def _bare_names(
-    project: Project, reader: Reader, model: Input
-) -> Iterator[tuple[frozenset[str], AbstractSet[str]]]:
+def _bare_names(project: Project, reader: Reader, model: Input) -> Iterator[tuple[frozenset[str], AbstractSet[str]]]:
     """Yield, for each var over an input in an old dialect, the columns it seems to use and the vars it might mean."""
     own = project.input_vars.get(model.path, {})
     for input_var in own.values():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.resolve.model import RULES, Input
 from profiles_pipeline.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 def states_of_inputs(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
     """Return input -> hash of where its rows come from and what they look like from outside.
 
-    An input that is a file of the project, or that is not found, is left out.
+    An input that is a file of the project, or that is not found, is left out; so are the rules over the id graph,
+    whose rows are part of what the graph means.
     """
     states = {}
     for model in project.graph.models.values():
-        if isinstance(model, Input) and model.csv is None:
+        if isinstance(model, Input) and model.csv is None and model.path != RULES:
             try:
                 state = warehouse.source(str(model.table)).state
             except ProjectError:

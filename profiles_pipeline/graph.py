@@ -12,6 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from profiles_pipeline.detours import (
+    Detour,
+    columns_of_table,
+    input_vars_behind,
+    reads_var_table,
+    without_false_circles,
+)
 from profiles_pipeline.enable import Disabled, enabled_part
 from profiles_pipeline.errors import (
     TOO_DEEP,
@@ -95,15 +102,6 @@ class Graph:
 Node = str | VarKey
 """A model by its path, or a var by its key."""
 
-
-@dataclass(frozen=True, slots=True)
-class Detour:
-    """How a var can do without the var table of its source: what it needs then; None when it cannot."""
-
-    table: str
-    needs: frozenset[Node] | None
-
-
 Thing = TypeVar("Thing")
 
 
@@ -128,7 +126,7 @@ def build(
     """
     found = _Dependencies(project, reader, problems)
     fine = found.all()
-    through_tables = _without_false_circles(fine, found.detours)
+    through_tables = without_false_circles(fine, found.detours)
     broken = {*faulty, *found.broken, *_circles(project, fine, problems)}
     broken |= {node for parents in fine.values() for node in parents if node not in fine}
     tables = (project.models.get(node) for node in broken if isinstance(node, str))
@@ -157,32 +155,6 @@ def build(
         return Graph(project, {}, {}, {})
 
 
-def _without_false_circles(fine: dict[Node, set[Node]], detours: Mapping[VarKey, Detour]) -> frozenset[VarKey]:
-    """Let vars on which the var table of their source depends read the source itself, where they can.
-
-    A var table waits for the main ids of all entities on its rows, a var only needs those of its own. Changes `fine`.
-
-    Returns: the vars that go on reading a var table.
-    """
-    above = {table: _above(fine, table) for table in {d.table for d in detours.values() if d.needs is not None}}
-    led_around = {key: d for key, d in detours.items() if key in above.get(d.table, ())}
-    for key, detour in led_around.items():
-        if detour.needs is not None:
-            fine[key] = (fine[key] - {detour.table}) | detour.needs
-    return frozenset(key for key, detour in detours.items() if key not in led_around or detour.needs is None)
-
-
-def _above(fine: Mapping[Node, set[Node]], node: Node) -> set[Node]:
-    """Return everything that a node depends on, directly or not."""
-    found: set[Node] = set()
-    todo = [node]
-    while todo:
-        new = fine.get(todo.pop(), set()) - found
-        found |= new
-        todo += new
-    return found
-
-
 def _same_names(graph: Graph) -> Iterator[Problem]:
     """Yield a problem for each var table of a source whose relation has the name of another's."""
     named = {m.name.lower(): m for m in graph.models.values() if not isinstance(m, Input | InputVarTable)}
@@ -191,7 +163,7 @@ def _same_names(graph: Graph) -> Iterator[Problem]:
             other = named.setdefault(model.name.lower(), model)
             if other is not model:
                 message = f"'{model.path}' and '{other.path}' would both be named '{model.name}'"
-                yield Problem("duplicate-name", message, model.span, "give one of them another name")
+                yield Problem("duplicate-name", message, model.span, "rename one of the two, or the source of its rows")
 
 
 def without_input_vars(project: Project, names: Iterable[VarKey]) -> Project:
@@ -486,7 +458,7 @@ class _Dependencies:
         table = f"{source.path}/{VAR_TABLE}"
         if not isinstance(source, Input | SqlModel):
             yield source.path
-        elif _reads_var_table(self.project, self.reader, var, source, columns):
+        elif reads_var_table(self.project, self.reader, var, source, columns):
             yield table
             self.detours[var.cohort, var.name.lower()] = Detour(table, self._around(var, source, columns))
         else:
@@ -508,38 +480,6 @@ class _Dependencies:
             needs.update(locate(self.project, path) for path in read.models)
             needs.update(self._var(key) for key in read.vars)
         return frozenset(needs)
-
-
-def _reads_var_table(
-    project: Project, reader: Reader, var: EntityVar, source: Input | SqlModel, columns: frozenset[str]
-) -> bool:
-    """True when a var that uses these columns of its source is computed from the source's var table.
-
-    It is, unless the input vars need entity vars while this var needs nothing that only the table has: then it reads
-    the source itself, so that those entity vars can be computed first.
-    """
-    own = project.input_vars.get(source.path, {})
-    if columns & (own.keys() | columns_of_table(project, source, var.entity)):
-        return True
-    return not any(reader.input_var(iv).vars for iv in own.values())
-
-
-def columns_of_table(project: Project, source: Input | SqlModel, entity: str) -> frozenset[str]:
-    """Return the lower-case columns that the var table of a source has for vars of an entity beyond input vars: the
-    number of the row and the main ids of other entities."""
-    others = {row_id.entity for row_id in source.ids} - {entity}
-    return frozenset({"input_row_id", *(project.entities[key].id_column.lower() for key in others)})
-
-
-def input_vars_behind(project: Project, reader: Reader, source: str, columns: frozenset[str]) -> tuple[InputVar, ...]:
-    """Return the input vars of a source among these columns, and those that they use in turn, as declared."""
-    own = project.input_vars.get(source, {})
-    found: set[str] = set()
-    todo = columns & own.keys()
-    while todo:
-        found |= todo
-        todo = frozenset().union(*(reader.input_var(own[name]).columns for name in todo)) & own.keys() - found
-    return tuple(var for name, var in own.items() if name in found)
 
 
 def filter_texts(cohort: Cohort) -> Iterator[Text]:

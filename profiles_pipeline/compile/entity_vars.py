@@ -29,8 +29,8 @@ from profiles_pipeline.compile.rows import (
     has_typed_ids,
     identified_rows,
     left_join,
-    quoted,
     placed,
+    quoted,
     timestamp,
 )
 from profiles_pipeline.compile.statement import (
@@ -43,8 +43,8 @@ from profiles_pipeline.compile.statement import (
     create,
     scratch,
 )
+from profiles_pipeline.detours import columns_of_table, input_vars_behind
 from profiles_pipeline.errors import Problem, Problems, fail, nearest
-from profiles_pipeline.graph import columns_of_table, input_vars_behind
 from profiles_pipeline.names import VAR_TABLE, safe_identifier
 from profiles_pipeline.resolve.model import Cohort, EntityVar, Input, InputVar, InputVarTable, SqlModel, VarTable
 from profiles_pipeline.resolve.reader import ReadVar, VarKey
@@ -246,7 +246,7 @@ class _Growing:
         return any(self.read[v.name.lower()].columns & added for v in variables)
 
     def _added_columns(self, source: str) -> frozenset[str]:
-        """Return the columns that the var table of a source has, and its rows with just this entity's main id do not."""
+        """Return what the var table of a source has and its rows with just this entity's main id have not."""
         model = self.c.graph.models[source]
         assert isinstance(model, Input | SqlModel)
         return columns_of_table(self.c.project, model, self.cohort.entity)
@@ -318,9 +318,7 @@ class _Growing:
         assert isinstance(table, InputVarTable)
         return table
 
-    def _rows_of(
-        self, source: str, through_table: bool, key: PersonKey, input_vars: tuple[InputVar, ...]
-    ) -> exp.Expr:
+    def _rows_of(self, source: str, through_table: bool, key: PersonKey, input_vars: tuple[InputVar, ...]) -> exp.Expr:
         if through_table and key == "main_id":
             return self.c.relation(f"{source}/{VAR_TABLE}")
         if through_table:

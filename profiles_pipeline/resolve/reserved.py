@@ -20,6 +20,12 @@ def reserved_names(project: Project) -> Iterator[Problem]:
             message = f"id_column_name '{entity.id_column}' of '{entity.name}' is another column of every id graph"
             yield Problem("reserved-name", message, getattr(entity.id_column, "span", None) or entity.span, hint)
     for model in project.models.values():
+        if isinstance(model, InputVarTable):
+            added = {"input_row_id", *(project.entities[e].id_column.lower() for e in model.entities)}
+            for var in model.vars:
+                if var.name.lower() in added:
+                    message = f"input_var '{var.name}' has the name of a column that the var table of every source has"
+                    yield Problem("reserved-name", message, getattr(var.spec.name, "span", None) or var.spec.span, hint)
         if isinstance(model, Input | InputVarTable):
             continue
         if model.name.lower() in REGISTRY_TABLES:

@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from profiles_pipeline.names import FEATURE_VIEW
+from profiles_pipeline.resolve.declared import Declared
+from profiles_pipeline.resolve.lookup import find_cohort
 from profiles_pipeline.resolve.model import Cohort, Entity, FeatureView, Model
-from profiles_pipeline.spec.model import FeatureViewModelSpec, FeatureViewsSpec, ModelSpec, UsingId
+from profiles_pipeline.spec.model import (
+    CohortSpec,
+    FeatureViewModelSpec,
+    FeatureViewsSpec,
+    ModelSpec,
+    Text,
+    UsingId,
+)
 
-__all__ = ["FeatureView", "FeatureViewsSpec", "of_cohort", "of_model"]
+
+def with_feature_views(declared: Declared, models: Mapping[str, Model]) -> dict[str, Model]:
+    """Return the models and the feature views of entities, of cohorts and of models of their own."""
+    found = dict(models)
+    for cohort, spec in _shown(declared, models):
+        for view in _of_cohort(cohort, spec, declared.entities[cohort.entity]):
+            _add(declared, found, view)
+    for path, model, body in declared.specs_of(FeatureViewModelSpec):
+        cohort_path = find_cohort(declared, found, body.entity_key, body.entity_cohort, model)
+        shown = found.get(cohort_path or "")
+        if not isinstance(shown, Cohort):
+            declared.broken.add(path)
+            continue
+        for view in _of_model(path, model, body, shown, declared.entities[shown.entity]):
+            _add(declared, found, view)
+    return found
 
 
-def of_cohort(cohort: Cohort, spec: FeatureViewsSpec, entity: Entity) -> list[FeatureView]:
+def _shown(declared: Declared, models: Mapping[str, Model]) -> Iterator[tuple[Cohort, FeatureViewsSpec]]:
+    """Yield every cohort with what is said of its feature views: those of all instances first."""
+    for entity in declared.spec.entities:
+        cohort = models[declared.entities[entity.name.lower()].all_cohort]
+        assert isinstance(cohort, Cohort)
+        yield cohort, entity.feature_views
+    for path, _, body in declared.specs_of(CohortSpec):
+        written = models.get(path)
+        if isinstance(written, Cohort):
+            yield written, body.feature_views
+
+
+def _add(declared: Declared, models: dict[str, Model], view: FeatureView) -> None:
+    if view.id_type is not None:
+        declared.check_id_type(Text(view.id_type, view.span), view.span)
+    models[view.path] = view
+
+
+def _of_cohort(cohort: Cohort, spec: FeatureViewsSpec, entity: Entity) -> list[FeatureView]:
     """Return the views of a cohort: the main-id view first."""
     is_all = cohort.parent is None
     default = f"{entity.name}_{FEATURE_VIEW}" if is_all else f"{cohort.name}_{FEATURE_VIEW}"
@@ -27,14 +69,12 @@ def of_cohort(cohort: Cohort, spec: FeatureViewsSpec, entity: Entity) -> list[Fe
     return [base, *_by_id(base, spec.using_ids, prefix, entity)]
 
 
-def of_model(path: str, model: ModelSpec, cohort: Model, entities: Mapping[str, Entity]) -> list[FeatureView]:
+def _of_model(
+    path: str, model: ModelSpec, body: FeatureViewModelSpec, cohort: Cohort, entity: Entity
+) -> list[FeatureView]:
     """Return the views declared by a model of type feature_view."""
-    assert isinstance(cohort, Cohort)
-    assert isinstance(model.body, FeatureViewModelSpec)
-    base = FeatureView(
-        path=path, name=str(model.name), span=model.span, cohort=cohort.path, selection=model.body.features
-    )
-    return [base, *_by_id(base, model.body.using_ids, f"{model.name}_", entities[cohort.entity])]
+    base = FeatureView(path=path, name=str(model.name), span=model.span, cohort=cohort.path, selection=body.features)
+    return [base, *_by_id(base, body.using_ids, f"{model.name}_", entity)]
 
 
 def _by_id(base: FeatureView, using: tuple[UsingId, ...], prefix: str, entity: Entity) -> list[FeatureView]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.sample.evidence import ELEMENT, USUAL, Clues, IdUse, Kind, Ledger, Scalar, Slot, Wish
-from profiles_pipeline.sample.naming import Theme, suggested_kind, theme_of
+from profiles_pipeline.sample.naming import Theme, looks_like_key, suggested_kind, theme_of
 from profiles_pipeline.sample.patterns import like_examples, like_matches
 from profiles_pipeline.sample.texts import read_project
 from profiles_pipeline.sample.words import WORDS
@@ -178,7 +178,8 @@ def _table(ledger: Ledger, key: str) -> TableSchema:
     columns = tuple(_column(ledger, Slot(key, name), spelled, inner.get(name, set())) for name, spelled in names)
     recipes = tuple(r for r in ledger.recipes.get(key, {}) if r)
     # A key that may be missing is the mark of rows that found no partner.
-    lonely = any(c.pool is not None and ledger.of(Slot(key, c.name.lower())).nullable for c in columns)
+    keys = (c.name for c in columns if c.pool is not None and looks_like_key(c.name))
+    lonely = any(ledger.of(Slot(key, name.lower())).nullable for name in keys)
     return TableSchema(ledger.written[key], columns, recipes, lonely or key in ledger.partial)
 
 

@@ -120,7 +120,7 @@ CREATE TEMP TABLE kept_orders AS
 CREATE TEMP TABLE buyers AS
     SELECT person, count(DISTINCT order_id) AS n_orders, sum(amount) AS revenue,
         sum(amount) FILTER (ordered_at >= TIMESTAMP '2024-10-03') AS recent_revenue, avg(amount) AS mean,
-        median(amount) AS median, min(amount) AS smallest, min(ordered_at) AS first_order_at,
+        median(amount::double) AS median, min(amount) AS smallest, min(ordered_at) AS first_order_at,
         string_agg(DISTINCT category, ',' ORDER BY category) AS bought
     FROM kept_orders GROUP BY person;
 CREATE TEMP TABLE before_order AS

@@ -71,7 +71,7 @@ VARS = {
     "total_revenue": ("orders_rows", "sum(amount)", None),
     "revenue_past_90_days": ("orders_rows", "sum(amount)", "ordered_at >= TIMESTAMP '2024-10-03'"),
     "avg_order_value": ("orders_rows", "avg(amount)", None),
-    "median_order_value": ("orders_rows", "median(amount)", None),
+    "median_order_value": ("orders_rows", "median(amount::double)", None),
     "smallest_order_value": ("orders_rows", "min(amount)", None),
     "categories_bought": ("orders_rows", "string_agg(DISTINCT main_category, ',' ORDER BY main_category)", None),
     "first_order_at": ("orders_rows", "min(ordered_at)", None),

@@ -1,0 +1,44 @@
+"""The id types of a project, each with the filters and caps of those it extends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from profiles_pipeline.errors import Problems, did_you_mean
+from profiles_pipeline.resolve.model import IdType
+from profiles_pipeline.spec.model import IdFilter, ProjectSpec
+
+
+def id_types_of(spec: ProjectSpec, problems: Problems) -> dict[str, IdType]:
+    """Return the id types by name, each with the filters of those it extends before its own.
+
+    Unknown bases and filters that nothing can pass are added to `problems`.
+    """
+    written = {str(t.name): t for t in spec.id_types}
+    found = {}
+    for name, own in written.items():
+        chain, base = [own], written.get(str(own.extends or ""))
+        while base is not None and base not in chain:
+            chain.insert(0, base)
+            base = written.get(str(base.extends or ""))
+        if own.extends and str(own.extends) not in written and f"id_type/{own.extends}" not in problems.broken:
+            hint = did_you_mean(own.extends, list(written))
+            message = f"id type '{own.extends}' not in project id types"
+            problems.error("unknown-id-type", message, own.extends.span, hint=hint)
+        caps = {other: most for item in chain for other, most in item.maximum_edges.items()}
+        filters = tuple(rule for item in chain for rule in item.filters)
+        _check_includes(name, filters, problems)
+        found[name] = IdType(name, filters, tuple(sorted(caps.items())))
+    return found
+
+
+def _check_includes(name: str, filters: Iterable[IdFilter], problems: Problems) -> None:
+    """Warn of an id type that asks its ids to have several values at once: every include has to hold."""
+    included = {str(rule.value): rule for rule in filters if rule.type == "include" and rule.value is not None}
+    if len(included) < 2:
+        return
+    values = ", ".join(f"'{value}'" for value in included)
+    message = f"no id of type '{name}' passes its filters: it would have to be {values} at once"
+    hint = f"write one include with a regex: {'|'.join(map(re.escape, included))}"
+    problems.warn("contradictory-filters", message, list(included.values())[-1].span, hint=hint)

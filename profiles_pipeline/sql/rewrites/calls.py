@@ -1,0 +1,67 @@
+"""Functions that have no node of their own: each is written out in the functions of the target."""
+
+from __future__ import annotations
+
+from string import ascii_lowercase
+
+from sqlglot import exp
+
+from profiles_pipeline.sql.build import build
+from profiles_pipeline.sql.kinds import typed
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite
+
+_JSON_TYPES = {
+    "IS_OBJECT": "'OBJECT'",
+    "IS_VARCHAR": "'VARCHAR'",
+    "IS_CHAR": "'VARCHAR'",
+    "IS_BOOLEAN": "'BOOLEAN'",
+    "IS_INTEGER": "'UBIGINT', 'BIGINT', 'HUGEINT'",
+    "IS_DECIMAL": "'UBIGINT', 'BIGINT', 'HUGEINT', 'DOUBLE'",
+    "IS_DOUBLE": "'UBIGINT', 'BIGINT', 'HUGEINT', 'DOUBLE'",
+    "IS_REAL": "'UBIGINT', 'BIGINT', 'HUGEINT', 'DOUBLE'",
+}
+_CASTS = {
+    "INT": exp.DType.BIGINT,
+    "BIGINT": exp.DType.BIGINT,
+    "FLOAT": exp.DType.DOUBLE,
+    "DOUBLE": exp.DType.DOUBLE,
+    "BOOLEAN": exp.DType.BOOLEAN,
+}
+_PART = "LIST_SLICE(STR_SPLIT(:a, :b), CASE WHEN :c < 0 THEN :c ELSE 1 END, CASE WHEN :c < 0 THEN -1 ELSE :c END)"
+_CALLS: dict[tuple[str, int], tuple[str, exp.DType]] = {
+    ("ISNULL", 1): (":a IS NULL", exp.DType.BOOLEAN),
+    ("ISNOTNULL", 1): (":a IS NOT NULL", exp.DType.BOOLEAN),
+    ("ISNULL", 2): ("COALESCE(:a, :b)", exp.DType.UNKNOWN),
+    ("EVERY", 1): ("BOOL_AND(:a)", exp.DType.BOOLEAN),
+    ("BTRIM", 1): ("TRIM(:a)", exp.DType.VARCHAR),
+    ("BTRIM", 2): ("TRIM(:a, :b)", exp.DType.VARCHAR),
+    ("FUNC_SHA1", 1): ("SHA1(:a)", exp.DType.VARCHAR),
+    ("SUBSTRING_INDEX", 3): (f"ARRAY_TO_STRING({_PART}, :b)", exp.DType.VARCHAR),
+    ("STRTOL", 2): (
+        "CASE WHEN :b = 16 THEN TRY_CAST('0x' || :a AS BIGINT) ELSE TRY_CAST(:a AS BIGINT) END",
+        exp.DType.BIGINT,
+    ),
+    ("ELEMENT_AT", 2): ("LIST_EXTRACT(:a, :b)", exp.DType.UNKNOWN),
+    ("AS_ARRAY", 1): ("CASE WHEN JSON_TYPE(:a) = 'ARRAY' THEN :a END", exp.DType.JSON),
+    ("AS_OBJECT", 1): ("CASE WHEN JSON_TYPE(:a) = 'OBJECT' THEN :a END", exp.DType.JSON),
+    ("TO_OBJECT", 1): ("CAST(:a AS JSON)", exp.DType.JSON),
+    **{(name, 1): (f"JSON_TYPE(:a) IN ({found})", exp.DType.BOOLEAN) for name, found in _JSON_TYPES.items()},
+    **{(name, 1): (f"CAST(:a AS {dtype.value})", dtype) for name, dtype in _CASTS.items()},
+}
+_WITHOUT = "LIST_REDUCE(LIST_CONCAT([CAST(:json AS TEXT)], [:keys]), LAMBDA j, k : JSON_MERGE_PATCH(j, JSON_OBJECT(k, NULL)))"
+_ONLY = "LIST_REDUCE(LIST_CONCAT(['{}'], LIST_FILTER([:keys], LAMBDA k : JSON_EXISTS(:json, '$.\"' || k || '\"'))), LAMBDA j, k : JSON_MERGE_PATCH(j, JSON_OBJECT(k, :json -> ('$.\"' || k || '\"'))))"
+_PICKED = {"OBJECT_DELETE": _WITHOUT, "OBJECT_PICK": _ONLY}
+
+
+def _written_out(node: exp.Expr) -> exp.Expr:
+    name = node.name.upper()
+    if name in _PICKED and len(node.expressions) > 1:
+        json, *keys = node.expressions
+        return typed(build(f"CAST({_PICKED[name]} AS JSON)", json=json, keys=keys), exp.DType.JSON)
+    text, dtype = _CALLS.get((name, len(node.expressions)), (None, None))
+    if text is None or dtype is None:
+        return node
+    return typed(build(text, **dict(zip(ascii_lowercase, node.expressions, strict=False))), dtype)
+
+
+ROWS: tuple[Rewrite, ...] = (Rewrite("call", ANY, "duckdb", (exp.Anonymous,), _written_out),)
