@@ -10,9 +10,9 @@ from sqlglot.tokenizer_core import TokenType
 from profiles_pipeline.compile import Statement, Step
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import ProjectError, Span, WarehouseError
-from profiles_pipeline.graph import filter_texts
 from profiles_pipeline.places import Origin, origin_of
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.resolve.cohort_filters import filter_texts
 from profiles_pipeline.resolve.model import (
     Cohort,
     EntityVar,

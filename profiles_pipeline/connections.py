@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from profiles_pipeline.errors import fail
 from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG, DuckDBOutput, load_siteconfig
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
 
@@ -43,17 +42,16 @@ def find_output(
         target: which output of the connection; None for its default.
 
     Raises:
-        ProjectError: the connection or target does not exist where one was asked for, or cannot be built in yet.
+        ProjectError: the connection or target does not exist where one was asked for.
     """
     config = load_siteconfig(siteconfig)
     asked = siteconfig is not None or target not in (None, EMBEDDED_TARGET)
     if connection is not None and (connection in config.connections or asked):
         found = config.output(connection, target)
-        if not isinstance(found, DuckDBOutput):
-            hint = "use 'type: duckdb', or leave the connection out of the file to build on the embedded default"
-            message = f"connection '{connection}' is of type '{found.type}', which cannot be built in yet"
-            fail("unsupported-warehouse", message, found.span, hint=hint)
-        return _duckdb(folder, found)
+        if isinstance(found, DuckDBOutput):
+            return _duckdb(folder, found)
+        why = f"connection '{connection}' is of type '{found.type}', which cannot be built in yet"
+        return replace(embedded(folder, f"{why}: building on the embedded default instead"), dialect=str(found.dialect))
     where = siteconfig or DEFAULT_SITECONFIG
     return embedded(folder, f"connection '{connection}' is not in {where}: building on the embedded default instead")
 

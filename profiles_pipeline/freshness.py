@@ -13,7 +13,7 @@ from profiles_pipeline.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
     from profiles_pipeline.registry import SeqNo
-    from profiles_pipeline.run import Session
+    from profiles_pipeline.session import Session
 
 
 def states_of_inputs(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:

@@ -222,6 +222,8 @@ def build(
         ProjectError: a requested model does not exist.
     """
     chosen, state = selected(project, request), replace(state, rebase=state.rebase or request.rebase)
+    if request.rebase:
+        state = state.without(_made_from_earlier(project, state, window))
     stages: list[Stage] = [EnsureSchema(schema)]
     problems = Problems()
 
@@ -243,6 +245,13 @@ def build(
     made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in names}
     stages.append(promotion(project, state, window, made))
     return Plan(window, schema, tuple(stages), state)
+
+
+def _made_from_earlier(project: ProfilesProject, state: State, window: Window) -> frozenset[str]:
+    """Return the materials of a window that are made from earlier states, directly or not."""
+    past = project.graph.past.keys()
+    outdated = {path for path in project.graph.models if past & project.graph.with_upstream([path])}
+    return frozenset(kept.name for kept in state.kept if kept.seq_no == window.seq_no and kept.path in outdated)
 
 
 def _compilation(

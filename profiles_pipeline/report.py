@@ -28,7 +28,7 @@ from profiles_pipeline.resolve.model import Input, Project
 from profiles_pipeline.windows import Window
 
 if TYPE_CHECKING:
-    from profiles_pipeline.run import Built
+    from profiles_pipeline.events import Built
 
 INSTANCE_FOLDER = "dagster"
 REPORTER = "profiles_pipeline.assets.report"

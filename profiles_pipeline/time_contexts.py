@@ -6,17 +6,15 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from profiles_pipeline import grains, history
 from profiles_pipeline.errors import fail
+from profiles_pipeline.events import Options
 from profiles_pipeline.plan import State
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import GRAIN, SeqNo
+from profiles_pipeline.session import Session
 from profiles_pipeline.windows import Window, used_grains
-
-if TYPE_CHECKING:
-    from profiles_pipeline.run import Options, Session
 
 DAGSTER = "dagster:"
 """How the invocation of a Dagster run begins. Such a run may still be at work, so nobody else takes it up."""

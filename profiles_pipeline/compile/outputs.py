@@ -13,8 +13,8 @@ from profiles_pipeline.compile.join_vars import column_of, home, joined
 from profiles_pipeline.compile.rows import alias, col, left_join, placed, resolve_symbols, text, timestamp, visible_rows
 from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, UniteRows, beside, create
 from profiles_pipeline.errors import BrokenReferenceError, did_you_mean, fail
-from profiles_pipeline.graph import filter_texts, sql_filter_text
 from profiles_pipeline.names import VAR_TABLE
+from profiles_pipeline.resolve.cohort_filters import filter_texts, sql_filter_text
 from profiles_pipeline.resolve.model import Cohort, ColumnUnion, FeatureTable, FeatureView, SqlModel
 from profiles_pipeline.resolve.reader import VarKey
 from profiles_pipeline.spec.model import CohortFilter, FilterNode

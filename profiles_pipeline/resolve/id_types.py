@@ -27,6 +27,10 @@ def id_types_of(spec: ProjectSpec, problems: Problems) -> dict[str, IdType]:
             message = f"id type '{own.extends}' not in project id types"
             problems.error("unknown-id-type", message, own.extends.span, hint=hint)
         caps = {other: most for item in chain for other, most in item.maximum_edges.items()}
+        for other in own.maximum_edges:
+            if other not in written and f"id_type/{other}" not in problems.broken:
+                message = f"maximum_edges of '{name}' names an id type '{other}' that the project has not"
+                problems.error("unknown-id-type", message, own.span, hint=did_you_mean(other, list(written)))
         filters = tuple(rule for item in chain for rule in item.filters)
         _check_includes(name, filters, problems)
         found[name] = IdType(name, filters, tuple(sorted(caps.items())))

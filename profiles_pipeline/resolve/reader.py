@@ -338,8 +338,9 @@ class Reader:
     def _cast(self, data_type: str, this: str) -> exp.Expr:
         """Return the cast to a type as the source dialect means it, of the symbol VALUE."""
         name, place = self.render(data_type, this).text.strip(), getattr(data_type, "span", None)
+        value = exp.to_identifier(VALUE, quoted=True).sql(self._dialects.source)
         try:
-            return sql.parse_expression(f'CAST("{VALUE}" AS {name})', self._dialects)
+            return sql.parse_expression(f"CAST({value} AS {name})", self._dialects)
         except ProjectError as error:
             message = f"'{name}' is not a data type of {self.project.source_dialect}"
             raise ProjectError(

@@ -14,6 +14,7 @@ from profiles_pipeline.resolve.model import (
     IdType,
     Input,
     Model,
+    RowId,
     Rules,
     SqlModel,
     Stitcher,
@@ -75,8 +76,13 @@ def _edge_sources(
     declared: Declared, ids: RowIds, models: Mapping[str, Model], body: IdStitcherSpec
 ) -> list[EdgeSource]:
     """Return the edge sources that a stitcher names, each with the ids given there, or else with its own."""
+    left_out = {str(name).lower() for name in body.exclude_id_types}
+
+    def counted(found: tuple[RowId, ...]) -> tuple[RowId, ...]:
+        return tuple(i for i in found if (i.id_type or "").lower() not in left_out)
+
     sources = [
-        EdgeSource(source.path, ids.read(edge.ids) or getattr(source, "ids", ()))
+        EdgeSource(source.path, counted(ids.read(edge.ids) or getattr(source, "ids", ())))
         for edge in body.edge_sources
         if (source := find_source(declared, models, edge.from_, edge.span)) is not None
     ]

@@ -11,6 +11,7 @@ from profiles_pipeline.sample.evidence import USUAL, WEAK, Ledger, Scalar, Slot,
 from profiles_pipeline.sample.patterns import like_examples
 from profiles_pipeline.sample.relations import ALWAYS, Alternatives, Relation, Scope, Value, both
 from profiles_pipeline.sample.value_clues import NUMBER, VALUE_RULES, Rule, ValueClues
+from profiles_pipeline.sql.rewrites.texts import says_nothing
 
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}.*)?")
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull)
@@ -143,12 +144,12 @@ class Clues(ValueClues):
             clues = self.ledger.of(slot)
             if literal.strip():
                 clues.literals[literal] = None
-            else:
+            if says_nothing(literal):
                 clues.blank = True  # only a text can be compared with it
         if _DATE.fullmatch(literal):
             self.ledger.vote(slots, "timestamp", WEAK)
         elif not NUMBER.fullmatch(literal):
-            self.ledger.vote(slots, "text", USUAL if literal.strip() else WEAK)
+            self.ledger.vote(slots, "text", WEAK if says_nothing(literal) else USUAL)
 
     def _between(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)

@@ -12,6 +12,7 @@ from profiles_pipeline.sample.naming import Theme, looks_like_key, suggested_kin
 from profiles_pipeline.sample.patterns import like_examples, like_matches
 from profiles_pipeline.sample.texts import read_project
 from profiles_pipeline.sample.words import WORDS
+from profiles_pipeline.sql.rewrites.texts import says_nothing
 from profiles_pipeline.warehouse.sources import parse_table_name
 
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
@@ -240,7 +241,7 @@ def decide(name: str, clues: Clues) -> Kind:
 
 def _by_use(suggestion: Kind | None, clues: Clues) -> Kind:
     texts = [v for v in clues.literals if isinstance(v, str)]
-    plain = [v for v in texts if not _DATE.fullmatch(v) and not _NUMBER.fullmatch(v)]
+    plain = [v for v in texts if not (_DATE.fullmatch(v) or _NUMBER.fullmatch(v) or says_nothing(v))]
     worded = bool(plain or clues.likes or clues.regexes)
     timely = max(clues.votes.get("timestamp", 0), clues.votes.get("date", 0))
     number, boolean, text = (clues.votes.get(kind, 0) for kind in ("number", "boolean", "text"))

@@ -12,6 +12,7 @@ from sqlglot.errors import SqlglotError
 from profiles_pipeline import graph, versions
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.resolve.cohort_filters import filter_texts, sql_filter_text
 from profiles_pipeline.resolve.model import (
     Cohort,
     EntityVar,
@@ -235,11 +236,11 @@ class ProjectTexts:
 
     def _filters(self, model: Cohort) -> None:
         scope = Scope(items={"members": self._features(model.parent or model.path)})
-        for text in graph.filter_texts(model):
+        for text in filter_texts(model):
             self.queries.clues.condition(self.reader.expression(text, model.path, "filter").tree, scope)
         for item in model.pipeline:
             if item.sql is not None:
-                self.queries.query(self.reader.query(graph.sql_filter_text(item), model.path).tree)
+                self.queries.query(self.reader.query(sql_filter_text(item), model.path).tree)
 
     # --- vars ---------------------------------------------------------------------------------------------------
 

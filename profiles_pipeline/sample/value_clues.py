@@ -259,6 +259,9 @@ class ValueClues(ABC):
             return Value(values[0].slots, "timestamp", values[0].literal, now=values[0].now)
         if name == "FROM_UNIXTIME" and values:
             return self._epoch(values[0], node)
+        if name in ("JSON_ARRAY_LENGTH", "JSON_EXTRACT_ARRAY_ELEMENT_TEXT") and values:
+            element = self.step(values[0], [ELEMENT])
+            return Value(kind="number") if name == "JSON_ARRAY_LENGTH" else element
         return NOTHING
 
     def _cast(self, node: exp.Expr, scope: Scope) -> Value:
@@ -347,6 +350,14 @@ class ValueClues(ABC):
     def _json_path(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         return self.step(found, json_steps(node.expression))
+
+    def _json_array(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        self.vote(found, "json", STRONG)
+        path = node.args.get("expression")
+        array = self.step(found, json_steps(path)) if path is not None else Value(found.slots)
+        self.step(array, [ELEMENT])
+        return array
 
     def _bracket(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
@@ -450,6 +461,8 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     exp.Nullif: ValueClues._nullif,
     exp.JSONExtract: ValueClues._json_path,
     exp.JSONExtractScalar: ValueClues._json_path,
+    exp.JSONExtractArray: ValueClues._json_array,
+    exp.JSONValueArray: ValueClues._json_array,
     exp.GetExtract: ValueClues._bracket,
     exp.Bracket: ValueClues._bracket,
     exp.ParseJSON: ValueClues._parse_json,

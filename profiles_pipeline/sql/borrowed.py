@@ -16,11 +16,12 @@ _OWNERS = {
         "PERCENTILE", "PERCENTILE_APPROX", "SIZE", "SLICE", "SORT_ARRAY", "UNIX_TIMESTAMP",
     ),
     "bigquery": (
-        "FORMAT_DATE", "FORMAT_DATETIME", "FORMAT_TIMESTAMP", "JSON_QUERY", "JSON_VALUE", "PARSE_DATE",
-        "PARSE_TIMESTAMP", "REGEXP_CONTAINS", "TIMESTAMP_MICROS", "TIMESTAMP_MILLIS", "TIMESTAMP_SECONDS",
-        "TO_JSON_STRING", "UNIX_MILLIS", "UNIX_SECONDS",
+        "FORMAT_DATE", "FORMAT_DATETIME", "FORMAT_TIMESTAMP", "JSON_EXTRACT_ARRAY", "JSON_EXTRACT_STRING_ARRAY",
+        "JSON_QUERY", "JSON_QUERY_ARRAY", "JSON_VALUE", "JSON_VALUE_ARRAY", "PARSE_DATE", "PARSE_TIMESTAMP",
+        "REGEXP_CONTAINS", "TIMESTAMP_MICROS", "TIMESTAMP_MILLIS", "TIMESTAMP_SECONDS", "TO_JSON_STRING",
+        "UNIX_MILLIS", "UNIX_SECONDS",
     ),
-    "redshift": ("IS_VALID_JSON", "JSON_EXTRACT_ARRAY_ELEMENT_TEXT"),
+    "redshift": ("IS_VALID_JSON", "JSON_EXTRACT_ARRAY_ELEMENT_TEXT", "JSON_EXTRACT_PATH_TEXT"),
 }  # fmt: skip
 _OWNER = {name: owner for owner, names in _OWNERS.items() for name in names}
 _GAP = "\x00"
@@ -29,14 +30,19 @@ _GAP = "\x00"
 def with_borrowed_functions(tree: Tree, source: str) -> Tree:
     """Return `tree`, read as `source`, in which calls of functions of other warehouses are understood. Changes in
     place."""
-    if source != "snowflake":
-        return tree
     root = exp.Tuple(expressions=[tree])
     for call in reversed(list(root.find_all(exp.Anonymous, bfs=False))):
-        owner = _OWNER.get(call.name.upper())
-        if owner is not None:
+        owner = _owner(call)
+        if owner not in (None, source):
             call.replace(_understood(call, owner))
     return root.expressions[0].pop()  # type: ignore[no-any-return]
+
+
+def _owner(call: exp.Anonymous) -> str | None:
+    name = call.name.upper()
+    if name == "REGEXP_EXTRACT":  # the third argument is a group in Databricks and a position in BigQuery
+        return "bigquery" if len(call.expressions) == 2 else "databricks"
+    return _OWNER.get(name)
 
 
 def _understood(call: exp.Anonymous, owner: str) -> exp.Expr:

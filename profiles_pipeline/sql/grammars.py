@@ -2,33 +2,95 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from typing import ClassVar
 
+from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.redshift import Redshift
+from sqlglot.dialects.snowflake import Snowflake
+from sqlglot.parsers.snowflake import SnowflakeParser
+
+_FOREIGN = ("JSON_EXTRACT_ARRAY", "REGEXP_EXTRACT")
+_UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "ISOWEEK", "DAY", "HOUR", "MINUTE", "SECOND"}
+_date_trunc = SnowflakeParser.FUNCTIONS["DATE_TRUNC"]
+_path_text = SnowflakeParser.FUNCTIONS["JSON_EXTRACT_PATH_TEXT"]
+
+
+def _keys_or_path(args: list[exp.Expr], dialect: Dialect) -> exp.Expr:
+    """``json_extract_path_text``: Snowflake's takes one path, Redshift's takes keys."""
+    return (
+        _path_text(args, dialect) if len(args) == 2 else exp.Anonymous(this="JSON_EXTRACT_PATH_TEXT", expressions=args)
+    )
+
+
+def _unit_first(args: list[exp.Expr]) -> exp.Expr:
+    """``date_trunc(x, month)``: the unit comes last in BigQuery."""
+    if len(args) == 2 and _is_unit(args[1]) and not _is_unit(args[0]):
+        args = [exp.Literal.string(args[1].name), args[0]]
+    read: exp.Expr = _date_trunc(args)
+    return read
+
+
+def _is_unit(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Literal):
+        return node.is_string
+    return isinstance(node, exp.Column | exp.Var) and not node.text("table") and node.name.upper() in _UNITS
+
+
+class _Snowflake(Snowflake):
+    """Snowflake, without the functions that it has not and sqlglot would read as it reads its own."""
+
+    class Parser(SnowflakeParser):
+        FUNCTIONS: ClassVar = {
+            **{name: reader for name, reader in SnowflakeParser.FUNCTIONS.items() if name not in _FOREIGN},
+            "DATE_TRUNC": _unit_first,
+            "JSON_EXTRACT_PATH_TEXT": _keys_or_path,
+            "TO_CHAR": exp.ToChar.from_arg_list,
+            "TO_VARCHAR": exp.ToChar.from_arg_list,
+        }
 
 
 class _Databricks(Databricks):
     class Tokenizer(Databricks.Tokenizer):
-        IDENTIFIERS = ["`", '"']
-        QUOTES = ["'"]
+        IDENTIFIERS: ClassVar = ["`", '"']
+        QUOTES: ClassVar = ["'"]
 
 
 class _BigQuery(BigQuery):
     class Tokenizer(BigQuery.Tokenizer):
-        IDENTIFIERS = ["`", '"']
-        QUOTES = ["'"]
+        IDENTIFIERS: ClassVar = ["`", '"']
+        QUOTES: ClassVar = ["'"]
 
 
 _WITH_QUOTED_NAMES: dict[str, type[Dialect]] = {"redshift": Redshift, "databricks": _Databricks, "bigquery": _BigQuery}
 
-OTHERS = tuple(_WITH_QUOTED_NAMES)
-"""The dialects that a text of a Snowflake project may be in, the nearest first."""
+_SURELY = {
+    "databricks": re.compile(r"\blateral\s+view\b", re.IGNORECASE),
+    "bigquery": re.compile(
+        r"\[\s*(safe_)?(offset|ordinal)\s*\(|\bsafe_cast\s*\(|\bignore\s+nulls\s+order\s+by\b", re.IGNORECASE
+    ),
+}
+_BIGQUERY = re.compile(r"`[^`]*\.[^`]*`|\b(r'|(float|int)64\b|unnest *\(|safe_cast *\()", re.IGNORECASE)
+
+
+def surely(text: str) -> list[str]:
+    """Return the dialects of which a text has something that sqlglot would take for Snowflake, but Snowflake not."""
+    return [name for name, sign in _SURELY.items() if sign.search(text)]
+
+
+def others(text: str) -> list[str]:
+    """Return the dialects that a text of a Snowflake project may be in if it is no Snowflake, the likeliest first."""
+    by_bigquery = _BIGQUERY.search(text) is not None
+    return sorted(_WITH_QUOTED_NAMES, key=lambda name: by_bigquery and name != "bigquery")
 
 
 @lru_cache(maxsize=16)
 def grammar(dialect: str, quoted_names: bool) -> Dialect:
     """Return what splits and parses texts of `dialect`; with `quoted_names` double quotes stand around names."""
+    if dialect == "snowflake":
+        return _Snowflake()
     return _WITH_QUOTED_NAMES[dialect]() if quoted_names else Dialect.get_or_raise(dialect)

@@ -16,7 +16,9 @@ from profiles_pipeline.sql.kinds import annotate
 from profiles_pipeline.sql.rewrites import (
     aggregates,
     arrays,
+    calls,
     epochs,
+    formats,
     numbers,
     relations,
     semi_structured,
@@ -27,11 +29,13 @@ from profiles_pipeline.sql.rewrites.row import ANY, Rewrite
 
 REWRITES: tuple[Rewrite, ...] = (
     *relations.ROWS,
+    *calls.ROWS,
     *semi_structured.ROWS,
     *arrays.ROWS,
     *numbers.ROWS,
     *epochs.ROWS,
     *temporal.ROWS,
+    *formats.ROWS,
     *texts.ROWS,
     *aggregates.ROWS,
 )

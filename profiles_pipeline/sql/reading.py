@@ -19,7 +19,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from profiles_pipeline.errors import TOO_DEEP, ProjectError, Span
 from profiles_pipeline.sql import meaning
-from profiles_pipeline.sql.grammars import OTHERS, grammar
+from profiles_pipeline.sql.grammars import grammar, others, surely
 from profiles_pipeline.sql.syntax import drop_final_semicolons, enclose, refuse, refuse_at, refuse_flaws, tokenize
 
 WHOLE_PARTITION = exp.WindowSpec(
@@ -50,15 +50,20 @@ class Reading:
         return grammar(self.source, self.borrowed)
 
 
-def _in_any_dialect(read: Callable[[Reading], Tree], reading: Reading) -> Tree:
-    """Return what `read` makes of a text. What is no valid Snowflake but valid in another dialect of the format means
+def _in_any_dialect(text: str, read: Callable[[Reading], Tree], reading: Reading) -> Tree:
+    """Return what `read` makes of `text`. What is no valid Snowflake but valid in another dialect of the format means
     what it means there, since a project need not say which it is written in."""
+    if reading.source != "snowflake":
+        return read(reading)
+    for source in surely(text):
+        with suppress(ProjectError):
+            return read(Reading(source, reading.target, borrowed=True))
     try:
         return read(reading)
-    except ProjectError:
-        if reading.source != "snowflake" or reading.target == "snowflake":
+    except ProjectError as error:
+        if any(problem.code == "sql-untranslatable" for problem in error.problems):
             raise
-        for source in OTHERS:
+        for source in others(text):
             with suppress(ProjectError):
                 return read(Reading(source, reading.target, borrowed=True))
         raise
@@ -71,7 +76,7 @@ def parse_expression(text: str, reading: Reading, span: Span | None = None, what
         tokens = _tokens(text, reading, span, what)
         return meaning.translate(_parse(_expression, tokens, text, reading, span, what), reading.source, reading.target)
 
-    return _in_any_dialect(read, reading)
+    return _in_any_dialect(text, read, reading)
 
 
 def parse_expressions(text: str, reading: Reading, span: Span | None = None, what: str = "list") -> list[exp.Expr]:
@@ -90,7 +95,7 @@ def parse_condition(text: str, reading: Reading, span: Span | None = None, what:
 def parse_query(text: str, reading: Reading, span: Span | None = None, what: str = "query") -> exp.Query:
     """Return the one query of `text`: ``select``, ``with``, a query in brackets, or common table expressions that
     begin with a comma (``, a as (...) select ...``)."""
-    return _in_any_dialect(lambda reading: _query(text, reading, span, what), reading)
+    return _in_any_dialect(text, lambda reading: _query(text, reading, span, what), reading)
 
 
 def _query(text: str, reading: Reading, span: Span | None, what: str) -> exp.Query:

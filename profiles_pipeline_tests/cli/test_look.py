@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from pyarrow import parquet
+
 from .conftest import REFERENCE_TIME, Call, Spawn
 from .test_check import edit
 from .test_run import rows

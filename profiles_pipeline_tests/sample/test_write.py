@@ -7,11 +7,13 @@ import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.sample import Size, write
@@ -21,6 +23,46 @@ from profiles_pipeline.sample.people import Population
 PROJECTS = Path(__file__).parent / "projects"
 END = datetime(2025, 6, 1, tzinfo=UTC)
 DEFAULT = Size(END)
+
+
+ACCOUNTS = """
+entities:
+  - {name: user, id_types: [mail, person_no]}
+  - {name: account, id_types: [domain]}
+id_types: [{name: mail}, {name: person_no, filters: [{type: include, regex: "P[0-9]{6}"}]}, {name: domain}]
+inputs:
+  - name: people
+    app_defaults:
+      table: crm.people
+      ids:
+        - {select: lower(mail), type: mail, entity: user}
+        - {select: "'P' || lpad(no, 6, '0')", type: person_no, entity: user}
+        - {select: "split_part(mail, '@', 2)", type: domain, entity: account}
+  - name: accounts
+    app_defaults: {table: crm.accounts, ids: [{select: domain, type: domain, entity: account}]}
+var_groups:
+  - name: vars
+    entity_key: account
+    vars:
+      - entity_var: {name: paid, select: "max(status = 'paid')", from: inputs/accounts}
+      - entity_var: {name: next, select: min(renews), from: inputs/accounts, where: renews > current_timestamp()}
+"""
+
+
+def of_models(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the sample rows of the tables of people and accounts."""
+    body = yaml.safe_load(ACCOUNTS)
+    head = {"name": "made", "schema_version": 88, "connection": "none", "model_folders": ["models"]}
+    (folder / "models").mkdir()
+    (folder / "pb_project.yaml").write_text(
+        yaml.safe_dump(head | {key: body.pop(key) for key in ("entities", "id_types")})
+    )
+    (folder / "models" / "all.yaml").write_text(yaml.safe_dump(body))
+    write(ProfilesProject.load(folder), folder / "data", DEFAULT)
+    people, accounts = (
+        pq.read_table(folder / "data" / f"crm.{name}.parquet").to_pylist() for name in ("people", "accounts")
+    )
+    return people, accounts
 
 
 def rows_of(folder: Path, project: str, size: Size = DEFAULT) -> dict[str, pa.Table]:
@@ -144,3 +186,29 @@ def test_a_project_is_only_read(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     write(ProfilesProject.load(copy), tmp_path / "data", Size(END, rows=5))
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+
+
+def test_mail_addresses_are_at_the_domains_that_are_cut_out_of_them(tmp_path: Path) -> None:
+    people, accounts = of_models(tmp_path)
+    domains = {account["domain"] for account in accounts} - {None, ""}
+    mails = [person["mail"] for person in people if person["mail"]]
+    assert {mail.partition("@")[2] for mail in mails} <= domains
+    assert len(domains) > 10
+
+
+def test_what_is_due_lies_ahead_and_some_never_do_a_thing(tmp_path: Path) -> None:
+    _, accounts = of_models(tmp_path)
+    assert any(account["renews"] and account["renews"] > END.replace(tzinfo=None) for account in accounts)
+    paid: dict[str, bool] = {}
+    for account in accounts:
+        if account["domain"]:
+            paid[account["domain"]] = paid.get(account["domain"], False) or account["status"] == "paid"
+    assert len(paid) / 4 < sum(paid.values()) < len(paid) * 0.95
+    assert {account["status"] for account in accounts} >= {"paid", None}
+
+
+def test_identifiers_that_are_made_of_numbers_pass_their_filters(tmp_path: Path) -> None:
+    people, _ = of_models(tmp_path)
+    numbers = [person["no"] for person in people if person["no"]]
+    assert numbers
+    assert all(re.fullmatch("[0-9]{6}", number) for number in numbers)

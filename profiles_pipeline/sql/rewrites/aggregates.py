@@ -69,6 +69,17 @@ def _share(node: exp.Expr) -> exp.Expr:
     return exp.Paren(this=exp.Div(this=exp.Paren(this=value), expression=total, typed=False, safe=False))
 
 
+def _true_events(node: exp.Expr) -> exp.Expr:
+    """How often the condition held up to the row."""
+    if not named(node.this, "CONDITIONAL_TRUE_EVENT"):
+        return node
+    held = exp.Case().when(node.this.expressions[0], exp.Literal.number(1)).else_(exp.Literal.number(0))
+    node.set("this", exp.Sum(this=held))
+    frame = exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW", end_side=None)
+    node.set("spec", frame)
+    return typed(node, exp.DType.BIGINT)
+
+
 def _frame_case(node: exp.Expr) -> exp.Expr:
     for key in ("kind", "start", "start_side", "end", "end_side"):
         value = node.args.get(key)
@@ -88,6 +99,7 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("hll", "snowflake", "duckdb", (exp.Hll,), lambda node: exp.ApproxDistinct(this=node.this)),
     Rewrite("object-agg", "snowflake", "duckdb", (exp.ObjectAgg,), _object_agg),
     Rewrite("count-of-several", "snowflake", "duckdb", (exp.Count,), _count_of_several),
-    Rewrite("ratio-to-report", "snowflake", "duckdb", (exp.Window,), _share),
+    *(Rewrite("ratio-to-report", s, "duckdb", (exp.Window,), _share) for s in ("snowflake", "redshift")),
+    Rewrite("conditional-true-event", "snowflake", "duckdb", (exp.Window,), _true_events),
     Rewrite("frame-case", ANY, "duckdb", (exp.WindowSpec,), _frame_case),
 )

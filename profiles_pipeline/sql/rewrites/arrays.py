@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from profiles_pipeline.sql.kinds import kind, typed
-from profiles_pipeline.sql.rewrites.row import Rewrite, aggregate_of, cast, function
+from profiles_pipeline.sql.rewrites.row import Rewrite, aggregate_of, cast, function, named
 from profiles_pipeline.sql.rewrites.semi_structured import parsed_json, to_json
 
 _LIST_FUNCTIONS = (
@@ -24,12 +24,23 @@ def _size(node: exp.Expr) -> exp.Expr:
 
 def _contains(node: exp.Expr) -> exp.Expr:
     array, value = node.this, node.expression
+    if isinstance(array, exp.Literal):  # the order of Databricks
+        array, value = value, array
+    array = _of_column(array)
     if kind(array) == "json":
         return function("JSON_CONTAINS", array, to_json(value), dtype=exp.DType.BOOLEAN)
     return function("LIST_CONTAINS", array, value, dtype=exp.DType.BOOLEAN)
 
 
+def _of_column(array: exp.Expr) -> exp.Expr:
+    """Return a column as JSON: it holds lists, or texts of arrays. Vars hold lists."""
+    unknown = isinstance(array, exp.Column) and kind(array) is None and not array.name.startswith("var:")
+    return cast(array, exp.DType.JSON) if unknown else array
+
+
 def _list_operands(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.ArrayToString):
+        node.set("this", _of_column(node.this))
     for operand in [child for child in node.iter_expressions() if kind(child) == "json"]:
         operand.replace(texts_of(operand.copy()))
     return node
@@ -42,7 +53,9 @@ def texts_of(array: exp.Expr) -> exp.Expr:
 
 
 def _index(node: exp.Expr) -> exp.Expr:
-    index = node.expressions[0] if len(node.expressions) == 1 else None
+    index = _counted_from_zero(node.expressions[0]) if len(node.expressions) == 1 else None
+    if isinstance(index, exp.Literal) and index is not node.expressions[0]:
+        return exp.Bracket(this=node.this, expressions=[exp.Literal.number(int(index.name) + 1)], offset=1)
     if index is None or isinstance(index, exp.Literal | exp.Slice) or node.args.get("offset"):
         return node
     if kind(node.this) == "json":
@@ -50,6 +63,14 @@ def _index(node: exp.Expr) -> exp.Expr:
         return function("JSON_EXTRACT", node.this, position, dtype=exp.DType.JSON)
     moved = exp.Add(this=exp.Paren(this=index) if isinstance(index, exp.Binary) else index, expression=_one())
     return exp.Bracket(this=node.this, expressions=[moved], offset=1)
+
+
+def _counted_from_zero(index: exp.Expr) -> exp.Expr:
+    """Return the position that ``OFFSET(i)``, ``SAFE_OFFSET(i)`` and ``ORDINAL(i)`` of BigQuery mean."""
+    if not named(index, "OFFSET", "SAFE_OFFSET", "ORDINAL", "SAFE_ORDINAL"):
+        return index
+    position: exp.Expr = index.expressions[0]
+    return position if "OFFSET" in index.name.upper() else exp.Sub(this=position, expression=_one())
 
 
 def _one() -> exp.Expr:
@@ -133,6 +154,7 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("array-contains", "snowflake", "duckdb", (exp.ArrayContains,), _contains),
     Rewrite("json-as-list", "snowflake", "duckdb", _LIST_FUNCTIONS, _list_operands),
     Rewrite("array-index", "snowflake", "duckdb", (exp.Bracket,), _index),
+    Rewrite("array-agg-limit", "snowflake", "duckdb", (exp.IgnoreNulls, exp.ArrayAgg), _first_few),
     *(Rewrite("array-agg", source, "duckdb", _COLLECTORS, _collected) for source in ("snowflake", "databricks")),
     Rewrite("array-agg-limit", "bigquery", "duckdb", (exp.IgnoreNulls, exp.ArrayAgg), _first_few),
 )

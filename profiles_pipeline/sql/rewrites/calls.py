@@ -27,7 +27,13 @@ _CASTS = {
     "DOUBLE": exp.DType.DOUBLE,
     "BOOLEAN": exp.DType.BOOLEAN,
 }
-_PART = "LIST_SLICE(STR_SPLIT(:a, :b), CASE WHEN :c < 0 THEN :c ELSE 1 END, CASE WHEN :c < 0 THEN -1 ELSE :c END)"
+_NUMBER_OF_BASE = "CASE WHEN :b = 16 THEN TRY_CAST('0x' || :a AS BIGINT) ELSE TRY_CAST(:a AS BIGINT) END"
+_PART_OF_PARTS = """
+    ARRAY_TO_STRING(
+      LIST_SLICE(STR_SPLIT(:text, :mark), CASE WHEN :n < 0 THEN :n ELSE 1 END, CASE WHEN :n < 0 THEN -1 ELSE :n END),
+      :mark
+    )
+"""
 _CALLS: dict[tuple[str, int], tuple[str, exp.DType]] = {
     ("ISNULL", 1): (":a IS NULL", exp.DType.BOOLEAN),
     ("ISNOTNULL", 1): (":a IS NOT NULL", exp.DType.BOOLEAN),
@@ -36,11 +42,7 @@ _CALLS: dict[tuple[str, int], tuple[str, exp.DType]] = {
     ("BTRIM", 1): ("TRIM(:a)", exp.DType.VARCHAR),
     ("BTRIM", 2): ("TRIM(:a, :b)", exp.DType.VARCHAR),
     ("FUNC_SHA1", 1): ("SHA1(:a)", exp.DType.VARCHAR),
-    ("SUBSTRING_INDEX", 3): (f"ARRAY_TO_STRING({_PART}, :b)", exp.DType.VARCHAR),
-    ("STRTOL", 2): (
-        "CASE WHEN :b = 16 THEN TRY_CAST('0x' || :a AS BIGINT) ELSE TRY_CAST(:a AS BIGINT) END",
-        exp.DType.BIGINT,
-    ),
+    ("STRTOL", 2): (_NUMBER_OF_BASE, exp.DType.BIGINT),
     ("ELEMENT_AT", 2): ("LIST_EXTRACT(:a, :b)", exp.DType.UNKNOWN),
     ("AS_ARRAY", 1): ("CASE WHEN JSON_TYPE(:a) = 'ARRAY' THEN :a END", exp.DType.JSON),
     ("AS_OBJECT", 1): ("CASE WHEN JSON_TYPE(:a) = 'OBJECT' THEN :a END", exp.DType.JSON),
@@ -48,8 +50,18 @@ _CALLS: dict[tuple[str, int], tuple[str, exp.DType]] = {
     **{(name, 1): (f"JSON_TYPE(:a) IN ({found})", exp.DType.BOOLEAN) for name, found in _JSON_TYPES.items()},
     **{(name, 1): (f"CAST(:a AS {dtype.value})", dtype) for name, dtype in _CASTS.items()},
 }
-_WITHOUT = "LIST_REDUCE(LIST_CONCAT([CAST(:json AS TEXT)], [:keys]), LAMBDA j, k : JSON_MERGE_PATCH(j, JSON_OBJECT(k, NULL)))"
-_ONLY = "LIST_REDUCE(LIST_CONCAT(['{}'], LIST_FILTER([:keys], LAMBDA k : JSON_EXISTS(:json, '$.\"' || k || '\"'))), LAMBDA j, k : JSON_MERGE_PATCH(j, JSON_OBJECT(k, :json -> ('$.\"' || k || '\"'))))"
+_WITHOUT = """
+    LIST_REDUCE(
+      LIST_CONCAT([CAST(:json AS TEXT)], [:keys]),
+      LAMBDA made, name : JSON_MERGE_PATCH(made, JSON_OBJECT(name, NULL))
+    )
+"""
+_ONLY = """
+    LIST_REDUCE(
+      LIST_CONCAT(['{}'], LIST_FILTER([:keys], LAMBDA name : JSON_EXISTS(:json, '$."' || name || '"'))),
+      LAMBDA made, name : JSON_MERGE_PATCH(made, JSON_OBJECT(name, :json -> ('$."' || name || '"')))
+    )
+"""
 _PICKED = {"OBJECT_DELETE": _WITHOUT, "OBJECT_PICK": _ONLY}
 
 
@@ -64,4 +76,17 @@ def _written_out(node: exp.Expr) -> exp.Expr:
     return typed(build(text, **dict(zip(ascii_lowercase, node.expressions, strict=False))), dtype)
 
 
-ROWS: tuple[Rewrite, ...] = (Rewrite("call", ANY, "duckdb", (exp.Anonymous,), _written_out),)
+def _part_of_parts(node: exp.Expr) -> exp.Expr:
+    made = build(_PART_OF_PARTS, text=node.this, mark=node.args["delimiter"], n=node.args["count"])
+    return typed(made, exp.DType.VARCHAR)
+
+
+def _number_of_base(node: exp.Expr) -> exp.Expr:
+    return typed(build(_NUMBER_OF_BASE, a=node.this, b=node.expression), exp.DType.BIGINT)
+
+
+ROWS: tuple[Rewrite, ...] = (
+    Rewrite("call", ANY, "duckdb", (exp.Anonymous,), _written_out),
+    Rewrite("number-of-base", ANY, "duckdb", (exp.FromBase,), _number_of_base),
+    Rewrite("substring-index", ANY, "duckdb", (exp.SubstringIndex,), _part_of_parts),
+)

@@ -71,8 +71,10 @@ def _distance(node: exp.Expr) -> exp.Expr:
 
 def _exact_middle(node: exp.Expr) -> exp.Expr:
     """DuckDB gives the median of decimals the digits of the decimals, which cannot say what lies between two."""
-    if kind(node.this) != "json" and not isinstance(node.this, exp.Cast):
-        node.set("this", cast(node.this, exp.DType.DOUBLE))
+    operand = node.this
+    is_float = isinstance(operand, exp.Cast) and operand.to.this in exp.DataType.FLOAT_TYPES
+    if kind(operand) != "json" and not is_float:
+        node.set("this", cast(operand, exp.DType.DOUBLE))
     return node
 
 

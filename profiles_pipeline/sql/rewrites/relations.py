@@ -19,6 +19,7 @@ _FLATTENED = """
       :input AS this
     FROM JSON_EACH(:input) AS e
 """
+_POSITIONS = ("input", "path", "outer")
 _SPLIT = """
     SELECT
       1 AS seq,
@@ -50,8 +51,8 @@ def _arguments(call: exp.Explode) -> dict[str, exp.Expr]:
     for position, argument in enumerate((call.this, *call.expressions)):
         if isinstance(argument, exp.Kwarg):
             found[argument.this.name.lower()] = argument.expression
-        elif position == 0:
-            found["input"] = argument
+        elif position < len(_POSITIONS):
+            found[_POSITIONS[position]] = argument
     if "recursive" in found and found["recursive"] != exp.false():
         fail("sql-untranslatable", "flatten(recursive => true) cannot be translated to duckdb")
     return found

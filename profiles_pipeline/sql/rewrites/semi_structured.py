@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sqlglot import exp
+from contextlib import suppress
 
+from sqlglot import exp
+from sqlglot.errors import ParseError
+
+from profiles_pipeline.errors import fail
 from profiles_pipeline.sql.kinds import Kind, choices, kind, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite, cast, function, named
 
@@ -202,8 +206,15 @@ def _typed_json(node: exp.Expr) -> exp.Expr:
     """``from_json(x, 'array<struct<a:int>>')``: the second text is a type."""
     if not isinstance(node.expression, exp.Literal):
         return node
-    to = exp.DataType.build(node.expression.name, dialect="databricks")
-    return exp.Cast(this=cast(node.this, exp.DType.JSON), to=to)
+    return exp.Cast(this=cast(node.this, exp.DType.JSON), to=_schema(node.expression.name))
+
+
+def _schema(text: str) -> exp.DataType:
+    """Return the type that a text such as ``array<int>`` or ``a INT, b STRING`` describes."""
+    for written in (text, f"STRUCT<{text}>"):
+        with suppress(ParseError):
+            return exp.DataType.build(written, dialect="databricks")
+    fail("sql-untranslatable", f"'{text}' of from_json is not a type", hint="for example 'a INT, b ARRAY<STRING>'")
 
 
 _WITH_PATHS = ("snowflake", "databricks", "redshift")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from sqlglot import exp
-from sqlglot.dialects.snowflake import Snowflake
 
 from profiles_pipeline.sql.kinds import kind, typed
-from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function, named
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
+from profiles_pipeline.sql.times import clock_type
 
-_DIFFERENCES = (exp.DateDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.TsOrDsDiff, exp.MonthsBetween)
+_DIFFERENCES = (exp.DateDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.TsOrDsDiff)
 _SHIFTS = (
     exp.DateAdd, exp.DateSub, exp.TimestampAdd, exp.TimestampSub, exp.DatetimeAdd, exp.DatetimeSub, exp.TsOrDsAdd,
 )  # fmt: skip
@@ -21,9 +21,14 @@ _PARTS = (
     exp.DayOfWeekIso, exp.DayOfYear, exp.Dayname, exp.Monthname, exp.LastDay, exp.NextDay, exp.PreviousDay,
     exp.AddMonths, exp.TimeSlice, exp.YearOfWeek, exp.YearOfWeekIso, exp.Hour, exp.Minute, exp.Second,
 )  # fmt: skip
+_UNITS_OF_TRUNC = {
+    "YYYY": "YEAR", "YYY": "YEAR", "YY": "YEAR", "Y": "YEAR", "MM": "MONTH", "MON": "MONTH", "Q": "QUARTER",
+    "DD": "DAY", "DDD": "DAY", "D": "DAY", "J": "DAY", "WW": "WEEK", "IW": "WEEK", "W": "WEEK", "HH": "HOUR",
+    "MI": "MINUTE",
+}  # fmt: skip
+_MIXED_NAMES = {"Month": "%B", "Mon": "%b", "%uay": "%A", "%uy": "%a"}
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 _DATE_UNITS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
-_TIME_FORMAT = re.compile(r"[YMDHS]", re.IGNORECASE)
 _OFFSET = re.compile(r"\s*([+-]\d{2}):?(\d{2})$")
 
 
@@ -49,6 +54,19 @@ def _difference(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def _months_apart(node: exp.Expr) -> exp.Expr:
+    """sqlglot writes a sum that a neighbour would tear apart."""
+    return exp.Paren(this=_difference(node)) if isinstance(node.parent, exp.Binary | exp.Unary) else _difference(node)
+
+
+def _days_later(node: exp.Expr) -> exp.Expr:
+    """``x - 7``: numbers beside times count days."""
+    if kind(node.this) != "timestamp" or kind(node.expression) != "number":
+        return node
+    node.set("expression", function("TO_DAYS", cast(node.expression, exp.DType.INT)))
+    return typed(node, exp.DType.TIMESTAMP)
+
+
 def _shift(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.TsOrDsAdd) and node.return_type.this in (exp.DType.DATE, exp.DType.DATE32):
         return _date_again(node)
@@ -59,6 +77,9 @@ def _shift(node: exp.Expr) -> exp.Expr:
 
 
 def _truncation(node: exp.Expr) -> exp.Expr:
+    unit = node.text("unit").upper()
+    if unit in _UNITS_OF_TRUNC:
+        node.set("unit", exp.var(_UNITS_OF_TRUNC[unit]))
     was_date = kind(node.this) == "date"
     _put_moment(node, "this")
     return _date_again(node) if was_date else typed(node, exp.DType.TIMESTAMP)
@@ -84,13 +105,57 @@ def _extract(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def _formatted(node: exp.Expr) -> exp.Expr:
-    """``to_char(x, 'YYYY-MM')``: the format tells that x is a time."""
+def _mixed_names(node: exp.Expr) -> exp.Expr:
+    """Names of months and days in the case in which they are to be shown, without the blanks after them."""
     pattern = node.args.get("format")
-    if kind(node.this) == "number" or not isinstance(pattern, exp.Literal) or not _TIME_FORMAT.search(pattern.name):
+    if isinstance(pattern, exp.Literal):
+        for name, meant in _MIXED_NAMES.items():
+            pattern = exp.Literal.string(pattern.name.replace(name, meant))
+        node.set("format", pattern)
+    return node
+
+
+def _whole_day(node: exp.Expr) -> exp.Expr:
+    """``trunc(x)`` of a time is its day."""
+    is_time = kind(node.this) in {"date", "timestamp"} or clock_type(node.this) is not None
+    return node if node.args.get("decimals") or not is_time else cast(node.this, exp.DType.DATE)
+
+
+def _unit_of_trunc(node: exp.Expr) -> exp.Expr:
+    """``trunc(x, 'MM')``: a text is a unit of time."""
+    unit = node.args.get("decimals")
+    if not isinstance(unit, exp.Literal) or not unit.is_string:
+        return _whole_day(node)
+    return _truncation(exp.TimestampTrunc(this=node.this, unit=exp.var(unit.name.upper())))
+
+
+def _span(node: exp.Expr) -> exp.Expr:
+    """``interval '2 hours, 30 minutes'``"""
+    length = node.this
+    if isinstance(length, exp.Literal) and length.is_string and "," in length.name:
+        node.set("this", exp.Literal.string(length.name.replace(",", "")))
+    return node
+
+
+def _iso_week(node: exp.Expr) -> exp.Expr:
+    if node.name.upper() == "ISOWEEK":
+        node.set("this", exp.var("WEEK"))
+    return node
+
+
+def _sunday_is_one(node: exp.Expr) -> exp.Expr:
+    """DuckDB counts the days of the week from Sunday, which is 0 there."""
+    if isinstance(node, exp.Extract) and node.name.upper() not in {"DAYOFWEEK", "DOW", "DW"}:
         return node
-    made = exp.TimeToStr(this=moment(node.this), format=Snowflake().format_time(pattern))
-    return typed(made, exp.DType.VARCHAR)
+    day = _extract(node) if isinstance(node, exp.Extract) else _part(node)
+    return typed(exp.Paren(this=exp.Add(this=day, expression=exp.Literal.number(1))), exp.DType.BIGINT)
+
+
+def _monday_is_zero(node: exp.Expr) -> exp.Expr:
+    if not named(node, "WEEKDAY") or len(node.expressions) != 1:
+        return node
+    day = function("ISODOW", moment(node.expressions[0]))
+    return typed(exp.Paren(this=exp.Sub(this=day, expression=exp.Literal.number(1))), exp.DType.BIGINT)
 
 
 def _comparison(node: exp.Expr) -> exp.Expr:
@@ -139,16 +204,24 @@ def _zone_conversion(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("date-diff-by-unit", "snowflake", "duckdb", (exp.DateDiff,), _difference_by_unit),
+    Rewrite("months-between", ANY, "duckdb", (exp.MonthsBetween,), _months_apart),
+    *(Rewrite("days-later", s, "duckdb", (exp.Add, exp.Sub), _days_later) for s in ("snowflake", "redshift")),
     Rewrite("date-difference", ANY, "duckdb", _DIFFERENCES, _difference),
     Rewrite("date-shift", ANY, "duckdb", _SHIFTS, _shift),
     Rewrite("date-truncation", ANY, "duckdb", _TRUNCATIONS, _truncation),
     Rewrite("date-interval", "snowflake", "duckdb", (exp.Add, exp.Sub), _interval),
     Rewrite("date-part", ANY, "duckdb", _PARTS, _part),
-    Rewrite("date-of", "bigquery", "duckdb", (exp.Extract,), _date_of),
-    Rewrite("date-part", ANY, "duckdb", (exp.Extract,), _extract),
+    Rewrite("sunday-is-one", "bigquery", "duckdb", (exp.Extract,), _sunday_is_one),
+    Rewrite("sunday-is-one", "databricks", "duckdb", (exp.DayOfWeek, exp.Extract), _sunday_is_one),
+    Rewrite("monday-is-zero", "databricks", "duckdb", (exp.Anonymous,), _monday_is_zero),
+    *(Rewrite("date-of", s, "duckdb", (exp.Extract,), _date_of) for s in ("snowflake", "bigquery")),
+    Rewrite("date-part", ANY, "duckdb", (exp.Extract,), lambda node: _extract(_iso_week(node))),
     Rewrite("datetime", "snowflake", "duckdb", (exp.Datetime,), lambda node: cast(node.this, exp.DType.TIMESTAMP)),
-    Rewrite("date-format", "snowflake", "duckdb", (exp.ToChar,), _formatted),
+    Rewrite("mixed-case-names", "redshift", "duckdb", (exp.TimeToStr,), lambda node: _mixed_names(_part(node))),
     Rewrite("date-part", ANY, "duckdb", (exp.TimeToStr,), _part),
+    Rewrite("interval-parts", "snowflake", "duckdb", (exp.Interval,), _span),
+    Rewrite("trunc-of-time", "snowflake", "duckdb", (exp.Trunc,), _whole_day),
+    Rewrite("trunc-of-time", "redshift", "duckdb", (exp.Trunc,), _unit_of_trunc),
     Rewrite("date-comparison", ANY, "duckdb", _COMPARISONS, _comparison),
     Rewrite("spaced-offset", ANY, "duckdb", (exp.Cast, exp.TryCast), _spaced_offset),
     Rewrite("convert-timezone", "snowflake", "duckdb", (exp.ConvertTimezone,), _zone_conversion),

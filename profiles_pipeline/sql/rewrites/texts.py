@@ -15,6 +15,7 @@ _TEXT_FUNCTIONS = (
     exp.RegexpFullMatch, exp.RegexpExtract, exp.RegexpReplace, exp.RegexpCount, exp.Initcap, exp.StrPosition,
     exp.Translate, exp.SHA, exp.SHA2, exp.MD5, exp.Repeat, exp.Strtok, exp.ToBase64,
 )  # fmt: skip
+_NO_VALUE = {"", "-", "n/a", "na", "nan", "nil", "none", "null", "undefined"}
 _TEXT_READERS = (
     exp.Concat, exp.ConcatWs, exp.DPipe, exp.TsOrDsToDate, exp.StrToTime, exp.ToNumber, exp.ToDouble, exp.ToBoolean,
 )  # fmt: skip
@@ -49,15 +50,39 @@ def _no_match_is_null(node: exp.Expr) -> exp.Expr:
     return whole
 
 
+def says_nothing(text: str) -> bool:
+    """Tell whether a text is a way to write that there is no value: blank, ``null``, ``undefined`` and the like."""
+    return text.strip().lower() in _NO_VALUE
+
+
 def _beside_blank(node: exp.Expr) -> exp.Expr:
-    """``x <> ''`` is only said of texts, whatever the column turns out to be."""
+    """``x <> ''`` and ``x <> 'null'`` are only said of texts, whatever the column turns out to be."""
     operands = [node.this, *([node.expression] if node.args.get("expression") else []), *node.expressions]
-    if not any(isinstance(operand, exp.Literal) and operand.is_string and not operand.name for operand in operands):
+    literals = (operand for operand in operands if isinstance(operand, exp.Literal) and operand.is_string)
+    if not any(says_nothing(literal.name) for literal in literals):
         return node
     for operand in operands:
         if kind(operand) is None and not isinstance(operand, exp.Literal):
             operand.replace(cast(operand.copy(), exp.DType.VARCHAR))
     return typed(node, exp.DType.VARCHAR) if isinstance(node, exp.Nullif | exp.Coalesce) else node
+
+
+def _similar(node: exp.Expr) -> exp.Expr:
+    """The wildcards of LIKE among the signs of a regular expression, which is all DuckDB knows here."""
+    pattern = node.expression
+    if isinstance(pattern, exp.Literal):
+        node.set("expression", exp.Literal.string(pattern.name.replace("%", ".*").replace("_", ".")))
+    return node
+
+
+def _cut(node: exp.Expr) -> exp.Expr:
+    """``x::varchar(5)`` keeps the first five characters."""
+    to: exp.DataType = node.args["to"]
+    size = to.expressions[0].this if to.this in exp.DataType.TEXT_TYPES and to.expressions else None
+    if not isinstance(size, exp.Literal):
+        return node
+    node.set("to", exp.DataType(this=exp.DType.VARCHAR))
+    return typed(exp.Left(this=node, expression=size), exp.DType.VARCHAR)
 
 
 _URL_PARTS = """
@@ -82,6 +107,8 @@ def _url_parts(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("beside-blank", ANY, "duckdb", (exp.EQ, exp.NEQ, exp.In, exp.Nullif, exp.Coalesce), _beside_blank),
+    *(Rewrite("sized-text", s, "duckdb", (exp.Cast, exp.TryCast), _cut) for s in ("snowflake", "redshift")),
+    Rewrite("similar-to", ANY, "duckdb", (exp.SimilarTo,), _similar),
     Rewrite("parse-url", "snowflake", "duckdb", (exp.ParseUrl,), _url_parts),
     Rewrite("text-of-value", "snowflake", "duckdb", _TEXT_FUNCTIONS, _text_operand),
     Rewrite("json-as-text", "snowflake", "duckdb", _TEXT_READERS, _joined),

@@ -1,0 +1,130 @@
+"""What a run is asked for, what it tells on its way and what came of it. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from profiles_pipeline.enable import Disabled
+from profiles_pipeline.errors import Check, Problem, RunError
+from profiles_pipeline.plan import Plan, Request
+from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.warehouse.lock import Holder
+from profiles_pipeline.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is asked of a run.
+
+    Attributes:
+        seq_no: a time context to repeat or resume, ``latest``, ``new``, or None to let the run decide.
+        invocation: name of the run for the registry; runs of the same invocation share a time context.
+        ignore_model_errors: after an error go on with whatever does not depend on the model that failed.
+    """
+
+    request: Request = field(default_factory=Request)
+    begin: datetime | None = None
+    end: datetime | None = None
+    seq_no: int | Literal["latest", "new"] | None = None
+    invocation: str | None = None
+    lock_timeout: float | None = None
+    ignore_model_errors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A model that was built or reused.
+
+    Attributes:
+        rows: how many rows it has; None when nobody counted.
+        seconds: wall time of building and checking it.
+        sql_file: the SQL that was run, relative to the project folder.
+        own: True when it is what the model stands for in this run; False for an earlier state of it, from which a
+            model with a coarser time grain is made.
+        as_of: the end of its window, where a time grain has moved that back; None when it is the end of the run's.
+    """
+
+    model: Model
+    material: str
+    relation: str
+    fingerprint: str
+    kind: str
+    rows: int | None
+    seconds: float
+    reused: bool
+    sql_file: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    checks: tuple[Check, ...] = ()
+    own: bool = True
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The run waits for another one to finish."""
+
+    holder: Holder
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan is made; nothing has been built yet."""
+
+    plan: Plan
+    resumed: bool
+    warnings: tuple[Problem, ...] = ()
+    disabled: tuple[Disabled, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A model is being built."""
+
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """A model has reached this step."""
+
+    model: Model
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A model could not be built and the run goes on; without an error, something that it needs has failed."""
+
+    model: Model
+    error: RunError | None = None
+
+
+Event = Waiting | Planned | Started | Working | Built | Failed
+Observer = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did.
+
+    Attributes:
+        window: its time context.
+        built: every model built or reused, in order.
+        promoted: plain names that now show the materials of this run.
+        seconds: wall time, waiting for the lock not included.
+        sql_folder: where the SQL of the run lies.
+        stays_on: the later window that the plain names go on showing; None when they show this one.
+        failed: models that could not be built, and those that need them, where errors of models are ignored.
+    """
+
+    window: Window
+    built: tuple[Built, ...]
+    promoted: tuple[str, ...]
+    seconds: float
+    sql_folder: Path
+    stays_on: Window | None = None
+    failed: tuple[Failed, ...] = ()

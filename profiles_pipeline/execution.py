@@ -1,0 +1,139 @@
+"""Executes a plan stage by stage, and goes on without what failed where that is asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from profiles_pipeline import compiled, steps
+from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.errors import RunError, WarehouseError
+from profiles_pipeline.events import Built, Failed, Started, Working
+from profiles_pipeline.failures import blaming, hook_failed
+from profiles_pipeline.materials import audit_material, build_material, reused_material
+from profiles_pipeline.plan import (
+    AuditMaterial,
+    BuildMaterial,
+    EnsureSchema,
+    Plan,
+    Promote,
+    ReuseMaterial,
+    RunHook,
+)
+from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What came of a plan: models built or reused, plain names promoted, and models that failed."""
+
+    built: tuple[Built, ...]
+    promoted: tuple[str, ...]
+    failed: tuple[Failed, ...] = ()
+
+
+def execute(session: Session, planned: Plan, files: compiled.Files, *, ignore_errors: bool = False) -> Executed:
+    """Execute a plan and return what came of it.
+
+    Raises:
+        RunError: a model, a hook or a check failed; with `ignore_errors`, these are part of what is returned.
+    """
+    built: list[Built] = []
+    failed: dict[str, Failed] = {}
+    promoted: tuple[str, ...] = ()
+    began = time.monotonic()
+    for stage in planned.stages:
+        if isinstance(stage, EnsureSchema):
+            schema = identifier(stage.schema, session.warehouse.dialect)
+            session.warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        elif isinstance(stage, Promote):
+            promoted = promote(session, planned, _without(stage, built) if failed else stage)
+        elif _is_spared(session, stage.model, failed):
+            continue
+        else:
+            began = time.monotonic() if isinstance(stage, BuildMaterial) else began
+            try:
+                made = _taken(session, planned, stage, files, began)
+            except RunError as error:
+                if not ignore_errors:
+                    raise
+                failed[stage.model.path] = Failed(stage.model, error)
+                session.observe(failed[stage.model.path])
+                continue
+            if made is not None:
+                built.append(made)
+                session.observe(made)
+    return Executed(tuple(built), promoted, tuple(failed.values()))
+
+
+def _taken(
+    session: Session,
+    planned: Plan,
+    stage: RunHook | BuildMaterial | AuditMaterial | ReuseMaterial,
+    files: compiled.Files,
+    began: float,
+) -> Built | None:
+    """Take one stage of a model; return the model once it is complete."""
+    match stage:
+        case RunHook():
+            run_hook(session, planned, stage, files)
+        case BuildMaterial():
+            session.observe(Started(stage.model))
+            with blaming(session, planned, stage, files):
+                build_material(session, stage)
+        case AuditMaterial():
+            with blaming(session, planned, stage, files):
+                return audit_material(session, planned, stage, files, began)
+        case ReuseMaterial():
+            return reused_material(session, planned, stage)
+    return None
+
+
+def _is_spared(session: Session, model: Model, failed: dict[str, Failed]) -> bool:
+    """True for a model that failed or needs one that did; one that is met for the first time is noted."""
+    if model.path in failed:
+        return True
+    if failed.keys().isdisjoint(session.project.graph.parents[model.path]):
+        return False
+    failed[model.path] = Failed(model)
+    session.observe(failed[model.path])
+    return True
+
+
+def _without(stage: Promote, built: Iterable[Built]) -> Promote:
+    """Return the views of what was built. All that a material reads was built before it."""
+    complete = {item.material for item in built}
+    return replace(stage, views=tuple(view for view in stage.views if view.material in complete))
+
+
+def run_hook(session: Session, planned: Plan, stage: RunHook, files: compiled.Files) -> None:
+    """Run the statements of a hook in one transaction.
+
+    Raises:
+        RunError: the warehouse refuses one of them, which is blamed on the hook's place in the YAML.
+    """
+    try:
+        with session.warehouse.transaction():
+            for statement in stage.statements:
+                session.observe(Working(stage.model, statement.title))
+                steps.take(session.warehouse, statement)
+    except WarehouseError as error:
+        raise hook_failed(error, planned, stage, files) from error
+
+
+def promote(session: Session, planned: Plan, stage: Promote) -> tuple[str, ...]:
+    """Point every plain name at its new material, all of them or none; return those that were repointed."""
+    if stage.stays_on is not None:
+        return ()
+    dialect = session.warehouse.dialect
+    with session.warehouse.transaction():
+        for view in stage.views:
+            name = exp.table_(view.name, db=planned.schema, quoted=True)
+            material = exp.table_(view.material, db=planned.schema, quoted=True)
+            tree = exp.Create(this=name, kind="VIEW", replace=True, expression=exp.select("*").from_(material))
+            session.warehouse.execute(render(tree, dialect))
+    return tuple(view.name for view in stage.views)

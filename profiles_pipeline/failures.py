@@ -1,0 +1,61 @@
+"""What went wrong while a model was made, told as a RunError: which model or var, where in the YAML, in which SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from profiles_pipeline import blame, compiled, rejection
+from profiles_pipeline.errors import Check, Problem, RunError, WarehouseError
+from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, RunHook
+from profiles_pipeline.session import Session
+
+
+@contextmanager
+def blaming(
+    session: Session, planned: Plan, stage: BuildMaterial | AuditMaterial, files: compiled.Files
+) -> Iterator[None]:
+    """Turn what the warehouse says about a statement into a RunError that names the model, its place and its SQL."""
+    try:
+        yield
+    except WarehouseError as error:
+        sql_file = files.relative(stage.material)
+        guilty: list[str] = []
+        if isinstance(error, blame.StepError):
+            kind = str(error).partition(":")[0]
+            guilty = list(blame.culprits(error.step, session.warehouse, same=lambda own: str(own).startswith(kind)))
+        named = f" (var {', '.join(guilty)})" if guilty else ""
+        notes = "\n".join(getattr(error, "__notes__", ()))
+        problem = Problem(
+            "warehouse-error",
+            f"{stage.model.path}{named}: {error}",
+            rejection.place_of_refusal(session.project, stage.model, guilty, str(error)),
+            f"the SQL is in {files.place(stage.material, error.statement, notes)}; mend the cause and run again, "
+            f"it continues with seq_no {planned.window.seq_no}",
+            notes or None,
+        )
+        raise RunError(problem, stage.model.path, planned.window.seq_no, sql_file) from error
+
+
+def hook_failed(error: WarehouseError, planned: Plan, stage: RunHook, files: compiled.Files) -> RunError:
+    """Return what to tell of a hook that the warehouse refuses, which is blamed on the hook's place in the YAML."""
+    hook, sql_file, seq_no = stage.hook, files.relative(stage.material), planned.window.seq_no
+    problem = Problem(
+        "hook-failed",
+        f"{hook.when} of {hook.owner}: {error}",
+        hook.text.span or stage.model.span,
+        f"the SQL is in {sql_file}; mend the hook and run again, it continues with seq_no {seq_no}",
+        "\n".join(getattr(error, "__notes__", ())) or None,
+    )
+    return RunError(problem, stage.model.path, seq_no, sql_file)
+
+
+def check_failed(
+    checks: tuple[Check, ...], planned: Plan, stage: AuditMaterial, relation: str, files: compiled.Files
+) -> RunError:
+    """Return what to tell of a material that breaks a rule."""
+    broken = [check for check in checks if not check.passed]
+    message = "; ".join(f"{c.description} Broken by {c.broken} rows ({c.name})" for c in broken)
+    hint = f"look into {relation}; the views still show the run before"
+    problem = Problem("check-failed", f"{stage.model.path}: {message}", stage.model.span, hint)
+    return RunError(problem, stage.model.path, planned.window.seq_no, files.relative(stage.material), checks)

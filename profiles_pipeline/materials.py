@@ -1,0 +1,122 @@
+"""Builds, checks and takes over materials: the tables and views that stand for the models of a window."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+
+from sqlglot import exp
+
+from profiles_pipeline import blame, compiled, freshness, steps
+from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
+from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.errors import Check, WarehouseError
+from profiles_pipeline.events import Built, Working
+from profiles_pipeline.failures import check_failed
+from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, ReuseMaterial
+from profiles_pipeline.registry import Material
+from profiles_pipeline.session import Session
+from profiles_pipeline.warehouse.base import Warehouse
+
+
+def build_material(session: Session, stage: BuildMaterial) -> None:
+    """Execute the script of a material in one transaction; it is not complete before its audits have passed."""
+    warehouse = session.warehouse
+    temporary = [name for step in stage.script.steps if (name := _temporary(step))]
+    with session.registry.forgetting(stage.material):
+        for step in stage.script.steps:
+            session.observe(Working(stage.model, step.title))
+            try:
+                steps.take(warehouse, step)
+            except WarehouseError as error:
+                raise blame.StepError(step, error) from error
+        for name in temporary:
+            warehouse.execute(f"DROP TABLE IF EXISTS {identifier(name, warehouse.dialect)}")
+
+
+def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files: compiled.Files, began: float) -> Built:
+    """Check a material, record it as complete and return it.
+
+    Raises:
+        RunError: a rule is broken.
+    """
+    warehouse = session.warehouse
+    checks = tuple(_checked(warehouse, audit) for audit in stage.audits)
+    relation = _relation(session, planned.schema, stage.material)
+    if not all(check.passed for check in checks):
+        raise check_failed(checks, planned, stage, relation, files)
+    rows = int(str(warehouse.scalar(render(stage.count, warehouse.dialect))))
+    columns = tuple((c.name, c.type) for c in warehouse.describe(f"SELECT * FROM {relation}"))
+    seconds = time.monotonic() - began
+    material = Material(
+        name=stage.material,
+        model_path=stage.model.path,
+        model_name=stage.model.name,
+        model_type=type(stage.model).__name__,
+        fingerprint=stage.fingerprint,
+        seq_no=stage.window.seq_no,
+        begin=stage.window.begin,
+        end=stage.window.end,
+        kind=stage.kind,
+        entity=getattr(stage.model, "entity", None),
+        row_count=rows,
+        seconds=seconds,
+        sql_file=files.relative(stage.material),
+        checks=tuple(c.name for c in checks),
+        sources=freshness.states_behind(session, stage.model.path),
+    )
+    with session.registry.forgetting(stage.material):
+        session.registry.record(material)
+    return Built(
+        stage.model, stage.material, relation, stage.fingerprint, stage.kind, rows, seconds, False, material.sql_file,
+        columns, checks, _is_own(planned, stage), _as_of(planned, stage),
+    )  # fmt: skip
+
+
+def reused_material(session: Session, planned: Plan, stage: ReuseMaterial) -> Built:
+    """Return a material that is taken over as it is."""
+    kept = {m.name: m for m in session.registry.materials(stage.window.seq_no)}[stage.material]
+    relation = _relation(session, planned.schema, stage.material)
+    columns = tuple((c.name, c.type) for c in session.warehouse.describe(f"SELECT * FROM {relation}"))
+    return Built(
+        stage.model,
+        stage.material,
+        relation,
+        kept.fingerprint,
+        kept.kind,
+        kept.row_count,
+        0.0,
+        True,
+        kept.sql_file,
+        columns,
+        own=_is_own(planned, stage),
+        as_of=_as_of(planned, stage),
+    )
+
+
+def _checked(warehouse: Warehouse, audit: Audit) -> Check:
+    broken = warehouse.scalar(render(audit.tree, warehouse.dialect))
+    return Check(audit.name, audit.description, int(str(broken or 0)))
+
+
+def _is_own(planned: Plan, stage: AuditMaterial | ReuseMaterial) -> bool:
+    return stage.window.seq_no == planned.window.of(stage.model.time_grain).seq_no
+
+
+def _as_of(planned: Plan, stage: AuditMaterial | ReuseMaterial) -> datetime | None:
+    return stage.window.end if stage.window.end != planned.window.end else None
+
+
+def _temporary(step: Step) -> str | None:
+    if isinstance(step, SolveComponents):
+        return step.result.name
+    if not isinstance(step, Statement):
+        return None
+    tree = step.tree
+    properties = tree.args.get("properties") if isinstance(tree, exp.Create) else None
+    is_temporary = properties is not None and properties.find(exp.TemporaryProperty) is not None
+    return tree.this.name if is_temporary else None
+
+
+def _relation(session: Session, schema: str, name: str) -> str:
+    return render(exp.table_(name, db=schema, quoted=True), session.warehouse.dialect)

@@ -1,0 +1,86 @@
+"""A project open on its warehouse, alone on it, with the sources that are there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from sqlglot import exp
+
+from profiles_pipeline import freshness, plan
+from profiles_pipeline.availability import available_part
+from profiles_pipeline.connections import Output
+from profiles_pipeline.errors import ProjectError, at
+from profiles_pipeline.events import Observer, Waiting
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.registry import Registry
+from profiles_pipeline.resolve.model import RULES, Input
+from profiles_pipeline.warehouse.base import Warehouse
+from profiles_pipeline.warehouse.connect import connect_duckdb
+from profiles_pipeline.warehouse.lock import Holder
+
+
+@dataclass
+class Session:
+    """A project open on its warehouse."""
+
+    project: ProfilesProject
+    output: Output
+    warehouse: Warehouse
+    registry: Registry
+    sources: plan.Sources
+    observe: Observer
+    started: float = field(default_factory=time.monotonic)
+
+    @cached_property
+    def states(self) -> Mapping[str, str]:
+        """Input -> hash of the state it is in, the same from the first look to the end of the session."""
+        return freshness.states_of_inputs(self.project, self.warehouse)
+
+
+@contextmanager
+def open_session(
+    project: ProfilesProject,
+    output: Output,
+    purpose: str,
+    observe: Observer = lambda _: None,
+    lock_timeout: float | None = None,
+) -> Iterator[Session]:
+    """Yield the project open on its warehouse, alone on it; waits for others first and says so."""
+
+    def on_wait(holder: Holder) -> None:
+        observe(Waiting(holder))
+
+    settings = replace(output.settings, built_here=project.relation_names)
+    with connect_duckdb(settings, purpose=purpose, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
+        registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
+        present = available_part(project, warehouse)
+        yield Session(present, output, warehouse, registry, found_sources(warehouse), observe)
+
+
+def found_sources(warehouse: Warehouse) -> plan.Sources:
+    """Return sources as the warehouse finds them."""
+    cache: dict[str, exp.Expr] = {}
+
+    def find(table: str) -> exp.Expr:
+        if table not in cache:
+            cache[table] = plan.from_item(warehouse.source(table).sql)
+        return cache[table].copy()
+
+    def find_input(model: Input) -> exp.Expr:
+        try:
+            return find(str(model.table))
+        except ProjectError as error:
+            problems = [at(problem, model.table.span or model.span) for problem in error.problems]
+            if model.path == RULES:
+                hint = "profiles idstitch rules create makes it, without rules"
+                problems = [replace(problem, hint=hint) for problem in problems]
+            raise ProjectError(problems) from error
+
+    return plan.Sources(
+        of_input=find_input,
+        of_table=lambda table: plan.renamed(find(plan.written_name(table)), table),
+    )
