@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -83,6 +84,21 @@ def test_what_cannot_be_said_is_told() -> None:
 def test_recursive_flatten_is_refused() -> None:
     with pytest.raises(ProjectError, match="recursive"):
         parse_query("select f.value from t, lateral flatten(input => x, recursive => true) f", Reading())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("select to_char(x, '$9.9MI') from t", "the format '$9.9MI' of to_char"),
+        ("select to_char(x, f) from t", "only a format written out as a text can be"),
+        ("select to_char(x::timestamp, 'SS.FF2') from t", "fractions of a second"),
+        ("select from_json(x, 'a what ever').a from t", "'a what ever' of from_json is not a type"),
+    ],
+)
+def test_formats_without_a_translation_are_refused(text: str, said: str) -> None:
+    with pytest.raises(ProjectError, match=re.escape(said)) as refusal:
+        parse_query(text, Reading())
+    assert [problem.code for problem in refusal.value.problems] == ["sql-untranslatable"]
 
 
 def test_statement_without_a_translation_is_refused() -> None:

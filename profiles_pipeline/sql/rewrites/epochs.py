@@ -47,6 +47,19 @@ def _timestamp(operand: exp.Expr, name: str) -> exp.Expr:
     return typed(made, dtype)
 
 
+def _day(node: exp.Expr) -> exp.Expr:
+    """``to_date(x)``, ``try_to_date(x)`` of what surely is a text: of a time, or of a number of seconds."""
+    if isinstance(node, exp.Anonymous):
+        if not named(node, "TO_DATE", "DATE", "TRY_TO_DATE") or len(node.expressions) != 1:
+            return node
+        operand, prefix = node.expressions[0], "TRY_" if named(node, "TRY_TO_DATE") else ""
+    else:
+        operand, prefix = node.this, "TRY_" if node.args.get("safe") else ""
+    if node.args.get("format") or kind(operand) not in {"text", "json"}:
+        return node
+    return cast(_timestamp(operand, f"{prefix}TO_TIMESTAMP"), exp.DType.DATE)
+
+
 def _seconds(number: exp.Expr) -> exp.Expr:
     return build(_SECONDS, n=number)
 
@@ -54,6 +67,16 @@ def _seconds(number: exp.Expr) -> exp.Expr:
 def _of_zone(moment: exp.Expr, dtype: exp.DType) -> exp.Expr:
     zoned = dtype == exp.DType.TIMESTAMPTZ
     return typed(moment if zoned else exp.AtTimeZone(this=moment, zone=exp.Literal.string("UTC")), dtype)
+
+
+def _epoch_in_text(node: exp.Expr) -> exp.Expr:
+    """``to_timestamp('1714557600000')``: sqlglot takes a text for a number of seconds, whatever its size."""
+    digits = node.this
+    if not isinstance(digits, exp.Literal) or not digits.is_string or node.args.get("scale") is not None:
+        return node
+    target = node.args.get("target_type")
+    zoned = isinstance(target, exp.DataType) and target.this in {exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMPLTZ}
+    return _timestamp(digits, "TO_TIMESTAMP_TZ" if zoned else "TO_TIMESTAMP")
 
 
 def _automatic(node: exp.Expr) -> exp.Expr:
@@ -81,6 +104,8 @@ ROWS: tuple[Rewrite, ...] = (
         Rewrite("to-timestamp", source, "duckdb", (exp.Anonymous,), _timestamp_function)
         for source in ("snowflake", "databricks")
     ),
+    Rewrite("day-of-epoch", "snowflake", "duckdb", (exp.Anonymous, exp.TsOrDsToDate), _day),
+    Rewrite("epoch-in-text", "snowflake", "duckdb", (exp.UnixToTime,), _epoch_in_text),
     Rewrite("to-timestamp-auto", "snowflake", "duckdb", (exp.StrToTime,), _automatic),
     Rewrite("scaled-epoch", "snowflake", "duckdb", (exp.UnixToTime,), _scaled),
     Rewrite("unix-timestamp", ANY, "duckdb", (exp.StrToUnix,), _to_epoch),

@@ -23,6 +23,7 @@ _SPELLED = {"MONTH": "MMMM", "DAY": "%A"}
 _QUOTED = re.compile(r'"([^"]*)"')
 # Times have six digits after the second, and DuckDB cannot write one, two, four or five of them.
 _FRACTIONS = {"%f_zero": "", "%f_seven": "%f0", "%f_eight": "%f00", "%f_nine": "%f000"}
+_LOST_FRACTION = re.compile(r"%f_(one|two|four|five)")
 _OF_NUMBERS = re.compile(r"(FM|MI|[SB$])*[09.,DGX]*[09X][09.,DGX]*(MI|S|E+)?|TM[9E]?", re.IGNORECASE)
 _NUMBER = re.compile(r"(?P<fill>FM)?(?P<whole>[09]*(,[09]{3})*)(?P<rest>[.]0*9*)?", re.IGNORECASE)
 _NUMBER_TEXT = """
@@ -66,7 +67,7 @@ def _time_format(pattern: str) -> exp.Expr | None:
     joined = "".join(parts)
     for element, written in _FRACTIONS.items():
         joined = joined.replace(element, written)
-    if "%f_" in joined:
+    if _LOST_FRACTION.search(joined):
         _refuse(f"'{pattern}'", "FF, FF0, FF3 and FF6 to FF9 can be, other fractions of a second not")
     return exp.Literal.string(joined)
 

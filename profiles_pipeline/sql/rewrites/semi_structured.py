@@ -202,6 +202,15 @@ def _valid(node: exp.Expr) -> exp.Expr:
     return function("JSON_VALID", *node.expressions, dtype=exp.DType.BOOLEAN) if named(node, "IS_VALID_JSON") else node
 
 
+def _blank_is_null(node: exp.Expr) -> exp.Expr:
+    """``parse_json('')`` is NULL."""
+    text = node.this
+    if node.args.get("safe") or kind(text) == "json" or (isinstance(text, exp.Literal) and text.name.strip()):
+        return node
+    written = exp.Trim(this=cast(text.copy(), exp.DType.VARCHAR))
+    return typed(exp.Case().when(exp.NEQ(this=written, expression=exp.Literal.string("")), node), exp.DType.JSON)
+
+
 def _typed_json(node: exp.Expr) -> exp.Expr:
     """``from_json(x, 'array<struct<a:int>>')``: the second text is a type."""
     if not isinstance(node.expression, exp.Literal):
@@ -213,7 +222,9 @@ def _schema(text: str) -> exp.DataType:
     """Return the type that a text such as ``array<int>`` or ``a INT, b STRING`` describes."""
     for written in (text, f"STRUCT<{text}>"):
         with suppress(ParseError):
-            return exp.DataType.build(written, dialect="databricks")
+            read = exp.DataType.build(written, dialect="databricks")
+            if read.this != exp.DType.STRUCT or read.expressions:
+                return read
     fail("sql-untranslatable", f"'{text}' of from_json is not a type", hint="for example 'a INT, b ARRAY<STRING>'")
 
 
@@ -232,6 +243,7 @@ ROWS: tuple[Rewrite, ...] = (
     *(Rewrite("listed-element", s, "duckdb", (exp.Anonymous,), _listed_element) for s in ("snowflake", "redshift")),
     *(Rewrite("valid-json", s, "duckdb", (exp.Anonymous,), _valid) for s in ("snowflake", "redshift")),
     *(Rewrite("from-json", s, "duckdb", (exp.FromJson,), _typed_json) for s in ("snowflake", "databricks")),
+    Rewrite("blank-json", "snowflake", "duckdb", (exp.ParseJSON,), _blank_is_null),
     Rewrite("get-of-list", "snowflake", "duckdb", (exp.GetExtract,), _get_of_list),
     Rewrite("to-variant", "snowflake", "duckdb", (exp.ToVariant,), lambda node: to_json(node.this)),
     Rewrite("arithmetic-on-text", "snowflake", "duckdb", _ARITHMETIC, _arithmetic_on_text),

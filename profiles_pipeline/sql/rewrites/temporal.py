@@ -29,6 +29,7 @@ _UNITS_OF_TRUNC = {
 _MIXED_NAMES = {"Month": "%B", "Mon": "%b", "%uay": "%A", "%uy": "%a"}
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 _DATE_UNITS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
+_AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(| .+)")
 _OFFSET = re.compile(r"\s*([+-]\d{2}):?(\d{2})$")
 
 
@@ -182,6 +183,16 @@ def _spaced_offset(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def _american(node: exp.Expr) -> exp.Expr:
+    """``'05/01/2024'::date`` is the first of May."""
+    literal = node.this
+    match = _AMERICAN.fullmatch(literal.name) if isinstance(literal, exp.Literal) and literal.is_string else None
+    if match and node.args["to"].this in exp.DataType.TEMPORAL_TYPES:
+        month, day, year, time = match.groups()
+        node.set("this", exp.Literal.string(f"{year}-{month:0>2}-{day:0>2}{time}"))
+    return node
+
+
 def _difference_by_unit(node: exp.Expr) -> exp.Expr:
     """``date_diff(day, a, b)``: the unit comes first, as in DATEDIFF."""
     if node.this.name.upper().removesuffix("S") not in {*_DATE_UNITS, "HOUR", "MINUTE", "SECOND"}:
@@ -223,6 +234,7 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("trunc-of-time", "snowflake", "duckdb", (exp.Trunc,), _whole_day),
     Rewrite("trunc-of-time", "redshift", "duckdb", (exp.Trunc,), _unit_of_trunc),
     Rewrite("date-comparison", ANY, "duckdb", _COMPARISONS, _comparison),
+    Rewrite("month-first", "snowflake", "duckdb", (exp.Cast, exp.TryCast), _american),
     Rewrite("spaced-offset", ANY, "duckdb", (exp.Cast, exp.TryCast), _spaced_offset),
     Rewrite("convert-timezone", "snowflake", "duckdb", (exp.ConvertTimezone,), _zone_conversion),
 )

@@ -85,6 +85,17 @@ def _cut(node: exp.Expr) -> exp.Expr:
     return typed(exp.Left(this=node, expression=size), exp.DType.VARCHAR)
 
 
+def _switch(node: exp.Expr) -> exp.Expr:
+    """``'on'::boolean``: DuckDB knows the other words for true and false."""
+    literal = node.this
+    if node.args["to"].this != exp.DType.BOOLEAN or not isinstance(literal, exp.Literal):
+        return node
+    known = {"on": "true", "off": "false"}.get(literal.name.strip().lower())
+    if known is not None:
+        node.set("this", exp.Literal.string(known))
+    return node
+
+
 _URL_PARTS = """
     JSON_OBJECT(
       'scheme', NULLIF(REGEXP_EXTRACT(:url, '^([^:/?#]+):', 1), ''),
@@ -108,6 +119,7 @@ def _url_parts(node: exp.Expr) -> exp.Expr:
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("beside-blank", ANY, "duckdb", (exp.EQ, exp.NEQ, exp.In, exp.Nullif, exp.Coalesce), _beside_blank),
     *(Rewrite("sized-text", s, "duckdb", (exp.Cast, exp.TryCast), _cut) for s in ("snowflake", "redshift")),
+    Rewrite("on-or-off", "snowflake", "duckdb", (exp.Cast, exp.TryCast), _switch),
     Rewrite("similar-to", ANY, "duckdb", (exp.SimilarTo,), _similar),
     Rewrite("parse-url", "snowflake", "duckdb", (exp.ParseUrl,), _url_parts),
     Rewrite("text-of-value", "snowflake", "duckdb", _TEXT_FUNCTIONS, _text_operand),
