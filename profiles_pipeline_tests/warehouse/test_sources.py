@@ -238,8 +238,7 @@ def test_a_missing_table_names_the_nearest(tmp_path: Path, table: str, hint: str
         ),
         (
             "sch.tabb",
-            "input table 'db.t' was not found; its sources entry 'DB.T' names 'sch.tabb'; tried "
-            "relation sch.tabb",
+            "input table 'db.t' was not found; its sources entry 'DB.T' names 'sch.tabb'; tried relation sch.tabb",
             "did you mean 'c360.sch.tab'?",
         ),
     ],

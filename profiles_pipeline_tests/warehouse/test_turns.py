@@ -85,9 +85,7 @@ def test_the_file_is_free_at_once_when_its_holder_is_killed(file: Path, spawn: S
 def test_time_out_names_the_holder(file: Path, spawn: Spawn) -> None:
     first = spawn(HOLDER, file, "building models")
     assert line(first) == "open"
-    expected = (
-        rf"c360.duckdb is still in use after \d s of waiting, by process {first.pid} \(building models\), since "
-    )
+    expected = rf"c360.duckdb is still in use after \d s of waiting, by process {first.pid} \(building models\), since "
     for timeout in (0, 0.3):
         with (
             pytest.raises(LockTimeoutError, match=expected),
