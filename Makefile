@@ -30,6 +30,7 @@ demo: $(STAMP) ## Install, build the e-commerce example on DuckDB and print some
 	@$(BIN)/profiles query -p $(PROJECT) "select * from user_profile limit 10"
 	@echo
 	@echo "The project is in $(PROJECT). Run 'make dev' to open it in the Dagster UI."
+	@echo "For the command 'profiles' itself: source $(BIN)/activate"
 
 dev: $(STAMP) ## Open the demo project in the Dagster UI (another one: make dev PROJECT=path)
 	@$(BIN)/profiles dev -p $(PROJECT)

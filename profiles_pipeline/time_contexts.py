@@ -19,6 +19,9 @@ from profiles_pipeline.windows import Window, used_grains
 DAGSTER = "dagster:"
 """How the invocation of a Dagster run begins. Such a run may still be at work, so nobody else takes it up."""
 
+AHEAD = timedelta(days=1)
+"""How far a window may reach beyond now: clocks and time zones differ."""
+
 RESUME_WITHIN = timedelta(hours=24)
 """A run without arguments takes up an unfinished one whose window ended no longer ago than this."""
 
@@ -47,7 +50,12 @@ def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
         resumable = _resumable(known, options)
         if resumable is not None:
             return resumable, True
-    end = options.end or datetime.now(UTC).replace(microsecond=0)
+    now = datetime.now(UTC).replace(microsecond=0)
+    end = options.end or now
+    if end > now + AHEAD:
+        fail(
+            "future-end-time", f"end_time {end:%Y-%m-%dT%H:%M:%SZ} lies in the future", hint=f"it is {now:%Y-%m-%d} now"
+        )
     if options.begin is not None and options.begin >= end:
         fail("empty-window", f"begin_time {options.begin} is not before end_time {end}", hint="swap them")
     invocation = options.invocation or uuid.uuid4().hex

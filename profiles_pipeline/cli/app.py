@@ -82,6 +82,7 @@ app = typer.Typer(
     """,
     invoke_without_command=True,
     rich_markup_mode=None,
+    suggest_commands=False,  # click does already
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

@@ -39,7 +39,9 @@ class CleanupOptions:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    cleanup = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Drop what nobody needs any more.")
+    cleanup = typer.Typer(
+        no_args_is_help=True, rich_markup_mode=None, suggest_commands=False, help="Drop what nobody needs any more."
+    )
     cleanup.command("materials")(o.spread(materials))
     app.add_typer(cleanup, name="cleanup")
 

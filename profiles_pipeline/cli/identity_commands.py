@@ -38,18 +38,23 @@ def add_to(app: typer.Typer, show: typer.Typer) -> None:
     show.command("idstitcher-report")(idstitcher_report)
     show.command("entity-lookup")(entity_lookup)
     show.command("user-lookup", hidden=True)(entity_lookup)
-    audit = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Examine what a run has built.")
+    audit = typer.Typer(
+        no_args_is_help=True, rich_markup_mode=None, suggest_commands=False, help="Examine what a run has built."
+    )
     audit.command("id_stitcher")(audit_id_stitcher)
     audit.command("id-stitcher", hidden=True)(audit_id_stitcher)
     app.add_typer(audit, name="audit")
     rules = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode=None,
+        suggest_commands=False,
         help="Make the table of manual rules, and write rules into it: ids and edges to leave out or to add.",
     )
     rules.command("create")(create_rules)
     rules.command("update")(update_rules)
-    idstitch = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Say by hand who is who.")
+    idstitch = typer.Typer(
+        no_args_is_help=True, rich_markup_mode=None, suggest_commands=False, help="Say by hand who is who."
+    )
     idstitch.add_typer(rules, name="rules")
     app.add_typer(idstitch, name="idstitch")
 

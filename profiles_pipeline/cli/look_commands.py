@@ -17,7 +17,9 @@ _HERE = Path(".")
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    show = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show what a project consists of.")
+    show = typer.Typer(
+        no_args_is_help=True, rich_markup_mode=None, suggest_commands=False, help="Show what a project consists of."
+    )
     show.command("models")(show_models)
     graph_commands.add_to(show)
     inventory_commands.add_to_show(show)

@@ -16,7 +16,10 @@ _HERE = Path(".")
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the program."""
     migrate = typer.Typer(
-        no_args_is_help=True, rich_markup_mode=None, help="Bring a project of an older schema to the newest one."
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        suggest_commands=False,
+        help="Bring a project of an older schema to the newest one.",
     )
     migrate.command("auto")(auto)
     migrate.command("manual")(manual)

@@ -228,7 +228,7 @@ def _say_what_failed(done: run.Report, place: Place) -> None:
 def _say_where_it_stopped(error: RunError, place: Place) -> None:
     note(f"the run stopped at {error.model}, seq_no {error.seq_no}", style="bold red")
     if error.sql_file:
-        note(f"its SQL: {from_here(place.folder / error.sql_file)}:1:1")
+        note(f"its SQL: {from_here(place.folder / error.sql_file)}")
 
 
 def _say_how_to_go_on(seen: Seen, place: Place) -> None:

@@ -17,7 +17,10 @@ _HERE = Path(".")
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the program."""
     init = typer.Typer(
-        no_args_is_help=True, rich_markup_mode=None, help="Make a project, or a connection to a warehouse."
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        suggest_commands=False,
+        help="Make a project, or a connection to a warehouse.",
     )
     init.command("project")(init_project)
     init.command("pb-project", hidden=True)(init_project)

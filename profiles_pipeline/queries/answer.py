@@ -246,4 +246,6 @@ def _hint(session: run.Session, message: str) -> str | None:
     if missing is None:
         return None
     names = [m.name for m in session.project.graph.models.values() if plan.has_plain_name(m)]
+    if missing[1].strip('"').lower() in map(str.lower, names):
+        return f"no run has finished '{missing[1]}' yet: profiles run"
     return did_you_mean(missing[1], names) or "profiles show models lists what can be queried"

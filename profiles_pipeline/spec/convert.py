@@ -29,6 +29,8 @@ S = TypeVar("S", bound=BaseModel)
 
 _NOT_WRITTEN = frozenset({"span", "folder", "bare_names", "aliases", "statuses", "package_folders"})
 _ESSENTIAL: dict[str, object] = {"name": Text("project"), "schema_version": WrittenInt("98")}
+_DECLARING = ("entities", "id_types", "inputs", "macros", "model_folders", "models", "packages", "var_groups")
+"""Sections without which nobody can say what the project has."""
 _CENTRAL = ("entities", "id_types")
 """Sections of things that so much depends on that they are read without the keys that do not fit."""
 _PLAIN_PACKAGE = re.compile(r"profiles[-_]rudderstack\b(?![-_])", re.IGNORECASE)
@@ -103,7 +105,8 @@ def _fitting(project: PlacedMap, details: list[ErrorDetails], problems: Problems
             continue
         item, names = thing_at(project, loc)
         problems.broken.add(*names)
-        problems.broken.anything |= not names and loc[0] not in _ESSENTIAL
+        meant = nearest(str(place.key), keys_of(place.cls)) if detail["type"] == "extra_forbidden" else None
+        problems.broken.anything |= not names and (meant or loc[0]) in _DECLARING
         left_out.add(item)
     rest = pruned(project, left_out)
     for key, default in _ESSENTIAL.items():

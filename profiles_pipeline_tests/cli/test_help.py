@@ -141,3 +141,10 @@ finally:
     assert called.returncode == 0
     slow = {"dagster", "duckdb", "scipy", "numpy", "pyarrow", "sqlglot", "pydantic", "yaml", "jinja2"}
     assert slow.intersection(called.stderr.split()) == set()
+
+
+@pytest.mark.parametrize(("words", "meant"), [(("rnu",), "run"), (("show", "modls"), "models")])
+def test_a_misspelt_command_is_told_once(call: Call, words: tuple[str, ...], meant: str) -> None:
+    outcome = call(*words)
+    assert outcome.code == 2
+    assert outcome.err.count("Did you mean") == outcome.err.count(f"'{meant}'") == 1

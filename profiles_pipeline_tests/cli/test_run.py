@@ -107,6 +107,13 @@ def test_everything_that_is_wrong_is_told_at_once(call: Call, quickstart: Path) 
     assert not (quickstart / ".profiles").exists()
 
 
+def test_a_window_does_not_end_in_the_future(call: Call, quickstart: Path) -> None:
+    outcome = call("run", "-p", quickstart, "--end_time", "2204-05-01")
+    assert outcome.code == 2
+    assert "error[future-end-time]: end_time 2204-05-01T00:00:00Z lies in the future" in outcome.err
+    assert not (quickstart / ".profiles").exists()
+
+
 def test_quiet_means_quiet(call: Call, quickstart: Path) -> None:
     assert call("run", "-p", quickstart, "-q", "--no-report") == Outcome(0, "", "")
 
