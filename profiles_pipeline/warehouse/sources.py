@@ -268,6 +268,9 @@ def _folder(path: str) -> Source | None:
 
 
 def _reader(kind: SourceKind, path: str, origin: str) -> Source:
+    if kind == "csv" and os.path.isfile(origin) and os.path.getsize(origin) == 0:
+        hint = "write the names of its columns into the first line; without rows it is an empty input"
+        fail("unreadable-source", f"{origin} is empty: it has not even a header", hint=hint)
     if kind == "csv" and os.path.isfile(origin) and (columns := _columns_without_rows(origin)):
         return Source(f"(SELECT {columns} WHERE FALSE)", kind, origin, _state_of_files(path))
     return Source(_READERS[kind].format(path=literal(path, "duckdb")), kind, origin, _state_of_files(path))
