@@ -322,13 +322,13 @@ class _Growing:
         if through_table and key == "main_id":
             return self.c.relation(f"{source}/{VAR_TABLE}")
         if through_table:
-            return rows_with_vars(self.c, self._var_table_of(source), key).subquery()
+            return rows_with_vars(self.c, self._var_table_of(source), key).subquery(copy=False)
         if input_vars:
             table = replace(self._var_table_of(source), entities=(self.cohort.entity,), vars=input_vars)
-            return rows_with_vars(self.c, table, key).subquery()
+            return rows_with_vars(self.c, table, key).subquery(copy=False)
         model = self.c.graph.models[source]
         if isinstance(model, Input | SqlModel):
-            return identified_rows(self.c, model, [self.cohort.entity], key=key).subquery()
+            return identified_rows(self.c, model, [self.cohort.entity], key=key).subquery(copy=False)
         return self.c.relation(source)
 
     def _with_vars(self, rows: exp.Expr, keys: Iterable[VarKey], person: PersonKey) -> exp.Expr:
@@ -341,7 +341,7 @@ class _Growing:
                 found = self._home(key)
             return found if person == "main_id" else self._by_number(found)
 
-        return join_vars.joined(rows, self.id_column, keys, relation).subquery()
+        return join_vars.joined(rows, self.id_column, keys, relation).subquery(copy=False)
 
     def _by_number(self, vars_: exp.Expr) -> exp.Expr:
         """Return a table of vars with the number of the person in place of the main id."""
@@ -462,7 +462,7 @@ class _Growing:
         used = {key for var in variables for key in self.read[var.name.lower()].vars}
         wanted = {key for key in used if not self._has(key)} - self.brought
         if wanted:
-            rows = self.rows.subquery() if isinstance(self.rows, exp.Select) else self.rows
+            rows = sql.copied(self.rows).subquery(copy=False) if isinstance(self.rows, exp.Select) else self.rows
             self.rows = join_vars.joined(rows, self.id_column, wanted, self._home)
             self.brought |= wanted
 
@@ -477,7 +477,7 @@ def _with_order(read: ReadVar, order: tuple[exp.Expr, ...]) -> ReadVar:
 
 def _as(rows: exp.Expr, name: str) -> exp.Expr:
     if isinstance(rows, exp.Select):
-        return rows.subquery(name)
+        return sql.copied(rows).subquery(name, copy=False)
     return exp.alias_(rows.copy(), name, table=True)
 
 

@@ -79,19 +79,19 @@ def stitchings(work: Workspace) -> Sequence[Case]:
 
 def feature_runs(work: Workspace) -> Sequence[Case]:
     """The vars of all users, given a finished id graph."""
-    ready = work.project("ready")
+    project = work.project("features")
     measure(
-        profiles("run", "--quiet", "--no-report", "--project", ready, "--end-time", END_TIME, "-m", "user/all"),
+        profiles("run", "--quiet", "--no-report", "--project", project, "--end-time", END_TIME, "-m", "user/all"),
         work.home,
     )
-    work.copy(str(warehouse_of(ready).relative_to(work.folder)), "graph.duckdb")
-    project = work.folder / "features"
+    warehouse = str(warehouse_of(project).relative_to(work.folder))
+    work.copy(warehouse, "graph.duckdb")
     again = ("--seq-no", "latest", "--model-refs", "user/all/var_table")
     return (
         Case(
             FEATURES,
             profiles("run", "--quiet", "--no-report", "--project", project, *again),
-            lambda: work.copy("ready", "features"),
+            lambda: work.copy("graph.duckdb", warehouse),  # where it was built: elsewhere its graph would be rebuilt
         ),
         *(
             Case(
