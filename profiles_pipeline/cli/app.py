@@ -141,14 +141,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    with _rare_garbage_collection(is_last=arguments is None):
+    with _rare_garbage_collection():
         code = _outcome([argument for argument in given if argument not in left_out], debug)
     sys.exit(code)
 
 
 @contextlib.contextmanager
-def _rare_garbage_collection(*, is_last: bool) -> Iterator[None]:
-    """Look for garbage less often while a command runs, and not at all once the last thing of a process is done.
+def _rare_garbage_collection() -> Iterator[None]:
+    """Look for garbage less often while a command runs.
 
     A project of hundreds of vars makes millions of small objects, most of which live to the end: looking through them
     over and over would take a fifth of the time. A million of them take some 150 MB.
@@ -158,8 +158,6 @@ def _rare_garbage_collection(*, is_last: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        if is_last:
-            gc.freeze()
         gc.set_threshold(*usual)
 
 
