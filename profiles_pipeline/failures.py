@@ -56,6 +56,6 @@ def check_failed(
     """Return what to tell of a material that breaks a rule."""
     broken = [check for check in checks if not check.passed]
     message = "; ".join(f"{c.description} Broken by {c.broken} rows ({c.name})" for c in broken)
-    hint = f"look into {relation}; the views still show the run before"
+    hint = f"look into {relation}; the plain views are as they were"
     problem = Problem("check-failed", f"{stage.model.path}: {message}", stage.model.span, hint)
     return RunError(problem, stage.model.path, planned.window.seq_no, files.relative(stage.material), checks)

@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from profiles_pipeline import plan, sql, versions
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import RULES, Input
+from profiles_pipeline.resolve.model import RULES, Input, SqlModel
+from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
@@ -16,31 +18,48 @@ if TYPE_CHECKING:
     from profiles_pipeline.session import Session
 
 
-def states_of_inputs(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
-    """Return input -> hash of where its rows come from and what they look like from outside.
+def states_of_sources(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
+    """Return input, or SQL model that names tables itself -> hash of where these rows come from and how they look.
 
-    An input that is a file of the project, or that is not found, is left out; so are the rules over the id graph,
-    whose rows are part of what the graph means.
+    What is a file of the project, or is not found, is left out; so are the rules over the id graph, whose rows are part
+    of what the graph means.
     """
     states = {}
-    for model in project.graph.models.values():
-        if isinstance(model, Input) and model.csv is None and model.path != RULES:
-            try:
-                state = warehouse.source(str(model.table)).state
-            except ProjectError:
-                continue
-            states[model.path] = hashlib.sha256(state.encode()).hexdigest()[:16]
+    for path, tables in _tables(project).items():
+        found = [state for table in tables if (state := _state(table, warehouse)) is not None]
+        if found:
+            states[path] = hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
     return states
 
 
+def _tables(project: ProfilesProject) -> dict[str, tuple[str, ...]]:
+    """Return path -> tables from outside that a model reads itself."""
+    reader = Reader(project.project, versions.ANY_TIME, bound=False)
+    found: dict[str, tuple[str, ...]] = {}
+    for path, model in project.graph.models.items():
+        if isinstance(model, Input) and model.csv is None and path != RULES:
+            found[path] = (str(model.table),)
+        elif isinstance(model, SqlModel) and model.spec.single_sql is not None:
+            named = sql.external_tables(reader.query(model.spec.single_sql, path).tree)
+            found[path] = tuple(sorted({plan.written_name(table) for table in named}))
+    return found
+
+
+def _state(table: str, warehouse: Warehouse) -> str | None:
+    try:
+        return warehouse.source(table).state
+    except ProjectError:
+        return None  # the rehearsal tells it, at its place in the YAML
+
+
 def states_behind(session: Session, path: str) -> Mapping[str, str]:
-    """Return the states of the inputs that a model is made from, directly or not."""
+    """Return the states of the sources that a model is made from, directly or not."""
     above = session.project.graph.with_upstream([path])
     return {name: state for name, state in session.states.items() if name in above}
 
 
 def outdated(session: Session, seq_no: SeqNo) -> frozenset[str]:
-    """Return the complete materials of a time context whose inputs are in another state now than when they were built.
+    """Return the complete materials of a time context whose sources are in another state now than when they were built.
 
     Models that the project no longer has, and materials of which no states are recorded, are not among them.
     """

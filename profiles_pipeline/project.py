@@ -105,12 +105,7 @@ class ProfilesProject:
         rest = contracts.without_columns(self.project, Reader(self.project, versions.ANY_TIME, bound=False), columns)
         unavailable: dict[Node, str] = {**rest.unavailable}
         unavailable.update(models.items())
-        problems = Problems()
-        graph, found = _ordered(rest.project, problems, unavailable)
-        problems.raise_errors()
-        disabled = (*self.graph.disabled, *rest.dropped, *graph.disabled)
-        graph = replace(graph, disabled=disabled, doubtful=graph.doubtful | self.graph.doubtful)
-        return replace(self, project=graph.project, graph=graph, fingerprints=found)
+        return self._reordered(rest.project, unavailable, rest.dropped)
 
     def with_columns(self, columns: Mapping[str, frozenset[str]]) -> ProfilesProject:
         """Return the project in which names that stand bare are read with what is known of the columns of sources.
@@ -123,10 +118,20 @@ class ProfilesProject:
         """
         if not columns:
             return self
+        return self._reordered(replace(self.project, columns=columns))
+
+    def _reordered(
+        self, project: Project, unavailable: Mapping[Node, str] = {}, dropped: tuple[Disabled, ...] = ()
+    ) -> ProfilesProject:
+        """Return this project with another one in its place, ordered and fingerprinted anew.
+
+        Raises:
+            ProjectError: it cannot be ordered, or a must-have would be left out.
+        """
         problems = Problems()
-        graph, found = _ordered(replace(self.project, columns=columns), problems)
+        graph, found = _ordered(project, problems, unavailable)
         problems.raise_errors()
-        disabled = (*self.graph.disabled, *graph.disabled)
+        disabled = (*self.graph.disabled, *dropped, *graph.disabled)
         graph = replace(graph, disabled=disabled, doubtful=graph.doubtful | self.graph.doubtful)
         return replace(self, project=graph.project, graph=graph, fingerprints=found)
 

@@ -67,7 +67,7 @@ class Material:
         kind: table or view.
         row_count: rows it had when it was built.
         seconds: how long building it took.
-        sources: input -> hash of the state in which it was read, for all that the material is made from; None when
+        sources: source -> hash of the state in which it was read, for all that the material is made from; None when
             that was not recorded.
     """
 

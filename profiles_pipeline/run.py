@@ -77,7 +77,9 @@ def run(
         RunError: a model or a check failed; what was built before is kept for resuming, views stand as they were.
         LockTimeoutError: another run kept the warehouse for too long.
     """
+    began = time.monotonic()
     warnings = _rehearsed_in_memory(project, output, options)
+    tried = time.monotonic() - began
     with open_session(project, output, "profiles run", observe, options.lock_timeout) as opened:
         seq_no, resumed = time_contexts.choose_seq_no(opened, options)
         session = time_contexts.with_what_it_needs(opened, seq_no)
@@ -96,7 +98,7 @@ def run(
         if not done.failed:
             session.registry.complete(seq_no.number)
         at_end(session, done.built)
-        seconds = time.monotonic() - session.started
+        seconds = tried + time.monotonic() - session.started
         return Report(planned.window, done.built, done.promoted, seconds, files.folder, planned.stays_on, done.failed)
 
 

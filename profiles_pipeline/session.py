@@ -37,8 +37,8 @@ class Session:
 
     @cached_property
     def states(self) -> Mapping[str, str]:
-        """Input -> hash of the state it is in, the same from the first look to the end of the session."""
-        return freshness.states_of_inputs(self.project, self.warehouse)
+        """Source -> hash of the state it is in, the same from the first look to the end of the session."""
+        return freshness.states_of_sources(self.project, self.warehouse)
 
 
 @contextmanager

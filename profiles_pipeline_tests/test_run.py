@@ -449,3 +449,13 @@ def test_sources_that_moved_count_as_changed(shop: Shop, tmp_path_factory: pytes
     shop.run(end=FEBRUARY)
     moved = Shop(shop.folder.rename(tmp_path_factory.mktemp("elsewhere") / "shop"))
     assert "user/all/var_table" in built(moved.run(end=FEBRUARY))
+
+
+def test_a_table_that_only_sql_names_counts_as_well(shop: Shop) -> None:
+    models = MODELS.replace("from {{this.DeRef('inputs/orders')}} group by 1", "from raw.visits group by 1")
+    shop.write(models, data={"raw.visits": "user_id\nu1\n"})
+    shop.run(end=FEBRUARY)
+    assert built(shop.run(end=FEBRUARY)) == set()
+    shop.write(models, data={"raw.visits": "user_id\nu1\nu1\n"})
+    assert built(shop.run(end=FEBRUARY)) == {"models/days"}
+    assert shop.query("SELECT n FROM days") == [(2,)]

@@ -220,7 +220,7 @@ def _say_what_failed(done: run.Report, place: Place) -> None:
         if item.error is None:
             note(f"left out: {item.model.path}, which needs a model that failed", style="yellow")
     count = plural(len(done.failed), "model")
-    note(f"{count} could not be built; their views still show the run before", style="bold red")
+    note(f"{count} could not be built; their views are as they were", style="bold red")
     number = done.window.seq_no
     note(f"to continue with seq_no {number}: profiles run{place.options} --seq-no {number}")
 
@@ -237,7 +237,7 @@ def _say_how_to_go_on(seen: Seen, place: Place) -> None:
         if seen.built
         else ""
     )
-    note(f"{kept}views still show the run before")
+    note(f"{kept}the plain views are as they were")
     note(f"to continue with seq_no {seen.seq_no}: profiles run{place.options} --seq-no {seen.seq_no}")
 
 

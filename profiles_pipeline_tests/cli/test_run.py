@@ -162,7 +162,7 @@ def test_a_failing_model_leaves_the_views_standing(call: Call, built: Path) -> N
     (sql,) = [text for text in errors if text.startswith("its SQL: ")]
     file = sql.removeprefix("its SQL: ").removesuffix(":1:1")
     assert "CREATE OR REPLACE" in Path(file).read_text()
-    assert "4 models built so far are kept; views still show the run before" in errors
+    assert "4 models built so far are kept; the plain views are as they were" in errors
     assert errors[-1] == f"to continue with seq_no 2: profiles run -p {built} --seq-no 2"
     assert "Traceback" not in outcome.err
     assert rows(call, built, query) == before

@@ -55,7 +55,7 @@ def test_what_does_not_depend_on_an_error_is_built(call: Call, broken: Path) -> 
     assert "failed models/needs_broken  it needs a model that failed" in outcome.out
     assert "error[warehouse-error]: models/broken: Invalid Input Error: no luck" in outcome.err
     assert "left out: models/needs_broken, which needs a model that failed" in outcome.err
-    assert "2 models could not be built; their views still show the run before" in outcome.err
+    assert "2 models could not be built; their views are as they were" in outcome.err
     assert "to continue with seq_no 1" in outcome.err
     assert rows(call, broken, "select count(*) as n from user_profile") == [{"n": 5}]
     names = "select view_name from duckdb_views() where view_name in ('broken', 'needs_broken')"

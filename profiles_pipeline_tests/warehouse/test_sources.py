@@ -11,7 +11,7 @@ from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.duckdb_warehouse import DuckDBWarehouse
 from profiles_pipeline.warehouse.settings import DuckDBSettings
-from profiles_pipeline.warehouse.sources import parse_table_name
+from profiles_pipeline.warehouse.sources import Catalog, parse_table_name, resolve_source
 
 Laid = tuple[str, ...]
 
@@ -255,6 +255,13 @@ def test_without_a_sources_folder_only_relations_are_tried(tmp_path: Path) -> No
     assert caught.value.problems[0].message == (
         "input table 't' was not found; tried sources entry t, relation profiles.t, relation main.t"
     )
+
+
+def test_an_object_in_a_store_is_read_by_its_format(tmp_path: Path) -> None:
+    settings = DuckDBSettings(path=Path(":memory:"), sources={"t": "s3://bucket/t/*.parquet"}, base=tmp_path)
+    source = resolve_source("T", settings, Catalog("memory", ()))
+    assert source.sql == "read_parquet('s3://bucket/t/*.parquet', union_by_name = true)"
+    assert (source.kind, source.origin) == ("parquet", "s3://bucket/t/*.parquet")
 
 
 def test_an_object_that_cannot_be_reached(tmp_path: Path) -> None:
