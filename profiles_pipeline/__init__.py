@@ -5,9 +5,7 @@ The public names are loaded when they are first used, so that importing the pack
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # that of typing is slow to import, and every command begins here
 if TYPE_CHECKING:
     from profiles_pipeline.assets import ProfilesTranslator, build_definitions
     from profiles_pipeline.project import ProfilesProject
@@ -25,5 +23,7 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     if name in _HOMES:
+        import importlib  # noqa: PLC0415 - no command needs it
+
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'profiles_pipeline' has no attribute '{name}'")

@@ -101,6 +101,8 @@ def place_of_model(model: Model) -> Span | None:
     if isinstance(model, SqlModel):
         text = model.spec.single_sql or model.spec.multi_sql
         return getattr(text, "span", None) or model.span
+    if isinstance(model, Cohort) and len(texts := tuple(filter_texts(model))) == 1:
+        return texts[0].span or model.span
     return model.span
 
 
@@ -111,7 +113,7 @@ def places(project: ProfilesProject, model: Model, names: Iterable[str]) -> Span
 
 def origin_of_name(project: ProfilesProject, model: Model, var: str | None, word: str) -> Origin | None:
     """Return where the SQL of a model, or of one of its vars, writes `word`; None when it does not."""
-    return _origin(project, _texts_of_var(project, model, var) if var else _texts_of_model(model), model.path, word)
+    return origin_in(project, model, _texts_of_var(project, model, var) if var else _texts_of_model(model), word)
 
 
 def source_with_name(project: ProfilesProject, model: Model, word: str) -> tuple[str, Origin] | None:
@@ -120,15 +122,16 @@ def source_with_name(project: ProfilesProject, model: Model, word: str) -> tuple
         source = project.graph.models[path]
         if isinstance(source, Input | SqlModel):
             own = (source.occurred_at, getattr(source, "where", None), *(row_id.select for row_id in source.ids))
-            if origin := _origin(project, filter(None, own), path, word):
+            if origin := origin_in(project, source, filter(None, own), word):
                 return f"{'input' if isinstance(source, Input) else 'SQL model'} '{source.name}'", origin
     return None
 
 
-def _origin(project: ProfilesProject, texts: Iterable[str], this: str, word: str) -> Origin | None:
+def origin_in(project: ProfilesProject, model: Model, texts: Iterable[str], word: str) -> Origin | None:
+    """Return where the first of these texts of a model that writes `word` does so; None when none does."""
     reader = Reader(project.project, ANY_TIME, bound=False)
     for text in texts:
-        rendered = reader.render(text, this).text
+        rendered = reader.render(text, model.path).text
         written = text if rendered == text else rendered
         try:
             tokens = tokenize(written, project.project.source_dialect, None, "text")

@@ -51,13 +51,17 @@ class Files:
         return f"{relative}:{before + (int(inside[1]) if inside else 1)}"
 
 
+def folder_of(project: ProfilesProject, output: Output, seq_no: int) -> Path:
+    """Return the folder of the SQL of a time context."""
+    return project.folder / "output" / output.target / "seq_no" / str(seq_no)
+
+
 def write(plan: Plan, project: ProfilesProject, output: Output, dialect: str, kind: Literal["compile", "run"]) -> Files:
     """Write ``output/<target>/seq_no/<n>/<kind>/<material>.sql`` for every material of the plan, and return where.
 
     A run writes its compile folder too, since compiling is a part of it, and points ``seq_no/latest`` at its own.
     """
-    base = project.folder / "output" / output.target / "seq_no"
-    folder = base / str(plan.window.seq_no)
+    folder = folder_of(project, output, plan.window.seq_no)
     files: dict[str, Path] = {}
     for name in ("compile",) if kind == "compile" else ("compile", "run"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -67,7 +71,7 @@ def write(plan: Plan, project: ProfilesProject, output: Output, dialect: str, ki
             files[stage.material] = folder / name / f"{stage.material}.sql"
             files[stage.material].write_text(text(stage, plan, dialect), encoding="utf-8")
     if kind == "run":
-        _point_latest(base, plan.window.seq_no)
+        _point_latest(folder.parent, plan.window.seq_no)
     return Files(folder, project.folder, files)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG, DuckDBOutput, load_siteconfig
+from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG, DuckDBOutput, SiteConfig, load_siteconfig
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
 
 EMBEDDED_TARGET = "dev"
@@ -45,6 +45,13 @@ def find_output(
         ProjectError: the connection or target does not exist where one was asked for.
     """
     config = load_siteconfig(siteconfig)
+    found = _found(config, folder, connection, siteconfig, target)
+    return replace(found, settings=replace(found.settings, credentials=config.store_credentials))
+
+
+def _found(
+    config: SiteConfig, folder: Path, connection: str | None, siteconfig: Path | None, target: str | None
+) -> Output:
     asked = siteconfig is not None or target not in (None, EMBEDDED_TARGET)
     if connection is not None and (connection in config.connections or asked):
         found = config.output(connection, target)
@@ -78,5 +85,6 @@ def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
         base=folder,
         threads=found.threads,
         memory_limit=str(found.memory_limit) if found.memory_limit else None,
+        external_access=found.external_access,
     )
     return Output(found.target, schema, settings, dialect=str(found.dialect or "snowflake"))

@@ -7,10 +7,12 @@ all that these need. A var only needs a part of it, and where the table would wa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from profiles_pipeline.enable import Node
-from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, Project, SqlModel
+from profiles_pipeline.errors import Problems
+from profiles_pipeline.resolve.declared import default_stitcher
+from profiles_pipeline.resolve.model import EdgeSource, EntityVar, Input, InputVar, Project, SqlModel, Stitcher
 from profiles_pipeline.resolve.reader import Reader, VarKey
 
 
@@ -35,6 +37,38 @@ def without_false_circles(fine: dict[Node, set[Node]], detours: Mapping[VarKey, 
         if detour.needs is not None:
             fine[key] = (fine[key] - {detour.table}) | detour.needs
     return frozenset(key for key, detour in detours.items() if key not in led_around or detour.needs is None)
+
+
+def without_circular_edges(project: Project, fine: dict[Node, set[Node]], problems: Problems) -> Project:
+    """Return the project whose default stitchers leave out the models that are made from what they themselves give.
+
+    A roll-up is one, when its rows have main ids of the entity it is for, as those of a var table do. Nothing is lost
+    where its rows carry a single id, which ties nobody: its ids come from the rows it is made from. Each such model is
+    a warning. A model with more ids stays, and so does the circle. Changes `fine` likewise.
+    """
+    models = dict(project.models)
+    left_out = False
+    for entity in project.entities.values():
+        stitcher = models.get(entity.stitcher)
+        if entity.stitcher != default_stitcher(entity.name) or not isinstance(stitcher, Stitcher):
+            continue
+        made_from_it = {s.path for s in stitcher.sources if _is_roll_up(project, fine, s, stitcher.path)}
+        kept = tuple(source for source in stitcher.sources if source.path not in made_from_it)
+        if not made_from_it or not kept:
+            continue
+        left_out = True
+        models[stitcher.path] = replace(stitcher, sources=kept)
+        fine[stitcher.path] = fine[stitcher.path] - made_from_it
+        for path in sorted(made_from_it):
+            message = f"'{models[path].name}' is made from main ids of '{entity.name}', and adds no ids to their graph"
+            hint = "to say so, write to_default_stitcher: false on its id"
+            problems.warn("circular-edges", message, models[path].span, hint=hint)
+    return replace(project, models=models) if left_out else project
+
+
+def _is_roll_up(project: Project, fine: Mapping[Node, set[Node]], source: EdgeSource, stitcher: str) -> bool:
+    model = project.models[source.path]
+    return isinstance(model, SqlModel) and len(source.ids) == 1 and stitcher in _above(fine, source.path)
 
 
 def _above(fine: Mapping[Node, set[Node]], node: Node) -> set[Node]:

@@ -71,6 +71,15 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Rehearsing:
+    """The models are tried on empty tables; this one, the `number`-th of `total`, comes next."""
+
+    model: Model
+    number: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """The plan is made; nothing has been built yet."""
 
@@ -103,7 +112,7 @@ class Failed:
     error: RunError | None = None
 
 
-Event = Waiting | Planned | Started | Working | Built | Failed
+Event = Waiting | Rehearsing | Planned | Started | Working | Built | Failed
 Observer = Callable[[Event], None]
 
 

@@ -25,14 +25,14 @@ def states_of_sources(project: ProfilesProject, warehouse: Warehouse) -> dict[st
     of what the graph means.
     """
     states = {}
-    for path, tables in _tables(project).items():
+    for path, tables in tables_from_outside(project).items():
         found = [state for table in tables if (state := _state(table, warehouse)) is not None]
         if found:
             states[path] = hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
     return states
 
 
-def _tables(project: ProfilesProject) -> dict[str, tuple[str, ...]]:
+def tables_from_outside(project: ProfilesProject) -> dict[str, tuple[str, ...]]:
     """Return path -> tables from outside that a model reads itself."""
     reader = Reader(project.project, versions.ANY_TIME, bound=False)
     found: dict[str, tuple[str, ...]] = {}

@@ -30,6 +30,8 @@ def build_material(session: Session, stage: BuildMaterial) -> None:
                 steps.take(warehouse, step)
             except WarehouseError as error:
                 raise blame.StepError(step, error) from error
+        if stage.increment is not None:
+            session.registry.hold(session.project.name, stage.increment.held)
         for name in temporary:
             warehouse.execute(f"DROP TABLE IF EXISTS {identifier(name, warehouse.dialect)}")
 

@@ -8,6 +8,12 @@ VAR_TABLE = "var_table"
 FEATURE_VIEW = "feature_view"
 REGISTRY_TABLES = ("material_registry", "wht_seq_no", "pb_ct_version")
 
+HELD_TABLE = "held_tables"
+"""The table of the registry that lists what is kept from run to run; older registries have none."""
+
+ACCUMULATOR = "State_"
+"""How the names of tables begin that keep what the rows of a source add up to, from run to run."""
+
 _SAFE = re.compile(r"[^A-Za-z0-9_]+")
 
 

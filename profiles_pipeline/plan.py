@@ -5,7 +5,7 @@ Building a plan has no effects. It needs the project, what the registry remember
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -17,6 +17,7 @@ from profiles_pipeline.compile import Audit, Compilation, Past, Script, Statemen
 from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.compile.rows import moment
 from profiles_pipeline.errors import Problems, ProjectError, at
+from profiles_pipeline.increments import Increment, Keeping, increment
 from profiles_pipeline.names import material_name
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.hooks import Hook
@@ -24,7 +25,7 @@ from profiles_pipeline.resolve.model import Input, Model, SqlModel
 from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.sql import build as sql_build
-from profiles_pipeline.windows import Kept, Window, contexts
+from profiles_pipeline.windows import Held, Kept, Window, contexts
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,15 @@ class State:
         kept: its complete materials.
         finished: windows whose runs were finished.
         rebase: no earlier state is to be used that a model can do without.
+        held: tables that are kept from run to run.
+        built: its complete materials, outdated ones included.
     """
 
     kept: tuple[Kept, ...] = ()
     finished: tuple[Window, ...] = ()
     rebase: bool = False
+    held: tuple[Held, ...] = ()
+    built: tuple[Kept, ...] = ()
 
     def without(self, names: frozenset[str]) -> State:
         """Return the state that it would be without materials of these names."""
@@ -78,6 +83,7 @@ class BuildMaterial:
     script: Script
     reason: str
     window: Window
+    increment: Increment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +205,16 @@ class Request:
         force: build even what is complete.
         only: build exactly `models`, and take everything upstream as it is.
         rebase: use no earlier state that a model can do without.
+        keep: keep what was read for later runs from the first run on.
+        whole: build everything from its rows, as if nothing had been kept.
     """
 
     models: tuple[str, ...] | None = None
     force: bool = False
     only: bool = False
     rebase: bool = False
+    keep: bool = False
+    whole: bool = False
 
 
 def build(
@@ -226,6 +236,7 @@ def build(
         state = state.without(_made_from_earlier(project, state, window))
     stages: list[Stage] = [EnsureSchema(schema)]
     problems = Problems()
+    keeping = Keeping({h.name: h for h in state.held}, state.built or state.kept, request.keep, state.rebase)
 
     def is_there(path: str, context: Window) -> bool:
         name = material_name(project.graph.models[path].name, project.fingerprints[path], context.seq_no)
@@ -234,9 +245,10 @@ def build(
     for context, paths in contexts(project, window, _roots(project, request), chosen, is_there):
         compilation = _compilation(project, window, context, sources, schema)
         for path in paths:
+            keeping = replace(keeping, held={h.name: h for h in _held_by(stages, keeping)})
             own = _with_past(compilation, _past(project, state, window, context, path), sources, schema)
             try:
-                stages += _stages(project, state, own, path, context, request.force)
+                stages += _stages(project, state, own, path, context, request.force, (window, keeping))
             except ProjectError as error:
                 placed = [at(problem, project.graph.models[path].span) for problem in error.problems]
                 problems.found += [problem for problem in placed if problem not in problems.found]
@@ -245,6 +257,14 @@ def build(
     made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in names}
     stages.append(promotion(project, state, window, made))
     return Plan(window, schema, tuple(stages), state)
+
+
+def _held_by(stages: Iterable[Stage], keeping: Keeping) -> Iterable[Held]:
+    """Return what is kept once these stages are done, the newest of each name last."""
+    yield from keeping.held.values()
+    for stage in stages:
+        if isinstance(stage, BuildMaterial) and stage.increment is not None:
+            yield from stage.increment.held
 
 
 def _made_from_earlier(project: ProfilesProject, state: State, window: Window) -> frozenset[str]:
@@ -299,7 +319,13 @@ def _with_past(c: Compilation, found: Mapping[str, history.Found], sources: Sour
 
 
 def _stages(
-    project: ProfilesProject, state: State, compilation: Compilation, path: str, context: Window, force: bool
+    project: ProfilesProject,
+    state: State,
+    compilation: Compilation,
+    path: str,
+    context: Window,
+    force: bool,
+    run: tuple[Window, Keeping],
 ) -> tuple[Stage, ...]:
     """Return the stages that lead to the material of a model in a window."""
     model, fingerprint = project.graph.models[path], project.fingerprints[path]
@@ -310,12 +336,15 @@ def _stages(
     if name in state.complete and not force:
         return (ReuseMaterial(model, name, script, "complete for this window, definition unchanged", context),)
     reason = "forced" if name in state.complete else "no material of this definition for this window"
+    made = increment(project, run[1], run[0], context, compilation, model) if not force else None
+    if made is not None:
+        script, reason = made.script, made.reason
     count = script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :rel", rel=relation)
     declared = project.project.hooks.get(path, ())
     hooks = [RunHook(model, name, hook, compile_hook(compilation, path, hook)) for hook in declared]
     return (
         *(stage for stage in hooks if stage.hook.when == "pre_run"),
-        BuildMaterial(model, name, fingerprint, script, reason, context),
+        BuildMaterial(model, name, fingerprint, script, reason, context, made),
         *(stage for stage in hooks if stage.hook.when == "post_run"),
         AuditMaterial(model, name, fingerprint, script.kind, script.audits, count, context),
     )

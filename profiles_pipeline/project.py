@@ -12,8 +12,10 @@ from profiles_pipeline.enable import Disabled, Node
 from profiles_pipeline.errors import Broken, Problem, Problems, ProjectError, in_file_order
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve import resolve
-from profiles_pipeline.resolve.model import Input, Project
+from profiles_pipeline.resolve.model import Cohort, Input, Project
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.spec.stores import is_object
+from profiles_pipeline.sql import Columns
 
 _NOT_FOUND = ("unknown-input", "unknown-model", "unknown-var", "unknown-name")
 
@@ -48,6 +50,12 @@ class ProfilesProject:
     def relation_names(self) -> frozenset[str]:
         """Lower-case names of the relations that the project builds."""
         return frozenset(m.name.lower() for m in self.graph.models.values() if not isinstance(m, Input))
+
+    @property
+    def objects(self) -> frozenset[str]:
+        """Addresses in object stores that the inputs name."""
+        tables = (str(m.table) for m in self.graph.models.values() if isinstance(m, Input) and m.csv is None)
+        return frozenset(filter(is_object, tables))
 
     @property
     def name(self) -> str:
@@ -120,6 +128,19 @@ class ProfilesProject:
             return self
         return self._reordered(replace(self.project, columns=columns))
 
+    def with_types(self, types: Mapping[str, Columns]) -> ProfilesProject:
+        """Return the project in which texts are read with what is known of the types of columns of sources.
+
+        Order and fingerprints stay: what a project means does not depend on them, only how it is said in SQL.
+
+        Args:
+            types: path of an input, or ``table:`` and the name of a table that only texts name -> its columns.
+        """
+        if not types:
+            return self
+        project = replace(self.project, types=types)
+        return replace(self, project=project, graph=replace(self.graph, project=project))
+
     def _reordered(
         self, project: Project, unavailable: Mapping[Node, str] = {}, dropped: tuple[Disabled, ...] = ()
     ) -> ProfilesProject:
@@ -138,14 +159,17 @@ class ProfilesProject:
     def lacking(self, faulty: Collection[Node]) -> ProfilesProject:
         """Return what is sound of the project when these models and vars are wrong; for further checks only.
 
+        A cohort that is wrong stays, without its filters.
         An input var is given as the path of its source and its name in lower case.
         """
         input_vars = {(source, name) for source, own in self.project.input_vars.items() for name in own}
         keys = {node for node in faulty if isinstance(node, tuple)}
-        rest = graphs.without_input_vars(self.project, input_vars & keys)
+        models = self.project.models
+        filtered = {n for n in faulty if isinstance(n, str) and isinstance(c := models.get(n), Cohort) and c.is_filtered}
+        rest = graphs.with_open_cohorts(graphs.without_input_vars(self.project, input_vars & keys), filtered)
         names = {*rest.broken.names, *(f"var/{name}" for _, name in keys)}
         broken = Broken(names, rest.broken.anything)
-        graph, found = _ordered(replace(rest, broken=broken), Problems(), faulty=set(faulty) - input_vars)
+        graph, found = _ordered(replace(rest, broken=broken), Problems(), faulty=set(faulty) - input_vars - filtered)
         graph = replace(graph, doubtful=graph.doubtful | self.graph.doubtful)
         return replace(self, project=graph.project, graph=graph, fingerprints=found)
 
@@ -157,7 +181,7 @@ class ProfilesProject:
         """
         if not contents:
             return self
-        reader = Reader(self.project, versions.ANY_TIME, bound=False)
+        reader = Reader(self.project.untyped, versions.ANY_TIME, bound=False)
         return replace(self, fingerprints=versions.fingerprints(self.graph, reader, Problems(), contents))
 
 
@@ -177,10 +201,11 @@ def _ordered(
     faulty: Collection[Node] = (),
 ) -> tuple[Graph, dict[str, str]]:
     """Return the graph and the fingerprints of what is sound; what is wrong is added to `problems`."""
-    reader = Reader(project, versions.ANY_TIME, bound=False)
+    reader = Reader(project.untyped, versions.ANY_TIME, bound=False)
     graph = graphs.build(project, reader, problems, unavailable, faulty)
     compiling = Problems()
     found = versions.fingerprints(graph, reader if graph.project is project else reader.of(graph.project), compiling)
+    _tell_dialects(reader, problems)
     if not compiling.broken.names:
         return graph, found
     told = [p for p in compiling.errors if p.about not in graph.doubtful]
@@ -189,6 +214,17 @@ def _ordered(
     rest, found = _ordered(graph.project, Problems(), faulty=wrong)
     disabled = (*graph.disabled, *rest.disabled)
     return replace(rest, disabled=disabled, doubtful=graph.doubtful | rest.doubtful), found
+
+
+def _tell_dialects(reader: Reader, problems: Problems) -> None:
+    """Warn once for each dialect in which texts are read that are none in the project's own."""
+    own = reader.project.source_dialect
+    for dialect, places in sorted(reader.read_as.items()):
+        first = min(places, key=lambda place: (place.file, place.line, place.column))
+        count = "1 text is" if len(places) == 1 else f"{len(places)} texts are"
+        message = f"{count} no {own} SQL, and read as {dialect}; this is the first"
+        hint = f"for a project in {dialect} say `dialect: {dialect}` in its connection"
+        problems.warn("other-dialect", message, first, hint=hint)
 
 
 def _node(project: Project, about: str) -> Node:

@@ -18,9 +18,9 @@ from sqlglot import exp
 
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, ProjectError
-from profiles_pipeline.names import REGISTRY_TABLES
+from profiles_pipeline.names import HELD_TABLE, REGISTRY_TABLES
 from profiles_pipeline.warehouse.base import Warehouse
-from profiles_pipeline.windows import Kept
+from profiles_pipeline.windows import Held, Kept
 
 REGISTRY_VERSION = 1
 
@@ -35,6 +35,10 @@ _DEFINITIONS = {
         begin_ts TIMESTAMP, end_ts TIMESTAMP NOT NULL, creation_ts TIMESTAMP NOT NULL, row_count BIGINT,
         seconds DOUBLE, metadata VARCHAR NOT NULL, target VARCHAR, username VARCHAR, hostname VARCHAR,
         invocation_folder VARCHAR, registry_version INTEGER NOT NULL""",
+    HELD_TABLE: """
+        table_name VARCHAR PRIMARY KEY, project VARCHAR NOT NULL, model_ref VARCHAR NOT NULL, seq_no BIGINT NOT NULL,
+        end_ts TIMESTAMP NOT NULL, version BIGINT NOT NULL, material_name VARCHAR NOT NULL, columns VARCHAR NOT NULL,
+        since_version BIGINT NOT NULL""",
 }
 
 
@@ -208,6 +212,33 @@ class Registry:
             Kept(str(name), str(path), str(fingerprint), int(str(number)), _utc(end) or _now(), _utc(begin))
             for name, path, fingerprint, number, end, begin in found.rows
         )
+
+    def held(self, project: str) -> tuple[Held, ...]:
+        """Return the tables of a project that are kept from run to run."""
+        if HELD_TABLE not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            return ()
+        found = self.warehouse.query(
+            f"""SELECT table_name, model_ref, seq_no, end_ts, version, material_name, columns, since_version
+            FROM {self._table(HELD_TABLE)} WHERE project = ? ORDER BY table_name""",
+            [project],
+        )
+        return tuple(
+            Held(str(name), str(path), int(str(number)), _utc(end) or _now(), int(str(version)), str(material),
+                 tuple(json.loads(str(columns))), int(str(since)))
+            for name, path, number, end, version, material, columns, since in found.rows
+        )  # fmt: skip
+
+    def hold(self, project: str, tables: Iterable[Held]) -> None:
+        """Write the rows of tables that are kept from run to run, replacing older ones of the same names."""
+        for held in tables:
+            self.warehouse.execute(f"DELETE FROM {self._table(HELD_TABLE)} WHERE table_name = ?", [held.name])
+            self.warehouse.execute(
+                f"INSERT INTO {self._table(HELD_TABLE)} VALUES ({', '.join('?' * 9)})",
+                [
+                    held.name, project, held.path, held.seq_no, _naive(held.end), held.version, held.material,
+                    json.dumps(held.columns), held.since,
+                ],
+            )  # fmt: skip
 
     def entries(self) -> tuple[Entry, ...]:
         """Return the complete materials of every project of the schema, in the order in which they were built."""

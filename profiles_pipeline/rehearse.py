@@ -6,7 +6,7 @@ and the whole plan is executed there. Everything that fails is reported at once,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
@@ -15,11 +15,13 @@ from profiles_pipeline import blame, graph, plan, rejection, sql, steps, version
 from profiles_pipeline.compile import Script, Statement, Step
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, Problems, ProjectError, WarehouseError, at, did_you_mean, fail
+from profiles_pipeline.events import Observer, Rehearsing
 from profiles_pipeline.patterns import without_wrong_patterns
 from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import Input, Model
+from profiles_pipeline.resolve.model import Input, Model, SqlModel
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.row_texts import Refused, refused_texts, without_refused
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
@@ -43,34 +45,54 @@ def piece_of(planned: Plan) -> Piece:
     return Piece(models, planned.schema, window, planned.state)
 
 
-def rehearse(project: ProfilesProject, piece: Piece, warehouse: Warehouse, sources: Sources) -> tuple[Problem, ...]:
+def rehearse(
+    project: ProfilesProject,
+    piece: Piece,
+    warehouse: Warehouse,
+    sources: Sources,
+    observe: Observer = lambda _: None,
+) -> tuple[Problem, ...]:
     """Return warnings when every statement of the plan would be accepted for the sources as they are.
+
+    `observe` is told of each model before it is tried.
 
     Raises:
         ProjectError: with every model and var that would fail, and why.
     """
     problems = Problems()
     project = without_wrong_patterns(project, problems)
-    while faulty := _attempt(project, piece, (warehouse, sources), problems):
-        project = project.lacking(faulty)
+    while found := _attempt(project, piece, (warehouse, sources), problems, observe):
+        faulty, refused = found
+        project = without_refused(project, refused)
+        project = project.lacking(faulty) if faulty else project
         piece = replace(piece, models=tuple(path for path in piece.models if path in project.graph.models))
     problems.raise_errors()
     return problems.warnings
 
 
 def _attempt(
-    project: ProfilesProject, piece: Piece, real: tuple[Warehouse, Sources], problems: Problems
-) -> set[graph.Node]:
-    """Execute the plan on empty tables; add what is wrong to `problems` and return the models and vars it is about."""
+    project: ProfilesProject,
+    piece: Piece,
+    real: tuple[Warehouse, Sources],
+    problems: Problems,
+    observe: Observer,
+) -> tuple[set[graph.Node], Refused] | None:
+    """Execute the plan on empty tables; add what is wrong to `problems`.
+
+    Returns: the models and vars it is about, and the texts of sources that are refused; None when nothing is wrong.
+    """
     paths = project.graph.with_upstream(piece.models)
-    with connect_duckdb(DuckDBSettings(path=MEMORY, base=project.folder), purpose="rehearsal") as stage:
+    stage_settings = DuckDBSettings(path=MEMORY, base=project.folder, external_access=real[0].external_access)
+    with connect_duckdb(stage_settings, purpose="rehearsal", confined=True) as stage:
         stand_ins = _StandIns(project, real[0], stage, real[1], problems)
         for path in project.graph.models:
             model = project.graph.models[path]
             if path in paths and isinstance(model, Input) and model.csv is None:
-                stand_ins.of_input(model)
-        if stand_ins.lost:
-            return stand_ins.lost
+                rows = stand_ins.of_input(model)
+                if path not in stand_ins.lost:
+                    stand_ins.try_texts(model, rows)
+        if stand_ins.lost or stand_ins.refused:
+            return stand_ins.lost, stand_ins.refused
         copy = plan.build(
             project,
             piece.state,
@@ -79,12 +101,13 @@ def _attempt(
             schema=piece.schema,
             request=plan.Request(piece.models, only=True, force=True),
         )
-        faulty = _performed(project, copy, stand_ins)
-        if not faulty:
-            for path in paths:
-                problems.found += stand_ins.ids_that_are_no_text(project.graph.models[path])
-                problems.found += stand_ins.times_that_are_none(project.graph.models[path])
-        return faulty
+        faulty = _performed(project, copy, stand_ins, observe)
+        if faulty or stand_ins.refused:
+            return faulty, stand_ins.refused
+        for path in paths:
+            problems.found += stand_ins.ids_that_are_no_text(project.graph.models[path])
+            problems.found += stand_ins.times_that_are_none(project.graph.models[path])
+        return None
 
 
 class _StandIns:
@@ -102,6 +125,8 @@ class _StandIns:
         self.kept: set[str] = set()
         self.lost: set[graph.Node] = set()
         """Inputs whose tables are not found."""
+        self.refused: dict[str, Collection[str]] = {}
+        """Source -> those of its texts that its rows refuse."""
         self.absent: dict[str, Problem] = {}
         """Stand-in for a table that SQL text names and that is not found -> what is said of it."""
 
@@ -116,6 +141,14 @@ class _StandIns:
             return exp.table_("missing")
         self.problems.found += self._broken_promises(model, rows)
         return rows
+
+    def try_texts(self, model: Input | SqlModel, rows: exp.Expr) -> None:
+        """Add a problem for each text of a source that says what its rows carry and that they refuse."""
+        if found := refused_texts(self.project, model, rows, self.stage):
+            self.refused[model.path] = found.keys()
+            self.problems.found += [
+                p for p in found.values() if not _follows(self.project, model.path, p, self.problems)
+            ]
 
     def _broken_promises(self, model: Input, rows: exp.Table) -> Iterable[Problem]:
         """Yield a problem for every column that the contract of an input promises and its table does not have."""
@@ -203,26 +236,31 @@ def _null_of(data_type: str) -> str:
     return "NULL" if data_type.strip('"') == "NULL" else f"CAST(NULL AS {data_type})"
 
 
-def _performed(project: ProfilesProject, copy: Plan, stand_ins: _StandIns) -> set[graph.Node]:
+def _performed(project: ProfilesProject, copy: Plan, stand_ins: _StandIns, observe: Observer) -> set[graph.Node]:
     """Execute every script on the empty tables and return what fails; models downstream of that are left out."""
     stage = stand_ins.stage
     failed: set[str] = set()
     faulty: set[graph.Node] = set()
+    number, total = 0, len(copy.materials)
     for item in copy.stages:
         if isinstance(item, EnsureSchema):
             stage.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(item.schema, 'duckdb')}")
         if not isinstance(item, BuildMaterial | ReuseMaterial):
             continue
+        number += 1
+        observe(Rehearsing(item.model, number, total))
         path = item.model.path
-        if failed & set(project.graph.parents[path]):
+        if (failed | stand_ins.refused.keys()) & set(project.graph.parents[path]):
             failed.add(path)
         elif found := _failures(project, item.model, item.script, stand_ins):
-            failed.add(path)
+            if not _is_there(item, copy, stage):
+                failed.add(path)
             faulty |= found.keys()
-            told = [
-                problem for node, problem in found.items() if not _follows(project, node, problem, stand_ins.problems)
-            ]
+            said = [(node, problem) for node, own in found.items() for problem in own]
+            told = [problem for node, problem in said if not _follows(project, node, problem, stand_ins.problems)]
             stand_ins.problems.found += told
+        elif isinstance(item.model, SqlModel):
+            stand_ins.try_texts(item.model, exp.table_(item.material, db=copy.schema, quoted=True))
     return faulty
 
 
@@ -239,12 +277,12 @@ def _follows(project: ProfilesProject, node: graph.Node, problem: Problem, probl
 
 def _failures(
     project: ProfilesProject, model: Model, script: Script, stand_ins: _StandIns
-) -> dict[graph.Node, Problem]:
+) -> dict[graph.Node, tuple[Problem, ...]]:
     """Return what of a model would fail, and why."""
     for step in script.steps:
         if absent := _absent_table(step, stand_ins):
             place = blame.origin_of_name(project, model, None, str(absent.about))
-            return {model.path: at(absent, place.span if place else blame.place_of_model(model))}
+            return {model.path: (at(absent, place.span if place else blame.place_of_model(model)),)}
         try:
             steps.take(stand_ins.stage, step, pretty=False)
         except WarehouseError as error:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
 
 from profiles_pipeline import blame
 from profiles_pipeline.compile import Step
 from profiles_pipeline.enable import Node
 from profiles_pipeline.errors import Problem, Span, WarehouseError, did_you_mean, nearest
-from profiles_pipeline.places import readable
+from profiles_pipeline.places import Origin, readable
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import FeatureTable, InputVarTable, Model, SqlModel, Stitcher, VarTable
+from profiles_pipeline.resolve.model import Cohort, FeatureTable, Input, InputVarTable, Model, SqlModel, Stitcher, VarTable
 from profiles_pipeline.spec.model import Text
 from profiles_pipeline.warehouse.base import Warehouse
 
@@ -28,16 +31,73 @@ _MISSING_FUNCTION = re.compile(r"Function with name \"?(\w+)\"? does not exist",
 _SOURCE_COLUMN = re.compile(r"source column (\w+)")
 _QUOTED = re.compile(r'"([^"]+)"')
 _CULPRIT = re.compile(r"argument types '(\w+)\(|column \"(\w+)\" must appear|LINE \d+: [^\n]*\n *\^")
-_NOUNS = {Stitcher: "id stitcher", SqlModel: "SQL model", InputVarTable: "the rows of", FeatureTable: "feature table"}
+_NOUNS = {
+    Input: "input",
+    Cohort: "cohort",
+    Stitcher: "id stitcher",
+    SqlModel: "SQL model",
+    InputVarTable: "the rows of",
+    FeatureTable: "feature table",
+}
 
 
 def blamed(
     project: ProfilesProject, model: Model, step: Step, error: WarehouseError, stage: Warehouse
-) -> dict[Node, Problem]:
-    """Return a problem for each var of the statement that fails by itself, or one for the model."""
-    culprits = blame.culprits(step, stage, same=lambda _: True)
-    found = {_node(model, name): _explained(project, model, name, str(own)) for name, own in culprits.items()}
-    return found or {model.path: _explained(project, model, None, str(error))}
+) -> dict[Node, tuple[Problem, ...]]:
+    """Return the problems of each var of the statement that fails by itself, or those of the model."""
+    culprits: Mapping[str | None, WarehouseError] = {**blame.culprits(step, stage, same=lambda _: True)}
+    return {
+        _node(model, var) if var else model.path: tuple(
+            _explained(_Said(project, model, var), said) for said in _all_said(own, stage)
+        )
+        for var, own in (culprits or {None: error}).items()
+    }
+
+
+def _all_said(error: WarehouseError, stage: Warehouse) -> Iterator[str]:
+    """Yield what is said against a statement, and what is when columns and functions not found are taken for NULL."""
+    told: set[str] = set()
+    while True:
+        yield str(error)
+        missing = _missing(str(error))
+        if missing is None or missing in told or error.statement is None:
+            return
+        told.add(missing)
+        tree = sqlglot.parse_one(error.statement, read=stage.dialect).transform(_without, missing)
+        try:
+            stage.execute(tree.sql(stage.dialect))
+            return
+        except WarehouseError as other:
+            if _missing(str(other)) is None:  # it may follow from what is taken for NULL
+                return
+            error = other
+
+
+def _missing(message: str) -> str | None:
+    """Return the name of the column or function that a message says is missing."""
+    if found := _MISSING_COLUMN.search(message):
+        return next(group for group in found.groups() if group).lower()
+    return found[1].lower() if (found := _MISSING_FUNCTION.search(message)) else None
+
+
+def _without(node: exp.Expr, name: str) -> exp.Expr:
+    """Return NULL for a column or the call of a function of this name, anything else as it is."""
+    if not isinstance(node, exp.Column | exp.Anonymous) or node.name.lower() != name:
+        return node
+    return exp.alias_(exp.Null(), name, quoted=True) if isinstance(node.parent, exp.Select) else exp.Null()
+
+
+def refused_text(project: ProfilesProject, model: Model, text: Text, message: str, owner: str | None = None) -> Problem:
+    """Return what is wrong with one text, such as an id, that a warehouse refuses with this message.
+
+    Args:
+        project: the project.
+        model: the source for whose rows it is written.
+        text: the text.
+        message: what the warehouse says.
+        owner: whose text it is, in words; None for that of the source.
+    """
+    return _explained(_Said(project, model, text=text, owner=owner), message)
 
 
 def place_of_refusal(project: ProfilesProject, model: Model, guilty: Sequence[str], message: str) -> Span | None:
@@ -58,8 +118,7 @@ def _node(model: Model, var: str) -> Node:
     return (model.source, var.lower()) if isinstance(model, InputVarTable) else model.path
 
 
-def _explained(project: ProfilesProject, model: Model, var: str | None, message: str) -> Problem:
-    said = _Said(project, model, var)
+def _explained(said: _Said, message: str) -> Problem:
     if missing := _MISSING_COLUMN.search(message):
         name = next(group for group in missing.groups() if group)
         candidates = [c.rpartition(".")[2] for c in _QUOTED.findall(message[missing.end() :].partition("LINE ")[0])]
@@ -106,16 +165,18 @@ def _first_line(message: str) -> str:
 
 @dataclass(frozen=True)
 class _Said:
-    """What was rejected: a model, or a var of it."""
+    """What was rejected: a model, a var of it, or one text of it."""
 
     project: ProfilesProject
     model: Model
-    var: str | None
+    var: str | None = None
+    text: Text | None = None
+    owner: str | None = None
 
     def about(self, code: str, message: str, word: str | None, hint: str | None) -> Problem:
         """Return the problem, at the place where `word` is written; ``{what}`` in the message is who wrote it."""
-        own = f"var '{self.var}'" if self.var else f"{self._noun} '{self.model.name}'"
-        origin = blame.origin_of_name(self.project, self.model, self.var, word) if word else None
+        own = self.owner or (f"var '{self.var}'" if self.var else f"{self._noun} '{self.model.name}'")
+        origin = self._origin(word) if word else None
         source = blame.source_with_name(self.project, self.model, word) if word and not origin else None
         if source:
             own, origin = source
@@ -123,9 +184,15 @@ class _Said:
             own, hint = f"default_value of {own}", "put quotes around a text: \"'...'\""
         if origin is None:
             place = blame.places(self.project, self.model, [self.var] if self.var else [])
+            place = getattr(self.text, "span", None) or place
             return Problem(code, message.format(what=own), place, hint, about=word)
         text = message.format(what=own) + origin.through
         return Problem(code, text, origin.span or self.model.span, hint, origin.excerpt, about=word)
+
+    def _origin(self, word: str) -> Origin | None:
+        if self.text is not None:
+            return blame.origin_in(self.project, self.model, [self.text], word)
+        return blame.origin_of_name(self.project, self.model, self.var, word)
 
     def var_hint(self, name: str) -> str | None:
         """Return how to write the var of that name, when a var takes one for a column."""

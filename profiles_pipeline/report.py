@@ -1,7 +1,8 @@
 """What was built, written down for the project's Dagster instance; needs no Dagster itself.
 
-A run leaves one file per model under ``.profiles/dagster/pending``, with one JSON object per line, each a `Record`. A
-separate process reads them into the instance later, so that a run never waits for it.
+A run leaves one file per model under ``.profiles/dagster/pending``, and at its end one for the inputs it has read and
+one for itself, with one JSON object per line: a `Record`, an `InputSeen` or a `RunRecord`. A separate process reads
+them into the instance later, so that a run never waits for it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from sqlglot import exp
 
@@ -24,11 +25,12 @@ from profiles_pipeline.connections import STATE_FOLDER
 from profiles_pipeline.errors import Check
 from profiles_pipeline.plan import has_plain_name, material_names
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import Input, Project
+from profiles_pipeline.resolve.model import RULES, Input, Model, Project
 from profiles_pipeline.windows import Window
 
 if TYPE_CHECKING:
     from profiles_pipeline.events import Built
+    from profiles_pipeline.session import Session
 
 INSTANCE_FOLDER = "dagster"
 REPORTER = "profiles_pipeline.assets.report"
@@ -87,6 +89,61 @@ class Record:
         return f"{self.material}@{self.built_at}"
 
 
+@dataclass(frozen=True, slots=True)
+class InputSeen:
+    """What a run saw of an input.
+
+    Attributes:
+        key: path of the asset.
+        run: name of the run.
+        seen_at: ISO 8601, UTC.
+        table: the input's table as the project writes it.
+        origin: what stands for it in the warehouse: a relation, or the files.
+        rows: how many there are, whatever their time.
+        columns: names and types.
+    """
+
+    key: AssetPath
+    run: str
+    seen_at: str
+    table: str
+    origin: str
+    rows: int
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run of the command line that has ended.
+
+    Attributes:
+        run: its name, a UUID in hexadecimal digits.
+        started_at: ISO 8601, UTC; as is `ended_at`.
+        seq_no: number of its time context.
+        end: end of its window, ISO 8601.
+        target: the output it was built in.
+        failure: why it failed; None for one that did not.
+        failed: path of the asset that failed, where it was one.
+        interrupted: somebody stopped it.
+    """
+
+    run: str
+    started_at: str
+    ended_at: str
+    seq_no: int
+    end: str
+    target: str
+    failure: str | None = None
+    failed: AssetPath | None = None
+    interrupted: bool = False
+
+
+Entry = Record | InputSeen | RunRecord
+
+_ENTRIES: Mapping[str, type[Entry]] = {"built": Record, "read": InputSeen, "run": RunRecord}
+_NAMES = {entry: name for name, entry in _ENTRIES.items()}
+
+
 def asset_path(project: Project, path: str) -> AssetPath:
     """Return the asset path of a model: its path with the names as the project writes them."""
     parts = path.split("/")
@@ -112,7 +169,7 @@ def record(project: ProfilesProject, built: Built, window: Window, run: str) -> 
     return Record(
         key=asset_path(project.project, model.path),
         run=run,
-        built_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        built_at=_now(),
         material=built.material,
         relation=built.relation,
         view=f"{exp.to_table(built.relation, dialect='duckdb').db}.{model.name}" if has_plain_name(model) else None,
@@ -133,6 +190,42 @@ def record(project: ProfilesProject, built: Built, window: Window, run: str) -> 
     )
 
 
+def is_observable(model: Model) -> TypeGuard[Input]:
+    """True for an input whose rows are kept somewhere else and can be looked at."""
+    return isinstance(model, Input) and model.csv is None and model.path != RULES
+
+
+def inputs_behind(session: Session, built: Iterable[Built]) -> tuple[Input, ...]:
+    """Return the observable inputs from which models were built; models that were reused have read none."""
+    graph = session.project.graph
+    paths = {parent for item in built if not item.reused for parent in graph.parents.get(item.model.path, ())}
+    models = (graph.models[path] for path in sorted(paths))
+    return tuple(model for model in models if is_observable(model))
+
+
+def input_seen(session: Session, model: Input, run: str) -> InputSeen:
+    """Return what there is to see of an input: its rows are counted, so text files are read.
+
+    Raises:
+        ProjectError: its table is not there.
+        WarehouseError: its rows cannot be read.
+    """
+    source = session.warehouse.source(str(model.table))
+    return InputSeen(
+        key=asset_path(session.project.project, model.path),
+        run=run,
+        seen_at=_now(),
+        table=str(model.table),
+        origin=source.origin,
+        rows=session.warehouse.row_count(source.sql),
+        columns=tuple((c.name, c.type) for c in session.warehouse.describe(f"SELECT * FROM {source.sql}")),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 # --- files --------------------------------------------------------------------------------------------------------
 
 
@@ -146,13 +239,14 @@ def pending_folder(project_folder: Path) -> Path:
     return instance_folder(project_folder) / "pending"
 
 
-def append(project_folder: Path, *records: Record) -> Path:
-    """Leave records for the reporter in a file of their own, which appears whole or not at all; return the file."""
+def append(project_folder: Path, *entries: Entry) -> Path:
+    """Leave entries for the reporter in a file of their own, which appears whole or not at all; return the file."""
     folder = pending_folder(project_folder)
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{uuid.uuid4().hex[:8]}"
     draft, final = folder / f"{name}.draft", folder / f"{name}.jsonl"
-    draft.write_text("".join(json.dumps(asdict(r)) + "\n" for r in records), encoding="utf-8")
+    lines = (json.dumps({"entry": _NAMES[type(entry)], **asdict(entry)}) + "\n" for entry in entries)
+    draft.write_text("".join(lines), encoding="utf-8")
     draft.replace(final)
     return final
 
@@ -162,21 +256,24 @@ def pending(project_folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(pending_folder(project_folder).glob("*.jsonl")))
 
 
-def read(file: Path) -> Iterator[Record]:
-    """Yield the records of a file.
+def read(file: Path) -> Iterator[Entry]:
+    """Yield the entries of a file.
 
     Raises:
-        ValueError: a line is no record of this version.
+        ValueError: a line is no entry of this version.
     """
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            yield _record(json.loads(line))
+            yield _entry(json.loads(line))
         except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"{file}:{number} is no record of a built model: {error}") from error
+            raise ValueError(f"{file}:{number} is no entry about a run: {error}") from error
 
 
-def _record(found: dict[str, object]) -> Record:
-    plain = {name: _frozen(value) for name, value in found.items() if name != "checks"}
+def _entry(found: dict[str, object]) -> Entry:
+    plain = {name: _frozen(value) for name, value in found.items() if name not in ("entry", "checks")}
+    made = _ENTRIES[str(found.get("entry", "built"))]
+    if made is not Record:
+        return made(**plain)  # type: ignore[arg-type]
     checks = found["checks"]
     if not isinstance(checks, list):
         raise TypeError("checks is not a list")

@@ -19,6 +19,7 @@ from profiles_pipeline.events import (
     Observer,
     Options,
     Planned,
+    Rehearsing,
     Report,
     Started,
     Waiting,
@@ -39,6 +40,7 @@ __all__ = [
     "Observer",
     "Options",
     "Planned",
+    "Rehearsing",
     "Report",
     "Session",
     "Started",
@@ -78,7 +80,7 @@ def run(
         LockTimeoutError: another run kept the warehouse for too long.
     """
     began = time.monotonic()
-    warnings = _rehearsed_in_memory(project, output, options)
+    warnings = _rehearsed_in_memory(project, output, options, observe)
     tried = time.monotonic() - began
     with open_session(project, output, "profiles run", observe, options.lock_timeout) as opened:
         seq_no, resumed = time_contexts.choose_seq_no(opened, options)
@@ -102,7 +104,9 @@ def run(
         return Report(planned.window, done.built, done.promoted, seconds, files.folder, planned.stays_on, done.failed)
 
 
-def _rehearsed_in_memory(project: ProfilesProject, output: Output, options: Options) -> tuple[Problem, ...] | None:
+def _rehearsed_in_memory(
+    project: ProfilesProject, output: Output, options: Options, observe: Observer
+) -> tuple[Problem, ...] | None:
     """Return the warnings of a rehearsal, for a warehouse file that is yet to be made; None when there is one.
 
     A project that is wrong then leaves no empty file behind.
@@ -110,7 +114,7 @@ def _rehearsed_in_memory(project: ProfilesProject, output: Output, options: Opti
     if output.settings.file is None or output.settings.file.exists() or options.ignore_model_errors:
         return None
     in_memory = replace(output, settings=replace(output.settings, path=MEMORY))
-    with open_session(project, in_memory, "rehearsal") as opened:
+    with open_session(project, in_memory, "rehearsal", observe) as opened:
         seq_no, _ = time_contexts.choose_seq_no(opened, options)
         session = time_contexts.with_what_it_needs(opened, seq_no)
         return rehearsed(session, make_plan(session, seq_no, options.request))
@@ -122,7 +126,8 @@ def rehearsed(session: Session, planned: Plan) -> tuple[Problem, ...]:
     Raises:
         ProjectError: with every model and var that would fail.
     """
-    return rehearse.rehearse(session.project, rehearse.piece_of(planned), session.warehouse, session.sources)
+    piece = rehearse.piece_of(planned)
+    return rehearse.rehearse(session.project, piece, session.warehouse, session.sources, session.observe)
 
 
 def make_plan(session: Session, seq_no: SeqNo, request: Request, outdated: frozenset[str] = frozenset()) -> Plan:

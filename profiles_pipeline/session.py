@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from profiles_pipeline import freshness, plan
 from profiles_pipeline.availability import available_part
+from profiles_pipeline.column_types import types_of_sources
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import ProjectError, at
 from profiles_pipeline.events import Observer, Waiting
@@ -54,10 +55,13 @@ def open_session(
     def on_wait(holder: Holder) -> None:
         observe(Waiting(holder))
 
-    settings = replace(output.settings, built_here=project.relation_names)
-    with connect_duckdb(settings, purpose=purpose, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
+    settings = replace(output.settings, built_here=project.relation_names, objects=project.objects)
+    with connect_duckdb(
+        settings, purpose=purpose, confined=True, lock_timeout=lock_timeout, on_wait=on_wait
+    ) as warehouse:
         registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
         present = available_part(project, warehouse)
+        present = present.with_types(types_of_sources(present, warehouse))
         yield Session(present, output, warehouse, registry, found_sources(warehouse), observe)
 
 

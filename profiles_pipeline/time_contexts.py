@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from profiles_pipeline import grains, history
+from profiles_pipeline import grains, history, sql
 from profiles_pipeline.errors import fail
 from profiles_pipeline.events import Options
 from profiles_pipeline.plan import State
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import GRAIN, SeqNo
+from profiles_pipeline.resolve.model import SqlModel
+from profiles_pipeline.resolve.past import PastRef
+from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.session import Session
 from profiles_pipeline.windows import Window, used_grains
 
@@ -75,7 +78,8 @@ def remembered(session: Session) -> State:
     """Return what the registry remembers of the project."""
     known = session.registry.seq_nos(session.project.name)
     finished = tuple(_window(session.project, seq_no, known) for seq_no in known if seq_no.complete)
-    return State(session.registry.kept(session.project.name), finished)
+    kept = session.registry.kept(session.project.name)
+    return State(kept, finished, held=session.registry.held(session.project.name), built=kept)
 
 
 def window_of(session: Session, seq_no: SeqNo) -> Window:
@@ -110,14 +114,35 @@ def record_coarser(session: Session, window: Window) -> None:
 
 
 def with_what_it_needs(session: Session, seq_no: SeqNo) -> Session:
-    """Return the session with the project cut down to what finds in earlier windows what it cannot do without."""
+    """Return the session with the project cut down to what finds in earlier windows what it cannot do without.
+
+    A model that reads its own earlier state without asking whether there is one could never be built, and stays in.
+    """
     project, window = session.project, window_of(session, seq_no)
     kept = session.registry.kept(project.name) if project.graph.past else ()
     missing: dict[str, str] = {}
     for path, refs in project.graph.past.items():
         context = window.of(project.graph.models[path].time_grain)
         found = history.found(project, kept, window, context, path)
-        lacking = next((ref for ref in refs if ref.is_needed and ref.address not in found), None)
-        if lacking is not None:
+        absent = [ref for ref in refs if ref.address not in found]
+        if lacking := next((ref for ref in absent if ref.is_needed), None):
             missing[path] = f"it needs an earlier state of '{lacking.path}', and there is none yet"
+        elif lacking := _read_regardless(project, path, absent, context):
+            missing[path] = (
+                f"it reads an earlier state of '{lacking.path}', and there is none yet; it could ask with IsEnabled()"
+            )
     return replace(session, project=project.without(missing))
+
+
+def _read_regardless(project: ProfilesProject, path: str, absent: Sequence[PastRef], context: Window) -> PastRef | None:
+    """Return what the text of an SQL model reads of other models' earlier states although it is not there."""
+    model = project.graph.models[path]
+    others = {
+        f"ref:{ref.address}": ref for ref in absent if ref.kind == "material" and project.graph.find(ref.path) != path
+    }
+    if not others or not isinstance(model, SqlModel) or model.spec.single_sql is None:
+        return None
+    gone = {ref.address for ref in absent}
+    reader = Reader(project.project, context.end, context.begin).with_past(lambda ref: ref.address not in gone)
+    read = sql.symbols(reader.query(model.spec.single_sql, path).tree).get("ref", frozenset())
+    return next((others[name] for name in sorted(read) if name in others), None)

@@ -50,6 +50,31 @@ class Kept:
     begin: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A table that is kept from run to run and brought up to date in place.
+
+    Attributes:
+        name: the table.
+        path: the model that it is for.
+        seq_no: the time context of the run that brought it up to date last.
+        end: the end of that window.
+        version: the state of the id graph that it is made for.
+        material: the material that was built from it then.
+        columns: its columns, where it may have some of those that are needed.
+        since: from which state of the id graph on it is known what changed.
+    """
+
+    name: str
+    path: str
+    seq_no: int
+    end: datetime
+    version: int
+    material: str
+    columns: tuple[str, ...] = ()
+    since: int = 0
+
+
 def used_grains(project: ProfilesProject) -> tuple[str, ...]:
     """Return the time grains of a project's models, the finest first; that of the run itself is not among them."""
     used = {model.time_grain for model in project.graph.models.values()}

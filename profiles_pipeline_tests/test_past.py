@@ -298,6 +298,30 @@ def test_a_var_with_a_merge_is_what_its_select_says(shop: Shop) -> None:
     assert shop.query("SELECT total FROM user_feature_view") == [(1060,)]
 
 
+def test_an_earlier_state_that_nobody_asks_for_is_waited_for(tmp_path: Path) -> None:
+    shop = shop_of(
+        tmp_path,
+        """models:
+  - {name: other, model_type: sql_template,
+     model_spec: {materialization: {output_type: table}, single_sql: select 1 as n}}
+  - name: odd
+    model_type: sql_template
+    model_spec:
+      materialization: {output_type: table}
+      single_sql: >-
+        {% with p = this.DeRef("models/other", pre_existing=true, dependency="optional") %}
+        select n from {{p}}{% endwith %}
+  - {name: late, model_type: sql_template, model_spec: {materialization: {output_type: table},
+     single_sql: "select n + 1 as n from {{this.DeRef('models/odd')}}"}}
+""",
+    )
+    first = built(shop.run(end=FIRST))
+    assert "models/other" in first
+    assert not {"models/odd", "models/late"} & first
+    assert {"models/odd", "models/late"} <= built(shop.run(end=SECOND))
+    assert shop.query("SELECT n FROM late") == [(2,)]
+
+
 # --- what cannot be -----------------------------------------------------------------------------------------------
 
 
@@ -305,8 +329,8 @@ def test_a_var_with_a_merge_is_what_its_select_says(shop: Shop) -> None:
     ("sql", "said"),
     [
         (
-            '{{this.DeRef("models/user_default_id_stitcher", pre_existing=true, dependency="optional")}}',
-            "error[no-past-material]: an earlier state of 'models/user_default_id_stitcher' is asked for",
+            '{{this.DeRef("models/odd", pre_existing=true, dependency="optional")}}',
+            "error[no-past-material]: an earlier state of 'models/odd' is asked for",
         ),
         ('{{this.DeRef("models/nothing", pre_existing=true)}}', "error[unknown-model]"),
         (

@@ -302,7 +302,7 @@ def test_what_cannot_work_is_refused_before_anything_is_built(shop: Shop) -> Non
     events: list[Event] = []
     with pytest.raises(ProjectError, match="did you mean 'amount'"):
         run(shop.load(), connections.embedded(shop.folder), Options(end=FEBRUARY), events.append)
-    assert events == []
+    assert {type(event) for event in events} == {Rehearsing}
     assert not (shop.folder / ".profiles").exists()
 
 

@@ -1,8 +1,9 @@
 """One asset per model, each with an op of its own, so that a failure stops only what depends on it."""
 
 import hashlib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +19,14 @@ from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import Check, LockTimeoutError, ProfilesError, RunError
 from profiles_pipeline.names import safe_identifier
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.resolve.model import Input
 
 if TYPE_CHECKING:
     from profiles_pipeline.assets.context import Scope
+    from profiles_pipeline.events import Built
     from profiles_pipeline.plan import Promote
     from profiles_pipeline.registry import SeqNo
+    from profiles_pipeline.session import Session
 
 RESOURCE_KEY = "profiles"
 SEQ_NO_TAG = "profiles/seq_no"
@@ -65,7 +69,9 @@ def build_assets(
     translator: ProfilesTranslator | None = None,
     resource_key: str = RESOURCE_KEY,
 ) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
-    """Return the assets of a project: a spec for each input, an executable asset for every other model.
+    """Return the assets of a project: an observable one for each input, an executable one for every other model.
+
+    An input whose rows are a file of the project is a spec alone.
 
     Args:
         project: the project.
@@ -88,7 +94,7 @@ def build_assets(
         steps={op_name(spec.key): model.model.path for model, spec in pairs if not model.is_input},
         doubtful=may_be_left_out(project),
     )
-    return [spec if model.is_input else _model_asset(target, model, spec) for model, spec in pairs]
+    return [_asset(target, model, spec) for model, spec in pairs]
 
 
 def pool_of(output: Output) -> str:
@@ -104,6 +110,31 @@ def op_name(key: dg.AssetKey) -> str:
     name = safe_identifier(text)
     plain = name == text and not any("__" in part for part in key.path)
     return name if plain else f"{name}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.AssetsDefinition | dg.AssetSpec:
+    if not model.is_input:
+        return _model_asset(target, model, spec)
+    return _input_asset(target, model.model, spec) if report.is_observable(model.model) else spec
+
+
+def _input_asset(target: Target, model: Input, spec: dg.AssetSpec) -> dg.AssetsDefinition:
+    def observe_input(context: dg.AssetExecutionContext) -> Iterator[dg.ObserveResult]:
+        profiles: ProfilesResource = getattr(context.resources, target.resource_key)
+        purpose = f"looking at {spec.key.to_user_string()} in Dagster run {context.run.run_id[:8]}"
+        with (
+            _as_failure(target.project),
+            profiles.session(target.project, target.output, purpose, context.log.info) as s,
+        ):
+            seen = report.input_seen(s, model, f"dagster:{context.run.run_id}")
+        yield dg.ObserveResult(asset_key=spec.key, metadata=metadata.of_input(seen))
+
+    with warnings.catch_warnings():
+        # Dagster calls observable assets beta; saying so once per input helps nobody.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.multi_observable_source_asset(
+            name=op_name(spec.key), specs=[spec], required_resource_keys={target.resource_key}
+        )(observe_input)
 
 
 def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.AssetsDefinition:
@@ -147,6 +178,7 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
         except RunError as error:
             yield from (_check(spec.key, outcome) for outcome in error.checks)
             raise
+        _observe_inputs(context, target, session, built)
         promoted = work.promote(session, seq_no, scope)
         record = work.record(session, project, built, seq_no, scope)
     if promoted:
@@ -159,6 +191,18 @@ def _said_of(promoted: "Promote") -> str:
         return f"views repointed: {', '.join(view.name for view in promoted.views)}"
     later = promoted.stays_on
     return f"the plain views stay on seq_no {later.seq_no}, as of {later.end:%Y-%m-%dT%H:%M:%SZ}, which is later"
+
+
+def _observe_inputs(context: dg.AssetExecutionContext, target: Target, session: "Session", built: "Built") -> None:
+    """Tell what the inputs of a model hold, unless an earlier step of the run has told it."""
+    for model in report.inputs_behind(session, [built]):
+        key = target.keys[model.path]
+        latest = context.instance.fetch_observations(key, limit=1).records
+        if latest and latest[0].run_id == context.run.run_id:
+            continue
+        with suppress(ProfilesError):  # the model is built: what cannot be counted must not make it a failure
+            seen = report.input_seen(session, model, f"dagster:{context.run.run_id}")
+            context.log_event(dg.AssetObservation(key, metadata=metadata.of_input(seen)))
 
 
 def _result(target: Target, model: ModelProps, spec: dg.AssetSpec, record: report.Record) -> dg.MaterializeResult[None]:

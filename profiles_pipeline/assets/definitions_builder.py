@@ -60,7 +60,7 @@ def build_definitions(
     loaded = project if isinstance(project, ProfilesProject) else ProfilesProject.load(project)
     profiles = resource or DEFAULT_RESOURCE
     assets = build_assets(loaded, output=output, resource=profiles, translator=translator)
-    executable = [key for asset in assets if isinstance(asset, dg.AssetsDefinition) for key in asset.keys]
+    executable = [key for a in assets if isinstance(a, dg.AssetsDefinition) and a.is_materializable for key in a.keys]
     job = dg.define_asset_job(
         job_name, selection=dg.AssetSelection.assets(*executable), description=f"Build every model of {loaded.name}."
     )

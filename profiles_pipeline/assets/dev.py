@@ -1,5 +1,6 @@
 """Opens a project in the Dagster UI."""
 
+import json
 import os
 import signal
 import socket
@@ -7,17 +8,21 @@ import subprocess
 import sys
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 import webbrowser
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from profiles_pipeline.assets.instance import prepare
+from profiles_pipeline.assets.instance import MODULE, prepare
 from profiles_pipeline.assets.report import report_pending
 from profiles_pipeline.assets.watch import stop_group
 from profiles_pipeline.errors import fail
 
-MODULE = "profiles_pipeline.definitions"
+UNFOLDED_UP_TO = 150
+"""How many assets can be taken in at once."""
+
+_GROUPS = "{assetNodes {groupName}}"
 
 
 def serve(
@@ -46,12 +51,26 @@ def serve(
     url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - compared, not bound
 
     def on_up() -> None:
-        graph = f"{url}/asset-groups"
+        graph = graph_address(url)
         print(f"\nDagster shows {folder.name} on {graph}  (Ctrl-C stops it)\n", flush=True)
         if open_browser:
             webbrowser.open(graph)
 
     return _until_stopped(command, _environment(folder, home, siteconfig, target), folder, url, on_up)
+
+
+def graph_address(url: str) -> str:
+    """Return the address of a server's asset graph, its groups unfolded as long as there is not too much to see."""
+    question = json.dumps({"query": _GROUPS}).encode()
+    request = urllib.request.Request(f"{url}/graphql", question, {"Content-Type": "application/json"})  # noqa: S310 - our own address
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            found = [str(node["groupName"]) for node in json.load(answer)["data"]["assetNodes"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return f"{url}/asset-groups"  # the project may not load, which the page says
+    unfolded = sorted(set(found)) if len(found) <= UNFOLDED_UP_TO else []
+    names = ",".join(f"global@global:{urllib.parse.quote(name)}" for name in unfolded)
+    return f"{url}/asset-groups" + (f"?expanded={names}" if len(unfolded) > 1 else "")
 
 
 def _check_port(host: str, port: int) -> None:

@@ -11,6 +11,9 @@ from profiles_pipeline.warehouse.lock import OnWait, hold
 
 CONFIG_FILE = "dagster.yaml"
 
+MODULE = "profiles_pipeline.definitions"
+"""The code location of the project, as `profiles dev` calls it."""
+
 CONFIG = """\
 # The Dagster instance of this project. Change what you like; it is written only where it is missing.
 telemetry:

@@ -11,7 +11,7 @@ from profiles_pipeline import lineage
 from profiles_pipeline.assets.specs import rekeyed_lineage
 from profiles_pipeline.assets.translator import ModelProps, lineage_value
 from profiles_pipeline.errors import Check
-from profiles_pipeline.report import Record, asset_path
+from profiles_pipeline.report import InputSeen, Record, asset_path
 from profiles_pipeline.resolve.model import Project
 
 SQL_LIMIT = 50_000
@@ -63,6 +63,22 @@ def of_record(record: Record, project_folder: Path, described: Described | None)
     if record.sql_file:
         found |= _sql(project_folder / record.sql_file)
     return found
+
+
+def observation(seen: InputSeen) -> dg.AssetObservation:
+    """Return what there is to say of an input that was looked at."""
+    return dg.AssetObservation(asset_key=dg.AssetKey(list(seen.key)), metadata=of_input(seen))
+
+
+def of_input(seen: InputSeen) -> dict[str, dg.MetadataValue]:
+    """Return the metadata of an observation."""
+    columns = [dg.TableColumn(name, kind) for name, kind in seen.columns]
+    return {
+        "dagster/row_count": dg.MetadataValue.int(seen.rows),
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
+        "dagster/relation_identifier": dg.MetadataValue.text(seen.table),
+        "profiles/read_from": dg.MetadataValue.text(seen.origin),
+    }
 
 
 def built_lineage(described: Described, columns: Sequence[str]) -> dg.TableColumnLineage:

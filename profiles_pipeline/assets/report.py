@@ -2,13 +2,15 @@
 
     python -m profiles_pipeline.assets.report <project_folder>
 
-Files are read one after the other and removed when all of their records are in; only one reporter works at a time. A
-reporter that dies leaves its file to the next one, which passes over what has been reported already.
+A run that has ended becomes known as a run; what a run has built that was killed becomes known without one. Files are
+removed one after the other when all of their entries are in; only one reporter works at a time. A reporter that dies
+leaves its files to the next one, which passes over what has been reported already.
 """
 
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,87 +18,151 @@ import dagster as dg
 
 from profiles_pipeline import report
 from profiles_pipeline.assets import metadata
+from profiles_pipeline.assets.definitions_builder import JOB_NAME, build_definitions
 from profiles_pipeline.assets.instance import open_instance
+from profiles_pipeline.assets.shown_runs import ShownRun, known_run, run_id, start_run
 from profiles_pipeline.assets.specs import describe_models
 from profiles_pipeline.connections import embedded
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
 
 REJECTED = ".rejected"
-
-Models = Callable[[str], Mapping[report.AssetPath, metadata.Described]]
-"""SQL dialect of a project -> what it describes, by path of the asset."""
+SNOWFLAKE = "snowflake"
 
 
 def report_pending(project_folder: Path) -> int:
-    """Report every pending record to the project's instance and remove its file; return how many were new.
+    """Report every pending entry to the project's instance and remove its file; return how many models were new.
 
     A file that cannot be read is kept under another name and said so.
     """
     if not report.pending(project_folder):
         return 0
-    models = functools.cache(lambda dialect: _models(project_folder, dialect))
     with open_instance(project_folder, "reporting runs to Dagster") as instance:
-        return sum(_report_file(instance, file, project_folder, models) for file in report.pending(project_folder))
+        files = list(_readable(report.pending(project_folder)))
+        reporter = Reporter(instance, project_folder, [entry for _, entries in files for entry in entries])
+        new = 0
+        for file, entries in files:
+            new += sum(map(reporter.tell, entries))
+            file.unlink()
+        return new
 
 
-def _report_file(instance: dg.DagsterInstance, file: Path, project_folder: Path, models: Models) -> int:
-    try:
-        records = list(report.read(file))
-    except ValueError as error:
-        _say(f"{error}; kept as {file.name}{REJECTED}")
-        file.rename(f"{file}{REJECTED}")
-        return 0
-    new = [record for record in records if not _is_known(instance, record)]
-    for record in new:
-        report_record(instance, record, project_folder, _described(models, record))
-    file.unlink()
-    return len(new)
+def _readable(files: Iterable[Path]) -> Iterator[tuple[Path, list[report.Entry]]]:
+    for file in files:
+        try:
+            entries = list(report.read(file))
+        except ValueError as error:
+            _say(f"{error}; kept as {file.name}{REJECTED}")
+            file.rename(f"{file}{REJECTED}")
+        else:
+            yield file, entries
 
 
-def _described(models: Models, record: report.Record) -> metadata.Described | None:
-    """Return the model of a record as the project describes it; None when it has changed since."""
-    found = models(record.dialect).get(record.key)
-    built_so = found is not None and found.model.fingerprint.startswith(record.code_version)
-    return found if built_so else None
+@dataclass(frozen=True, eq=False)
+class Reporter:
+    """Tells the instance of a project what its runs have left behind: `entries`, one after the other."""
+
+    instance: dg.DagsterInstance
+    folder: Path
+    entries: Sequence[report.Entry]
+
+    def tell(self, entry: report.Entry) -> bool:
+        """Report an entry; True for a model that the instance did not know to be built."""
+        shown = known_run(self.instance, entry.run) or self._started(entry.run)
+        if isinstance(entry, report.Record):
+            return self._tell_built(entry, shown)
+        if isinstance(entry, report.InputSeen):
+            seen = metadata.observation(entry)
+            if shown is None:
+                self.instance.report_runless_asset_event(seen)
+            else:
+                shown.event(seen, datetime.fromisoformat(entry.seen_at))
+        elif shown is not None:
+            shown.end(entry)
+        return False
+
+    def _started(self, name: str) -> ShownRun | None:
+        """Make a run known; return None for one that is known, that has not ended, or whose project is gone."""
+        record = next((e for e in self.entries if isinstance(e, report.RunRecord) and e.run == name), None)
+        if record is None or self.instance.get_run_by_id(run_id(name)) is not None:
+            return None
+        built = [e for e in self.entries if isinstance(e, report.Record) and e.run == name]
+        job = self.job(built[0].dialect if built else SNOWFLAKE)
+        if job is None:
+            return None
+        paths = [e.key for e in built if not _is_known(self.instance, e)]
+        paths += [record.failed] if record.failed else []
+        return start_run(self.instance, record, job, [dg.AssetKey(list(path)) for path in paths])
+
+    def _tell_built(self, record: report.Record, shown: ShownRun | None) -> bool:
+        if _is_known(self.instance, record):
+            return False
+        events = built_events(record, self.folder, self._described(record))
+        if shown is None:
+            for event in events:
+                self.instance.report_runless_asset_event(event)
+        else:
+            key = dg.AssetKey(list(record.key))
+            shown.step(key, datetime.fromisoformat(record.built_at), record.seconds, events)
+        return True
+
+    def _described(self, record: report.Record) -> metadata.Described | None:
+        """Return the model of a record as the project describes it; None when it has changed since."""
+        found = self.models(record.dialect).get(record.key)
+        built_so = found is not None and found.model.fingerprint.startswith(record.code_version)
+        return found if built_so else None
+
+    @functools.cache  # noqa: B019 - there is one reporter in a process, and it is there to the end
+    def project(self, dialect: str) -> ProfilesProject | None:
+        """Return the project written in a dialect; None when it cannot be read any more."""
+        try:
+            return ProfilesProject.load(self.folder, source_dialect=dialect)
+        except ProjectError:
+            return None
+
+    @functools.cache  # noqa: B019
+    def models(self, dialect: str) -> Mapping[report.AssetPath, metadata.Described]:
+        """Return what the project describes, by path of the asset."""
+        project = self.project(dialect)
+        if project is None:
+            return {}
+        models = describe_models(project, embedded(self.folder))
+        return {model.path: metadata.Described(project.project, model) for model in models}
+
+    @functools.cache  # noqa: B019
+    def job(self, dialect: str) -> dg.JobDefinition | None:
+        """Return the job that builds all of the project; None when it cannot be read any more."""
+        project = self.project(dialect)
+        if project is None:
+            return None
+        return build_definitions(project, output=embedded(self.folder)).resolve_job_def(JOB_NAME)
 
 
-def _models(project_folder: Path, dialect: str) -> Mapping[report.AssetPath, metadata.Described]:
-    """Return what a project describes, by path of the asset; nothing when it cannot be read any more."""
-    try:
-        project = ProfilesProject.load(project_folder, source_dialect=dialect)
-    except ProjectError:
-        return {}
-    models = describe_models(project, embedded(project_folder))
-    return {model.path: metadata.Described(project.project, model) for model in models}
-
-
-def report_record(
-    instance: dg.DagsterInstance, record: report.Record, project_folder: Path, described: metadata.Described | None
-) -> None:
-    """Report one built model: its materialization and the outcome of each of its checks."""
+def built_events(
+    record: report.Record, project_folder: Path, described: metadata.Described | None
+) -> list[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """Return what there is to tell of a built model: its materialization and the outcome of each of its checks."""
     key = dg.AssetKey(list(record.key))
     shown = metadata.of_record(record, project_folder, described)
     shown["profiles/built_at"] = dg.MetadataValue.timestamp(datetime.fromisoformat(record.built_at))
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(
-            asset_key=key,
-            description=f"Built by {record.run}",
-            metadata=shown,
-            tags=metadata.version_tags(record),
-        )
+    built = dg.AssetMaterialization(
+        asset_key=key,
+        description=f"Built by {record.run}",
+        metadata=shown,
+        tags=metadata.version_tags(record),
     )
-    for check in record.checks:
-        instance.report_runless_asset_event(
-            dg.AssetCheckEvaluation(
-                asset_key=key,
-                check_name=check.name,
-                passed=check.broken == 0,
-                severity=dg.AssetCheckSeverity.ERROR,
-                description=check.description,
-                metadata=metadata.of_check(check),
-            )
+    checks = [
+        dg.AssetCheckEvaluation(
+            asset_key=key,
+            check_name=check.name,
+            passed=check.broken == 0,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=check.description,
+            metadata=metadata.of_check(check),
         )
+        for check in record.checks
+    ]
+    return [built, *checks]
 
 
 def _is_known(instance: dg.DagsterInstance, record: report.Record) -> bool:

@@ -121,18 +121,27 @@ def may_be_left_out(project: ProfilesProject) -> frozenset[str]:
 
 
 def _entity_name(project: Project, model: Model) -> str | None:
+    key = _entity_key(project, model)
+    return project.entities[key].name if key is not None else None
+
+
+def _entity_key(project: Project, model: Model) -> str | None:
+    key = None
     match model:
+        case Input():
+            owners = {row_id.entity for row_id in model.ids}
+            key = owners.pop() if len(owners) == 1 else None
         case Stitcher() | Cohort():
-            return project.entities[model.entity].name
+            key = model.entity
         case VarTable() | FeatureTable() | FeatureView():
-            return _entity_name(project, project.models[model.cohort])
+            key = _entity_key(project, project.models[model.cohort])
         case InputVarTable() if model.entities:
-            return project.entities[model.entities[0]].name
+            key = model.entities[0]
         case SqlModel() if model.cohort:
-            return _entity_name(project, project.models[model.cohort])
+            key = _entity_key(project, project.models[model.cohort])
         case SqlModel() if model.ids:
-            return project.entities[model.ids[0].entity].name
-    return None
+            key = model.ids[0].entity
+    return key
 
 
 def _features(project: Project, model: Model, columns: Iterable[str]) -> tuple[Feature, ...]:

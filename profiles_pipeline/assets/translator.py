@@ -11,7 +11,7 @@ from profiles_pipeline.compile import Audit
 from profiles_pipeline.errors import Span
 from profiles_pipeline.names import safe_identifier
 from profiles_pipeline.report import AssetPath
-from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.resolve.model import Cohort, Model
 
 INPUTS_GROUP = "inputs"
 
@@ -34,7 +34,7 @@ class ModelProps:
         path: path of its asset, names as the project writes them.
         parents: paths of the assets that it is built from.
         model_type: such as ``id_stitcher``; ``input`` for what is only read.
-        entity: name of its entity; None for an input or a SQL model without one.
+        entity: name of its entity; None for a SQL model without one, and an input with ids of none or of several.
         fingerprint: hash of its compiled SQL and of everything upstream.
         relation: the name under which it is read: ``schema.name``; the table of an input.
         warehouse: such as ``duckdb``.
@@ -85,7 +85,7 @@ class ProfilesTranslator:
         tags = {"profiles/project": model.project, "profiles/model_type": model.model_type}
         if model.entity:
             tags["profiles/entity"] = model.entity
-        group = INPUTS_GROUP if model.is_input else model.entity or "models"
+        group = model.entity or (INPUTS_GROUP if model.is_input else "models")
         return dg.AssetSpec(
             key=dg.AssetKey(list(model.path)),
             deps=[dg.AssetKey(list(parent)) for parent in model.parents],
@@ -111,13 +111,24 @@ def _listed(feature: Feature) -> str:
 
 
 def _default_description(model: ModelProps) -> str:
+    # The graph shows only the last part of a key, and the first words of this: they tell one `var_table` from another.
+    where = "/".join(model.path[:-1])
     return {
         "input": f"Rows of `{model.relation}`.",
+        "input_var_table": f"{where}: its rows with their main ids and input vars.",
+        "id_stitcher": f"Which identifiers are one {model.entity}.",
+        "entity_var_table": f"{where}: one row per {model.entity} with all of its vars.",
         "sql_template": "SQL model.",
-        "entity_cohort": f"A part of {model.entity}.",
+        "entity_cohort": _default_of_cohort(model, where),
         "feature_table_model": f"Chosen features of {model.entity}, one row each.",
         "feature_view": f"Features of {model.entity}, one row each.",
     }.get(model.model_type, f"{model.model_type} of {model.entity}.")
+
+
+def _default_of_cohort(model: ModelProps, where: str) -> str:
+    cohort = model.model
+    whole = isinstance(cohort, Cohort) and cohort.parent is None
+    return f"{where}: every {model.entity}." if whole else f"A part of {model.entity}."
 
 
 def tag_value(text: str) -> str:

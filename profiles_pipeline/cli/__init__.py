@@ -1,5 +1,5 @@
 """The command line, ``profiles``. Importing it loads neither a warehouse driver nor anything else that is slow."""
 
-from profiles_pipeline.cli.app import app, main
+from profiles_pipeline.cli.entry import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

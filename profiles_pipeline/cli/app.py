@@ -5,12 +5,10 @@ What a command does is imported when it is called, so that help and completion s
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Annotated
 
@@ -29,7 +27,8 @@ from profiles_pipeline.cli import (
     start_commands,
 )
 from profiles_pipeline.cli import options as o
-from profiles_pipeline.cli.faults import INTERRUPTED
+from profiles_pipeline.cli.entry import INTERRUPTED
+from profiles_pipeline.cli.garbage import rare_collection
 from profiles_pipeline.cli.terminal import print_document
 
 DEBUG = "PROFILES_DEBUG"
@@ -40,6 +39,8 @@ WITHOUT_EFFECT = ("--migrate_on_load", "--migrate-on-load", "--allow_beta", "--a
 
 COMMANDS = (
     "init",
+    "tutorial",
+    "insert",
     "sample-data",
     "validate",
     "plan",
@@ -72,6 +73,7 @@ app = typer.Typer(
 
     \b
     Start here:
+      profiles tutorial                 be shown everything once
       profiles init project -o shop     make a small project that runs at once
       profiles run -p shop              build it
       profiles query -p shop "select * from user_feature_view"
@@ -130,35 +132,20 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave the process with its exit code.
+def outcome(given: Sequence[str], *, is_last: bool) -> int:
+    """Run the command line and return its exit code; what went wrong is on standard error.
 
-    0 done; 1 the run or a check failed; 2 the project or the call is wrong; 130 interrupted; 70 unexpected error.
+    Args:
+        given: the arguments.
+        is_last: whether the process ends with it.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given or bool(os.environ.get(DEBUG))
     left_out = {"--debug", *WITHOUT_EFFECT}
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    with _rare_garbage_collection():
-        code = _outcome([argument for argument in given if argument not in left_out], debug)
-    sys.exit(code)
-
-
-@contextlib.contextmanager
-def _rare_garbage_collection() -> Iterator[None]:
-    """Look for garbage less often while a command runs.
-
-    A project of hundreds of vars makes millions of small objects, most of which live to the end: looking through them
-    over and over would take a fifth of the time. A million of them take some 150 MB.
-    """
-    usual = gc.get_threshold()
-    gc.set_threshold(1_000_000, 50, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
+    with rare_collection(is_last=is_last):
+        return _outcome([argument for argument in given if argument not in left_out], debug)
 
 
 def _outcome(arguments: list[str], debug: bool) -> int:
@@ -193,6 +180,8 @@ def _called(arguments: list[str]) -> int:
         context = getattr(error, "ctx", None)
         typer.echo(f"error[usage]: {error.format_message()}", err=True)
         typer.echo(f"    hint: {context.command_path if context else 'profiles'} --help", err=True)
-    except click.Abort:
+    except click.Abort as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # click makes the one of the other
+            return INTERRUPTED
         typer.echo("error[no-answer]: there was no answer; give the options instead, or -y for the defaults", err=True)
     return 2

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import typer
 
+from profiles_pipeline.cli.entry import INTERRUPTED
 from profiles_pipeline.cli.terminal import note, plural, print_document
 from profiles_pipeline.errors import Problem, ProfilesError, ProjectError, RunError, WarehouseError
 
-INTERRUPTED = 130
 NOBODY_READS = 141
 
 

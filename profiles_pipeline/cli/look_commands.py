@@ -21,6 +21,8 @@ def add_to(app: typer.Typer) -> None:
         no_args_is_help=True, rich_markup_mode=None, suggest_commands=False, help="Show what a project consists of."
     )
     show.command("models")(show_models)
+    show.command("model_details")(o.spread(model_details))
+    show.command("model-details", hidden=True)(o.spread(model_details))
     graph_commands.add_to(show)
     inventory_commands.add_to_show(show)
     app.add_typer(show, name="show")
@@ -51,6 +53,32 @@ def show_models(
         from profiles_pipeline.cli import looking  # noqa: PLC0415
 
         looking.show_models(place, as_json, tree)
+
+
+def model_details(
+    *,
+    place: Place,
+    model_ref: Annotated[
+        str | None, typer.Option("--model-ref", "--model_ref", "-m", metavar="PATH", help="Show only this model.")
+    ] = None,
+    as_json: o.Json = False,
+) -> None:
+    """Show all that is known of a project without looking at its rows.
+
+    The project: its connection, schema version and SQL dialect, and the texts that are read in another one. Its
+    entities: id column, stitcher, id types, paths. Its models: where each is defined, what it consists of, the hash of
+    its definition.
+
+    \b
+    Examples:
+      profiles show model_details
+      profiles show model_details -m user/all/var_table
+      profiles show model_details --json | jq '.entities'
+    """
+    with reported(place.folder, as_json):
+        from profiles_pipeline.cli import detailing  # noqa: PLC0415
+
+        detailing.show_details(place, model_ref, as_json)
 
 
 def query(  # noqa: PLR0913 - a parameter for each option

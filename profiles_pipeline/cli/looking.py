@@ -131,9 +131,10 @@ def query(place: Place, asked: Query) -> None:
     project, output = place.open()
     question = Question(text, seq_no, limit, asked.dialect)
     if form == "parquet":
-        table, complete = queries.run_arrow_query(project, output, question, tell_waiting, asked.lock_timeout)
+        table, complete, names = queries.run_arrow_query(project, output, question, tell_waiting, asked.lock_timeout)
         count = table.num_rows
         _write_parquet(asked.file or Path(), table)
+        _tell_renamed(table.column_names, names)
     else:
         answer = queries.run_query(project, output, question, tell_waiting, asked.lock_timeout)
         count, complete = len(answer.rows.rows), answer.complete
@@ -146,13 +147,22 @@ def query(place: Place, asked: Query) -> None:
 
 def _show_answer(answer: queries.Answer, form: str, file: Path | None) -> None:
     count = plural(len(answer.rows.rows), "row")
+    rows = answer.rows if form == "json" else answer.as_named
     if file is not None:
-        _write_file(file, _WRITERS[form], answer.rows)
+        _write_file(file, _WRITERS[form], rows)
     elif form == "table":
-        _print_rows(answer.rows)
+        _print_rows(rows)
         note(count if answer.complete else f"the first {count}; --max-rows shows more")
     else:
-        _WRITERS[form](answer.rows, sys.stdout)
+        _WRITERS[form](rows, sys.stdout)
+    _tell_renamed(rows.columns, answer.names)
+
+
+def _tell_renamed(columns: Sequence[str], names: Sequence[str]) -> None:
+    """Say which columns are not called what the query calls them, for a form in which names must differ."""
+    renamed = [new for new, name in zip(columns, names, strict=True) if new != name]
+    if renamed:
+        note(f"columns of one name have a number behind it: {', '.join(renamed)}", style="yellow")
 
 
 def _form(asked: Query) -> str:

@@ -37,8 +37,8 @@ def auto(folder: Path, where: Where, as_json: bool) -> None:
     if where.inplace and where.destination is not None:
         fail("options-clash", "--inplace and --destination both say where to write", hint="leave one of them out")
     folder = folder.expanduser().resolve()
-    done = migrate(folder)
     target = folder if where.inplace else where.destination and where.destination.expanduser().resolve()
+    done = migrate(folder, target)
     if target is not None and target != folder:
         _refuse_shared(done)
         _copy(folder, target, where.force)

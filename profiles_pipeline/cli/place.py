@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from profiles_pipeline.cli import options as o
+from profiles_pipeline.cli.garbage import spare_what_is_loaded
 from profiles_pipeline.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class Place:
             output = find_output(folder, spec.connection_of(folder), siteconfig, self.target)
         except ProjectError as error:
             raise ProjectError([*error.problems, *ProfilesProject.read(folder).errors]) from error
-        return ProfilesProject.read(folder, source_dialect=output.dialect, siteconfig=siteconfig), output
+        project = ProfilesProject.read(folder, source_dialect=output.dialect, siteconfig=siteconfig)
+        spare_what_is_loaded()
+        return project, output
 
     @property
     def options(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from profiles_pipeline import plan, queries
 from profiles_pipeline.cli.faults import from_here, problem_document, say_problems
 from profiles_pipeline.cli.place import Place
-from profiles_pipeline.cli.progress import Lines
+from profiles_pipeline.cli.progress import Lines, patience
 from profiles_pipeline.cli.running import where, window_document
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
 from profiles_pipeline.errors import Problem
@@ -98,8 +98,9 @@ def compile_sql(place: Place, options: Options, as_json: bool, assume_inputs: bo
 
 def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
     """Check the project and say what was checked."""
-    project, output = place.read()
-    done = queries.check(project, output, tell_waiting, lock_timeout)
+    with patience(err(), quiet=as_json) as observe:
+        project, output = place.read()
+        done = queries.check(project, output, observe, lock_timeout)
     if as_json:
         print_document(
             {

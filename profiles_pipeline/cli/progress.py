@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +15,10 @@ from rich.table import Column
 from rich.text import Text
 
 from profiles_pipeline.plan import AuditMaterial, ReuseMaterial
-from profiles_pipeline.run import Built, Event, Failed, Observer, Planned, Started, Waiting, Working
+from profiles_pipeline.run import Built, Event, Failed, Observer, Planned, Rehearsing, Started, Waiting, Working
+
+PATIENCE_S = 1.0
+"""Seconds after which somebody at a terminal wants to know what is going on."""
 
 
 @dataclass
@@ -25,12 +30,14 @@ class Seen:
         planned: the plan, once it is made.
         built: the models that are done.
         current: path of the model being built.
+        began: when this record was begun, on the clock of `time.monotonic`.
     """
 
     show: Observer = lambda _: None
     planned: Planned | None = None
     built: list[Built] = field(default_factory=list)
     current: str | None = None
+    began: float = field(default_factory=time.monotonic)
 
     def observe(self, event: Event) -> None:
         """Take note of an event."""
@@ -42,6 +49,11 @@ class Seen:
             case Built():
                 self.built.append(event)
         self.show(event)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since this record was begun."""
+        return time.monotonic() - self.began
 
     @property
     def seq_no(self) -> int | None:
@@ -85,6 +97,8 @@ class Moving:
         match event:
             case Waiting():
                 self._show(f"waiting for {event.holder}")
+            case Rehearsing():
+                self._show(checking(event))
             case Planned():
                 self._above(Text(headline(event)))
                 for text in remarks(event):
@@ -121,6 +135,34 @@ def watching(console: Console, *, quiet: bool = False) -> Iterator[Seen]:
         yield Seen(Lines(console).observe)
 
 
+@contextmanager
+def patience(console: Console, *, quiet: bool = False) -> Iterator[Observer]:
+    """Yield what to tell events of a check; on a terminal, a line shows how far it is once it takes a while.
+
+    The line is gone when the block ends. Whom the check waits for is said in any case.
+    """
+    lines = Lines(console)
+    if quiet or not console.is_terminal:
+        yield lines.observe
+        return
+    status = console.status(Text("reading the project"))
+
+    def observe(event: Event) -> None:
+        lines.observe(event)
+        if isinstance(event, Rehearsing):
+            status.update(Text(checking(event)))
+
+    late = threading.Timer(PATIENCE_S, status.start)
+    late.daemon = True
+    late.start()
+    try:
+        yield observe
+    finally:
+        late.cancel()
+        late.join()
+        status.stop()
+
+
 def _bar(console: Console) -> Progress:
     shortened = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     return Progress(
@@ -153,6 +195,11 @@ def headline(event: Planned) -> str:
     counts = f"{builds} to build" + (f", {reuses} to reuse" if reuses else "")
     end = f"{planned.window.end:%Y-%m-%dT%H:%M:%SZ}"
     return f"this run {verb} seq_no {planned.window.seq_no}, {begin}as of {end}: {counts}"
+
+
+def checking(event: Rehearsing) -> str:
+    """Return how far the rehearsal is."""
+    return f"checking {event.number} of {event.total} models"
 
 
 def failure(event: Failed) -> str:

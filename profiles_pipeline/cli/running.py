@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from profiles_pipeline import plan, queries, report, run
+from profiles_pipeline import compiled, plan, queries, report, run
 from profiles_pipeline.cli import values
-from profiles_pipeline.cli.faults import INTERRUPTED, failure, from_here, problem_document, say_error, say_problems
+from profiles_pipeline.cli.entry import INTERRUPTED
+from profiles_pipeline.cli.faults import failure, from_here, problem_document, say_error, say_problems
 from profiles_pipeline.cli.options import Asked, Compatible, Style
 from profiles_pipeline.cli.place import Place
-from profiles_pipeline.cli.progress import Seen, watching
+from profiles_pipeline.cli.progress import Seen, patience, watching
+from profiles_pipeline.cli.recording import Outcome, Recorder
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import ProfilesError, RunError, fail
@@ -72,21 +74,26 @@ def run_project(place: Place, options: run.Options, style: Style, csv_folder: Pa
         Exit: the run failed or was interrupted, which has been said.
         ProfilesError: nothing was started.
     """
+    started = datetime.now(UTC)
     options = replace(options, invocation=uuid.uuid4().hex)
-    project, output = place.read()
-    if project.errors:
-        queries.check(project, output, lock_timeout=options.lock_timeout)  # raises, with what its data says as well
-    plan.selected(project, options.request)  # so that a misspelled path neither waits for a lock nor takes a seq_no
+    with patience(err(), quiet=style.quiet or style.as_json) as tell:
+        project, output = place.read()
+        refusal = _refusal(project, output, options, tell)
+    if refusal is not None:
+        _say_failure(refusal, place, style.as_json, _Told(project, output, Seen()))
     console = err() if style.as_json else out()
     if not style.quiet:
         _introduce(project, output, style.as_json)
     results = _results(csv_folder) if csv_folder is not None else None
     with watching(console, quiet=style.quiet) as seen:
-        outcome = _attempt(project, output, options, seen, results)
-    reporter = report.spawn_reporter(project.folder) if style.tell_dagster and seen.built else None
+        recorder = Recorder(project, output, options.invocation or "", started)
+        outcome = _attempt(options, seen, results, recorder)
+    reporter = None
+    if seen.planned:
+        recorder.ended(outcome, seen.planned.plan.window)
+        reporter = report.spawn_reporter(project.folder) if style.tell_dagster else None
     if not isinstance(outcome, run.Report):
-        _say_failure(outcome, place, seen, style.as_json)
-        return
+        _say_failure(outcome, place, style.as_json, _Told(project, output, seen))
     files = results.files if results is not None else ()
     if style.as_json:
         told = {"reported_to_dagster": reporter is not None, "csv_files": list(map(str, files))}
@@ -102,26 +109,41 @@ def run_project(place: Place, options: run.Options, style: Style, csv_folder: Pa
         raise typer.Exit(1)
 
 
+def _refusal(
+    project: ProfilesProject, output: Output, options: run.Options, observe: run.Observer
+) -> ProfilesError | None:
+    """Return why a run need not be started: what is wrong with the project, or with the paths that are asked for."""
+    try:
+        if project.errors:
+            # raises, with what its data says as well
+            queries.check(project, output, observe, options.lock_timeout, needs_inputs=True)
+        plan.selected(project, options.request)  # so that a misspelled path neither waits for a lock nor takes a seq_no
+    except ProfilesError as error:
+        return error
+    return None
+
+
 def _results(folder: Path) -> Results:
     from profiles_pipeline.cli.dumping import Results  # noqa: PLC0415 - it needs what stands above this module
 
     return Results(folder)
 
 
-def _attempt(
-    project: ProfilesProject, output: Output, options: run.Options, seen: Seen, results: Results | None
-) -> run.Report | ProfilesError | KeyboardInterrupt:
-    """Run, and leave a record for Dagster of each model as soon as it is built, so that no crash can lose it."""
+def _attempt(options: run.Options, seen: Seen, results: Results | None, recorder: Recorder) -> Outcome:
+    """Run and return what came of it."""
 
     def observe(event: run.Event) -> None:
         seen.observe(event)
-        if isinstance(event, run.Built) and event.own and seen.planned:
-            window = seen.planned.plan.window
-            report.append(project.folder, report.record(project, event, window, options.invocation or ""))
+        if isinstance(event, run.Built) and seen.planned:
+            recorder.built(event, seen.planned.plan.window)
+
+    def at_end(session: run.Session, built: tuple[run.Built, ...]) -> None:
+        if results is not None:
+            results.write(session, built)
+        recorder.inputs(session, built)
 
     try:
-        at_end = results.write if results is not None else lambda *_: None
-        return run.run(project, output, options, observe, at_end)
+        return run.run(recorder.project, recorder.output, options, observe, at_end)
     except (ProfilesError, KeyboardInterrupt) as error:
         return error
 
@@ -149,7 +171,7 @@ def _conclude(place: Place, output: Output, done: run.Report) -> None:
     console.print()
     rows = [
         (
-            _queryable(item, output.schema, done),
+            _queryable(item, output.schema, done.stays_on is None),
             type_name(item.model),
             item.kind,
             "" if item.rows is None else f"{item.rows:,}",
@@ -176,9 +198,9 @@ def _conclude(place: Place, output: Output, done: run.Report) -> None:
     say(f"      profiles dev{place.options}   opens the project in the Dagster UI")
 
 
-def _queryable(item: run.Built, schema: str, done: run.Report) -> str:
+def _queryable(item: run.Built, schema: str, promoted: bool) -> str:
     """Return the relation that shows what was built: the plain view, unless it shows another window."""
-    plain = plan.has_plain_name(item.model) and done.stays_on is None and item.own
+    plain = plan.has_plain_name(item.model) and promoted and item.own
     return f"{schema}.{item.model.name if plain else item.material}"
 
 
@@ -192,8 +214,18 @@ def _most_telling(built: Sequence[run.Built]) -> run.Built | None:
     return named[-1] if named else None
 
 
-def _say_failure(outcome: ProfilesError | KeyboardInterrupt, place: Place, seen: Seen, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is known of a run that did not come to its end."""
+
+    project: ProfilesProject
+    output: Output
+    seen: Seen
+
+
+def _say_failure(outcome: ProfilesError | KeyboardInterrupt, place: Place, as_json: bool, told: _Told) -> NoReturn:
     """Say what went wrong and how to go on; leave with the exit code."""
+    seen = told.seen
     if isinstance(outcome, KeyboardInterrupt):
         note(f"interrupted{f' while building {seen.current}' if seen.current else ''}", style="bold yellow")
         document: dict[str, object] = {"status": "interrupted", "exit_code": INTERRUPTED, "seq_no": seen.seq_no}
@@ -206,8 +238,7 @@ def _say_failure(outcome: ProfilesError | KeyboardInterrupt, place: Place, seen:
     if seen.seq_no is not None:
         _say_how_to_go_on(seen, place)
     if as_json:
-        document["built"] = [item.model.path for item in seen.built]
-        print_document(document)
+        print_document(_unfinished_document(outcome, told) | document)
     raise typer.Exit(code)
 
 
@@ -245,32 +276,55 @@ def _say_how_to_go_on(seen: Seen, place: Place) -> None:
 
 
 def _document(project: ProfilesProject, output: Output, done: run.Report) -> dict[str, object]:
-    window = done.window
+    promoted = done.stays_on is None
     return {
         "status": "failed" if done.failed else "done",
         "exit_code": 1 if done.failed else 0,
+        **_where_and_when(project, output, done.window),
+        "seconds": round(done.seconds, 3),
+        "sql_folder": str(done.sql_folder),
+        "views": list(done.promoted),
+        "views_stay_on": window_document(done.stays_on),
+        "models": [_model_document(item, output.schema, done.window, promoted) for item in done.built],
+        "failed": [_failure_document(item.model.path, item.error) for item in done.failed],
+        "warnings": [problem_document(warning) for warning in project.warnings],
+    }
+
+
+def _unfinished_document(outcome: ProfilesError | KeyboardInterrupt, told: _Told) -> dict[str, object]:
+    """Return what is known of a run that did not come to its end, under the keys that one that did has."""
+    seen, schema = told.seen, told.output.schema
+    window = seen.planned.plan.window if seen.planned else None
+    folder = compiled.folder_of(told.project, told.output, window.seq_no) if window else None
+    return {
+        **_where_and_when(told.project, told.output, window),
+        "seconds": round(seen.seconds, 3),
+        "sql_folder": str(folder) if folder and folder.is_dir() else None,
+        "views": [],
+        "views_stay_on": None,
+        "models": [_model_document(item, schema, window, promoted=False) for item in seen.built if window],
+        "failed": [_failure_document(outcome.model, outcome)] if isinstance(outcome, RunError) else [],
+        "warnings": [problem_document(warning) for warning in told.project.warnings],
+        "built": [item.model.path for item in seen.built],
+    }
+
+
+def _where_and_when(project: ProfilesProject, output: Output, window: Window | None) -> dict[str, object]:
+    return {
         "project": project.name,
         "folder": str(project.folder),
         "target": output.target,
         "schema": output.schema,
         "warehouse": where(output),
         "notice": output.notice,
-        "seq_no": window.seq_no,
-        "begin_time": window.begin.isoformat() if window.begin else None,
-        "end_time": window.end.isoformat(),
-        "seconds": round(done.seconds, 3),
-        "sql_folder": str(done.sql_folder),
-        "views": list(done.promoted),
-        "views_stay_on": window_document(done.stays_on),
-        "models": [_model_document(item, output.schema, done) for item in done.built],
-        "failed": [_failure_document(item) for item in done.failed],
-        "warnings": [problem_document(warning) for warning in project.warnings],
+        "seq_no": window.seq_no if window else None,
+        "begin_time": window.begin.isoformat() if window and window.begin else None,
+        "end_time": window.end.isoformat() if window else None,
     }
 
 
-def _failure_document(item: run.Failed) -> dict[str, object]:
-    problem = problem_document(item.error.problem) if item.error else None
-    return {"path": item.model.path, "problem": problem}
+def _failure_document(path: str, error: RunError | None) -> dict[str, object]:
+    return {"path": path, "problem": problem_document(error.problem) if error else None}
 
 
 def window_document(window: Window | None) -> dict[str, object] | None:
@@ -278,14 +332,14 @@ def window_document(window: Window | None) -> dict[str, object] | None:
     return {"seq_no": window.seq_no, "end_time": window.end.isoformat()} if window else None
 
 
-def _model_document(item: run.Built, schema: str, done: run.Report) -> dict[str, object]:
+def _model_document(item: run.Built, schema: str, window: Window, promoted: bool) -> dict[str, object]:
     return {
         "path": item.model.path,
         "name": item.model.name,
         "type": type_name(item.model),
-        "relation": _queryable(item, schema, done),
+        "relation": _queryable(item, schema, promoted),
         "material": item.material,
-        "end_time": (item.as_of or done.window.end).isoformat(),
+        "end_time": (item.as_of or window.end).isoformat(),
         "kind": item.kind,
         "rows": item.rows,
         "seconds": round(item.seconds, 3),

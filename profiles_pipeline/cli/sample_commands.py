@@ -1,4 +1,4 @@
-"""The command that makes sample rows for a project."""
+"""The commands that make sample rows: for the tables of a project, or tables for a project to be written."""
 
 from __future__ import annotations
 
@@ -15,8 +15,39 @@ _HERE = Path(".")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command to the program."""
+    """Add the commands to the program."""
+    app.command("insert")(insert)
     app.command("sample-data")(sample_data)
+
+
+def insert(
+    *,
+    project: o.Project = _HERE,
+    siteconfig: o.Siteconfig = None,
+    target: o.Target = None,
+    connection: Annotated[
+        str | None,
+        typer.Option("--connection", "-n", help="Connection to use.", show_default="that of the project"),
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Rows of the table of events.")] = 10_000,
+    force: Annotated[bool, typer.Option("--force", help="Replace the tables when they are there.")] = False,
+) -> None:
+    """Put two tables of sample events into the warehouse, for a project that is yet to be written.
+
+    sample_rs_demo_identifies has sign-ups and log-ins, sample_rs_demo_tracks what visitors of a web shop did, both with
+    user ids, anonymous ids and times up to last midnight. They are made in the output schema of the connection.
+
+    \b
+    Examples:
+      profiles insert -n my_connection
+      profiles insert -n my_connection -t dev --rows 100000 --force
+      profiles insert -p shop
+    """
+    place = Place(project, siteconfig, target)
+    with reported(project):
+        from profiles_pipeline.cli import inserting  # noqa: PLC0415
+
+        inserting.insert(place, connection, rows, force)
 
 
 def sample_data(  # noqa: PLR0913 - a parameter for each option

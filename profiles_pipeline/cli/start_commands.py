@@ -26,6 +26,7 @@ def add_to(app: typer.Typer) -> None:
     init.command("pb-project", hidden=True)(init_project)
     init.command("connection")(init_connection)
     app.add_typer(init, name="init")
+    app.command("tutorial")(tutorial)
     app.command("dev")(dev)
 
 
@@ -95,6 +96,31 @@ def init_connection(  # noqa: PLR0913 - a parameter for each option
         from profiles_pipeline.cli import starting  # noqa: PLC0415
 
         starting.init_connection(siteconfig, starting.Answers(name, target, kind, path, schema, sources_dir), not yes)
+
+
+def tutorial(
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to make.", show_default="profiles_tutorial, after asking"),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing and do not wait: take what would be proposed.")
+    ] = False,
+) -> None:
+    """Be shown how it works: make a small project, build it, look at the results, change it and build it again.
+
+    Takes five minutes, waits for you after each step, and needs no warehouse and no internet.
+
+    \b
+    Examples:
+      profiles tutorial
+      profiles tutorial -o try_it
+      profiles tutorial --yes | less
+    """
+    with reported(_HERE):
+        from profiles_pipeline.cli import tutorial as walk  # noqa: PLC0415
+
+        walk.tutorial(output, not yes)
 
 
 def dev(

@@ -10,7 +10,9 @@ from typing import Literal
 from profiles_pipeline.errors import fail
 
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:?\d{2})?)?")
-_UNIX = re.compile(r"\d{9,10}(\.\d{1,6})?")
+_UNIX = re.compile(r"(0|\d{9,10})(\.\d{1,6})?")
+_MILLISECONDS = re.compile(r"\d{12,13}")
+_BARE_DATE = re.compile(r"(\d{4})[-/.]?(\d{1,2})[-/.]?(\d{1,2})")
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _TIME_HINT = (
     "write 2023-01-02, 2023-01-02T12:00:00Z, 2023-01-02T12:00:00+02:00 (no zone means UTC), "
@@ -19,7 +21,10 @@ _TIME_HINT = (
 
 
 def moment(text: str, option: str) -> datetime:
-    """Return the moment that `text` says, in UTC. A date alone is its midnight."""
+    """Return the moment that `text` says, in UTC. A date alone is its midnight, a plain number unix seconds.
+
+    Numbers that are more likely a year, a day or milliseconds are refused, 0 is not.
+    """
     cleaned = text.strip()
     try:
         if _UNIX.fullmatch(cleaned):
@@ -29,7 +34,18 @@ def moment(text: str, option: str) -> datetime:
             return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except ValueError as error:
         fail("bad-time", f"{option}: '{text}' is no moment: {error}", hint=_TIME_HINT)
-    fail("bad-time", f"{option}: '{text}' does not match time regex", hint=_TIME_HINT)
+    near = _meant(cleaned)
+    hint = f"did you mean {near}? {_TIME_HINT}" if near else _TIME_HINT
+    fail("bad-time", f"{option}: '{text}' is neither a date, nor a time, nor unix seconds", hint=hint)
+
+
+def _meant(text: str) -> str | None:
+    """Return the time that a text in a form that is not accepted seems to mean, in one that is."""
+    if _MILLISECONDS.fullmatch(text):
+        return text[:-3]
+    if date := _BARE_DATE.fullmatch(text):
+        return "-".join(part.zfill(2) for part in date.groups())
+    return None
 
 
 def duration(text: str, option: str) -> timedelta:

@@ -29,8 +29,8 @@ def shared(read: ReadVar, select: exp.Expr, where: exp.Expr | None) -> exp.Expr 
     if whole is None:
         return None
     if where is None:
-        return sorted_later(whole)
-    value = sorted_later(filtered(whole, where))
+        return settled(sorted_later(whole))
+    value = settled(sorted_later(filtered(whole, where)))
     if sql.null_on_empty(whole):
         return value
     return build("CASE WHEN COUNT(*) FILTER (WHERE :where) > 0 THEN :value END", where=where, value=value)
@@ -79,6 +79,50 @@ def sorted_later(tree: exp.Expr) -> exp.Expr:
         return exp.SortArray(this=exp.Filter(this=listed, expression=sql.copied(node.expression)))
 
     return tree.transform(visit, copy=False)
+
+
+def settled(tree: exp.Expr) -> exp.Expr:
+    """Return the tree with ties settled: where several rows are the latest, the largest value counts, and so on.
+
+    What is kept in parts gives what one look at all rows gives, in whatever order they come. Changes the tree in place.
+    """
+
+    def visit(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.IgnoreNulls) and isinstance(node.this, exp.AnyValue):
+            node = node.this
+        if isinstance(node, exp.AnyValue) and not isinstance(node.this, exp.HavingMax | exp.Order | exp.Distinct):
+            return exp.Min(this=node.this)
+        return node
+
+    return _extremes(tree.transform(visit, copy=False))
+
+
+def _extremes(tree: exp.Expr) -> exp.Expr:
+    """Return the tree with ``ARG_MAX_NULL(v, k)`` as the largest pair of k and v."""
+
+    def visit(node: exp.Expr) -> exp.Expr:
+        call = node.this if isinstance(node, exp.Filter) else node
+        if isinstance(call, exp.Anonymous) and call.name.upper() in ("ARG_MAX_NULL", "ARG_MIN_NULL"):
+            if len(call.expressions) != 2:
+                return node
+            value, key = call.expressions
+            function = "MAX" if call.name.upper() == "ARG_MAX_NULL" else "MIN"
+            known = build(":key IS NOT NULL", key=sql.copied(key))
+            where = exp.and_(node.expression.this, known, copy=False) if isinstance(node, exp.Filter) else known
+            return build(
+                f"STRUCT_EXTRACT({function}({{'k': :key, 'v': :value}}) FILTER (WHERE :where), 'v')",
+                key=sql.copied(key),
+                value=sql.copied(value),
+                where=where,
+            )
+        for name, child in list(node.args.items()):
+            if isinstance(child, exp.Expr):
+                node.set(name, visit(child))
+            elif isinstance(child, list):
+                node.set(name, [visit(item) if isinstance(item, exp.Expr) else item for item in child])
+        return node
+
+    return visit(tree)
 
 
 def _sorted_by_itself(node: exp.Expr) -> exp.Expr | None:

@@ -53,22 +53,25 @@ from profiles_pipeline.sql import build
 
 def compile_var_table(c: Compilation, model: VarTable) -> Script:
     """Return the script that makes a var table, or a part of one."""
-    relation = c.relation(model.path)
-    table = _Growing(c, model, relation)
+    return finished(Growing(c, model, c.relation(model.path)))
+
+
+def finished(table: Growing) -> Script:
+    """Return the script of a var table once all its vars are computed."""
     while table.pending:
         table.phase()
     columns = [col(name) for name in table.names.values()]
     last = build(
         "SELECT :id, :valid_at AS valid_at, :columns FROM :rows",
         id=table.id_column,
-        valid_at=timestamp(c),
+        valid_at=timestamp(table.c),
         columns=columns,
         rows=table.rows,
     )
-    made = create("table", relation, last)
-    own = tuple(var.name for var in model.vars)
-    steps = (*table.steps, Statement(made, f"{len(columns)} vars joined", own))
-    return Script("table", steps, _audits(c, model, relation, table.id_column))
+    own = tuple(var.name for var in table.model.vars)
+    made = Statement(create("table", table.relation, last), f"{len(columns)} vars joined", own)
+    audits = _audits(table.c, table.model, table.relation, table.id_column)
+    return Script("table", (*table.steps, made), audits)
 
 
 def column_order(c: Compilation, model: VarTable) -> list[str]:
@@ -99,7 +102,7 @@ def _declared(c: Compilation, model: VarTable) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Scan:
+class Scan:
     """One pass over a source: the vars computed in it, and where they end up."""
 
     source: str
@@ -107,7 +110,7 @@ class _Scan:
     result: exp.Table
 
 
-class _Growing:
+class Growing:
     """A var table while it is compiled: the statements so far and the query or table that has the vars done so far."""
 
     def __init__(self, c: Compilation, model: VarTable, relation: exp.Table) -> None:
@@ -186,7 +189,7 @@ class _Growing:
         """Compute every var that needs nothing pending; keep the result for the next phase if there is one."""
         self.phases += 1
         ready = [v for v in self.pending.values() if v.source is not None and not self._waits(v)]
-        scans = self._scans(ready)
+        scans = self.scans(ready)
         for var in ready:
             del self.pending[var.name.lower()]
         derived = self._derivable()
@@ -217,10 +220,11 @@ class _Growing:
 
     # --- scans ----------------------------------------------------------------------------------------------
 
-    def _scans(self, ready: list[EntityVar]) -> list[_Scan]:
-        scans = []
+    def scans(self, ready: list[EntityVar]) -> list[Scan]:
+        """Add the passes in which vars whose needs are met are computed: as few as can be."""
+        scans: list[Scan] = []
         position = {name: n for n, name in enumerate(self.read)}
-        self.shared = {v.name: self._shared(v) for v in ready}
+        self.shared = {v.name: self.shared_expression(v) for v in ready}
         for (source, through_table), group in groupby(sorted(ready, key=self._scan_key), key=self._scan_key):
             members = sorted(group, key=lambda v: position[v.name.lower()])
             fused = [v for v in members if self.shared[v.name] is not None]
@@ -230,7 +234,7 @@ class _Growing:
                     suffix = f"_{number}" if number else ""
                     through = through_table and self._worth_the_table(source, variables)
                     name = f"{safe_identifier(source)}{'' if through_table else '_rows'}_{self.phases}{suffix}"
-                    scans.append(self._scan(source, through, tuple(variables), scratch(self.relation, name)))
+                    scans += self.scan(source, through, tuple(variables), scratch(self.relation, name))
         return scans
 
     def _scan_key(self, var: EntityVar) -> tuple[str, bool]:
@@ -238,41 +242,46 @@ class _Growing:
 
     def _worth_the_table(self, source: str, variables: Iterable[EntityVar]) -> bool:
         """True unless these vars need nothing of a view that would compute windows for nothing."""
-        table = self._var_table_of(source)
+        table = self.input_var_table(source)
         own = {var.name.lower(): self.c.reader.input_var(var) for var in table.vars}
         if kind_of(self.c, table) == "table" or not any(map(has_window, own.values())):
             return True
-        added = own.keys() | self._added_columns(source)
+        added = own.keys() | self.added_columns(source)
         return any(self.read[v.name.lower()].columns & added for v in variables)
 
-    def _added_columns(self, source: str) -> frozenset[str]:
+    def added_columns(self, source: str) -> frozenset[str]:
         """Return what the var table of a source has and its rows with just this entity's main id have not."""
         model = self.c.graph.models[source]
         assert isinstance(model, Input | SqlModel)
         return columns_of_table(self.c.project, model, self.cohort.entity)
 
-    def _scan(self, source: str, through_table: bool, variables: tuple[EntityVar, ...], result: exp.Table) -> _Scan:
+    def scan(self, source: str, through_table: bool, variables: tuple[EntityVar, ...], result: exp.Table) -> list[Scan]:
+        """Add the pass over a source in which these vars are computed."""
+        query = self.query_of_scan(source, through_table, variables)
+        names = tuple(v.name for v in variables)
+        title = f"{len(names)} vars in one scan of {source}" if len(names) > 1 else f"{names[0]} from {source}"
+        self.steps.append(Statement(create("temporary table", result, query), title, names))
+        return [Scan(source, variables, result)]
+
+    def query_of_scan(self, source: str, through_table: bool, variables: tuple[EntityVar, ...]) -> exp.Expr:
+        """Return the query of the values of vars over a source, by main id."""
         reads = [self.read[v.name.lower()] for v in variables]
         keys = frozenset().union(*(r.vars for r in reads))
-        numbered = self._may_number(source, through_table, variables)
+        numbered = self.may_number(source, through_table, variables)
         key: PersonKey = "component" if numbered else "main_id"
-        rows = self._rows_of(source, through_table, key, self._input_vars(source, through_table, variables))
+        rows = self.rows_of(source, through_table, key, self._input_vars(source, through_table, variables))
         if keys:
             rows = self._with_vars(rows, keys, key)
         columns = [alias(value, v.name) for v in variables if (value := self.shared[v.name]) is not None]
         if not columns:
-            query: exp.Expr = self._one_per_row(variables[0], rows)
-        else:
-            query = self._grouped(
-                build("SELECT r.:id, :columns FROM :rows AS r", id=self.id_column, columns=columns, rows=rows)
-            )
-            query = self._named(query, variables) if numbered else query
-        names = tuple(v.name for v in variables)
-        title = f"{len(names)} vars in one scan of {source}" if len(names) > 1 else f"{names[0]} from {source}"
-        self.steps.append(Statement(create("temporary table", result, query), title, names))
-        return _Scan(source, variables, result)
+            return self._one_per_row(variables[0], rows)
+        query = self.grouped(
+            build("SELECT r.:id, :columns FROM :rows AS r", id=self.id_column, columns=columns, rows=rows)
+        )
+        return self._named(query, variables) if numbered else query
 
-    def _grouped(self, query: exp.Expr) -> exp.Select:
+    def grouped(self, query: exp.Expr) -> exp.Select:
+        """Return a query over rows with one row for each person who belongs here."""
         assert isinstance(query, exp.Select)
         known = build("r.:id IS NOT NULL", id=self.id_column)
         if self.cohort.parent is not None:  # not a join: the rows keep their columns to themselves
@@ -280,26 +289,26 @@ class _Growing:
             known = build("r.:id IN (SELECT :id FROM :members)", id=self.id_column, members=members)
         return query.where(known, copy=False).group_by(col(self.id_column, "r"), copy=False)
 
-    def _may_number(self, source: str, through_table: bool, variables: Iterable[EntityVar]) -> bool:
+    def may_number(self, source: str, through_table: bool, variables: Iterable[EntityVar]) -> bool:
         """True when a scan can group by the number of the person instead of the main id, which no var may look at."""
         model = self.c.graph.models[source]
         if not isinstance(model, Input | SqlModel) or not has_typed_ids(model, self.cohort.entity):
             return False
         if self.cohort.parent is not None or any(self.shared[v.name] is None for v in variables):
             return False
-        if through_table and kind_of(self.c, self._var_table_of(source)) == "table":
+        if through_table and kind_of(self.c, self.input_var_table(source)) == "table":
             return False
         looked_at = {column for v in variables for column in self.read[v.name.lower()].columns}
         inputs = [self.c.reader.input_var(var) for var in self._input_vars(source, through_table, variables)]
         texts = [tree for read in inputs for tree in (read.select, read.where) if tree is not None]
         looked_at |= {column.lower() for tree in texts for column in sql.column_names(tree)}
-        ids = {self.id_column.lower(), "main_id"} | self._added_columns(source)
+        ids = {self.id_column.lower(), "main_id"} | self.added_columns(source)
         return not looked_at & ids and not any(read.vars for read in inputs)
 
     def _input_vars(self, source: str, through_table: bool, variables: Iterable[EntityVar]) -> tuple[InputVar, ...]:
         """Return the input vars that the rows of a scan have."""
         if through_table:
-            return self._var_table_of(source).vars
+            return self.input_var_table(source).vars
         columns = frozenset().union(*(self.read[v.name.lower()].columns for v in variables))
         return input_vars_behind(self.c.project, self.c.reader, source, columns)
 
@@ -313,18 +322,18 @@ class _Growing:
             people=self._people(),
         )
 
-    def _var_table_of(self, source: str) -> InputVarTable:
+    def input_var_table(self, source: str) -> InputVarTable:
+        """Return the var table of a source."""
         table = self.c.graph.models[f"{source}/{VAR_TABLE}"]
         assert isinstance(table, InputVarTable)
         return table
 
-    def _rows_of(self, source: str, through_table: bool, key: PersonKey, input_vars: tuple[InputVar, ...]) -> exp.Expr:
+    def rows_of(self, source: str, through_table: bool, key: PersonKey, input_vars: tuple[InputVar, ...]) -> exp.Expr:
+        """Return the rows of a source with the main id or its number."""
         if through_table and key == "main_id":
             return self.c.relation(f"{source}/{VAR_TABLE}")
-        if through_table:
-            return rows_with_vars(self.c, self._var_table_of(source), key).subquery(copy=False)
-        if input_vars:
-            table = replace(self._var_table_of(source), entities=(self.cohort.entity,), vars=input_vars)
+        if through_table or input_vars:  # no var looks at the main ids of other entities, which cost a join each
+            table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=input_vars)
             return rows_with_vars(self.c, table, key).subquery(copy=False)
         model = self.c.graph.models[source]
         if isinstance(model, Input | SqlModel):
@@ -369,7 +378,8 @@ class _Growing:
         where = row_expression(self.c, read.where, self.id_column) if read.where is not None else None
         return row_expression(self.c, read.select, self.id_column), where, read
 
-    def _shared(self, var: EntityVar) -> exp.Expr | None:
+    def shared_expression(self, var: EntityVar) -> exp.Expr | None:
+        """Return the expression of a var for a shared GROUP BY; None when it cannot share one."""
         if self.read[var.name.lower()].select is None:
             return exp.Null()
         select, where, read = self._expressions(var)
@@ -384,7 +394,7 @@ class _Growing:
         if read.window is None and not sql.has_window(select):
             query = build("SELECT r.:id, :value AS :name FROM :rows AS r WHERE :where", id=self.id_column,
                           value=select, name=var.name, rows=rows, where=where)  # fmt: skip
-            return self._grouped(query)
+            return self.grouped(query)
         if read.window is not None:
             order = [row_expression(self.c, key, self.id_column) for key in read.window.order_by]
             select = over(self.c, select, [col(self.id_column)], order, read.window.frame)
@@ -393,11 +403,11 @@ class _Growing:
         query = build(
             "SELECT r.:id, MIN(r.value) AS :name FROM :rows AS r", id=self.id_column, name=var.name, rows=per_row
         )
-        return self._grouped(query)
+        return self.grouped(query)
 
     # --- folds ----------------------------------------------------------------------------------------------
 
-    def _fold(self, scans: list[_Scan], derived: list[list[EntityVar]]) -> exp.Expr:
+    def _fold(self, scans: list[Scan], derived: list[list[EntityVar]]) -> exp.Expr:
         """Return the rows so far joined with the scans, plus the vars derived from them."""
         with_defaults = [v for scan in scans for v in scan.vars if self.read[v.name.lower()].default is not None]
         self._bring([*with_defaults, *(var for level in derived for var in level)])
@@ -407,7 +417,7 @@ class _Growing:
             query = build("SELECT *, :columns FROM :rows AS :name", columns=columns, rows=query, name=f"level_{number}")
         return query
 
-    def _joined(self, scans: list[_Scan]) -> exp.Expr:
+    def _joined(self, scans: list[Scan]) -> exp.Expr:
         query = exp.select("b.*").from_(_as(self.rows, "b"))
         for number, scan in enumerate(scans):
             name = f"s{number}"

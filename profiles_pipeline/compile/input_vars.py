@@ -45,6 +45,11 @@ def rows_with_vars(c: Compilation, model: InputVarTable, key: PersonKey) -> exp.
     return _with_vars(c, model, identified_rows(c, c.graph.models[model.source], model.entities, key=key), None)
 
 
+def with_input_vars(c: Compilation, model: InputVarTable, rows: exp.Select) -> exp.Select:
+    """Return `rows` of a source with a column for each input var of `model`, none of which may need entity vars."""
+    return _with_vars(c, model, rows, None)
+
+
 def kind_of(c: Compilation, model: InputVarTable) -> Literal["table", "view"]:
     """Return how a var table of an input is kept: as a table where several models would repeat its windows."""
     windows = any(has_window(c.reader.input_var(var)) for var in model.vars)

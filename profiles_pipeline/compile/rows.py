@@ -106,7 +106,8 @@ def occurred(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
 
 
 def _time_of_row(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
-    return sql.copied(c.reader.expression(occurred_at, this, "occurred_at_col").tree)
+    time = sql.copied(c.reader.expression(occurred_at, this, "occurred_at_col").tree)
+    return sql.text_of(time) if sql.dtype(time) == exp.DType.JSON else time
 
 
 def resolve_symbols(c: Compilation, tree: exp.Expr) -> exp.Expr:
@@ -244,7 +245,7 @@ def _membership(c: Compilation, path: str) -> exp.Expr:
 
 def id_value(c: Compilation, row_id: RowId, id_type: IdType, this: str) -> exp.Expr:
     """Return the identifier on a row as text, or NULL when it is missing, filtered out, or has nothing to be seen."""
-    value = exp.cast(resolve_symbols(c, c.reader.expression(row_id.select, this, "id").tree), "TEXT", copy=False)
+    value = resolve_symbols(c, sql.text_of(sql.copied(c.reader.expression(row_id.select, this, "id").tree)))
     # The comparison settles what begins with an ASCII letter or digit, far cheaper than the pattern settles the rest.
     visible = build(
         "(:value BETWEEN '!' AND '~' OR REGEXP_MATCHES(:value, :visible))", value=value, visible=text(VISIBLE)
@@ -269,8 +270,11 @@ def _keeps(c: Compilation, rule: IdFilter, value: exp.Expr) -> exp.Expr:
 def _listed(c: Compilation, rule: IdFilter) -> exp.Select:
     assert rule.sql is not None
     path = c.graph.find(rule.sql.from_, rule.span)
-    value = exp.cast(c.reader.expression(rule.sql.select, path).tree, "TEXT", copy=False)
+    value = sql.text_of(sql.copied(c.reader.expression(rule.sql.select, path).tree))
     rows = visible_rows(c, c.graph.models[path])
+    if rule.sql.where is not None:
+        condition = placed(c, c.reader.expression(rule.sql.where, path, "where").tree)
+        rows = exp.select("*").from_(rows.subquery("rows")).where(condition)
     listed = exp.select(alias(value, "id")).from_(rows.subquery("rows"))
     return exp.select("id").from_(listed.subquery("listed")).where("NOT id IS NULL")
 
@@ -310,7 +314,7 @@ def identified_rows(
     star = exp.Column(this=exp.Star(except_=[quoted(i.alias) for i in ids]) if ids else exp.Star(), table=quoted("r"))
     query = exp.Select().from_(exp.Subquery(this=rows, alias=exp.TableAlias(this=quoted("r"))), copy=False)
     for entity in entities:
-        query = _with_main_id(c, query, source, entity, key)
+        query = with_main_id(c, query, source, entity, key)
     return query.select(star, copy=False)
 
 
@@ -320,12 +324,15 @@ def has_typed_ids(source: Model, entity_key: str) -> bool:
     return bool(ids) and all(i.id_type is not None for i in ids)
 
 
-def _with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: str, key: PersonKey) -> exp.Select:
-    """Return `query` over rows ``r`` with the main id of one more entity."""
+def with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: str, key: PersonKey) -> exp.Select:
+    """Return `query` over rows ``r`` with the main id of one more entity.
+
+    Where main ids are looked up among some people only, the rows of others are left out.
+    """
     entity = c.project.entities[entity_key]
     if not has_typed_ids(source, entity_key):
         direct = next(i for i in getattr(source, "ids", ()) if i.entity == entity_key and i.id_type is None)
-        given = exp.cast(resolve_symbols(c, c.reader.expression(direct.select, source.path, "id").tree), "TEXT")
+        given = resolve_symbols(c, sql.text_of(sql.copied(c.reader.expression(direct.select, source.path, "id").tree)))
         return query.select(alias(given, entity.id_column))
     found = []
     for number, (id_type, value) in enumerate(_lookups(c, source, entity_key)):
@@ -335,7 +342,41 @@ def _with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: 
         left_join(query, graph, on)
         found.append(col(key, name))
     main_id = found[0] if len(found) == 1 else exp.Coalesce(this=found[0], expressions=found[1:])
+    if entity.stitcher in c.mappings:
+        query = query.where(build(":id IS NOT NULL", id=main_id), copy=False)
     return query.select(alias(main_id, entity.id_column), copy=False)
+
+
+def is_stitched_from(c: Compilation, source: Model, entity_key: str) -> bool:
+    """True when all ids of an entity on a row of a source are known to be one person: any of them tells who it is."""
+    stitcher = c.project.models[c.project.entities[entity_key].stitcher]
+    assert isinstance(stitcher, Stitcher)
+    ids = {i for i in getattr(source, "ids", ()) if i.entity == entity_key}
+    return stitcher.rules is None and any(s.path == source.path and ids <= set(s.ids) for s in stitcher.sources)
+
+
+def id_values(c: Compilation, source: Model, entity_key: str) -> list[exp.Expr]:
+    """Return the typed identifiers of an entity on the rows of a source, as expressions over these."""
+    types = c.project.id_types
+    ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key and i.id_type is not None]
+    return [id_value(c, i, types[str(i.id_type)], source.path) for i in ids]
+
+
+def looked_up_rows(c: Compilation, source: Model, entity_key: str, rows: exp.Select) -> exp.Select:
+    """Return `rows` of a source with the identifiers of an entity that `with_main_id` looks up, and no others."""
+    ids = _id_columns(c, source, entity_key)
+    names = [quoted(column.alias) for column in ids]
+    inner = build("SELECT s.*, :ids FROM :rows AS s", ids=ids, rows=rows)
+    columns = [alias(v, n.name) for (_, v), n in zip(_lookups(c, source, entity_key), names, strict=True)]
+    star = exp.Column(this=exp.Star(except_=names), table=quoted("r"))
+    query = build("SELECT :columns, :star FROM :inner AS r", columns=columns, star=[star], inner=inner)
+    assert isinstance(query, exp.Select)
+    return query
+
+
+def looked_up_ids(c: Compilation, source: Model, entity_key: str) -> tuple[str, ...]:
+    """Return the names of the columns that `looked_up_rows` adds."""
+    return tuple(_id_column(entity_key, number) for number in range(len(_lookups(c, source, entity_key))))
 
 
 def _lookups(c: Compilation, source: Model, entity_key: str) -> list[tuple[str, exp.Expr]]:
@@ -344,12 +385,8 @@ def _lookups(c: Compilation, source: Model, entity_key: str) -> list[tuple[str, 
     One join per identifier: the planner guesses its size well. Where one look-up is enough, those after the first that
     a row has are NULL.
     """
-    stitcher = c.project.models[c.project.entities[entity_key].stitcher]
-    assert isinstance(stitcher, Stitcher)
     ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key]
-    stitched_here = stitcher.rules is None and any(
-        s.path == source.path and set(ids) <= set(s.ids) for s in stitcher.sources
-    )
+    stitched_here = is_stitched_from(c, source, entity_key)
     lookups: list[tuple[str, exp.Expr]] = []
     before: list[exp.Expr] = []
     for number, row_id in enumerate(ids):
@@ -380,6 +417,6 @@ def _graph_of(c: Compilation, stitcher: str, id_type: str, key: PersonKey) -> ex
     return build(
         "SELECT other_id, :key FROM :mappings WHERE other_id_type = :type",
         key=key,
-        mappings=beside(c.relation(stitcher), "_mappings"),
+        mappings=c.mappings.get(stitcher) or beside(c.relation(stitcher), "_mappings"),
         type=text(id_type),
     )

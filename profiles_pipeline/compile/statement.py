@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sqlglot import exp
@@ -41,6 +41,7 @@ class Compilation:
         source: an input -> what to select from, for example ``read_parquet('...')``.
         outside: a table named in SQL text that is no model -> what to select from.
         past: a reference to earlier windows -> what was found; None when there is nothing.
+        mappings: path of a stitcher -> what to look up main ids in, where that is not all of its mappings.
     """
 
     graph: Graph
@@ -49,6 +50,7 @@ class Compilation:
     source: Callable[[Input], exp.Expr]
     outside: Callable[[exp.Table], exp.Expr]
     past: Callable[[PastRef], Past | None] = no_past
+    mappings: Mapping[str, exp.Table] = field(default_factory=dict)
 
     @property
     def project(self) -> Project:

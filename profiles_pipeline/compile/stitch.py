@@ -6,6 +6,7 @@ eldest node: earliest first seen, unknown times last, ties by the smallest hash.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Literal
 
@@ -30,8 +31,17 @@ from profiles_pipeline.sql import build
 NODE_HASH_SALT = "fe971b24-9572-4005-b22f-351e9c09274d"
 
 
-def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
-    """Return the script that leaves ``_internal_edges``, ``_mappings`` and the id graph behind."""
+def compile_stitcher(
+    c: Compilation, model: Stitcher, tuples_of: Callable[[EdgeSource], exp.Expr] | None = None
+) -> Script:
+    """Return the script that leaves ``_internal_edges``, ``_mappings`` and the id graph behind.
+
+    Args:
+        c: what to compile against.
+        model: the stitcher.
+        tuples_of: gives the distinct combinations of ids of a source where they are kept; None to read its rows.
+    """
+    seen_together = tuples_of or (lambda source: _tuples(c, model, source))
     graph = c.relation(model.path)
     kind: Literal["table", "view"] = "table" if model.as_table else "view"
     edges, mappings = beside(graph, "_internal_edges"), beside(graph, "_mappings")
@@ -41,9 +51,7 @@ def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
     seen = beside(graph, "_raw_edges") if cardinality.caps(model) or model.rules else edges
     steps: list[Step] = [
         *(
-            Statement(
-                create("temporary table", table, _tuples(c, model, source)), f"ids seen together in {source.path}"
-            )
+            Statement(create("temporary table", table, seen_together(source)), f"ids seen together in {source.path}")
             for table, source in zip(tuples, model.sources, strict=True)
         ),
         *_edge_steps(c, model, edges, tuples),
@@ -56,9 +64,9 @@ def compile_stitcher(c: Compilation, model: Stitcher) -> Script:
         ),
         *_metadata_steps(c, model, edges, seen),
         Statement(create("table", mappings, _mappings(c, model, nodes, components)), "main id of each id"),
-        Statement(create(kind, graph, _graph(c, model, mappings)), "id graph"),
+        Statement(create(kind, graph, id_graph(c, model, mappings)), "id graph"),
     ]
-    return Script(kind, tuple(steps), _audits(c, model, graph))
+    return Script(kind, tuple(steps), audits(c, model, graph))
 
 
 def _edge_steps(c: Compilation, model: Stitcher, edges: exp.Table, tuples: list[exp.Table]) -> list[Step]:
@@ -67,7 +75,7 @@ def _edge_steps(c: Compilation, model: Stitcher, edges: exp.Table, tuples: list[
     Caps come before rules: what somebody has said by hand holds whatever the cap.
     """
     graph = c.relation(model.path)
-    found = _edges(model, tuples)
+    found = edges_of(model, tuples)
     caps = cardinality.caps(model)
     if not caps and model.rules is None:
         return [Statement(create("table", edges, found), "distinct edges")]
@@ -134,13 +142,13 @@ def _tuples(c: Compilation, model: Stitcher, source: EdgeSource) -> exp.Select:
     return query
 
 
-def _edges(model: Stitcher, tuples: list[exp.Table]) -> exp.Expr:
+def edges_of(model: Stitcher, tuples: Sequence[exp.Expr]) -> exp.Expr:
     """Return the distinct edges of each source: each pair once, smaller end first; a lone id is an edge to itself."""
     parts = [_edges_of(table, source) for table, source in zip(tuples, model.sources, strict=True)]
     return parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
 
 
-def _edges_of(table: exp.Table, source: EdgeSource) -> exp.Expr:
+def _edges_of(table: exp.Expr, source: EdgeSource) -> exp.Expr:
     parts = [*_pairs(table, source), *_lone(table, source)]
     pairs = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
     types = [row_id.id_type for row_id in source.ids]
@@ -157,7 +165,7 @@ def _edges_of(table: exp.Table, source: EdgeSource) -> exp.Expr:
     )
 
 
-def _pairs(table: exp.Table, source: EdgeSource) -> list[exp.Expr]:
+def _pairs(table: exp.Expr, source: EdgeSource) -> list[exp.Expr]:
     found = []
     for (i, one), (j, two) in combinations(enumerate(source.ids), 2):
         ends = sorted(((str(one.id_type), f"id_{i}"), (str(two.id_type), f"id_{j}")))
@@ -171,7 +179,7 @@ def _pairs(table: exp.Table, source: EdgeSource) -> list[exp.Expr]:
     return found
 
 
-def _lone(table: exp.Table, source: EdgeSource) -> list[exp.Expr]:
+def _lone(table: exp.Expr, source: EdgeSource) -> list[exp.Expr]:
     found = []
     for i, row_id in enumerate(source.ids):
         others = [f'"id_{j}" IS NULL' for j in range(len(source.ids)) if j != i]
@@ -181,7 +189,7 @@ def _lone(table: exp.Table, source: EdgeSource) -> list[exp.Expr]:
 
 
 def _edge(
-    table: exp.Table,
+    table: exp.Expr,
     source: EdgeSource,
     one: tuple[exp.Expr, str],
     two: tuple[exp.Expr, str],
@@ -245,7 +253,7 @@ def _numbered_edges(edges: exp.Table, nodes: exp.Table) -> exp.Expr:
 
 def _mappings(c: Compilation, model: Stitcher, nodes: exp.Table, components: exp.Table) -> exp.Expr:
     """Return main id, id, type and evidence times of every node, and its metadata where the stitcher keeps it."""
-    found = _named_nodes(nodes, components)
+    found = named_nodes(nodes, components)
     if not node_metadata.is_kept(model):
         return found
     return build(
@@ -258,7 +266,8 @@ def _mappings(c: Compilation, model: Stitcher, nodes: exp.Table, components: exp
     )
 
 
-def _named_nodes(nodes: exp.Table, components: exp.Table) -> exp.Expr:
+def named_nodes(nodes: exp.Table, components: exp.Table) -> exp.Expr:
+    """Return main id, id, type, evidence times and component of each node."""
     return build(
         """
         WITH labelled AS (
@@ -293,7 +302,7 @@ def node_hash(value: exp.Expr, id_type: exp.Expr) -> exp.Expr:
     )
 
 
-def _graph(c: Compilation, model: Stitcher, mappings: exp.Table) -> exp.Expr:
+def id_graph(c: Compilation, model: Stitcher, mappings: exp.Table) -> exp.Expr:
     """Return the id graph, with the main id once under the name that each entity of the stitcher gives it."""
     names = [model.id_column, *(e.id_column for e in c.project.entities.values() if e.stitcher == model.path)]
     return build(
@@ -304,7 +313,8 @@ def _graph(c: Compilation, model: Stitcher, mappings: exp.Table) -> exp.Expr:
     )
 
 
-def _audits(c: Compilation, model: Stitcher, graph: exp.Table) -> tuple[Audit, ...]:
+def audits(c: Compilation, model: Stitcher, graph: exp.Table) -> tuple[Audit, ...]:
+    """Return the checks of an id graph."""
     return (
         Audit(
             "every_id_in_one_cluster",

@@ -6,7 +6,7 @@ where a model in between needs some vars of a table to make rows for others of t
 
 from profiles_pipeline.enable import Node
 from profiles_pipeline.graph.model import Graph
-from profiles_pipeline.graph.order import build, without_input_vars
+from profiles_pipeline.graph.order import build, with_open_cohorts, without_input_vars
 from profiles_pipeline.graph.paths import locate
 
-__all__ = ["Graph", "Node", "build", "locate", "without_input_vars"]
+__all__ = ["Graph", "Node", "build", "locate", "with_open_cohorts", "without_input_vars"]

@@ -11,6 +11,7 @@ from profiles_pipeline.detours import Detour, columns_of_table, input_vars_behin
 from profiles_pipeline.enable import Node
 from profiles_pipeline.errors import TOO_DEEP, BrokenReferenceError, Problems, ProjectError, Span, at, fail
 from profiles_pipeline.graph.paths import locate
+from profiles_pipeline.graph.row_order import row_order_problems
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.cohort_filters import filter_texts, sql_filter_text
 from profiles_pipeline.resolve.model import (
@@ -28,7 +29,7 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 from profiles_pipeline.resolve.past import PastRef
-from profiles_pipeline.resolve.reader import Reader, Reading, VarKey
+from profiles_pipeline.resolve.reader import Reader, Reading, ReadVar, VarKey
 from profiles_pipeline.sql.rights import means_nothing
 
 Thing = TypeVar("Thing")
@@ -45,6 +46,7 @@ class Dependencies:
         past: path -> what the model asks of earlier windows, for models that do.
         broken: nodes with something wrong in their texts.
         broken_input_vars: the same, as path of the source and name in lower case; their tables are sound without them.
+        broken_filters: cohorts with something wrong in their filters; they are sound without these.
     """
 
     needs: Mapping[Node, set[Node]]
@@ -53,6 +55,7 @@ class Dependencies:
     past: Mapping[str, Set[PastRef]]
     broken: Set[Node]
     broken_input_vars: Set[VarKey]
+    broken_filters: Set[str]
 
 
 def read_dependencies(project: Project, reader: Reader, problems: Problems) -> Dependencies:
@@ -72,6 +75,7 @@ class _Texts:
         self.past: dict[str, set[PastRef]] = {}
         self.broken: set[Node] = set()
         self.broken_input_vars: set[VarKey] = set()
+        self.broken_filters: set[str] = set()
         self._failed = False
 
     def all(self) -> Dependencies:
@@ -81,7 +85,8 @@ class _Texts:
         for own in self.project.entity_vars.values():
             for var in own.values():
                 needs[var.cohort, var.name.lower()] = self._guarded((var.cohort, var.name.lower()), self._of_var, var)
-        return Dependencies(needs, self.optional, self.detours, self.past, self.broken, self.broken_input_vars)
+        found = (self.optional, self.detours, self.past, self.broken, self.broken_input_vars, self.broken_filters)
+        return Dependencies(needs, *found)
 
     def _guarded(self, node: Node, find: Callable[[Thing], Iterable[Node]], thing: Thing) -> set[Node]:
         """Return what a node needs; when something is wrong with it, that is noted and the node counts as broken."""
@@ -216,6 +221,7 @@ class _Texts:
         failed, self._failed = self._failed, False
         with self._noting(var.spec.span):
             read = self.reader.input_var(var)
+            self._check_row_order(var, read)
             for path in sorted(read.models):
                 with self._noting(var.spec.span):
                     yield locate(self.project, path, read.place(path))
@@ -225,11 +231,17 @@ class _Texts:
             self.project.broken.add(f"var/{var.name}")
         self._failed = failed
 
+    def _check_row_order(self, var: EntityVar | InputVar, read: ReadVar) -> None:
+        for problem in row_order_problems(var, read):
+            self.problems.found.append(problem)
+            self._failed |= problem.severity == "error"
+
     def _of_cohort(self, model: Cohort) -> Iterator[Node]:
         if model.parent is None:
             yield self.project.entities[model.entity].stitcher
             return
         yield model.parent
+        failed, self._failed = self._failed, False
         for text in filter_texts(model):
             with self._noting(text.span):
                 yield from self._refs(self.reader.expression(text, model.path, "filter"), text.span or model.span)
@@ -237,6 +249,9 @@ class _Texts:
             if item.sql is not None:
                 with self._noting(item.sql.span):
                     yield from self._of_listed(model, sql_filter_text(item), item.sql.span)
+        if self._failed:
+            self.broken_filters.add(model.path)
+        self._failed = failed
 
     def _of_listed(self, model: Cohort, text: str, span: Span | None) -> Iterator[Node]:
         for reading in self._both_ways(model, lambda reader: (reader.query(text, model.path),)):
@@ -259,6 +274,7 @@ class _Texts:
 
     def _of_var(self, var: EntityVar) -> Iterator[Node]:
         read = self.reader.entity_var(var)
+        self._check_row_order(var, read)
         yield var.cohort
         for path in sorted(read.models):
             with self._noting(var.spec.span):

@@ -6,7 +6,7 @@ import graphlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from profiles_pipeline.detours import without_false_circles
+from profiles_pipeline.detours import without_circular_edges, without_false_circles
 from profiles_pipeline.enable import Node, enabled_part
 from profiles_pipeline.errors import Problem, Problems
 from profiles_pipeline.graph.circles import circle_problem, find_circles
@@ -14,7 +14,7 @@ from profiles_pipeline.graph.dependencies import read_dependencies
 from profiles_pipeline.graph.model import Graph
 from profiles_pipeline.graph.parts import cut_in_parts
 from profiles_pipeline.names import VAR_TABLE
-from profiles_pipeline.resolve.model import Input, InputVarTable, Model, Project, VarTable
+from profiles_pipeline.resolve.model import Cohort, Input, InputVarTable, Model, Project, VarTable
 from profiles_pipeline.resolve.reader import Reader, VarKey
 
 
@@ -40,6 +40,7 @@ def build(
     found = read_dependencies(project, reader, problems)
     fine = dict(found.needs)
     through_tables = without_false_circles(fine, found.detours)
+    project = without_circular_edges(project, fine, problems)
     broken = _broken(project, fine, {*faulty, *found.broken, *find_circles(project, fine, problems)})
     fine = {node: set() if node in broken else parents for node, parents in fine.items()}
     needs = {node: parents - found.optional.get(node, set()) for node, parents in fine.items()}
@@ -50,8 +51,9 @@ def build(
         graph = build(without_input_vars(enabled, found.broken_input_vars), reader.of(enabled), problems)
         doubtful = graph.doubtful | {path for path in _below(broken, fine) if path in graph.models}
         return replace(graph, disabled=(*disabled, *graph.disabled), doubtful=doubtful)
-    if found.broken_input_vars:
-        return build(without_input_vars(project, found.broken_input_vars), reader, problems)
+    if found.broken_input_vars or found.broken_filters:
+        rest = with_open_cohorts(without_input_vars(project, found.broken_input_vars), found.broken_filters)
+        return build(rest, reader.of(rest), problems)
     order = list(graphlib.TopologicalSorter(fine).static_order())
     models, homes = cut_in_parts(project, fine, order)
     past = {path: tuple(sorted(refs)) for path, refs in found.past.items() if path in models}
@@ -97,6 +99,18 @@ def without_input_vars(project: Project, names: Iterable[VarKey]) -> Project:
         for path, model in project.models.items()
     }
     return replace(project, models=models, input_vars=input_vars)
+
+
+def with_open_cohorts(project: Project, paths: Collection[str]) -> Project:
+    """Return the project in which these cohorts have no filters of their own."""
+    if not paths:
+        return project
+
+    def opened(model: Model) -> Model:
+        wanted = isinstance(model, Cohort) and model.path in paths
+        return replace(model, pipeline=(), expression=None) if wanted else model
+
+    return replace(project, models={path: opened(model) for path, model in project.models.items()})
 
 
 def _ordered(

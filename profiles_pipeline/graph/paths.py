@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from profiles_pipeline.enable import Node
-from profiles_pipeline.errors import BrokenReferenceError, Problem, ProjectError, Span, did_you_mean
+from profiles_pipeline.errors import MOST_LISTED, BrokenReferenceError, Problem, ProjectError, Span, nearest
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.model import Project, Unsupported
 
@@ -35,6 +37,34 @@ def locate(project: Project, path: str, span: Span | None = None) -> Node:
             return owner, last
     if project.broken.bears(bare) or f"var/{last}" in project.broken:
         raise BrokenReferenceError
-    known = [path for path in project.models if path.endswith(f"/{VAR_TABLE}") == wanted.endswith(f"/{VAR_TABLE}")]
     kind = "unknown-input" if wanted.startswith("inputs/") else "unknown-model"
-    raise ProjectError([Problem(kind, f"there is no model '{path}'", span, did_you_mean(wanted, known))])
+    noun = "model or var" if head in project.entity_vars or f"{head}/all" in project.entity_vars else "model"
+    raise ProjectError([Problem(kind, f"there is no {noun} '{path}'", span, _hint(project, wanted))])
+
+
+def _hint(project: Project, wanted: str) -> str | None:
+    """Return a hint that names the model or var most like a path or, for a name that stands alone, of most alike name.
+
+    Paths have long parts in common: the last parts must be alike as well.
+    """
+    tables = wanted.endswith(f"/{VAR_TABLE}")
+    known = [path for path in project.models if path.endswith(f"/{VAR_TABLE}") == tables]
+    vars_ = [(owner, name) for owner, own in project.entity_vars.items() for name in own] if not tables else []
+    short = {f"{owner}/{name}": f"{owner.removesuffix('/all')}/{name}" for owner, name in vars_}
+    paths = dict(zip(known, known, strict=True)) | short | {path: path for path in short.values()}
+    names = {path.rpartition("/")[2]: path for path in short.values()}
+    names |= {project.models[path].name.lower(): path for path in known}
+    last = wanted.rpartition("/")[2]
+    found = nearest(wanted, paths)
+    if found and (tables or nearest(last, [found.rpartition("/")[2]])):
+        return f"did you mean '{paths[found]}'?"
+    found = nearest(last, names) if not tables else None
+    if found:
+        return f"did you mean '{names[found]}'?"
+    head = wanted.rpartition("/")[0]
+    of_owner = [path for path in short.values() if path.rpartition("/")[0] == head]
+    return _listed(of_owner) or _listed(known)
+
+
+def _listed(paths: Sequence[str]) -> str | None:
+    return "known: " + ", ".join(sorted(paths)) if 0 < len(paths) <= MOST_LISTED else None

@@ -40,13 +40,21 @@ class Answer:
     """The rows of a query.
 
     Attributes:
+        rows: with columns of different names: some have a number behind them where the query gives several one name.
         complete: False when there are more rows than were asked for.
         sql: what was sent to the warehouse.
+        names: the columns as the query names them.
     """
 
     rows: Rows
     complete: bool
     sql: str
+    names: tuple[str, ...]
+
+    @property
+    def as_named(self) -> Rows:
+        """The rows with the columns as the query names them."""
+        return Rows(self.names, self.rows.types, self.rows.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,8 @@ def run_query(
     with _opened(project, output, question, observe, lock_timeout) as (session, text):
         rows = _asked(session, text, lambda: session.warehouse.query(_limited(text, question)))
         kept = rows.rows[: question.limit]
-        return Answer(Rows(rows.columns, rows.types, kept), len(kept) == len(rows.rows), text)
+        names = tuple(column.name for column in session.warehouse.describe(text))
+        return Answer(Rows(rows.columns, rows.types, kept), len(kept) == len(rows.rows), text, names)
 
 
 def run_arrow_query(
@@ -91,8 +100,9 @@ def run_arrow_query(
     question: Question,
     observe: run.Observer = lambda _: None,
     lock_timeout: float | None = None,
-) -> tuple[pyarrow.Table, bool]:
-    """Return the rows that the question asks for as an Arrow table, and whether these are all.
+) -> tuple[pyarrow.Table, bool, tuple[str, ...]]:
+    """Return the rows that the question asks for as an Arrow table, whether these are all, and the names of the columns
+    as the query gives them: in the table they have different ones.
 
     Raises:
         ProjectError: nothing has been built, the text is no query, or the warehouse does not accept it.
@@ -101,7 +111,8 @@ def run_arrow_query(
     with _opened(project, output, question, observe, lock_timeout) as (session, text):
         table = _asked(session, text, lambda: session.warehouse.fetch_arrow(_limited(text, question)))
         kept = table.slice(0, question.limit)
-        return kept, kept.num_rows == table.num_rows
+        names = tuple(column.name for column in session.warehouse.describe(text))
+        return kept, kept.num_rows == table.num_rows, names
 
 
 @contextmanager

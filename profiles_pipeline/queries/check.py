@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from profiles_pipeline import rehearse, run, time_contexts
 from profiles_pipeline.connections import Output
-from profiles_pipeline.errors import Problem, ProfilesError, ProjectError, in_file_order
+from profiles_pipeline.errors import Problem, Problems, ProfilesError, ProjectError, in_file_order
+from profiles_pipeline.patterns import without_wrong_patterns
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
 from profiles_pipeline.resolve.model import Input
@@ -33,28 +34,34 @@ class Checked:
 
 
 def check(
-    project: ProfilesProject, output: Output, observe: run.Observer = lambda _: None, lock_timeout: float | None = None
+    project: ProfilesProject,
+    output: Output,
+    observe: run.Observer = lambda _: None,
+    lock_timeout: float | None = None,
+    needs_inputs: bool = False,
 ) -> Checked:
     """Return what was checked; the project itself has been read and resolved already, as far as it is sound.
 
     When none of its inputs is found, the warehouse is taken to be out of reach and columns are not checked. When only
-    some are missing, that is an error.
+    some are missing, that is an error; so it is when none is there and `needs_inputs` says that they must be, as for a
+    run.
 
     Raises:
         ProjectError: with everything that is wrong in the project and everything that would fail, in file order.
     """
+    told = Problems(list(project.errors))
+    sound = without_wrong_patterns(project, told)
     try:
-        with open_for_reading(project, output, "profiles validate", observe, lock_timeout) as session:
+        with open_for_reading(sound, output, "profiles validate", observe, lock_timeout) as session:
             missing = missing_inputs(session)
             tables = [m for m in session.project.graph.models.values() if isinstance(m, Input) and m.csv is None]
-            within_reach = len(missing) < len(tables) or not missing
+            within_reach = needs_inputs or len(missing) < len(tables) or not missing
             warnings = _rehearsed(session) if within_reach else ()
     except ProjectError as error:
-        raise ProjectError(in_file_order((*project.errors, *error.problems))) from error
+        raise ProjectError(in_file_order((*told.errors, *error.problems))) from error
     except ProfilesError as error:
-        raise (ProjectError(project.errors) if project.errors else error) from error
-    if project.errors:
-        raise ProjectError(project.errors)
+        raise (ProjectError(told.errors) if told.errors else error) from error
+    told.raise_errors()
     return Checked(project, within_reach, missing, counts(project), (*project.warnings, *warnings))
 
 
@@ -65,7 +72,7 @@ def _rehearsed(session: run.Session) -> tuple[Problem, ...]:
     models = tuple(path for path, model in session.project.graph.models.items() if not isinstance(model, Input))
     window = Window(seq_no.number, seq_no.end)
     piece = rehearse.Piece(models, session.output.schema, window, time_contexts.remembered(session))
-    return rehearse.rehearse(session.project, piece, session.warehouse, session.sources)
+    return rehearse.rehearse(session.project, piece, session.warehouse, session.sources, session.observe)
 
 
 def counts(project: ProfilesProject) -> dict[str, int]:

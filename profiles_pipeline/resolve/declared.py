@@ -73,7 +73,10 @@ def declared_in(spec: ProjectSpec, problems: Problems) -> Declared:
     """Return what a project declares; what is wrong with its id types and entities is added to `problems`."""
     model_specs = {f"models/{model.name.lower()}": model for model in spec.models}
     declared = Declared(spec, problems, model_specs, id_types_of(spec, problems), entities={})
-    return replace(declared, entities={entity.name.lower(): _entity(declared, entity) for entity in spec.entities})
+    entities: dict[str, Entity] = {}
+    for entity in spec.entities:
+        entities.setdefault(entity.name.lower(), _entity(declared, entity))  # a second one of the name is told already
+    return replace(declared, entities=entities)
 
 
 def default_stitcher(entity: str) -> str:

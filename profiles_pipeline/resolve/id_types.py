@@ -7,7 +7,11 @@ from collections.abc import Iterable
 
 from profiles_pipeline.errors import Problems, did_you_mean
 from profiles_pipeline.resolve.model import IdType
-from profiles_pipeline.spec.model import IdFilter, ProjectSpec
+from profiles_pipeline.spec.model import IdFilter, IdTypeSpec, ProjectSpec
+
+MOST_EDGES = 10
+MOST_CAPPED_TYPES = 5
+"""What the format allows: edges to one id type, and id types with such a cap."""
 
 
 def id_types_of(spec: ProjectSpec, problems: Problems) -> dict[str, IdType]:
@@ -31,10 +35,22 @@ def id_types_of(spec: ProjectSpec, problems: Problems) -> dict[str, IdType]:
             if other not in written and f"id_type/{other}" not in problems.broken:
                 message = f"maximum_edges of '{name}' names an id type '{other}' that the project has not"
                 problems.error("unknown-id-type", message, own.span, hint=did_you_mean(other, list(written)))
+        _check_caps(own, problems)
         filters = tuple(rule for item in chain for rule in item.filters)
         _check_includes(name, filters, problems)
         found[name] = IdType(name, filters, tuple(sorted(caps.items())))
     return found
+
+
+def _check_caps(own: IdTypeSpec, problems: Problems) -> None:
+    """Warn of caps that go beyond what the format allows; they count here all the same."""
+    high = [f"{most} for '{other}'" for other, most in own.maximum_edges.items() if most > MOST_EDGES]
+    if high:
+        message = f"maximum_edges of '{own.name}' says {' and '.join(high)}; the format goes up to {MOST_EDGES}"
+        problems.warn("high-cap", message, own.span, hint="it counts here, and is refused elsewhere")
+    if len(own.maximum_edges) > MOST_CAPPED_TYPES:
+        message = f"maximum_edges of '{own.name}' names {len(own.maximum_edges)} id types; the format goes up to {MOST_CAPPED_TYPES}"
+        problems.warn("high-cap", message, own.span, hint="they count here, and are refused elsewhere")
 
 
 def _check_includes(name: str, filters: Iterable[IdFilter], problems: Problems) -> None:

@@ -22,6 +22,7 @@ from profiles_pipeline.spec.model import (
     SqlTemplateSpec,
     Text,
 )
+from profiles_pipeline.sql import Columns
 
 RULES = "id_stitcher_rules"
 """Path of the input that holds the manual rules of all id stitchers."""
@@ -203,6 +204,11 @@ class Cohort(Model):
     expression: FilterNode | None = None
     as_table: bool = True
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether it has filters of its own."""
+        return bool(self.pipeline) or self.expression is not None
+
 
 @dataclass(frozen=True, slots=True)
 class EntityVar:
@@ -304,11 +310,19 @@ class Project:
     """Path -> what runs right before and after the model is built, in that order."""
     columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Path of a source -> lower-case names of its columns, as far as these have been looked up."""
+    types: Mapping[str, Columns] = field(default_factory=dict)
+    """Path of an input, or ``table:`` and the name of a table that only texts name -> types of its columns, as far as
+    these have been looked up."""
 
     @property
     def name(self) -> str:
         """The project's name."""
         return str(self.spec.name)
+
+    @property
+    def untyped(self) -> Project:
+        """The project by itself, whatever the types of its sources are."""
+        return replace(self, types={}) if self.types else self
 
     def meant(self, path: str) -> str:
         """Return the path that a path in any spelling stands for, inputs that a package's are mapped to included."""

@@ -20,6 +20,7 @@ from profiles_pipeline.errors import BrokenReferenceError, Problem, ProjectError
 from profiles_pipeline.names import normalise_path
 from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, Input, InputVar, Model, Project, SqlModel
 from profiles_pipeline.resolve.past import PastRef, past_ref, past_refs
+from profiles_pipeline.resolve.types import Types, place_of
 from profiles_pipeline.spec.model import WindowSpec
 
 VALUE = "value:this"
@@ -91,6 +92,7 @@ class Reader:
         end_time: everything is as of this moment (UTC); current_date and its kin become this.
         bound: False keeps time functions as they are written, for fingerprints that do not move with time.
         has_past: whether there is what a reference to earlier windows asks for; templates can ask this too.
+        read_as: dialect -> places of the texts read so far that are in it, where it is not the project's.
     """
 
     project: Project
@@ -99,10 +101,12 @@ class Reader:
     target: str = "duckdb"
     bound: bool = True
     has_past: Callable[[PastRef], bool] = lambda _: False
+    read_as: dict[str, set[Span]] = field(default_factory=dict)
     _vars: dict[tuple[str, str, str], ReadVar] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._dialects = sql.Reading(self.project.source_dialect, self.target)
+        self._types = Types(self)
         self._macros = {
             str(m.name): template.Macro(str(m.name), tuple(str(i) for i in m.inputs), m.value)
             for m in self.project.macros
@@ -136,24 +140,28 @@ class Reader:
     def _is_broken(self, name: str) -> bool:
         return any(f"{kind}/{name}" in self.project.broken for kind in ("macro", "entity", "inputs", "models"))
 
-    def expression(self, text: str, this: str, what: str = "expression") -> Reading:
-        """Return a scalar or aggregate SQL expression as read."""
+    def expression(
+        self, text: str, this: str, what: str = "expression", var: EntityVar | InputVar | None = None
+    ) -> Reading:
+        """Return a scalar or aggregate SQL expression as read; `var` is the one it belongs to, if any."""
         rendered, place = self._rendered(text, this)
+        dialects = self._knowing(rendered.text, var.source if var else this, var)
         try:
-            tree = _parsed(str(rendered.text), self._dialects)
+            tree = _parsed(str(rendered.text), dialects)
         except ProjectError:  # once more, for the place
-            tree = sql.parse_expression(rendered.text, self._dialects, span=place, what=what)
+            tree = sql.parse_expression(rendered.text, dialects, span=place, what=what)
         return self._unqualified(self._reading(tree, rendered, place), this)
 
     def query(self, text: str, this: str) -> Reading:
         """Return a SELECT as read, whatever its shape: leading WITH, leading comma or plain."""
         rendered, place = self._rendered(text, this)
-        return self._reading(sql.parse_query(rendered.text, self._dialects, span=place), rendered, place)
+        dialects = self._knowing(rendered.text, None)
+        return self._reading(sql.parse_query(rendered.text, dialects, span=place), rendered, place)
 
     def statements(self, text: str, this: str) -> tuple[Reading, ...]:
         """Return a list of statements as read."""
         rendered, place = self._rendered(text, this)
-        trees = sql.parse_statements(rendered.text, self._dialects, span=place)
+        trees = sql.parse_statements(rendered.text, self._knowing(rendered.text, None), span=place)
         return tuple(self._reading(tree, rendered, place) for tree in trees)
 
     def expressions(self, text: str, this: str) -> list[exp.Expr]:
@@ -164,6 +172,10 @@ class Reader:
         """Return a value cast to a type as the source dialect means it."""
         return sql.substitute(self._cast(data_type, this), {VALUE: value})
 
+    def _knowing(self, text: str, source: str | None, var: EntityVar | InputVar | None = None) -> sql.Reading:
+        """Return how to read a rendered text, with the types of what it names."""
+        return replace(self._dialects, known=self._types.known_to(text, source, var))
+
     def _rendered(self, text: str, this: str) -> tuple[template.Rendered, Span | None]:
         rendered = self.render(text, this)
         place = getattr(text, "span", None)
@@ -172,6 +184,8 @@ class Reader:
         return rendered, place
 
     def _reading(self, tree: exp.Expr, rendered: template.Rendered, place: Span | None) -> Reading:
+        if place is not None and (dialect := tree.meta.get(sql.READ_AS)):
+            self.read_as.setdefault(dialect, set()).add(place)
         tree = sql.bind_time(tree, self.end_time) if self.bound else sql.copied(tree)
         past = past_refs(rendered.refs)
         models, variables, optional = set(), set(), set()
@@ -288,7 +302,7 @@ class Reader:
         return self._vars[key]
 
     def _read_var(self, var: EntityVar | InputVar) -> ReadVar:
-        spec, this = var.spec, _this(var)
+        spec, this = var.spec, place_of(var)
         window = spec.window
         parts: list[Reading] = []
         errors: list[ProjectError] = []
@@ -304,7 +318,7 @@ class Reader:
         def read(text: str | None, what: str) -> exp.Expr | None:
             if text is None:
                 return None
-            part = tried(text, lambda: self._of_var(self.expression(text, this, what), var))
+            part = tried(text, lambda: self._of_var(self.expression(text, this, what, var), var))
             parts.extend([part] if part else [])
             return part.tree if part else None
 
@@ -318,7 +332,10 @@ class Reader:
             order, frame = tried(first, lambda: self._order(window, var, parts)) or ((), None)
             clause = Window(keys, order, frame)
         data_type = spec.column_data_type
-        cast = tried(data_type, lambda: self._cast(data_type, this)) if data_type else None
+        if select is not None and default is not None:
+            select = sql.beside(select, default)
+        value = select if select is not None else default
+        cast = tried(data_type, lambda: self._cast(data_type, this, value)) if data_type else None
         if errors:
             raise ProjectError(problem for error in errors for problem in error.problems)
         columns = {c.lower() for part in parts for c in sql.column_names(part.tree)}
@@ -335,12 +352,14 @@ class Reader:
             texts=tuple(p.text for p in parts),
         )
 
-    def _cast(self, data_type: str, this: str) -> exp.Expr:
-        """Return the cast to a type as the source dialect means it, of the symbol VALUE."""
+    def _cast(self, data_type: str, this: str, of: exp.Expr | None = None) -> exp.Expr:
+        """Return the cast to a type as the source dialect means it, of the symbol VALUE, which stands for `of`."""
         name, place = self.render(data_type, this).text.strip(), getattr(data_type, "span", None)
         value = exp.to_identifier(VALUE, quoted=True).sql(self._dialects.source)
         try:
-            return sql.parse_expression(f"CAST({value} AS {name})", self._dialects)
+            found = sql.dtype(of) if of is not None else None
+            known = sql.Known(frozenset({(VALUE, found)})) if found is not None else sql.NOTHING_KNOWN
+            return sql.parse_expression(f"CAST({value} AS {name})", replace(self._dialects, known=known))
         except ProjectError as error:
             message = f"'{name}' is not a data type of {self.project.source_dialect}"
             raise ProjectError(
@@ -350,9 +369,10 @@ class Reader:
     def _order(
         self, window: WindowSpec, var: EntityVar | InputVar, parts: list[Reading]
     ) -> tuple[tuple[exp.Ordered, ...], exp.WindowSpec | None]:
-        this, place, frame_text = _this(var), var.spec.span, window.frame_clause
+        this, place, frame_text = place_of(var), var.spec.span, window.frame_clause
         rendered = [self._rendered(text, this)[0] for text in window.order_by]
-        ordered, frame = sql.parse_order_by([r.text for r in rendered], self._dialects)
+        dialects = self._knowing(", ".join(r.text for r in rendered), var.source, var)
+        ordered, frame = sql.parse_order_by([r.text for r in rendered], dialects)
         keys = []
         for item in ordered:
             reading = self._reading(item, rendered[0], place) if rendered else Reading(item)
@@ -387,7 +407,7 @@ class Reader:
 
     def _with_bare_names(self, reading: Reading, var: EntityVar | InputVar) -> Reading:
         """Return the reading with bare names of entity vars made symbols, where the dialect means vars by them."""
-        visible = self._visible_bare_names(var)
+        visible = self.visible_bare_names(var)
         names = self.project.broken.names
         if names and var.source is None and any(f"var/{c.lower()}" in names for c in sql.column_names(reading.tree)):
             raise BrokenReferenceError
@@ -403,7 +423,7 @@ class Reader:
         tree = sql.copied(reading.tree).transform(replace_name, copy=False) if visible else reading.tree
         return replace(reading, tree=tree, vars=reading.vars | found)
 
-    def _visible_bare_names(self, var: EntityVar | InputVar) -> dict[str, VarKey]:
+    def visible_bare_names(self, var: EntityVar | InputVar) -> dict[str, VarKey]:
         """Return the names that mean vars in the text of `var`.
 
         Without a source only vars can be meant. With one, a bare name is a column, unless the author listed it under
@@ -443,10 +463,6 @@ def _row_columns(tree: exp.Expr) -> set[str]:
         for identifier in tree.find_all(exp.Identifier)
         if identifier.name.startswith("row:")
     }
-
-
-def _this(var: EntityVar | InputVar) -> str:
-    return f"{var.cohort if isinstance(var, EntityVar) else var.source}/{var.name.lower()}"
 
 
 def _model_type(model: Model) -> str:

@@ -38,7 +38,7 @@ def with_stitchers(declared: Declared, ids: RowIds, models: Mapping[str, Model])
     """Return the models and the id stitchers, with the table of manual rules where the project has one."""
     found = dict(models)
     for path, model, body in declared.specs_of(IdStitcherSpec):
-        entity = declared.entity_named(body.entity_key, model.span)
+        entity = declared.entity_named(body.entity_key, model.span) or _first_owner(declared, path)
         if entity is None:
             declared.broken.add(path)
             continue
@@ -57,6 +57,10 @@ def with_stitchers(declared: Declared, ids: RowIds, models: Mapping[str, Model])
         name = f"{entity.name}_default_id_stitcher"
         found |= _built(declared, ids, _Wanted(entity.stitcher, name, entity, _carriers(found, entity)))
     return found
+
+
+def _first_owner(declared: Declared, path: str) -> Entity | None:
+    return next((entity for entity in declared.entities.values() if entity.stitcher == path), None)
 
 
 def _owner(declared: Declared, path: str, model: ModelSpec, entity: Entity) -> Entity:

@@ -62,7 +62,7 @@ def vars_of_groups(declared: Declared, models: Mapping[str, Model], grains: Time
 
 def _entity_var(group: _Group, spec: EntityVarSpec) -> EntityVar | None:
     """Return an entity var; None when it cannot be used."""
-    declared, cohort = group.declared, group.cohort
+    declared, cohort, name = group.declared, group.cohort, str(spec.name)
     source = _var_source(declared, group.models, spec) if spec.from_ else None
     if spec.from_ and source is None:
         return None
@@ -74,9 +74,10 @@ def _entity_var(group: _Group, spec: EntityVarSpec) -> EntityVar | None:
         message = f"entity_var '{spec.name}' has the name of a column that every output has anyway"
         place = text_span(spec.name, spec.span)
         declared.problems.error("reserved-name", message, place, hint="give it another name")
-        return None
+        declared.broken.add(f"var/{spec.name}")
+        name += " (reserved)"  # so that the rest of it is checked
     return EntityVar(
-        name=str(spec.name),
+        name=name,
         cohort=cohort.path,
         entity=cohort.entity,
         source=source,

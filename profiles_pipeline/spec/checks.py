@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from profiles_pipeline.errors import Problems, Span, nearest
@@ -23,31 +24,38 @@ from profiles_pipeline.spec.model import (
     VarGroupSpec,
     VarItem,
 )
-from profiles_pipeline.spec.placed import PlacedMap
+from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 from profiles_pipeline.spec.things import vars_of
 
 
-def check_names(project: PlacedMap, problems: Problems) -> None:
+def told_apart(project: PlacedMap, problems: Problems) -> PlacedMap:
     """Report every input, model, macro, entity, id type and var that has no name or that of an earlier one.
 
     Names count as equal when they differ only in case, except macro names. A var of a cohort may have the name of a var
     of its entity.
+
+    Returns: the project in which a later thing of the same name has a number behind it, so that each is checked by
+        itself. What refers to the name means the first; so it does for entities and macros, which keep theirs.
     """
-    for key, noun in (("inputs", "input"), ("models", "model"), ("entities", "entity"), ("id_types", "id type")):
-        _report_twins(_named(maps_in(project, key), str.lower), noun, problems)
-    _report_twins(_named(maps_in(project, "macros"), str), "macro", problems)
-    _report_twins(_vars(project, "entity_var"), "entity_var", problems)
-    _report_twins(_vars(project, "input_var"), "input_var", problems)
+    twins: dict[int, Text] = {}
+    for key, noun in (("inputs", "input"), ("models", "model"), ("id_types", "id type")):
+        twins |= _twins(_named(maps_in(project, key), str.lower), noun, problems)
+    _twins(_named(maps_in(project, "entities"), str.lower), "entity", problems)
+    _twins(_named(maps_in(project, "macros"), str), "macro", problems)
+    twins |= _twins(_vars(project, "entity_var"), "entity_var", problems)
+    twins |= _twins(_vars(project, "input_var"), "input_var", problems)
+    return _renamed(project, twins) if twins else project
 
 
-Named = tuple[tuple[str, ...], Text, Span]
+Named = tuple[tuple[str, ...], PlacedMap]
+"""A thing that has a name, and within what the name must be the only one."""
 
 
 def _named(items: Iterable[PlacedMap], fold: Callable[[str], str]) -> Iterator[Named]:
     for item in items:
         name = item.get("name")
         if isinstance(name, Text):
-            yield (fold(str(name)),), name, item.value_span("name")
+            yield (fold(str(name)),), item
 
 
 def _vars(project: PlacedMap, kind: str) -> Iterator[Named]:
@@ -57,19 +65,39 @@ def _vars(project: PlacedMap, kind: str) -> Iterator[Named]:
             var = item.get(kind)
             if isinstance(var, PlacedMap) and isinstance(name := var.get("name"), Text):
                 owner = str(var.get("from")).lower() if kind == "input_var" else scope
-                yield (owner, name.lower()), name, var.value_span("name")
+                yield (owner, name.lower()), var
 
 
-def _report_twins(names: Iterable[Named], noun: str, problems: Problems) -> None:
+def _twins(things: Iterable[Named], noun: str, problems: Problems) -> dict[int, Text]:
+    """Return the identity of each thing that has the name of an earlier one, and what to call it; tell each."""
     first: dict[tuple[str, ...], Span] = {}
-    for key, name, span in names:
+    numbers: Counter[tuple[str, ...]] = Counter()
+    twins: dict[int, Text] = {}
+    for key, thing in things:
+        name, span = str(thing["name"]), thing.value_span("name")
+        numbers[key] += 1
         if not name.strip():
             problems.error("wrong-value", f"{'an' if noun[0] in 'aeiou' else 'a'} {noun} has an empty name", span)
         elif key in first:
             hint = f"first defined at {first[key]}"
             problems.error("duplicate-name", f"{noun} '{name}' is defined twice", span, hint=hint)
+            twins[id(thing)] = Text(f"{name} ({numbers[key]})", span)
         else:
             first[key] = span
+    return twins
+
+
+def _renamed(value: PlacedMap, names: Mapping[int, Text]) -> PlacedMap:
+    result = value.with_value("name", names[id(value)]) if id(value) in names else value.copy()
+    for key, inner in value.items():
+        if isinstance(inner, PlacedMap):
+            result[key] = _renamed(inner, names)
+        elif isinstance(inner, PlacedList):
+            items = PlacedList(inner.span)
+            for item, span in inner.placed_items():
+                items.add(_renamed(item, names) if isinstance(item, PlacedMap) else item, span)
+            result[key] = items
+    return result
 
 
 def check_choices(project: PlacedMap, problems: Problems) -> None:

@@ -1,7 +1,8 @@
-"""Brings the folder of a package: shipped with us, a local path, or a git repository at a branch, tag or commit.
+"""Brings the folder of a package: shipped with us, a local path, a folder in an object store, or a git repository at a
+branch, tag or commit.
 
-What is fetched is kept in ``.profiles/packages`` of the project. Tags and commits are fetched once; branches again when
-the copy is older than an hour, and when their server cannot be reached the copy is used.
+What is fetched is kept in ``.profiles/packages`` of the project. Tags and commits are fetched once; the rest again when
+the copy is older than an hour, and when its server cannot be reached the copy is used.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from profiles_pipeline.errors import ProjectError, fail
 from profiles_pipeline.spec.git import Repository
 from profiles_pipeline.spec.model import PackageSpec
 from profiles_pipeline.spec.siteconfig import GitCredential, load_siteconfig
+from profiles_pipeline.spec.stores import StoreCredential, StoreError, bring, is_object
 
 NEWEST_SCHEMA = 99
 FRESH_SECONDS = 3600
@@ -56,7 +59,7 @@ def fetcher(project_folder: Path, siteconfig: Path | None = None) -> Fetch:
     """Return what brings the packages of the project in `project_folder`.
 
     It takes a package and the folder of the project that names it, and returns the package's folder. It raises
-    ProjectError when there is none, or git cannot bring it.
+    ProjectError when there is none, or it cannot be brought.
 
     Args:
         project_folder: where copies are kept, in the state folder.
@@ -70,12 +73,14 @@ def fetcher(project_folder: Path, siteconfig: Path | None = None) -> Fetch:
         url = str(package.url).strip()
         if _CORELIB.search(url):
             return Path(__file__).parent / "corelib"
+        if is_object(url):
+            return _objects(package, load_siteconfig(siteconfig).store_credentials(), project_folder / FOLDER)
         place = place_of(url)
         if _REMOTE.match(place.repository):
             return _copy(place, Repository(place.repository, package.url.span, credentials), project_folder / FOLDER)
         if "://" in place.repository:
             message = f"package '{package.name}' has an address of an unknown kind"
-            fail("package-fetch", message, package.url.span, hint="use https or ssh git, or a local path")
+            fail("package-fetch", message, package.url.span, hint="use https or ssh git, s3, or a local path")
         folder = (used_by / Path(url).expanduser()).resolve()
         base = (used_by / Path(place.repository).expanduser()).resolve()
         if not folder.is_dir() and place.kind and (base / ".git").exists():
@@ -87,10 +92,47 @@ def fetcher(project_folder: Path, siteconfig: Path | None = None) -> Fetch:
     return fetch
 
 
+def is_local(url: str) -> bool:
+    """Tell whether the url of a package is the path of a folder."""
+    return not (_CORELIB.search(url) or _REMOTE.match(url) or "://" in url)
+
+
 def place_of(url: str) -> Place:
     """Return what the url of a package names."""
     match = _PLACE.match(url)
     return Place(match["repository"], match["kind"], match["rest"]) if match else Place(url.removesuffix("/"))
+
+
+def _objects(package: PackageSpec, credentials: Sequence[StoreCredential], root: Path) -> Path:
+    """Return the copy of a folder in an object store, brought if there is none or it is old."""
+    url = str(package.url).strip()
+    target = root / hashlib.sha256(url.encode()).hexdigest()[:16]
+    if target.is_dir() and _is_fresh(target):
+        return target
+    try:
+        with _renewed(target) as fresh:
+            bring(url, fresh, credentials)
+    except StoreError as error:
+        if not target.is_dir():
+            hint = "check the address and aws_credential or block_store_creds in the siteconfig, or use a local path"
+            fail("package-fetch", f"{url} cannot be brought: {error}", package.url.span, hint=hint)
+    return target
+
+
+@contextmanager
+def _renewed(target: Path) -> Iterator[Path]:
+    """Yield a new folder that takes the place of `target` in one step, unless the block raises."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}-{os.getpid()}")
+    old = target.with_name(f".{target.name}-{os.getpid()}-old")
+    try:
+        yield fresh
+        if target.exists():
+            target.replace(old)
+        fresh.replace(target)
+    finally:
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _copy(place: Place, repository: Repository, root: Path) -> Path:
@@ -117,21 +159,12 @@ def _fetch(place: Place, repository: Repository, target: Path, inside: Path) -> 
     """Put a new copy of the repository to `target` in one step, and note in `inside` which folder of it is meant."""
     refs = repository.refs()
     name, folder = _split(place, refs, repository)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}-{os.getpid()}")
-    old = target.with_name(f".{target.name}-{os.getpid()}-old")
-    try:
+    with _renewed(target) as fresh:
         if name is None or name in refs:
             repository.clone(fresh, ref=name)
         else:
             repository.clone(fresh, commit=name)
-        if target.exists():
-            target.replace(old)
-        fresh.replace(target)
-        inside.write_text(folder, encoding="utf-8")
-    finally:
-        for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
+    inside.write_text(folder, encoding="utf-8")
 
 
 def _split(place: Place, known: Collection[str], repository: Repository) -> tuple[str | None, str]:

@@ -25,6 +25,9 @@ CLONE_SECONDS = 600
 
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10"
 _IN_ADDRESS = re.compile(r"(?<=://)[^/@\s]+@")
+_SAYS_NOTHING = re.compile(
+    "Could not read from remote repository|Please make sure you have the correct access|^and the repository exists"
+)
 _HELPER = '!f() { test "$1" = get && echo "username=$PROFILES_GIT_USER" && echo "password=$PROFILES_GIT_SECRET"; }; f'
 _ACCESS_HINT = "check the address and your access to it, or use a local path as the package's url"
 
@@ -134,8 +137,8 @@ def _told(text: str) -> str:
 
 def _reason(said: str) -> str:
     """Return the line of git's words that says most."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ERROR:"))]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not _SAYS_NOTHING.search(line)]
+    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ERROR:", "ssh:"))]
     telling += [line for line in lines if "denied" in line or "verification failed" in line]
-    found = next((line for line in telling if "Could not read from remote" not in line), None)
+    found = next(iter(telling), None)
     return _told(found or (lines[-1] if lines else "no reason given")).removeprefix("fatal: ")

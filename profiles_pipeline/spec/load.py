@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from profiles_pipeline.errors import Problem, Problems, Span, did_you_mean, fail, nearest
-from profiles_pipeline.spec.checks import check_choices, check_names
+from profiles_pipeline.spec.checks import check_choices, told_apart
 from profiles_pipeline.spec.convert import build_project
 from profiles_pipeline.spec.fetch import NEWEST_SCHEMA, fetcher
 from profiles_pipeline.spec.lift import Note, lift
@@ -68,7 +68,7 @@ def read_project(folder: Path, problems: Problems, root: Path | None = None) -> 
     if not project:
         problems.raise_errors()
     lifted, notes = lift(joined(files.values(), problems))
-    check_names(lifted, problems)
+    lifted = told_apart(lifted, problems)
     check_choices(lifted, problems)
     spec = build_project(lifted, str(folder), problems)
     _check_version(project, problems)

@@ -8,29 +8,25 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, ClassVar, NoReturn
+from typing import Annotated, ClassVar, NoReturn, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field
 
 from profiles_pipeline.errors import Problems, ProjectError, Span, did_you_mean, fail, nearest
 from profiles_pipeline.spec.convert import validated
 from profiles_pipeline.spec.model import Spec, Text
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
+from profiles_pipeline.spec.secrets import Secret
+from profiles_pipeline.spec.stores import StoreCredential
 from profiles_pipeline.spec.yaml_nodes import read_yaml
 
 DEFAULT_SITECONFIG = Path("~/.pb/siteconfig.yaml")
 _SECTIONS = ("profiles", "connections")
+S = TypeVar("S", bound=Spec)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-def _as_secret(value: object) -> object:
-    return SecretStr(str(getattr(value, "text", value))) if isinstance(value, str | int | float) else value
-
-
-Secret = Annotated[SecretStr, BeforeValidator(_as_secret)]
 
 
 class ConnectionOutput(Spec):
@@ -63,6 +59,7 @@ class DuckDBOutput(ConnectionOutput):
         schema_: where relations are made.
         sources_dir: folder of local files that stand in for tables of the inputs.
         sources: table name of an input, to the file or table that stands in for it.
+        external_access: let the project's SQL read and write every file that the user can.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
@@ -74,6 +71,7 @@ class DuckDBOutput(ConnectionOutput):
     sources: dict[str, Text] = Field(default_factory=dict)
     threads: int | None = None
     memory_limit: Text | None = None
+    external_access: bool = False
 
 
 class SnowflakeOutput(ConnectionOutput):
@@ -146,12 +144,14 @@ class SiteConfig:
         file: the file they were read from.
         connections: each connection as written, by name; not shown by ``repr`` because it may hold secrets.
         gitcreds: the git credentials as written.
+        stores: the credentials of object stores as written; the one that is for every bucket comes last.
     """
 
     file: str
     connections: Mapping[str, PlacedMap] = field(repr=False)
     environment: Mapping[str, str] = field(repr=False)
     gitcreds: PlacedList = field(default_factory=PlacedList, repr=False)
+    stores: PlacedList = field(default_factory=PlacedList, repr=False)
 
     def git_credentials(self) -> tuple[GitCredential, ...]:
         """Return the credentials for git, in order.
@@ -160,17 +160,31 @@ class SiteConfig:
             ProjectError: when one does not fit, or a variable it names is not set.
         """
         problems = Problems()
-        found = []
-        for item, span in self.gitcreds.placed_items():
-            if not isinstance(item, PlacedMap):
-                problems.error("wrong-type", "an item of 'gitcreds' must be a mapping", span)
-                continue
-            filled = _filled_map(item, self.environment, problems)
-            credential = validated(GitCredential, filled, "an item of 'gitcreds'", problems)
-            if credential is not None and _pattern_fits(credential, problems):
-                found.append(credential)
+        found = self._validated(GitCredential, self.gitcreds, "an item of 'gitcreds'", problems)
+        fitting = tuple(credential for credential in found if _pattern_fits(credential, problems))
         problems.raise_errors()
-        return tuple(found)
+        return fitting
+
+    def store_credentials(self) -> tuple[StoreCredential, ...]:
+        """Return the credentials for object stores, in order.
+
+        Raises:
+            ProjectError: when one does not fit, or a variable it names is not set.
+        """
+        problems = Problems()
+        found = tuple(self._validated(StoreCredential, self.stores, "a credential of an object store", problems))
+        problems.raise_errors()
+        return found
+
+    def _validated(self, cls: type[S], items: PlacedList, label: str, problems: Problems) -> Iterator[S]:
+        """Yield those of some items that fit, their variables filled in; the rest are problems."""
+        for item, span in items.placed_items():
+            if not isinstance(item, PlacedMap):
+                problems.error("wrong-type", f"{label} must be a mapping", span)
+                continue
+            fitting = validated(cls, _filled_map(item, self.environment, problems), label, problems)
+            if fitting is not None:
+                yield fitting
 
     def output(self, connection: str, target: str | None = None) -> ConnectionOutput:
         """Return the output `target` of `connection`; its default target when none is named.
@@ -248,11 +262,18 @@ def load_siteconfig(path: Path | None = None, environment: Mapping[str, str] | N
     connections: dict[str, PlacedMap] = {}
     for section in _SECTIONS:
         connections.update(_connections(value, section, problems))
-    gitcreds = value.get("gitcreds") or PlacedList()
-    if not isinstance(gitcreds, PlacedList):
-        fail("wrong-type", "'gitcreds' must be a list", value.value_span("gitcreds"))
+    gitcreds, stores = _list(value, "gitcreds"), _list(value, "block_store_creds").joined(PlacedList())
+    if value.get("aws_credential") is not None:
+        stores.add(value["aws_credential"], value.value_span("aws_credential"))
     problems.raise_errors()
-    return SiteConfig(str(file), connections, environment, gitcreds)
+    return SiteConfig(str(file), connections, environment, gitcreds, stores)
+
+
+def _list(config: PlacedMap, key: str) -> PlacedList:
+    found = config.get(key) or PlacedList()
+    if not isinstance(found, PlacedList):
+        fail("wrong-type", f"'{key}' must be a list", config.value_span(key))
+    return found
 
 
 def _pattern_fits(credential: GitCredential, problems: Problems) -> bool:

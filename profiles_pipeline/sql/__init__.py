@@ -19,8 +19,13 @@ from profiles_pipeline.sql.analysis import (
     unqualified,
 )
 from profiles_pipeline.sql.build import build, wrapped
+from profiles_pipeline.sql.columns import NOTHING as NOTHING_KNOWN
+from profiles_pipeline.sql.columns import UNKNOWN as UNKNOWN_COLUMNS
+from profiles_pipeline.sql.columns import Columns, Known, columns_of
 from profiles_pipeline.sql.copying import copied
+from profiles_pipeline.sql.kinds import dtype
 from profiles_pipeline.sql.reading import (
+    READ_AS,
     Reading,
     default_frame,
     parse_condition,
@@ -31,16 +36,26 @@ from profiles_pipeline.sql.reading import (
     parse_query,
     parse_statements,
 )
+from profiles_pipeline.sql.rewrites.texts import text_of
+from profiles_pipeline.sql.rewrites.variants import beside
 from profiles_pipeline.sql.times import bind_time
 
 __all__ = [
+    "NOTHING_KNOWN",
+    "READ_AS",
+    "UNKNOWN_COLUMNS",
+    "Columns",
+    "Known",
     "Reading",
     "aggregate_names",
+    "beside",
     "bind_time",
     "build",
     "column_names",
+    "columns_of",
     "copied",
     "default_frame",
+    "dtype",
     "external_tables",
     "has_subquery",
     "has_window",
@@ -60,6 +75,7 @@ __all__ = [
     "substitute",
     "symbol_kind",
     "symbols",
+    "text_of",
     "unfamiliar_calls",
     "unqualified",
     "wrapped",

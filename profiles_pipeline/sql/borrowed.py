@@ -12,7 +12,7 @@ Tree = TypeVar("Tree", bound=exp.Expr)
 
 _OWNERS = {
     "databricks": (
-        "COLLECT_LIST", "COLLECT_SET", "DATE_FORMAT", "FROM_JSON", "FROM_UNIXTIME", "GET_JSON_OBJECT",
+        "COLLECT_LIST", "COLLECT_SET", "DATE_FORMAT", "FROM_JSON", "FROM_UNIXTIME", "GET_JSON_OBJECT", "NAMED_STRUCT",
         "PERCENTILE", "PERCENTILE_APPROX", "SIZE", "SLICE", "SORT_ARRAY", "UNIX_TIMESTAMP",
     ),
     "bigquery": (

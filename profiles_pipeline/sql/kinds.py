@@ -1,11 +1,11 @@
-"""What is known of the type of an expression when nothing is known of the tables: a coarse kind, or None."""
+"""What is known of the type of an expression: a coarse kind, or None."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from sqlglot import exp
-from sqlglot.optimizer.annotate_types import annotate_types
 
 Kind = Literal["json", "list", "text", "number", "boolean", "date", "timestamp", "time", "null"]
 
@@ -22,40 +22,79 @@ _TYPES: dict[Kind, set[exp.DType]] = {
     "boolean": {exp.DType.BOOLEAN},
     "null": {exp.DType.NULL},
 }  # fmt: skip
-_JSON_NODES = (exp.JSONExtract, exp.ParseJSON, exp.JSONObject)
+_ANY_OF: dict[Kind, exp.DType] = {
+    "json": exp.DType.JSON, "list": exp.DType.ARRAY, "text": exp.DType.VARCHAR, "number": exp.DType.BIGDECIMAL,
+    "boolean": exp.DType.BOOLEAN, "date": exp.DType.DATE, "timestamp": exp.DType.TIMESTAMP, "time": exp.DType.TIME,
+    "null": exp.DType.NULL,
+}  # fmt: skip
+_JSON_NODES = (exp.JSONExtract, exp.ParseJSON, exp.JSONObject, exp.ObjectAgg, exp.ToVariant)
+_COLLECTORS = (exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayUnionAgg)
 _TEXT_NODES = (exp.JSONExtractScalar, exp.Right, exp.Left, exp.Pad, exp.ToChar)
 _NUMBER_NODES = (exp.Mul, exp.Div, exp.IntDiv, exp.Mod)
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div)
 _SAME_AS_FIRST = (
     exp.Paren, exp.Max, exp.Min, exp.AnyValue, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Lag, exp.Lead,
-    exp.Window, exp.Filter, exp.IgnoreNulls, exp.RespectNulls,
+    exp.Window, exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.WithinGroup, exp.ArgMax, exp.ArgMin, exp.Mode, exp.First, exp.Last,
 )  # fmt: skip
-_FLATTENED = {"value", "this"}
-
-
-def annotate(tree: exp.Expr, source: str) -> exp.Expr:
-    """Return `tree` with the types the source dialect gives its nodes; columns stay unknown, except those that
-    unpacked JSON yields."""
-    for select in tree.find_all(exp.Select):
-        _mark_unpacked(select)
-    return annotate_types(tree, dialect=source)
 
 
 def kind(node: exp.Expr | None) -> Kind | None:
     """Return the kind of value that `node` surely has, or None."""
     if node is None:
         return None
+    if isinstance(node, exp.Null):
+        return "null"
     if isinstance(node, _SAME_AS_FIRST):
         return kind(node.this)
+    if isinstance(node, exp.Add | exp.Sub) and "json" in (kind(node.this), kind(node.expression)):
+        return _of_type(exp.DataType(this=beside_in_arithmetic([node.this, node.expression])))
     if isinstance(node, exp.Sub):
         return _of_difference(node)
     if isinstance(node, exp.Bracket | exp.GetExtract):
-        return "json" if kind(node.this) == "json" else None
+        keys = node.expressions if isinstance(node, exp.Bracket) else [node.expression]
+        by_name = len(keys) == 1 and isinstance(keys[0], exp.Literal) and keys[0].is_string
+        return "json" if by_name or kind(node.this) == "json" else None
     return _of_choice(node) or _of_node(node) or (_of_type(node.type) if node.type is not None else None)
 
 
+def dtype(node: exp.Expr) -> exp.DType | None:
+    """Return the type that `node` surely has, or None; any type of its kind when just that is known."""
+    found = kind(node)
+    if found in ("json", "list", "null") or found is None:
+        return _ANY_OF.get(found) if found else None
+    if found == "number" and is_float(node):
+        return exp.DType.DOUBLE
+    own = node.type.this if node.type is not None else None
+    return own if own in _TYPES[found] and own not in exp.DataType.FLOAT_TYPES else _ANY_OF[found]
+
+
+def is_float(node: exp.Expr) -> bool:
+    """Return whether a value surely is a floating point number: a literal with a point is none."""
+    if isinstance(node, exp.Cast | exp.Column):
+        return node.type is not None and node.type.this in exp.DataType.FLOAT_TYPES
+    if isinstance(node, (exp.Neg, *_SAME_AS_FIRST)):
+        return is_float(node.this)
+    if isinstance(node, _ARITHMETIC):  # what JSON holds is computed with as floating point numbers
+        return any(is_float(part) or kind(part) == "json" for part in (node.this, node.expression))
+    return any(is_float(part) for part in choices(node))
+
+
+def collected(node: exp.Expr) -> exp.Expr:
+    """Return the value that an aggregate collects, without DISTINCT, order and limit."""
+    value: exp.Expr = node.this
+    while isinstance(value, exp.Distinct | exp.Order | exp.Limit):
+        value = value.expressions[0] if isinstance(value, exp.Distinct) else value.this
+    return value
+
+
 def _of_node(node: exp.Expr) -> Kind | None:
-    if isinstance(node, _JSON_NODES) or (isinstance(node, exp.Column) and node.meta.get("unpacked")):
+    if isinstance(node, _JSON_NODES):
         return "json"
+    if isinstance(node, _COLLECTORS):
+        return "json" if kind(collected(node)) == "json" else "list"
+    if isinstance(node, exp.Array):
+        kinds = {kind(item) for item in node.expressions} - {"null"}
+        return "json" if "json" in kinds or (len(kinds) > 1 and None not in kinds) else "list"
     if isinstance(node, _NUMBER_NODES):
         return "number"
     return "text" if isinstance(node, _TEXT_NODES) else None
@@ -74,10 +113,31 @@ def choices(node: exp.Expr) -> list[exp.Expr]:
     return [branch for branch in found if branch is not None]
 
 
+def common_type(kinds: Collection[Kind | None]) -> exp.DType | None:
+    """Return the type that JSON takes beside values of these kinds; None for a text."""
+    others = set(kinds) - {"json", "null"}
+    if others == {"number"}:
+        return exp.DType.DOUBLE
+    if others and others <= {"date", "timestamp"}:
+        return exp.DType.TIMESTAMP
+    return exp.DType.BOOLEAN if others == {"boolean"} else None
+
+
+def beside_in_arithmetic(operands: Sequence[exp.Expr]) -> exp.DType:
+    """Return the type that JSON takes among operands of an addition or its kin: a number, or a time plus a length."""
+    if any(isinstance(operand, exp.Interval) for operand in operands):
+        return exp.DType.TIMESTAMP
+    days = any(kind(operand) in ("date", "timestamp") for operand in operands)
+    return exp.DType.INT if days else exp.DType.DOUBLE
+
+
 def _of_choice(node: exp.Expr) -> Kind | None:
     kinds = {kind(branch) for branch in choices(node)} - {"null"}
-    if kinds == {"json"}:
-        return "json"
+    if len(kinds) == 1:
+        return kinds.pop()
+    if "json" in kinds:
+        beside = common_type(kinds)
+        return _of_type(exp.DataType(this=beside)) if beside else "text" if kinds == {"json", "text"} else None
     return "timestamp" if "timestamp" in kinds else "date" if "date" in kinds else None
 
 
@@ -97,19 +157,3 @@ def typed(node: exp.Expr, dtype: exp.DType) -> exp.Expr:
 
 def _of_type(dtype: exp.DataType) -> Kind | None:
     return next((kind for kind, types in _TYPES.items() if dtype.this in types), None)
-
-
-def _mark_unpacked(select: exp.Select) -> None:
-    sources = [join.this for join in select.args.get("joins") or []]
-    if select.args.get("from_"):
-        sources.append(select.args["from_"].this)
-    names = {
-        source.alias.lower()
-        for source in sources
-        if isinstance(source, exp.Lateral | exp.TableFromRows) and isinstance(source.this, exp.Explode)
-    }
-    if not names:
-        return
-    for column in select.find_all(exp.Column):
-        if column.name.lower() in _FLATTENED and (column.table.lower() in names or not column.table):
-            column.meta["unpacked"] = True

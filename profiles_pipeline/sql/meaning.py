@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlglot import exp
 
 from profiles_pipeline.sql.borrowed import with_borrowed_functions
-from profiles_pipeline.sql.kinds import annotate
+from profiles_pipeline.sql.columns import NOTHING, Known, annotated
 from profiles_pipeline.sql.rewrites import (
     aggregates,
     arrays,
@@ -24,6 +24,8 @@ from profiles_pipeline.sql.rewrites import (
     semi_structured,
     temporal,
     texts,
+    units,
+    variants,
 )
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite
 
@@ -31,11 +33,13 @@ REWRITES: tuple[Rewrite, ...] = (
     *relations.ROWS,
     *calls.ROWS,
     *semi_structured.ROWS,
+    *variants.ROWS,
     *arrays.ROWS,
     *numbers.ROWS,
     *epochs.ROWS,
-    *temporal.ROWS,
     *formats.ROWS,
+    *units.ROWS,
+    *temporal.ROWS,
     *texts.ROWS,
     *aggregates.ROWS,
 )
@@ -43,12 +47,15 @@ REWRITES: tuple[Rewrite, ...] = (
 Tree = TypeVar("Tree", bound=exp.Expr)
 
 
-def translate(tree: Tree, source: str, target: str) -> Tree:
-    """Return `tree`, read as `source`, changed so that its rendering in `target` means the same. Changes in place."""
+def translate(tree: Tree, source: str, target: str, known: Known = NOTHING) -> Tree:
+    """Return `tree`, read as `source`, changed so that its rendering in `target` means the same. Changes in place.
+
+    `known` tells the types of what comes from outside the text.
+    """
     tree = with_borrowed_functions(tree, source)
     if source == target:
         return tree
-    root = exp.Tuple(expressions=[annotate(tree, source)])
+    root = exp.Tuple(expressions=[annotated(tree, source, known)])
     rewrites = _rewrites_by_node(source, target)
     for node in reversed(list(root.walk(bfs=False))):
         parent, key, index = node.parent, node.arg_key, node.index

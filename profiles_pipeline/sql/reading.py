@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sqlglot import exp
@@ -19,6 +19,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from profiles_pipeline.errors import TOO_DEEP, ProjectError, Span
 from profiles_pipeline.sql import meaning
+from profiles_pipeline.sql.columns import NOTHING, Known
 from profiles_pipeline.sql.grammars import grammar, others, surely
 from profiles_pipeline.sql.syntax import drop_final_semicolons, enclose, refuse, refuse_at, refuse_flaws, tokenize
 
@@ -29,6 +30,12 @@ WHOLE_PARTITION = exp.WindowSpec(
 MOST_LEVELS = 400
 """Deepest nesting of SQL; warehouses and this program give up not far beyond."""
 
+READ_AS = "read_as"
+"""In the meta of a tree: the dialect its text was read in, where that is not the project's."""
+
+_FINAL = ("sql-untranslatable", "unknown-unit")
+"""What is wrong with a text that is surely in the dialect it was read in."""
+
 Tree = TypeVar("Tree", bound=exp.Expr)
 
 
@@ -38,11 +45,13 @@ class Reading:
 
     Attributes:
         borrowed: whether a text of a Snowflake project is read as one of `source`, names quoted as in Snowflake.
+        known: the types of what comes from outside the text.
     """
 
     source: str = "snowflake"
     target: str = "duckdb"
     borrowed: bool = False
+    known: Known = NOTHING
 
     @property
     def grammar(self) -> Dialect:
@@ -57,16 +66,22 @@ def _in_any_dialect(text: str, read: Callable[[Reading], Tree], reading: Reading
         return read(reading)
     for source in surely(text):
         with suppress(ProjectError):
-            return read(Reading(source, reading.target, borrowed=True))
+            return _borrowed(read, reading, source)
     try:
         return read(reading)
     except ProjectError as error:
-        if any(problem.code == "sql-untranslatable" for problem in error.problems):
+        if any(problem.code in _FINAL for problem in error.problems):
             raise
         for source in others(text):
             with suppress(ProjectError):
-                return read(Reading(source, reading.target, borrowed=True))
+                return _borrowed(read, reading, source)
         raise
+
+
+def _borrowed(read: Callable[[Reading], Tree], reading: Reading, source: str) -> Tree:
+    tree = read(replace(reading, source=source, borrowed=True))
+    tree.meta[READ_AS] = source
+    return tree
 
 
 def parse_expression(text: str, reading: Reading, span: Span | None = None, what: str = "expression") -> exp.Expr:
@@ -74,7 +89,7 @@ def parse_expression(text: str, reading: Reading, span: Span | None = None, what
 
     def read(reading: Reading) -> exp.Expr:
         tokens = _tokens(text, reading, span, what)
-        return meaning.translate(_parse(_expression, tokens, text, reading, span, what), reading.source, reading.target)
+        return _translated(_parse(_expression, tokens, text, reading, span, what), reading)
 
     return _in_any_dialect(text, read, reading)
 
@@ -84,7 +99,7 @@ def parse_expressions(text: str, reading: Reading, span: Span | None = None, wha
     tokens = enclose("COALESCE(", _tokens(text, reading, span, what), ")", reading.grammar, text)
     parsed = _parse(_expression, tokens, text, reading, span, what)
     items = [item for item in (parsed.this, *parsed.expressions) if isinstance(item, exp.Expr)]
-    return [meaning.translate(item.pop(), reading.source, reading.target) for item in items]
+    return [_translated(item.pop(), reading) for item in items]
 
 
 def parse_condition(text: str, reading: Reading, span: Span | None = None, what: str = "condition") -> exp.Expr:
@@ -111,7 +126,7 @@ def _query(text: str, reading: Reading, span: Span | None, what: str) -> exp.Que
         query = query.this
     if not isinstance(query, exp.Query):
         refuse_at(text, span, first, f"{what} is not a query: expected SELECT or WITH at '{first.text}'")
-    return meaning.translate(query, reading.source, reading.target)
+    return _translated(query, reading)
 
 
 def parse_statements(text: str, reading: Reading, span: Span | None = None, what: str = "statements") -> list[exp.Expr]:
@@ -122,7 +137,7 @@ def parse_statements(text: str, reading: Reading, span: Span | None = None, what
         tree = _parse(Parser._parse_statement, tokens, text, reading, span, what)
         if isinstance(tree, exp.Command) and reading.source != reading.target:
             refuse_at(text, span, tokens[0], f"cannot translate the statement to {reading.target}")
-        statements.append(meaning.translate(tree, reading.source, reading.target))
+        statements.append(_translated(tree, reading))
     return statements
 
 
@@ -134,7 +149,7 @@ def parse_order_by(
     frame: exp.WindowSpec | None = None
     for item in items:
         window = _parse_window("ORDER BY ", item, reading, span, what)
-        keys += [meaning.translate(key, reading.source, reading.target) for key in window.args["order"].expressions]
+        keys += [_translated(key, reading) for key in window.args["order"].expressions]
         frame = _normal_frame(window.args.get("spec"), item, span, what) or frame
     return keys, frame
 
@@ -155,6 +170,10 @@ def default_frame(function: exp.Expr, reading: Reading) -> exp.WindowSpec | None
     value = function.this if isinstance(function, (exp.IgnoreNulls, exp.RespectNulls)) else function
     whole = isinstance(value, (exp.FirstValue, exp.LastValue, exp.NthValue))
     return WHOLE_PARTITION.copy() if whole and reading.source == "snowflake" else None
+
+
+def _translated(tree: Tree, reading: Reading) -> Tree:
+    return meaning.translate(tree, reading.source, reading.target, reading.known)
 
 
 def _parse_window(prefix: str, text: str, reading: Reading, span: Span | None, what: str) -> exp.Window:

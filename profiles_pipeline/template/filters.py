@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from urllib.parse import quote
 
 from jinja2.runtime import Undefined
 
@@ -83,6 +85,77 @@ def _same(value: object) -> object:
     return value
 
 
+def _add(value: object, other: object) -> object:
+    """Numbers are added, all else is joined."""
+    if isinstance(value, int | float) and isinstance(other, int | float):
+        return value + other
+    joined = _text(value) + _text(other)
+    _bounded(len(joined))
+    return joined
+
+
+def _padded(pad: Callable[[str, int], str]) -> Callable[[object, object], str]:
+    def padded(value: object, width: object) -> str:
+        _bounded(_integer(width))
+        return pad(_text(value), _integer(width))
+
+    return padded
+
+
+def _slice(value: object, bounds: object) -> object:
+    first, colon, last = _text(bounds).partition(":")
+    if not colon:
+        raise RenderError("template-runtime", f"'{_text(bounds)}' is no slice; write '1:3'")
+    items = value if isinstance(value, list | tuple | str) else _text(value)
+    return items[_integer(first) if first else None : _integer(last) if last else None]
+
+
+def _float_format(value: object, places: object = -1) -> str:
+    """Return a number with so many decimal places; with a negative number of them only where it has decimals."""
+    number, digits = _floating(value), _integer(places)
+    _bounded(abs(digits))
+    return f"{number:.{abs(digits)}f}" if digits >= 0 or number != int(number) else str(int(number))
+
+
+def _get_digit(value: object, place: object) -> object:
+    text, position = _text(value), _integer(place)
+    return int(text[-position]) if 0 < position <= len(text) and text.isdigit() else value
+
+
+def _string_format(value: object, layout: object) -> str:
+    text = _text(layout)
+    match = re.fullmatch(r"([^%]*)%([-+0 ]*)(\d{0,3})((?:\.\d{1,2})?)([sdfvxX])([^%]*)", text)
+    if match is None:
+        raise RenderError("template-runtime", f"'{text}' is no format; write '%d', '%05d', '%.2f' or '%s'")
+    before, flags, width, precision, kind, after = match.groups()
+    of_kind = {"d": _integer, "x": _integer, "X": _integer, "f": _floating}.get(kind, _text)(value)
+    layout = "%" + flags + width + precision + kind.replace("v", "s")
+    return before + layout % of_kind + after
+
+
+def _plural(value: object, endings: object = "s") -> str:
+    one, comma, many = _text(endings).partition(",")
+    count = _length(value) if isinstance(value, list | tuple | dict) else _floating(value)
+    return (one if comma else "") if count == 1 else (many if comma else one)
+
+
+def _yes_no(value: object, answers: object = "yes,no,maybe") -> str:
+    yes, no, *maybe = [*_text(answers).split(","), ""]
+    if is_nil(value):
+        return (maybe[0] or no) if maybe else no
+    return yes if value else no
+
+
+def _truncate_words(value: object, size: object) -> str:
+    words, kept = _text(value).split(), max(_integer(size), 0)
+    return " ".join(words[:kept] if len(words) > kept else words) + (" ..." if len(words) > kept else "")
+
+
+def _truncate_characters(value: object, size: object) -> str:
+    text, kept = _text(value), max(_integer(size), 0)
+    return text if len(text) <= kept else text[: max(kept - 3, 0)] + "..."[:kept]
+
+
 FILTERS: Mapping[str, Callable[..., object]] = {
     "isnil": is_nil,
     "safe": _same,
@@ -106,6 +179,24 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "int": _integer,
     "float": _floating,
     "string": _text,
+    "add": _add,
+    "addslashes": lambda value: re.sub(r"(['\"\\])", r"\\\1", _text(value)),
+    "center": _padded(str.center),
+    "ljust": _padded(str.ljust),
+    "rjust": _padded(str.rjust),
+    "divisibleby": lambda value, divisor: bool(_integer(divisor)) and _integer(value) % _integer(divisor) == 0,
+    "floatformat": _float_format,
+    "get_digit": _get_digit,
+    "length_is": lambda value, size: _length(value) == _integer(size),
+    "make_list": lambda value: list(_text(value)),
+    "pluralize": _plural,
+    "slice": _slice,
+    "stringformat": _string_format,
+    "truncatechars": _truncate_characters,
+    "truncatewords": _truncate_words,
+    "urlencode": lambda value: quote(_text(value), safe=""),
+    "wordcount": lambda value: len(_text(value).split()),
+    "yesno": _yes_no,
 }
 
 TESTS: Mapping[str, Callable[[object], bool]] = {

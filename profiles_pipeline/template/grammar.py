@@ -10,7 +10,9 @@ from jinja2.parser import Parser
 
 from profiles_pipeline.template.translation import NOT
 
-TAGS = ("if", "for", "with", "set", "macro", "exec")
+TAGS = ("if", "for", "with", "set", "macro", "exec", "filter", "ifequal", "ifnotequal", "firstof", "now", "autoescape")
+_OWN = ("exec", "ifequal", "ifnotequal", "firstof", "now", "autoescape")
+"""Those of which Jinja2 has none, or another one."""
 
 
 class TemplateParser(Parser):
@@ -21,11 +23,12 @@ class TemplateParser(Parser):
         token = self.stream.current
         if token.type != "name" or token.value not in TAGS:
             self.fail_unknown_tag(str(token.value), token.lineno)
-        if token.value != "exec":
+        if token.value not in _OWN:
             return super().parse_statement()
-        self._tag_stack.append("exec")
+        self._tag_stack.append(str(token.value))
         try:
-            return self.parse_exec()
+            parsed: nodes.Node | list[nodes.Node] = getattr(self, f"parse_{token.value}")()
+            return parsed
         finally:
             self._tag_stack.pop()
 
@@ -35,6 +38,55 @@ class TemplateParser(Parser):
         body = self.parse_statements(("name:endexec",), drop_needle=True)
         call = _environment_call("render_again", [nodes.DerivedContextReference()], line)
         return nodes.CallBlock(call, [], [], body).set_lineno(line)
+
+    def parse_ifequal(self) -> nodes.If:
+        """``ifequal a b``, with ``else`` if need be."""
+        return self._compared("eq", "endifequal")
+
+    def parse_ifnotequal(self) -> nodes.If:
+        """``ifnotequal a b``, with ``else`` if need be."""
+        return self._compared("ne", "endifnotequal")
+
+    def _compared(self, operator: str, end: str) -> nodes.If:
+        line = next(self.stream).lineno
+        left, right = self._operand(), self._operand()
+        test = nodes.Compare(left, [nodes.Operand(operator, right)], lineno=line)
+        body = self.parse_statements(("name:else", f"name:{end}"))
+        other = self.parse_statements((f"name:{end}",), drop_needle=True) if next(self.stream).value == "else" else []
+        return nodes.If(test, body, [], other, lineno=line)
+
+    def _operand(self) -> nodes.Expr:
+        """Parse one of several values side by side; texts there are not joined, as Jinja2 would."""
+        if self.stream.current.type != "string":
+            return self.parse_unary()
+        text = next(self.stream)
+        return self.parse_filter_expr(self.parse_postfix(nodes.Const(text.value, lineno=text.lineno)))
+
+    def parse_firstof(self) -> nodes.Output:
+        """``firstof a b "c"``: the first that is not empty."""
+        line = next(self.stream).lineno
+        values = []
+        while self.stream.current.type != "block_end":
+            values.append(self._operand())
+        found: nodes.Expr = nodes.Const("")
+        for value in reversed(values):
+            found = nodes.Or(value, found, lineno=line)
+        return nodes.Output([found], lineno=line)
+
+    def parse_now(self) -> nodes.Output:
+        """``now "2006-01-02"``: the time as of which everything is."""
+        line = next(self.stream).lineno
+        layout = self.parse_unary()
+        self.stream.skip_if("name:fake")
+        method = nodes.Getattr(nodes.Name("end_time", "load"), "Format", "load", lineno=line)
+        return nodes.Output([nodes.Call(method, [layout], [], None, None, lineno=line)], lineno=line)
+
+    def parse_autoescape(self) -> nodes.Scope:
+        """``autoescape on``: SQL is never escaped as HTML is, so the body stands as it is."""
+        line = next(self.stream).lineno
+        if not self.stream.skip_if("name:on"):
+            self.stream.expect("name:off")
+        return nodes.Scope(self.parse_statements(("name:endautoescape",), drop_needle=True), lineno=line)
 
     def parse_with(self) -> nodes.With:
         """``with a=x b=y``, commas optional, or ``with x as a``."""

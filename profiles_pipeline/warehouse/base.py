@@ -55,6 +55,8 @@ class Warehouse(Protocol):
     """
 
     dialect: str
+    external_access: bool
+    """Whether the SQL of a project may reach the files of the machine."""
 
     def execute(self, sql: str, params: Sequence[object] | None = None) -> None:
         """Run one or more statements for their effect."""

@@ -30,6 +30,7 @@ def connect_duckdb(
     *,
     purpose: str,
     read_only: bool = False,
+    confined: bool = False,
     lock_timeout: float | None = None,
     on_wait: OnWait | None = None,
 ) -> Iterator[DuckDBWarehouse]:
@@ -42,6 +43,8 @@ def connect_duckdb(
         settings: what to open.
         purpose: what this session is for, shown to those who wait for it.
         read_only: open without the right to write; the file must exist.
+        confined: of the machine's files, SQL reaches the sources of the settings only. It stays so while the file is
+            open in this process, so it is for whoever has the file alone.
         lock_timeout: seconds to wait in all; None waits for ever, 0 does not wait.
         on_wait: called with the holder when waiting begins and about every 10 s after that.
 
@@ -58,7 +61,10 @@ def connect_duckdb(
     with held(file, purpose, patience) if file and not read_only else nullcontext():
         connection = patience.wait_for(lambda: _open(file, read_only))
         try:
-            yield DuckDBWarehouse(connection, settings)
+            warehouse = DuckDBWarehouse(connection, settings)
+            if confined and not settings.external_access:
+                warehouse.confine()
+            yield warehouse
         finally:
             connection.close()
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
 from profiles_pipeline.dialects import literal
 from profiles_pipeline.errors import WarehouseError, fail
+from profiles_pipeline.spec.stores import SCHEME, StoreError, is_object
 from profiles_pipeline.warehouse.base import Column, Rows, Source
+from profiles_pipeline.warehouse.confinement import explained, reach_of, refuse_outward
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.settings import DuckDBSettings
 from profiles_pipeline.warehouse.sources import Catalog, Relation, is_address, parse_table_name, resolve_source
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from profiles_pipeline.warehouse.objects import ObjectStore
 
 Result = TypeVar("Result")
 
@@ -30,6 +35,11 @@ _RELATIONS = """
     select database_name, schema_name, view_name, sql from duckdb_views() where not internal and not temporary
     order by all
 """
+_FILE_VIEWS = """
+    select sql from duckdb_views()
+    where not internal and not temporary and (contains(sql, 'read_') or contains(sql, '/'))
+        and not starts_with(view_name, 'Material_')
+"""
 
 
 class DuckDBWarehouse:
@@ -40,11 +50,39 @@ class DuckDBWarehouse:
     def __init__(self, connection: duckdb.DuckDBPyConnection, settings: DuckDBSettings) -> None:
         self._connection = connection
         self._settings = settings
-        for name, value in _session_settings(settings).items():
+        self.external_access = settings.external_access
+        self._confined = False
+        self._objects: ObjectStore | None = None
+        self._set(_session_settings(settings))
+        if any(map(is_object, (*settings.objects, *settings.sources.values()))):
+            self._store()
+
+    def confine(self) -> None:
+        """From now on SQL reaches the sources of the settings, and no other file of the machine; no setting either."""
+        views = self.query(_FILE_VIEWS).rows
+        if any(SCHEME in str(view) for (view,) in views):
+            self._store()
+        self._set(reach_of(self._settings, (str(view) for (view,) in views)).settings())
+        self._confined = True
+
+    def _set(self, chosen: Mapping[str, str]) -> None:
+        for name, value in chosen.items():
             self.execute(f"SET GLOBAL {name} = {value}")
+
+    def _store(self) -> ObjectStore:
+        """Return the object stores; from now on SQL can read what lies there."""
+        if self._objects is None:
+            from profiles_pipeline.warehouse.objects import ObjectStore  # noqa: PLC0415 - rarely needed
+
+            self._objects = ObjectStore(self._settings.credentials)
+            if not self._connection.filesystem_is_registered(self._objects.protocol):
+                self._connection.register_filesystem(self._objects)
+        return self._objects
 
     def execute(self, sql: str, params: Sequence[object] | None = None) -> None:
         """Run one or more statements for their effect."""
+        if self._confined:
+            refuse_outward(self._connection, sql)
         self._run(lambda: self._connection.execute(sql, params), sql)
 
     def query(self, sql: str, params: Sequence[object] | None = None) -> Rows:
@@ -116,17 +154,17 @@ class DuckDBWarehouse:
                 object cannot be read.
         """
         found = resolve_source(table, self._settings, self._catalog())
-        if is_address(found.origin):
-            self._reach(found)
-        return found
-
-    def _reach(self, found: Source) -> None:
+        if not is_address(found.origin):
+            return found
         try:
+            if is_object(found.origin):
+                return replace(found, state=self._store().state(found.origin))
             self.describe(f"SELECT * FROM {found.sql}")
-        except WarehouseError as error:
+        except (WarehouseError, StoreError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             hint = f"or put a file called {parse_table_name(found.origin)[0]}.parquet or .csv into the sources folder"
             fail("missing-table", f"{found.origin} cannot be read: {reason}", hint=f"make it reachable, {hint}")
+        return found
 
     def interrupt(self) -> None:
         """Stop the statement another thread is running on this session; it raises WarehouseError there."""
@@ -154,7 +192,7 @@ class DuckDBWarehouse:
 
 def warehouse_error(error: duckdb.Error, statement: str | None = None) -> WarehouseError:
     """Return `error` as a WarehouseError: what DuckDB says in one line; its pointer into the SQL becomes a note."""
-    text = _NOISE.sub("", str(error))
+    text = explained(_NOISE.sub("", str(error)))
     excerpt = _EXCERPT.search(text)
     translated = WarehouseError(" ".join(_EXCERPT.sub("", text).split()), statement)
     if excerpt:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from profiles_pipeline.spec.stores import StoreCredential
 
 MEMORY = Path(":memory:")
 
@@ -22,6 +24,9 @@ class DuckDBSettings:
         threads: worker threads; None leaves the choice to DuckDB (one per core).
         memory_limit: such as ``4GB``; None leaves the choice to DuckDB.
         built_here: lower-case names of relations in the schema that the project builds; they are never its sources.
+        objects: addresses in object stores that the inputs of the project name.
+        credentials: returns how to log in to object stores; called when one is asked for something.
+        external_access: let the project's SQL read and write every file that the user can.
     """
 
     path: Path
@@ -32,6 +37,9 @@ class DuckDBSettings:
     threads: int | None = None
     memory_limit: str | None = None
     built_here: frozenset[str] = frozenset()
+    objects: frozenset[str] = frozenset()
+    credentials: Callable[[], tuple[StoreCredential, ...]] = tuple
+    external_access: bool = False
 
     @property
     def file(self) -> Path | None:

@@ -16,12 +16,15 @@ from .conftest import Call
 COMMANDS = [
     "init project",
     "init connection",
+    "tutorial",
+    "insert",
     "sample-data",
     "validate",
     "plan",
     "compile",
     "run",
     "show models",
+    "show model_details",
     "migrate auto",
     "migrate manual",
     "show dependencies",
@@ -37,7 +40,7 @@ COMMANDS = [
     "idstitch rules update",
     "dev",
 ]
-PLACED = [command for command in COMMANDS if not command.startswith(("init", "migrate"))]
+PLACED = [command for command in COMMANDS if not command.startswith(("init", "tutorial", "migrate"))]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -70,8 +73,8 @@ def test_no_command_shows_them_in_the_order_of_use(call: Call) -> None:
     assert outcome.code == 0
     listed = [line.split()[0] for line in outcome.out.partition("Commands:")[2].splitlines() if line.strip()]
     assert listed == [
-        "init", "sample-data", "validate", "plan", "compile", "run", "show", "discover", "query", "audit", "idstitch",
-        "cleanup", "migrate", "dev", "version",
+        "init", "tutorial", "insert", "sample-data", "validate", "plan", "compile", "run", "show", "discover", "query",
+        "audit", "idstitch", "cleanup", "migrate", "dev", "version",
     ]  # fmt: skip
 
 

@@ -116,6 +116,29 @@ def test_rows_into_files(call: Call, built: Path, tmp_path: Path) -> None:
     assert table.column("main_id").to_pylist() == [row["main_id"] for row in found[:4]]
 
 
+@pytest.mark.parametrize(
+    ("form", "expected", "told"),
+    [
+        ("table", "a a A", ""),
+        ("csv", "a,a,A", ""),
+        ("json", '[ { "a": 1, "a_1": 2, "A_2": 3 } ]', "columns of one name have a number behind it: a_1, A_2"),
+    ],
+)
+def test_columns_keep_the_names_that_the_query_gives_them(
+    call: Call, built: Path, form: str, expected: str, told: str
+) -> None:
+    outcome = call("query", "-p", built, "select 1 as a, 2 as a, 3 as A", "--format", form)
+    assert outcome.code == 0
+    assert expected in " ".join(outcome.out.split())
+    assert told in outcome.err
+
+
+def test_columns_of_one_name_are_told_where_they_must_differ(call: Call, built: Path, tmp_path: Path) -> None:
+    outcome = call("query", "-p", built, "select 1 as a, 2 as a", "-f", tmp_path / "twins.parquet")
+    assert parquet.read_table(tmp_path / "twins.parquet").column_names == ["a", "a_1"]
+    assert "columns of one name have a number behind it: a_1" in outcome.err
+
+
 def test_a_seq_no_means_what_that_run_built(call: Call, built: Path) -> None:
     edit(built, "select: count( * )", "select: 1000 + count( * )")
     later = "2023-11-09T00:00:00Z"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline_tests.cli.conftest import Call
 
 OLD = Path(__file__).parent.parent / "projects" / "wht_2022"
@@ -93,6 +94,30 @@ def test_files_shared_with_other_projects_are_only_changed_in_place(call: Call, 
     assert "error[shared-files]" in call("migrate", "auto", "-p", tmp_path / "shop", "-d", tmp_path / "new").err
     assert call("migrate", "auto", "-p", tmp_path / "shop", "--inplace").code == 0
     assert (tmp_path / "shared" / "macros.yaml").read_text() == "macros:\n  - {name: one, value: 1}\n"
+
+
+def test_what_lies_beside_a_project_is_found_from_its_new_place(call: Call, tmp_path: Path) -> None:
+    for name, text in {
+        "libs/far/pb_project.yaml": "name: far\nschema_version: 99\nmodel_folders: [m]\n",
+        "libs/far/m/m.yaml": "macros: [{name: distant, value: 1}]\n",
+        "shared/s.yaml": "macros: [{name: common, value: 1}]\n",
+        "shop/near/pb_project.yaml": "name: near\nschema_version: 99\nmodel_folders: [m]\n",
+        "shop/near/m/m.yaml": "macros: [{name: inner, value: 1}]\n",
+        "shop/pb_project.yaml": (
+            "name: s\nschema_version: 42\nmodel_folders: [models, ../shared]\npackages:\n"
+            "  - {name: far, gitUrl: ../libs/far} # beside us\n  - name: near\n    url: ./near\n"
+        ),
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = call("migrate", "auto", "-p", tmp_path / "shop", "-d", tmp_path / "a" / "new")
+    assert done.code == 0
+    text = (tmp_path / "a" / "new" / "pb_project.yaml").read_text()
+    assert "url: ../../libs/far} # beside us" in text
+    assert "model_folders: [models, ../../shared]" in text
+    assert "url: ./near" in text
+    found = ProfilesProject.load(tmp_path / "a" / "new")
+    assert {str(macro.name) for macro in found.project.macros} == {"distant", "common", "inner"}
 
 
 def test_manual_lists_each_place(call: Call, old: Path, monkeypatch: pytest.MonkeyPatch) -> None:

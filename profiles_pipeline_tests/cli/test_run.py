@@ -182,6 +182,29 @@ def test_a_failure_as_data(call: Call, quickstart: Path) -> None:
     assert expected.items() <= document.items()
     assert (quickstart / document["problems"][0]["file"]).is_file()
     assert (quickstart / document["sql_file"]).is_file()
+    assert [model["path"] for model in document["models"]] == MODELS[:4]
+    assert document["models"][0]["relation"] == f"{document['schema']}.{document['models'][0]['material']}"
+    assert document["failed"] == [{"path": "user/all/var_table", "problem": document["problems"][0]}]
+    assert Path(document["sql_folder"]).is_dir()
+    assert document["views"] == []
+
+    edit(quickstart, *reversed(FAILING))
+    done = json.loads(call("run", "-p", quickstart, "--no-report", "--json").out)
+    assert done.keys() - document.keys() == {"reported_to_dagster", "csv_files"}
+    assert document["models"][0].keys() == done["models"][0].keys()
+
+
+@pytest.mark.parametrize("wrong", [("connection: test", "connection: test\nentitties: []", "pb_project.yaml"), None])
+def test_a_run_that_never_starts_is_told_in_the_same_shape(
+    call: Call, quickstart: Path, wrong: tuple[str, str, str] | None
+) -> None:
+    if wrong:
+        edit(quickstart, *wrong)
+    outcome = call("run", "-p", quickstart, "--no-report", "--json", *(() if wrong else ("-m", "nowhere")))
+    assert outcome.code == 2
+    document = json.loads(outcome.out)
+    assert document["problems"][0]["code"] == ("unknown-key" if wrong else "unknown-model")
+    assert (document["models"], document["seq_no"], document["exit_code"]) == ([], None, 2)
 
 
 def test_markup_in_user_text_is_printed_as_it_is(call: Call, quickstart: Path) -> None:

@@ -30,6 +30,27 @@ BROKEN = """
 """
 
 
+@pytest.mark.parametrize(
+    ("path", "noun", "hint"),
+    [
+        ("user/n_active_days_totl", "model or var", "did you mean 'user/n_active_days_total'?"),
+        ("user/all/n_active_days_totl", "model or var", "did you mean 'user/n_active_days_total'?"),
+        ("n_active_days_total", "model", "did you mean 'user/n_active_days_total'?"),
+        ("usr/n_active_days_total", "model", "did you mean 'user/n_active_days_total'?"),
+        ("user_feature_vieww", "model", "did you mean 'user/all/feature_view'?"),
+        ("models/user_profil", "model", "did you mean 'models/user_profile'?"),
+        ("models/rsTracks", "model", "did you mean 'inputs/rstracks'?"),
+        ("models/elsewhere", "model", "known: inputs/rsidentifies, inputs/rstracks, models/user_id_stitcher, "),
+    ],
+)
+def test_a_path_that_means_nothing_brings_up_the_nearest(
+    call: Call, quickstart: Path, path: str, noun: str, hint: str
+) -> None:
+    outcome = call("run", "-p", quickstart, "-m", path)
+    assert outcome.code == 2
+    assert f"error[unknown-model]: there is no {noun} '{path}'\n    hint: {hint}" in outcome.err
+
+
 @pytest.fixture
 def broken(quickstart: Path) -> Path:
     """The quickstart project with a model that fails when it is built, and one that reads it."""

@@ -22,6 +22,7 @@ from profiles_pipeline.errors import ProjectError
         ("2023-01-02T12:00:00+02:00", datetime(2023, 1, 2, 10, tzinfo=UTC)),
         ("2023-01-01T23:00:00-0330", datetime(2023, 1, 2, 2, 30, tzinfo=UTC)),
         ("1672660800", datetime(2023, 1, 2, 12, tzinfo=UTC)),
+        ("0", datetime(1970, 1, 1, tzinfo=UTC)),
         (" 1672660800.5 ", datetime(2023, 1, 2, 12, 0, 0, 500_000, tzinfo=UTC)),
     ],
 )
@@ -33,11 +34,11 @@ def test_times(text: str, expected: datetime) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("yesterday", "does not match time regex"),
-        ("20230102", "does not match time regex"),
-        ("1672660800000", "does not match time regex"),
-        ("2023-1-2", "does not match time regex"),
-        ("", "does not match time regex"),
+        ("yesterday", "is neither a date, nor a time, nor unix seconds"),
+        ("20230102", "is neither a date, nor a time, nor unix seconds"),
+        ("1672660800000", "is neither a date, nor a time, nor unix seconds"),
+        ("2023-1-2", "is neither a date, nor a time, nor unix seconds"),
+        ("", "is neither a date, nor a time, nor unix seconds"),
         ("2023-02-30", "is no moment: day is out of range for month"),
         ("2023-01-02T25:00:00Z", "is no moment: hour must be in 0..23"),
     ],
@@ -50,6 +51,22 @@ def test_what_is_no_time(text: str, message: str) -> None:
     assert f"'{text}' {message}" in problem.message
     assert "2023-01-02T12:00:00Z" in str(problem.hint)
     assert "unix seconds" in str(problem.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("20230102", "2023-01-02"),
+        ("2023-1-2", "2023-01-02"),
+        ("2023/01/02", "2023-01-02"),
+        ("1672660800000", "1672660800"),
+    ],
+)
+def test_times_in_other_forms(text: str, meant: str) -> None:
+    with pytest.raises(ProjectError) as raised:
+        values.moment(text, "--end-time")
+    (problem,) = raised.value.problems
+    assert str(problem.hint).startswith(f"did you mean {meant}?")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.spec import load_siteconfig
 from profiles_pipeline.spec.fetch import Place, place_of
+from profiles_pipeline_tests.warehouse.stores import s3_server
 
 TOKEN = "s3cret-token"
 LIBRARY = "name: library\nschema_version: 98\nmodel_folders: [models]\n"
@@ -190,7 +192,7 @@ ACCESS = "check the address and your access to it, or use a local path as the pa
             "{here} has no tag like '{{{{best_schema_version}}}}'; mend its url",
         ),
         ("file:///no", f"git could not bring file:///no: '/no' does not appear to be a git repository; {ACCESS}"),
-        ("s3://b/lib", "package 'library' has an address of an unknown kind; use https or ssh git, or a local path"),
+        ("gs://b", "package 'library' has an address of an unknown kind; use https or ssh git, s3, or a local path"),
         ("../no/where", "package 'library' is not at {root}/no/where; mend its url"),
     ],
 )
@@ -202,6 +204,30 @@ def test_what_cannot_be_had(commit: Commit, repository: Path, names: Names, url:
     (problem,) = raised.value.problems
     assert (problem.code, str(problem.span)) == ("package-fetch", "pb_project.yaml:3:34")
     assert f"{problem.message}; {problem.hint}" == said.format_map(filled)
+
+
+@pytest.mark.skipif(shutil.which("ssh") is None, reason="git needs ssh for this")
+def test_a_server_that_does_not_speak_ssh(names: Names) -> None:
+    with pytest.raises(ProjectError) as raised:
+        names("ssh://git@127.0.0.1:1/org/lib.git/tag/v1")
+    (problem,) = raised.value.problems
+    assert problem.message == (
+        "git could not bring ssh://git@127.0.0.1:1/org/lib.git: "
+        "ssh: connect to host 127.0.0.1 port 1: Connection refused"
+    ).replace("git@", "")
+
+
+def test_a_folder_in_an_object_store(names: Names, site: Site, tmp_path: Path) -> None:
+    objects = {"team/lib/pb_project.yaml": LIBRARY, "team/lib/models/m.yaml": "macros: [{name: kept, value: x}]\n"}
+    with s3_server(objects) as server:
+        site(f"aws_credential: {{access_key: k, secret_access_key: s, region: us-east-1, endpoint: '{server}'}}\n")
+        assert names("s3://team/lib") == {"kept"}
+        with pytest.raises(ProjectError, match="s3://team/none cannot be brought: there is nothing at this address"):
+            names("s3://team/none")
+    assert names("s3://team/lib") == {"kept"}  # the copy counts as the folder for a while
+    (copy,) = (folder for folder in (tmp_path / "app" / ".profiles" / "packages").iterdir())
+    os.utime(copy, (0, 0))
+    assert names("s3://team/lib") == {"kept"}  # and where the store does not answer
 
 
 @pytest.mark.timeout(60)

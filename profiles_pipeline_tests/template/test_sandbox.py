@@ -62,7 +62,7 @@ ESCAPES = [
     "{% extends 'a' %}",
     "{% block a %}{% endblock %}",
     "{% call add() %}{% endcall %}",
-    "{% filter upper %}a{% endfilter %}",
+    "{% filter attr:'__class__' %}a{% endfilter %}",
     "{% autoescape true %}{% endautoescape %}",
     "{% set this.x = 1 %}",
     "{% set user['x'] = 1 %}",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from profiles_pipeline.errors import Problems, fail
 from profiles_pipeline.spec.fetch import NEWEST_SCHEMA
 from profiles_pipeline.spec.lift import MIGRATED, Note, lift, take_step
+from profiles_pipeline.spec.lift.rewrite import Rewrite
 from profiles_pipeline.spec.load import PROJECT_FILES, SECTIONS, joined, load_project, project_files
 from profiles_pipeline.spec.migrate.bare_names import templates_for_bare_names
+from profiles_pipeline.spec.migrate.moving import seen_from
 from profiles_pipeline.spec.migrate.printing import Printer, laid_out_afresh, owned_keys, read_values
 from profiles_pipeline.spec.migrate.source import read_document
 from profiles_pipeline.spec.migrate.written import as_written
@@ -53,8 +55,12 @@ class Migration:
         return tuple(file for file in self.files if file.is_change)
 
 
-def migrate(folder: Path) -> Migration:
+def migrate(folder: Path, destination: Path | None = None) -> Migration:
     """Return what it takes to bring the project in `folder` to the newest schema; nothing is written.
+
+    Args:
+        folder: the project folder.
+        destination: where the result will lie, when that is elsewhere: paths that lead out of the folder are adjusted.
 
     Raises:
         ProjectError: the project is wrong, or it cannot be written so that it means the same.
@@ -64,7 +70,8 @@ def migrate(folder: Path) -> Migration:
     problems = Problems()
     read = project_files(folder, problems)
     texts = {file: (folder / file).read_bytes().decode("utf-8-sig") for file in read}
-    lifted, notes = _lifted(joined(read.values(), problems))
+    steps = [] if destination is None or destination == folder else [seen_from(folder, destination)]
+    lifted, notes = _lifted(joined(read.values(), problems), steps)
     goal = _meaning(lifted)
     wanted = {file: _part(as_written(lifted, read), root, file) for file, root in read.items()}
     after = {file: _rewritten(text, file, read[file], wanted[file]) for file, text in texts.items()}
@@ -75,9 +82,9 @@ def migrate(folder: Path) -> Migration:
     return Migration(tuple(sorted(notes, key=_place)), tuple(files))
 
 
-def _lifted(project: PlacedMap) -> tuple[PlacedMap, list[Note]]:
+def _lifted(project: PlacedMap, steps: Iterable[Rewrite]) -> tuple[PlacedMap, list[Note]]:
     notes: list[Note] = []
-    for step in (*MIGRATED, templates_for_bare_names):
+    for step in (*MIGRATED, templates_for_bare_names, *steps):
         project, left = take_step(step, project)
         notes += left
     version = project.get("schema_version")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from profiles_pipeline.sql.kinds import typed
+from profiles_pipeline.sql.kinds import dtype, kind, typed
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, aggregate_of, function, named
+from profiles_pipeline.sql.rewrites.variants import sortable
 
 
 def _listed(node: exp.Expr) -> exp.Expr:
@@ -40,7 +41,9 @@ def _extreme(node: exp.Expr) -> exp.Expr:
     """The row with the extreme counts even when its value is NULL."""
     if node.args.get("count"):
         return node
-    return function("ARG_MIN_NULL" if isinstance(node, exp.ArgMin) else "ARG_MAX_NULL", node.this, node.expression)
+    name = "ARG_MIN_NULL" if isinstance(node, exp.ArgMin) else "ARG_MAX_NULL"
+    order = sortable(node.expression) if kind(node.expression) == "json" else node.expression
+    return function(name, node.this, order, dtype=dtype(node.this))
 
 
 def _object_agg(node: exp.Expr) -> exp.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.kinds import collected, kind, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite, aggregate_of, cast, function, named
 from profiles_pipeline.sql.rewrites.semi_structured import parsed_json, to_json
 
@@ -34,8 +34,10 @@ def _contains(node: exp.Expr) -> exp.Expr:
 
 def _of_column(array: exp.Expr) -> exp.Expr:
     """Return a column as JSON: it holds lists, or texts of arrays. Vars hold lists."""
-    unknown = isinstance(array, exp.Column) and kind(array) is None and not array.name.startswith("var:")
-    return cast(array, exp.DType.JSON) if unknown else array
+    if not isinstance(array, exp.Column):
+        return array
+    unknown = kind(array) is None and not array.name.startswith("var:")
+    return cast(array, exp.DType.JSON) if unknown or kind(array) == "text" else array
 
 
 def _list_operands(node: exp.Expr) -> exp.Expr:
@@ -82,7 +84,9 @@ def _collected(node: exp.Expr) -> exp.Expr:
     aggregate = aggregate_of(node)
     if not isinstance(aggregate, exp.ArrayAgg | exp.ArrayUniqueAgg | exp.ArrayUnionAgg):
         return node
-    value = aggregate.this
+    value, holds_json = aggregate.this, kind(collected(aggregate)) == "json"
+    if holds_json and isinstance(aggregate, exp.ArrayUnionAgg):
+        value = exp.Cast(this=value, to=exp.DataType.build("JSON[]", dialect="duckdb"))
     if isinstance(aggregate, exp.ArrayUniqueAgg):
         value = exp.Distinct(expressions=[value])
     if isinstance(value, exp.Distinct) and not _is_sorted(aggregate):
@@ -92,7 +96,8 @@ def _collected(node: exp.Expr) -> exp.Expr:
     kept = _without_nulls(whole, call)
     if isinstance(aggregate, exp.ArrayUnionAgg):
         kept = function("LIST_SORT", function("LIST_DISTINCT", function("FLATTEN", kept)))
-    return typed(exp.Coalesce(this=kept, expressions=[exp.Array(expressions=[])]), exp.DType.ARRAY)
+    whole = typed(exp.Coalesce(this=kept, expressions=[exp.Array(expressions=[])]), exp.DType.ARRAY)
+    return to_json(whole) if holds_json else whole
 
 
 def _is_sorted(aggregate: exp.Expr) -> bool:
@@ -138,12 +143,12 @@ def _first_few(node: exp.Expr) -> exp.Expr:
     call: exp.Expr = exp.ArrayAgg(this=limit.this)
     if isinstance(node, exp.IgnoreNulls):
         call = _without_nulls(call, call)
-    return function("LIST_SLICE", call, _one(), limit.expression, dtype=exp.DType.ARRAY)
+    whole = function("LIST_SLICE", call, _one(), limit.expression, dtype=exp.DType.ARRAY)
+    return to_json(whole) if kind(collected(call)) == "json" else whole
 
 
 def _array_literal(node: exp.Expr) -> exp.Expr:
-    kinds = {kind(item) for item in node.expressions} - {"null"}
-    if len(kinds) > 1 and None not in kinds:
+    if kind(node) == "json":
         return cast(function("JSON_ARRAY", *node.expressions), exp.DType.JSON)
     return node
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from string import ascii_lowercase
+from string import ascii_lowercase, ascii_uppercase
 
 from sqlglot import exp
 
@@ -34,6 +34,19 @@ _PART_OF_PARTS = """
       :mark
     )
 """
+_COLLAPSED = "TRANSLATE(LEFT(w, 1) || REGEXP_REPLACE(w[2:], '[HW]', '', 'g'), :letters, '01230120022455012623010202')"
+for _digit in "123456":
+    _COLLAPSED = f"REGEXP_REPLACE({_COLLAPSED}, '{_digit}+', '{_digit}', 'g')"
+_SOUND = f"""
+    LIST_TRANSFORM([UPPER(REGEXP_REPLACE(CAST(:text AS TEXT), '[^A-Za-z]', '', 'g'))], LAMBDA w :
+      CASE WHEN w = '' THEN '' ELSE LEFT(w, 1) || RPAD(LEFT(REPLACE(({_COLLAPSED})[2:], '0', ''), 3), 3, '0') END
+    )[1]
+"""
+_LOGIC = {
+    exp.Xor: "CAST(:a AS BOOLEAN) <> CAST(:b AS BOOLEAN)",
+    exp.Booland: "CAST(:a AS BOOLEAN) AND CAST(:b AS BOOLEAN)",
+    exp.Boolor: "CAST(:a AS BOOLEAN) OR CAST(:b AS BOOLEAN)",
+}
 _CALLS: dict[tuple[str, int], tuple[str, exp.DType]] = {
     ("ISNULL", 1): (":a IS NULL", exp.DType.BOOLEAN),
     ("ISNOTNULL", 1): (":a IS NOT NULL", exp.DType.BOOLEAN),
@@ -85,8 +98,26 @@ def _number_of_base(node: exp.Expr) -> exp.Expr:
     return typed(build(_NUMBER_OF_BASE, a=node.this, b=node.expression), exp.DType.BIGINT)
 
 
+def _sound(node: exp.Expr) -> exp.Expr:
+    """How a word sounds: its first letter and three digits, after Russell and Odell."""
+    made = build(_SOUND, text=node.this, letters=exp.Literal.string(ascii_uppercase))
+    return typed(made, exp.DType.VARCHAR)
+
+
+def _logic(node: exp.Expr) -> exp.Expr:
+    made = build(_LOGIC[type(node)], a=node.this, b=node.expression)
+    return typed(exp.Paren(this=made), exp.DType.BOOLEAN)
+
+
+def _negated(node: exp.Expr) -> exp.Expr:
+    return typed(build("(NOT CAST(:a AS BOOLEAN))", a=node.this), exp.DType.BOOLEAN)
+
+
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("call", ANY, "duckdb", (exp.Anonymous,), _written_out),
+    Rewrite("soundex", ANY, "duckdb", (exp.Soundex,), _sound),
+    Rewrite("boolean-call", "snowflake", "duckdb", tuple(_LOGIC), _logic),
+    Rewrite("boolean-call", "snowflake", "duckdb", (exp.Boolnot,), _negated),
     Rewrite("number-of-base", ANY, "duckdb", (exp.FromBase,), _number_of_base),
     Rewrite("substring-index", ANY, "duckdb", (exp.SubstringIndex,), _part_of_parts),
 )

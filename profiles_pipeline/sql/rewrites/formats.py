@@ -52,6 +52,13 @@ def _formatted(node: exp.Expr) -> exp.Expr:
     return typed(exp.TimeToStr(this=moment(node.this), format=_time_format(pattern.name)), exp.DType.VARCHAR)
 
 
+def _of_number(node: exp.Expr) -> exp.Expr:
+    """``to_char(x, '999')`` of Redshift is read as if all formats were of times."""
+    pattern = node.args.get("format")
+    is_number = isinstance(pattern, exp.Literal) and _OF_NUMBERS.fullmatch(pattern.name)
+    return _number_text(node.this, pattern.name) if isinstance(pattern, exp.Literal) and is_number else node
+
+
 def _refuse(pattern: str, why: str) -> NoReturn:
     fail("sql-untranslatable", f"the format {pattern} of to_char cannot be translated to duckdb: {why}")
 
@@ -139,5 +146,6 @@ def _irregular(whole: str) -> bool:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("date-format", "snowflake", "duckdb", (exp.ToChar,), _formatted),
+    Rewrite("number-format", "redshift", "duckdb", (exp.TimeToStr,), _of_number),
     Rewrite("java-times", "snowflake", "duckdb", (exp.StrToTime, exp.StrToDate, exp.TsOrDsToDate), _parsed),
 )

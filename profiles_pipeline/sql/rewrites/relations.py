@@ -87,7 +87,19 @@ def _value_columns(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def _nearest_match(node: exp.Expr) -> exp.Expr:
+    """``asof join u match_condition (t.x >= u.x) on ...``: rows without a match stay, with NULLs."""
+    match = node.args.get("match_condition")
+    if match is None:
+        return node
+    node.set("match_condition", None)
+    node.set("side", "LEFT")
+    node.set("on", exp.and_(node.args.get("on"), match.unnest()))
+    return node
+
+
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("flatten", "snowflake", "duckdb", (exp.Lateral, exp.TableFromRows), _unpacked),
+    Rewrite("asof-join", "snowflake", "duckdb", (exp.Join,), _nearest_match),
     Rewrite("values-columns", "snowflake", "duckdb", (exp.Values,), _value_columns),
 )

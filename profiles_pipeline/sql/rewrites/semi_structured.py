@@ -8,21 +8,16 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from profiles_pipeline.errors import fail
-from profiles_pipeline.sql.kinds import Kind, choices, kind, typed
+from profiles_pipeline.sql.kinds import kind, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite, cast, function, named
+
+WITH_PATHS = ("snowflake", "databricks", "redshift")
+"""Dialects with paths into semi-structured values."""
 
 _WHOLE = (
     exp.DType.VARIANT, exp.DType.JSON, exp.DType.OBJECT, exp.DType.ARRAY, exp.DType.STRUCT, exp.DType.MAP,
     exp.DType.SUPER,
 )  # fmt: skip
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In, exp.Like, exp.ILike)
-_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
-_NUMERIC = (
-    exp.Sum, exp.Avg, exp.Median, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Abs,
-    exp.Round, exp.Floor, exp.Ceil, exp.Sqrt, exp.Ln, exp.Pow, exp.Sign, exp.Neg,
-)  # fmt: skip
-_CHOICES = (exp.Coalesce, exp.Nullif, exp.Case, exp.If)
-_LOGIC = (exp.And, exp.Or, exp.Not, exp.Where)
 _ACCESSORS = {
     "AS_CHAR": exp.DType.VARCHAR,
     "AS_VARCHAR": exp.DType.VARCHAR,
@@ -99,51 +94,10 @@ def _get_of_list(node: exp.Expr) -> exp.Expr:
     return node if kind(node.this) == "json" else exp.Bracket(this=node.this, expressions=[node.expression])
 
 
-def _operands(node: exp.Expr) -> list[exp.Expr]:
-    return choices(node) or list(node.iter_expressions())
-
-
-def _beside_scalars(node: exp.Expr) -> exp.Expr:
-    operands = _operands(node)
-    found = [operand for operand in operands if kind(operand) == "json"]
-    others = {kind(operand) for operand in operands if not isinstance(operand, exp.Null)} - {"json", "null"}
-    if not found or (not others and not isinstance(node, _ARITHMETIC)):
-        return node
-    dtype = _common(others) if not isinstance(node, _ARITHMETIC) else exp.DType.DOUBLE
-    for operand in found:
-        operand.replace(scalar(operand.copy()) if dtype is None else scalar_of(operand.copy(), dtype))
-    return node
-
-
-def _common(kinds: set[Kind | None]) -> exp.DType | None:
-    if kinds == {"number"}:
-        return exp.DType.DOUBLE
-    if kinds and kinds <= {"date", "timestamp"}:
-        return exp.DType.TIMESTAMP
-    return exp.DType.BOOLEAN if kinds == {"boolean"} else None
-
-
-def _numeric_operand(node: exp.Expr) -> exp.Expr:
-    operand = node.this
-    if kind(operand) == "json":
-        node.set("this", scalar_of(operand, exp.DType.DOUBLE))
-    elif kind(operand) == "text":
-        node.set("this", cast(operand, exp.DType.DOUBLE))
-    return node
-
-
-def _arithmetic_on_text(node: exp.Expr) -> exp.Expr:
-    kinds = {kind(node.this), kind(node.expression)}
-    if "text" in kinds and kinds <= {"text", "number", None}:
-        for operand in (node.this, node.expression):
-            if kind(operand) == "text":
-                operand.replace(cast(operand.copy(), exp.DType.DOUBLE))
-    return node
-
-
-def _logic_operands(node: exp.Expr) -> exp.Expr:
-    for operand in [child for child in node.iter_expressions() if kind(child) == "json"]:
-        operand.replace(scalar_of(operand.copy(), exp.DType.BOOLEAN))
+def _parsed_again(node: exp.Expr) -> exp.Expr:
+    """``parse_json(v)`` parses the text of v."""
+    if kind(node.this) == "json":
+        node.set("this", scalar(node.this))
     return node
 
 
@@ -228,25 +182,17 @@ def _schema(text: str) -> exp.DataType:
     fail("sql-untranslatable", f"'{text}' of from_json is not a type", hint="for example 'a INT, b ARRAY<STRING>'")
 
 
-_WITH_PATHS = ("snowflake", "databricks", "redshift")
-
 ROWS: tuple[Rewrite, ...] = (
-    *(Rewrite("json-key", source, "duckdb", (exp.Bracket, exp.GetExtract), _key) for source in _WITH_PATHS),
-    *(Rewrite("cast-of-json", source, "duckdb", (exp.Cast, exp.TryCast), _cast_of_json) for source in _WITH_PATHS),
-    *(
-        Rewrite("json-beside-scalars", source, "duckdb", (*_COMPARISONS, *_ARITHMETIC, *_CHOICES), _beside_scalars)
-        for source in _WITH_PATHS
-    ),
-    *(Rewrite("numbers-in-text", source, "duckdb", _NUMERIC, _numeric_operand) for source in _WITH_PATHS),
-    *(Rewrite("json-as-condition", source, "duckdb", _LOGIC, _logic_operands) for source in _WITH_PATHS),
+    *(Rewrite("json-key", source, "duckdb", (exp.Bracket, exp.GetExtract), _key) for source in WITH_PATHS),
+    *(Rewrite("cast-of-json", source, "duckdb", (exp.Cast, exp.TryCast), _cast_of_json) for source in WITH_PATHS),
     Rewrite("rooted-path", "snowflake", "duckdb", (exp.JSONExtract, exp.JSONExtractScalar), _rooted_path),
     *(Rewrite("listed-element", s, "duckdb", (exp.Anonymous,), _listed_element) for s in ("snowflake", "redshift")),
     *(Rewrite("valid-json", s, "duckdb", (exp.Anonymous,), _valid) for s in ("snowflake", "redshift")),
     *(Rewrite("from-json", s, "duckdb", (exp.FromJson,), _typed_json) for s in ("snowflake", "databricks")),
+    Rewrite("json-parsed-again", "snowflake", "duckdb", (exp.ParseJSON,), _parsed_again),
     Rewrite("blank-json", "snowflake", "duckdb", (exp.ParseJSON,), _blank_is_null),
     Rewrite("get-of-list", "snowflake", "duckdb", (exp.GetExtract,), _get_of_list),
     Rewrite("to-variant", "snowflake", "duckdb", (exp.ToVariant,), lambda node: to_json(node.this)),
-    Rewrite("arithmetic-on-text", "snowflake", "duckdb", _ARITHMETIC, _arithmetic_on_text),
     Rewrite("object-construct", "snowflake", "duckdb", (exp.Struct,), _object),
     Rewrite("object-insert", "snowflake", "duckdb", (exp.ObjectInsert,), _object_insert),
     Rewrite("typeof-json", "snowflake", "duckdb", (exp.Typeof,), _type_of_json),

@@ -62,7 +62,12 @@ def _months_apart(node: exp.Expr) -> exp.Expr:
 
 def _days_later(node: exp.Expr) -> exp.Expr:
     """``x - 7``: numbers beside times count days."""
-    if kind(node.this) != "timestamp" or kind(node.expression) != "number":
+    if kind(node.expression) != "number":
+        return node
+    if kind(node.this) == "date" and not isinstance(node.expression, exp.Literal | exp.Neg):
+        node.set("expression", cast(node.expression, exp.DType.INT))
+        return typed(node, exp.DType.DATE)
+    if kind(node.this) != "timestamp":
         return node
     node.set("expression", function("TO_DAYS", cast(node.expression, exp.DType.INT)))
     return typed(node, exp.DType.TIMESTAMP)
@@ -138,12 +143,6 @@ def _span(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def _iso_week(node: exp.Expr) -> exp.Expr:
-    if node.name.upper() == "ISOWEEK":
-        node.set("this", exp.var("WEEK"))
-    return node
-
-
 def _sunday_is_one(node: exp.Expr) -> exp.Expr:
     """DuckDB counts the days of the week from Sunday, which is 0 there."""
     if isinstance(node, exp.Extract) and node.name.upper() not in {"DAYOFWEEK", "DOW", "DW"}:
@@ -210,7 +209,7 @@ def _date_of(node: exp.Expr) -> exp.Expr:
 def _zone_conversion(node: exp.Expr) -> exp.Expr:
     if not node.args.get("source_tz"):
         node.set("timestamp", cast(node.args["timestamp"], exp.DType.TIMESTAMPTZ))
-    return node
+    return typed(node, exp.DType.TIMESTAMP)
 
 
 ROWS: tuple[Rewrite, ...] = (
@@ -226,7 +225,7 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("sunday-is-one", "databricks", "duckdb", (exp.DayOfWeek, exp.Extract), _sunday_is_one),
     Rewrite("monday-is-zero", "databricks", "duckdb", (exp.Anonymous,), _monday_is_zero),
     *(Rewrite("date-of", s, "duckdb", (exp.Extract,), _date_of) for s in ("snowflake", "bigquery")),
-    Rewrite("date-part", ANY, "duckdb", (exp.Extract,), lambda node: _extract(_iso_week(node))),
+    Rewrite("date-part", ANY, "duckdb", (exp.Extract,), _extract),
     Rewrite("datetime", "snowflake", "duckdb", (exp.Datetime,), lambda node: cast(node.this, exp.DType.TIMESTAMP)),
     Rewrite("mixed-case-names", "redshift", "duckdb", (exp.TimeToStr,), lambda node: _mixed_names(_part(node))),
     Rewrite("date-part", ANY, "duckdb", (exp.TimeToStr,), _part),

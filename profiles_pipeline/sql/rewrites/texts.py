@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from profiles_pipeline.sql.build import build
-from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.kinds import collected, dtype, is_float, kind, typed
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
 
@@ -16,18 +16,57 @@ _TEXT_FUNCTIONS = (
     exp.Translate, exp.SHA, exp.SHA2, exp.MD5, exp.Repeat, exp.Strtok, exp.ToBase64,
 )  # fmt: skip
 _NO_VALUE = {"", "-", "n/a", "na", "nan", "nil", "none", "null", "undefined"}
-_TEXT_READERS = (
-    exp.Concat, exp.ConcatWs, exp.DPipe, exp.TsOrDsToDate, exp.StrToTime, exp.ToNumber, exp.ToDouble, exp.ToBoolean,
-)  # fmt: skip
+_CAN_BE_BLANK = ("text", "json", "list", "null")
+_JOINS = (exp.Concat, exp.ConcatWs, exp.DPipe)
+_TEXT_READERS = (exp.TsOrDsToDate, exp.StrToTime, exp.ToNumber, exp.ToDouble, exp.ToBoolean)
+_ZONED = {exp.DType.TIMESTAMPTZ, exp.DType.TIMESTAMPLTZ}
+_FLOAT_TEXT = "REGEXP_REPLACE(CAST(:number AS TEXT), '[.]0$', '')"
+_TIME_TEXT = "STRFTIME(:time, '%Y-%m-%d %H:%M:%S.%g')"
+_ZONED_TEXT = "STRFTIME(CAST(:time AS TIMESTAMP), '%Y-%m-%d %H:%M:%S.%g +0000')"
+_QUOTIENT = "CAST(:number AS DECIMAL(38, 6))"
 
 
 def as_text(node: exp.Expr) -> exp.Expr:
     """Return `node` as a text: unchanged when it surely is one."""
     found = kind(node)
-    if found == "json":
-        return scalar(node)
+    if found in ("json", "timestamp") or is_float(node) or _quotient(node):
+        return text_of(node)
     sure = found in {"text", "null", "list"} or (isinstance(node, exp.Literal) and node.is_string)
     return node if sure else cast(node, exp.DType.VARCHAR)
+
+
+def text_of(node: exp.Expr) -> exp.Expr:
+    """Return a value as the text that Snowflake makes of it."""
+    if kind(node) == "json":
+        return scalar(node)
+    if is_float(node):
+        return typed(build(_FLOAT_TEXT, number=node), exp.DType.VARCHAR)
+    if kind(node) == "timestamp":
+        zoned = node.type is not None and node.type.this in _ZONED
+        return typed(build(_ZONED_TEXT if zoned else _TIME_TEXT, time=node), exp.DType.VARCHAR)
+    return cast(build(_QUOTIENT, number=node) if _quotient(node) else node, exp.DType.VARCHAR)
+
+
+def _quotient(node: exp.Expr) -> bool:
+    """Return whether a value is a number that came from dividing exact ones: it has six digits after the point."""
+    if isinstance(node, exp.Paren):
+        return _quotient(node.this)
+    operands = (node.this, node.expression) if isinstance(node, exp.Div) else ()
+    return bool(operands) and all(_is_exact(operand) for operand in operands)
+
+
+def _is_exact(node: exp.Expr) -> bool:
+    return kind(node) == "number" and dtype(node) in exp.DataType.INTEGER_TYPES
+
+
+def _as_snowflake_writes(node: exp.Expr) -> exp.Expr:
+    """``1.0::float::varchar`` is ``1``, ``ts::varchar`` has three digits after the second, ``(1/3)::varchar`` six."""
+    to: exp.DataType = node.args["to"]
+    if to.this not in exp.DataType.TEXT_TYPES or to.expressions or not isinstance(node.this, exp.Expr):
+        return node
+    operand = node.this
+    peculiar = kind(operand) == "timestamp" or is_float(operand) or _quotient(operand)
+    return text_of(operand) if peculiar else node
 
 
 def _text_operand(node: exp.Expr) -> exp.Expr:
@@ -39,9 +78,29 @@ def _text_operand(node: exp.Expr) -> exp.Expr:
 
 
 def _joined(node: exp.Expr) -> exp.Expr:
+    for operand in list(node.iter_expressions()):
+        if kind(operand) in ("json", "timestamp") or is_float(operand):
+            operand.replace(text_of(operand.copy()))
+    return node
+
+
+def _read(node: exp.Expr) -> exp.Expr:
     for operand in [child for child in node.iter_expressions() if kind(child) == "json"]:
         operand.replace(scalar(operand.copy()))
     return node
+
+
+def _listed(node: exp.Expr) -> exp.Expr:
+    """``listagg(v)``"""
+    value = collected(node)
+    if kind(value) in ("json", "timestamp") or is_float(value):
+        value.replace(text_of(value.copy()))
+    return node
+
+
+def _plain_text(node: exp.Expr) -> exp.Expr:
+    """``to_varchar(v)``"""
+    return node if node.args.get("format") else text_of(node.this)
 
 
 def _no_match_is_null(node: exp.Expr) -> exp.Expr:
@@ -62,8 +121,8 @@ def _beside_blank(node: exp.Expr) -> exp.Expr:
     if not any(says_nothing(literal.name) for literal in literals):
         return node
     for operand in operands:
-        if kind(operand) is None and not isinstance(operand, exp.Literal):
-            operand.replace(cast(operand.copy(), exp.DType.VARCHAR))
+        if kind(operand) not in _CAN_BE_BLANK and not isinstance(operand, exp.Literal):
+            operand.replace(text_of(operand.copy()))
     return typed(node, exp.DType.VARCHAR) if isinstance(node, exp.Nullif | exp.Coalesce) else node
 
 
@@ -123,6 +182,10 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("similar-to", ANY, "duckdb", (exp.SimilarTo,), _similar),
     Rewrite("parse-url", "snowflake", "duckdb", (exp.ParseUrl,), _url_parts),
     Rewrite("text-of-value", "snowflake", "duckdb", _TEXT_FUNCTIONS, _text_operand),
-    Rewrite("json-as-text", "snowflake", "duckdb", _TEXT_READERS, _joined),
+    Rewrite("json-as-text", "snowflake", "duckdb", _TEXT_READERS, _read),
+    Rewrite("value-as-text", "snowflake", "duckdb", (exp.Cast, exp.TryCast), _as_snowflake_writes),
+    Rewrite("value-as-text", "snowflake", "duckdb", _JOINS, _joined),
+    Rewrite("value-as-text", "snowflake", "duckdb", (exp.GroupConcat,), _listed),
+    Rewrite("value-as-text", "snowflake", "duckdb", (exp.ToChar,), _plain_text),
     Rewrite("regexp-substr-null", "snowflake", "duckdb", (exp.RegexpExtract,), _no_match_is_null),
 )

@@ -1,0 +1,55 @@
+"""Leaves behind what a run of the command line does, for the project's Dagster instance; see `report`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from profiles_pipeline import report, run
+from profiles_pipeline.connections import Output
+from profiles_pipeline.errors import ProfilesError, RunError
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.windows import Window
+
+Outcome = run.Report | ProfilesError | KeyboardInterrupt
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Writes down one run. `name` is a UUID in hexadecimal digits."""
+
+    project: ProfilesProject
+    output: Output
+    name: str
+    started: datetime
+
+    def built(self, event: run.Built, window: Window) -> None:
+        """Write down a model as soon as it is built, so that no crash can lose it."""
+        if event.own:
+            report.append(self.project.folder, report.record(self.project, event, window, self.name))
+
+    def inputs(self, session: run.Session, built: tuple[run.Built, ...]) -> None:
+        """Write down the inputs that were read."""
+        for model in report.inputs_behind(session, built):
+            with suppress(ProfilesError):  # all is built: what cannot be counted must not make the run a failure
+                report.append(self.project.folder, report.input_seen(session, model, self.name))
+
+    def ended(self, outcome: Outcome, window: Window) -> None:
+        """Write down how the run has ended."""
+        error = outcome if isinstance(outcome, ProfilesError) else None
+        if isinstance(outcome, run.Report):
+            error = next((item.error for item in outcome.failed if item.error is not None), None)
+        failed = report.asset_path(self.project.project, error.model) if isinstance(error, RunError) else None
+        record = report.RunRecord(
+            run=self.name,
+            started_at=self.started.isoformat(),
+            ended_at=datetime.now(UTC).isoformat(),
+            seq_no=window.seq_no,
+            end=window.end.isoformat(),
+            target=self.output.target,
+            failure=str(error) if error is not None else None,
+            failed=failed,
+            interrupted=isinstance(outcome, KeyboardInterrupt),
+        )
+        report.append(self.project.folder, record)

@@ -1,0 +1,635 @@
+"""Compiles a var table that goes on from the run before: it reads the days that changed, and the rows of who is touched.
+
+Two kinds of tables are kept. An accumulator has what each day adds to each id; a roll-up has the values of each person,
+merged from an accumulator or found by going over rows. Both are brought up to date in place, in the transaction that
+makes the var table. Which vars are kept how, `rollups` decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from sqlglot import exp
+
+from profiles_pipeline import sql
+from profiles_pipeline.compile import entity_vars, join_vars, rollups
+from profiles_pipeline.compile.accumulators import (
+    BUCKET,
+    Accumulator,
+    bucketed,
+    columns_read,
+    fingerprints,
+    rows_definition,
+    update_steps,
+)
+from profiles_pipeline.compile.entity_vars import Growing, Scan
+from profiles_pipeline.compile.input_vars import row_expression, with_input_vars
+from profiles_pipeline.compile.partials import Split, with_condition
+from profiles_pipeline.compile.rollups import Carried, Strategy, Texts
+from profiles_pipeline.compile.rows import (
+    PersonKey,
+    alias,
+    col,
+    has_typed_ids,
+    id_values,
+    identified_rows,
+    is_stitched_from,
+    looked_up_ids,
+    looked_up_rows,
+    with_main_id,
+)
+from profiles_pipeline.compile.statement import Compilation, Script, Statement, Step, beside, create, scratch
+from profiles_pipeline.detours import input_vars_behind
+from profiles_pipeline.names import ACCUMULATOR
+from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, SqlModel, Stitcher, VarTable
+from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.sql import build
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A roll-up that is kept from run to run.
+
+    Attributes:
+        table: the main id, and the columns.
+        columns: its columns and those of its accumulator.
+        is_there: whether it exists from the run before.
+        superfluous: columns that it has and that nobody needs any more.
+    """
+
+    table: exp.Table
+    columns: tuple[str, ...]
+    is_there: bool
+    superfluous: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CarriedTable:
+    """The script of a var table that is carried on, what it keeps, and how its vars are brought up to date."""
+
+    script: Script
+    kept: tuple[Kept, ...]
+    strategies: Mapping[str, Strategy]
+
+
+def compile_carried(c: Compilation, model: VarTable, carried: Carried) -> CarriedTable:
+    """Return the script that brings a var table up to date from what the run before kept."""
+    table = _Carrying(c, model, c.relation(model.path), carried)
+    script = entity_vars.finished(table)
+    return CarriedTable(script, tuple(table.kept), table.strategies)
+
+
+@dataclass(frozen=True)
+class _State:
+    """Vars over one source that are kept in parts, and where."""
+
+    kept: Kept
+    days: Accumulator
+    variables: tuple[EntityVar, ...]
+    split: Split
+    before: Split
+
+
+class _Carrying(Growing):
+    """A var table while it is compiled, with what it keeps from run to run."""
+
+    def __init__(self, c: Compilation, model: VarTable, relation: exp.Table, carried: Carried) -> None:
+        super().__init__(c, model, relation)
+        self.carried = carried
+        self.kept: list[Kept] = []
+        self.replaying = False
+        self.everybody = True
+        self.touched = scratch(relation, "touched")
+        self.nodes = scratch(relation, "touched_ids")
+        self.strategies = self._strategies()
+        self.states = {source: self._states(source) for source in self._sources("state")}
+        self.replayed = {source: self._days_of_ids(source) for source in self._sources("replay")}
+        self._update()
+
+    # --- strategies ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _own_ids(self) -> frozenset[str]:
+        return frozenset({"main_id", self.id_column.lower()})
+
+    def _strategies(self) -> dict[str, Strategy]:
+        before = Growing(self.carried.before or self.c, self.model, self.relation)
+        later = Growing(self.carried.later, self.model, self.relation)
+        found: dict[str, Strategy] = {}
+        for name, var in self.pending.items():
+            if var.source is None or self.read[name].select is None:
+                found[name] = Strategy("derived", "computed from other vars")
+            else:
+                texts = [Texts(each.shared_expression(var), each.read[name]) for each in (self, before, later)]
+                found[name] = self._strategy(var, (texts[0], texts[1], texts[2]))
+        still = {n for n, s in found.items() if s.kind == "derived" and self._reads_the_same(later, n)}
+        return {name: self._with_needs(name, found, still) for name in found}
+
+    def _reads_the_same(self, other: Growing, name: str) -> bool:
+        """True when a var reads the same as of another time, its default included."""
+        one, two = self.read[name], other.read[name]
+        defaults = ["" if r.default is None else r.default.sql() for r in (one, two)]
+        return rollups.words(one) == rollups.words(two) and defaults[0] == defaults[1]
+
+    def _strategy(self, var: EntityVar, texts: tuple[Texts, Texts, Texts]) -> Strategy:
+        source = self.c.graph.models[str(var.source)]
+        if isinstance(source, Input | SqlModel):
+            if not has_typed_ids(source, self.cohort.entity):
+                return Strategy("full", "its rows carry the main id themselves")
+            if (why_not := self._why_rows_move(source)) is not None:
+                return Strategy("full", why_not)
+            if texts[0].read.columns & self.added_columns(source.path):
+                return Strategy("full", "it looks at the main ids of others")
+        inputs = [
+            (v, rollups.reads_the_same(v, self.c.reader, self.carried.later.reader))
+            for v in self._behind(source.path, [var])
+        ]
+        return rollups.strategy(self.c, source, self.cohort.entity, texts, inputs, self._own_ids)
+
+    def _why_rows_move(self, source: Input | SqlModel) -> str | None:
+        """Return why the rows of a source, or the ids on them, may change without one of them changing."""
+        now, other = ((rows_definition(c, source), id_values(c, source, self.cohort.entity)) for c in self._times)
+        if now[0] is None or other[0] is None or _texts(now[0]) != _texts(other[0]):
+            return "which rows count depends on other tables or on the end time"
+        if _texts(now[1]) != _texts(other[1]) or any(map(sql.has_subquery, now[1])):
+            return "the ids on its rows depend on other tables or on the end time"
+        return None
+
+    @property
+    def _times(self) -> tuple[Compilation, Compilation]:
+        return self.c, self.carried.later
+
+    def _with_needs(self, name: str, found: Mapping[str, Strategy], still: set[str]) -> Strategy:
+        """Return the strategy of a var, given those of the vars that it needs on rows."""
+        own = found[name]
+        if own.kind != "replay":
+            return own
+        for key in self._needs(name):
+            if not rollups.is_settled(key, self.model.path, self.c.graph.var_homes, found, still):
+                return Strategy("full", f"it needs {key[1]} on its rows, which may change for everybody")
+        return own
+
+    def _needs(self, name: str) -> list[VarKey]:
+        """Return the vars that a var needs, and those that these need, as far as they are of this table."""
+        todo, seen = list(self.read[name].vars), []
+        while todo:
+            key = todo.pop()
+            if key not in seen:
+                seen.append(key)
+                todo += self.read[key[1]].vars if self.c.graph.var_homes.get(key) == self.model.path else ()
+        return sorted(seen)
+
+    def _behind(self, source: str, variables: Iterable[EntityVar]) -> tuple[InputVar, ...]:
+        columns = frozenset().union(*(self.read[v.name.lower()].columns for v in variables))
+        return input_vars_behind(self.c.project, self.c.reader, source, columns)
+
+    # --- what is kept -------------------------------------------------------------------------------------------
+
+    def _sources(self, kind: str) -> list[str]:
+        sources = dict.fromkeys(str(v.source) for n, v in self.pending.items() if self.strategies[n].kind == kind)
+        return [s for s in sources if isinstance(self.c.graph.models[s], Input | SqlModel)]
+
+    def _of(self, source: str, kind: str) -> list[EntityVar]:
+        return [v for n, v in self.pending.items() if v.source == source and self.strategies[n].kind == kind]
+
+    def _group(self, kind: str, source: str, variables: Iterable[EntityVar]) -> str:
+        """Return what all kept tables have in their names that may have columns for vars like these."""
+        model = self.c.graph.models[source]
+        rows = rows_definition(self.c, model) or [] if isinstance(model, Input | SqlModel) else []
+        ids = id_values(self.c, model, self.cohort.entity) if rows else []
+        inputs = ["\x1f".join(rollups.words(self.c.reader.input_var(v))) for v in self._behind(source, variables)]
+        owner = f"{self.c.project.name}/{self.model.path}"
+        return ACCUMULATOR + _hash([owner, kind, source, *_texts(rows), *_texts(ids), *inputs])
+
+    def _choose(self, group: str, needed: Mapping[str, Sequence[str]]) -> list[tuple[Kept, list[str]]]:
+        """Return kept tables for vars, each with the names of its vars; one is to be made for those that none has.
+
+        Args:
+            group: what their names have in common.
+            needed: name of a var -> the columns that it needs, all of them in one table.
+        """
+        found, missing = [], list(needed)
+        for name, columns in sorted(self.carried.kept.items()):
+            covered = [v for v in missing if set(needed[v]) <= set(columns)] if name.startswith(group) else []
+            if covered:
+                used = tuple(c for c in columns if any(c in needed[v] for v in covered))
+                superfluous = tuple(c for c in columns if c not in used)
+                found.append((Kept(self._named_table(name), used, True, superfluous), covered))
+                missing = [v for v in missing if v not in covered]
+        if missing:
+            columns = tuple(dict.fromkeys(c for v in missing for c in needed[v]))
+            name = f"{group}_{_hash(columns)[:6]}"
+            found.append((Kept(self._named_table(name), columns, False), missing))
+        self.kept += [kept for kept, _ in found]
+        return found
+
+    def _named_table(self, name: str) -> exp.Table:
+        return exp.table_(name, db=self.relation.db, quoted=True)
+
+    def _states(self, source: str) -> list[_State]:
+        variables = {v.name: v for v in self._of(source, "state")}
+        splits = {n: self._split_of(v) for n, v in variables.items()}
+        needed = {n: [*s.partials, *s.merged, *_bounds(s)] for n, s in splits.items()}
+        found = []
+        for kept, names in self._choose(self._group("state", source, variables.values()), needed):
+            split = _united(splits[n] for n in names)
+            before = _united(self._before_of(variables[n]) for n in names)
+            parts = {**split.partials, **_bounds(split)}
+            days = self._accumulator(source, kept, [variables[n] for n in names], parts)
+            found.append(_State(kept, days, tuple(variables[n] for n in names), split, before))
+        return found
+
+    def _split_of(self, var: EntityVar) -> Split:
+        found = self.strategies[var.name.lower()].split
+        assert found is not None
+        return found
+
+    def _before_of(self, var: EntityVar) -> Split:
+        found = self.strategies[var.name.lower()].before
+        assert found is not None
+        return found
+
+    def _days_of_ids(self, source: str) -> tuple[Kept, Accumulator]:
+        """Return what says on which days the rows of an id changed, for vars that go over rows again."""
+        variables = self._of(source, "replay")
+        reads = sorted(self._observed(source, variables) or ["*"])
+        group = self._group("replay", source, variables)
+        ((kept, _),) = self._choose(f"{group}_ids_{_hash(reads)[:6]}", {"": ["days"]})
+        return kept, self._accumulator(source, kept, variables, {"days": build("COUNT(*)")})
+
+    def _accumulator(
+        self, source: str, kept: Kept, variables: Sequence[EntityVar], parts: Mapping[str, exp.Expr]
+    ) -> Accumulator:
+        model = self.c.graph.models[source]
+        rows = looked_up_rows(self.c, model, self.cohort.entity, bucketed(self.c, model, ()))
+        inputs = self._behind(source, variables) if len(parts) > 1 or "days" not in parts else ()
+        if inputs:
+            table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=inputs)
+            rows = with_input_vars(self.c, table, rows)
+        return Accumulator(
+            table=beside(kept.table, "_days"),
+            source=source,
+            rows=rows,
+            seen=fingerprints(self.c, model, self._observed(source, variables)),
+            keys=looked_up_ids(self.c, model, self.cohort.entity),
+            partials=parts,
+            is_kept=kept.is_there,
+        )
+
+    def _observed(self, source: str, variables: Sequence[EntityVar]) -> frozenset[str] | None:
+        """Return the columns of a source whose values decide on vars; None for all."""
+        model = self.c.graph.models[source]
+        inputs = self._behind(source, variables)
+        reads = [*(self.read[v.name.lower()] for v in variables), *(self.c.reader.input_var(v) for v in inputs)]
+        trees = [*(rows_definition(self.c, model) or []), *id_values(self.c, model, self.cohort.entity)]
+        for read in reads:
+            window = [*read.window.partition_by, *read.window.order_by] if read.window is not None else []
+            texts = [read.select, read.where, *window]
+            trees += [row_expression(self.c, tree, self.id_column) for tree in texts if tree is not None]
+        found = columns_read(trees)
+        own = {v.name.lower() for v in inputs} | self._own_ids
+        needs = {join_vars.column_of(key).lower() for read in reads for key in read.vars}
+        return None if found is None else found - own - needs
+
+    # --- bringing it up to date ---------------------------------------------------------------------------------
+
+    def _update(self) -> None:
+        """Bring what is kept in parts up to date, and find out who is touched by that."""
+        accumulators = [s.days for states in self.states.values() for s in states]
+        accumulators += [days for _, days in self.replayed.values()]
+        for kept in self.kept:
+            self.steps += _without_superfluous(kept)
+        for accumulator in accumulators:
+            self.steps += update_steps(accumulator)
+        if any(kept.is_there for kept in self.kept) or self.carried.kept:
+            self.steps += self._find_touched(accumulators)
+        for states in self.states.values():
+            for state in states:
+                self.steps += self._merge(state)
+
+    def _find_touched(self, accumulators: Sequence[Accumulator]) -> list[Step]:
+        parts: list[exp.Expr] = []
+        for side in ("main_id_before", "main_id_after"):
+            parts.append(
+                build(
+                    "SELECT :side AS main_id FROM :changes WHERE version > :since",
+                    side=side,
+                    changes=self.carried.changes,
+                    since=exp.Literal.number(self.carried.since),
+                )
+            )
+        for a in accumulators:
+            if a.is_kept:
+                parts += [self._main_ids(a, a.come), self._main_ids(a, a.gone), *self._regrouped(a)]
+        for states in self.states.values():
+            for state in states:
+                if state.kept.is_there and state.split.windows:
+                    parts.append(self._main_ids(state.days, exp.Subquery(this=_moved(state))))
+        found = build(
+            "SELECT DISTINCT main_id FROM :all WHERE main_id IS NOT NULL", all=exp.union(*parts, distinct=False)
+        )
+        mappings = beside(self.c.relation(self._stitcher), "_mappings")
+        nodes = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :t)", m=mappings, t=self.touched)
+        return [
+            Statement(create("temporary table", self.touched, found), "who is touched"),
+            Statement(create("temporary table", self.nodes, nodes), "their ids"),
+        ]
+
+    @property
+    def _stitcher(self) -> str:
+        return self.c.project.entities[self.cohort.entity].stitcher
+
+    def _main_ids(self, a: Accumulator, rows: exp.Expr) -> exp.Expr:
+        """Return the main ids that have a row among some of an accumulator."""
+        query = exp.Select().from_(exp.alias_(rows.copy(), "r", table=True), copy=False)
+        found = with_main_id(self.c, query, self.c.graph.models[a.source], self.cohort.entity, "main_id")
+        return build("SELECT DISTINCT :id AS main_id FROM :found AS found", id=self.id_column, found=found)
+
+    def _regrouped(self, a: Accumulator) -> list[exp.Expr]:
+        """Return the main ids that lose or win rows because one of several ids on them belongs to somebody else now."""
+        source = self.c.graph.models[a.source]
+        if is_stitched_from(self.c, source, self.cohort.entity):
+            return []
+        moved = build(
+            "SELECT other_id FROM :changes WHERE version > :since AND change <> 'seen'",
+            changes=self.carried.changes,
+            since=exp.Literal.number(self.carried.since),
+        )
+        has_one = exp.or_(*(build(":key IN (:moved)", key=key, moved=moved) for key in a.keys))
+        rows = build("SELECT * FROM :table AS t WHERE :has_one", table=a.table, has_one=has_one)
+        mappings = beside(self.c.relation(self._stitcher), "_mappings")
+        listed = exp.union(*(build("SELECT :key AS id FROM :rows AS t", key=k, rows=rows) for k in a.keys), distinct=True) \
+            if len(a.keys) > 1 else build("SELECT :key AS id FROM :rows AS t", key=a.keys[0], rows=rows)  # fmt: skip
+        return [build("SELECT main_id FROM :m WHERE other_id IN (SELECT id FROM :l AS l)", m=mappings, l=listed)]
+
+    def _only_touched(self, source: str) -> Compilation:
+        """Return the compilation in which only touched people are found by their ids."""
+        if not is_stitched_from(self.c, self.c.graph.models[source], self.cohort.entity):
+            return self.c
+        return replace(self.c, mappings={**self.c.mappings, self._stitcher: self.nodes})
+
+    def _merge(self, state: _State) -> list[Step]:
+        """Bring a roll-up up to date from its accumulator."""
+        a, table = state.days, state.kept.table
+        is_new = not state.kept.is_there
+        rows, steps = self._parts(state)
+        c = self.c if is_new else self._only_touched(a.source)
+        query = exp.Select().from_(
+            exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier("r"))), copy=False
+        )
+        found = with_main_id(c, query, c.graph.models[a.source], self.cohort.entity, "main_id").select(
+            "r.*", copy=False
+        )
+        columns = [alias(sql.copied(tree), name) for name, tree in state.split.merged.items()]
+        merged = build("SELECT :id, :columns FROM :found AS f", id=self.id_column, columns=columns, found=found)
+        assert isinstance(merged, exp.Select)
+        merged = merged.where(self._who("f", is_new), copy=False).group_by(col(self.id_column), copy=False)
+        return [*steps, *self._stored(table, merged, is_new, f"values from {a.source}")]
+
+    def _who(self, rows: str, everybody: bool) -> exp.Expr:
+        if everybody:
+            return build(f"{rows}.:id IS NOT NULL", id=self.id_column)
+        return build(f"{rows}.:id IN (SELECT main_id FROM :touched)", id=self.id_column, touched=self.touched)
+
+    def _stored(self, table: exp.Table, query: exp.Expr, is_new: bool, title: str) -> list[Step]:
+        """Make a roll-up, or replace the rows of those who are touched."""
+        if is_new:
+            return [Statement(create("table", table, query), title)]
+        gone = build(
+            "DELETE FROM :table WHERE :id IN (SELECT main_id FROM :touched)",
+            table=table,
+            id=self.id_column,
+            touched=self.touched,
+        )
+        put = build("INSERT INTO :table BY NAME SELECT * FROM :query AS query", table=table, query=query)
+        return [Statement(gone, "values of who is touched taken out"), Statement(put, title)]
+
+    def _parts(self, state: _State) -> tuple[exp.Expr, list[Step]]:
+        """Return the rows of an accumulator with the flags of its windows, and the steps that these need.
+
+        Where a window begins or ends between the first and the last moment of a row, what counts of it is computed from
+        the rows of the source.
+        """
+        a, split = state.days, state.split
+        if not split.windows:
+            return build("SELECT * FROM :table", table=a.table), []
+        mixed = {flag: _is_mixed(split, flag) for flag in split.windows}
+        flags = [alias(_flag(split, flag, mixed[flag]), flag) for flag in split.windows]
+        whole = build("SELECT t.*, :flags FROM :table AS t", flags=flags, table=a.table)
+        edges, steps = [whole], []
+        for number, flag in enumerate(split.windows):
+            torn, counted = scratch(a.table, f"torn_{number}"), scratch(a.table, f"counted_{number}")
+            keys = [col(BUCKET), *map(col, a.keys)]
+            found = build("SELECT :keys FROM :table AS t WHERE :mixed", keys=keys, table=a.table, mixed=mixed[flag])
+            steps += [
+                Statement(create("temporary table", torn, found), "days that are partly in the window"),
+                Statement(create("temporary table", counted, _counted(a, split, flag, torn)), "what counts of them"),
+            ]
+            edges.append(build("SELECT * FROM :counted", counted=counted))
+        united = edges[0]
+        for edge in edges[1:]:
+            united = exp.Union(this=united, expression=edge, distinct=False, by_name=True)
+        return united, list(steps)
+
+    # --- scans --------------------------------------------------------------------------------------------------
+
+    def scans(self, ready: list[EntityVar]) -> list[Scan]:
+        """Return the scans of vars, by how they are brought up to date."""
+        by_kind: dict[str, list[EntityVar]] = {"full": [], "replay": [], "state": []}
+        for var in ready:
+            kind = self.strategies[var.name.lower()].kind
+            by_kind["full" if kind == "derived" else kind].append(var)
+        found = super().scans(by_kind["full"])
+        self.replaying = True
+        found += super().scans(by_kind["replay"])
+        self.replaying = False
+        wanted = {var.name for var in by_kind["state"]}
+        for states in self.states.values():
+            for state in states:
+                variables = tuple(var for var in state.variables if var.name in wanted)
+                if variables:
+                    found.append(self._valued(state, variables))
+        return found
+
+    def _valued(self, state: _State, variables: tuple[EntityVar, ...]) -> Scan:
+        """Return the values of vars as they follow from a roll-up."""
+        columns = [alias(sql.copied(self._split_of(v).final), v.name) for v in variables]
+        result = scratch(state.kept.table, f"values_{self.phases}")
+        query = build("SELECT :id, :columns FROM :table", id=self.id_column, columns=columns, table=state.kept.table)
+        title = f"{len(variables)} vars from what is kept of {state.days.source}"
+        self.steps.append(Statement(create("temporary table", result, query), title, tuple(v.name for v in variables)))
+        return Scan(state.days.source, variables, result)
+
+    def scan(self, source: str, through_table: bool, variables: tuple[EntityVar, ...], result: exp.Table) -> list[Scan]:
+        """Add the pass over a source; over the rows of touched people only, where the values of others are kept."""
+        if not self.replaying:
+            return super().scan(source, through_table, variables, result)
+        by_name = {v.name: v for v in variables}
+        needed = {v.name: [self._replayed_column(v)] for v in variables}
+        found = []
+        chunks = self._choose(self._group_of_values(source, variables), needed)
+        for number, (kept, names) in enumerate(chunks):
+            chunk = tuple(by_name[n] for n in names)
+            self.steps += _without_superfluous(kept)
+            self.everybody = not kept.is_there
+            values = self.query_of_scan(source, through_table, chunk)
+            columns = [alias(col(v.name), self._replayed_column(v)) for v in chunk]
+            query = build("SELECT :id, :columns FROM :values", id=self.id_column, columns=columns, values=values)
+            self.steps += self._stored(kept.table, query, self.everybody, f"{', '.join(names)} by going over {source}")
+            columns = [alias(col(self._replayed_column(v)), v.name) for v in chunk]
+            shown = build("SELECT :id, :columns FROM :table", id=self.id_column, columns=columns, table=kept.table)
+            view = scratch(result, f"values_{number}")
+            self.steps.append(Statement(create("temporary table", view, shown), "their values", tuple(names)))
+            found.append(Scan(source, chunk, view))
+        return found
+
+    def _group_of_values(self, source: str, variables: Sequence[EntityVar]) -> str:
+        """Return the beginning of the names of roll-ups for these vars; another one once days are watched anew."""
+        watched = self.replayed.get(source)
+        group = self._group("values", source, variables)
+        return group if watched is None else f"{group}_{_hash([watched[0].table.name])[:6]}"
+
+    def _replayed_column(self, var: EntityVar) -> str:
+        """Return the name of the column with the values of a var; it changes with all that decides on them."""
+        name = var.name.lower()
+        texts = [*rollups.words(self.read[name])]
+        for key in self._needs(name):
+            read = self.read[key[1]]
+            texts += [*key, *rollups.words(read), "" if read.default is None else read.default.sql()]
+        return f"r_{_hash(texts)}"
+
+    def may_number(self, source: str, through_table: bool, variables: Iterable[EntityVar]) -> bool:
+        """True when a scan can group by the number of the person; what is kept has main ids."""
+        return not self.replaying and super().may_number(source, through_table, variables)
+
+    def rows_of(self, source: str, through_table: bool, key: PersonKey, input_vars: tuple[InputVar, ...]) -> exp.Expr:
+        """Return the rows of a source; those of touched people where only these are gone over again."""
+        if not self.replaying:
+            return super().rows_of(source, through_table, key, input_vars)
+        model = self.c.graph.models[source]
+        if isinstance(model, Stitcher):
+            return self.c.relation(source)
+        assert isinstance(model, Input | SqlModel)
+        needed = (
+            self._behind(source, [v for v in self.model.vars if v.source == source]) if through_table else input_vars
+        )
+        c = self.c if self.everybody else self._only_touched(source)
+        rows = identified_rows(c, model, [self.cohort.entity], key=key)
+        if not needed:
+            return rows.subquery(copy=False)
+        table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=needed)
+        return with_input_vars(c, table, rows).subquery(copy=False)
+
+    def grouped(self, query: exp.Expr) -> exp.Select:
+        """Return a query over rows with one row for each person, members of the cohort or not where values are kept."""
+        if not self.replaying:
+            return super().grouped(query)
+        assert isinstance(query, exp.Select)
+        return query.where(self._who("r", self.everybody), copy=False).group_by(col(self.id_column, "r"), copy=False)
+
+
+# --- windows in time ----------------------------------------------------------------------------------------------
+
+
+def _bounds(split: Split) -> dict[str, exp.Expr]:
+    """Return column -> aggregate, for the first and the last moment of every column that a window looks at."""
+    found: dict[str, exp.Expr] = {}
+    for windows in split.windows.values():
+        for window in windows:
+            for function in ("MIN", "MAX"):
+                found[_bound(window.column, function)] = build(f"{function}(:column)", column=window.column)
+    return found
+
+
+def _bound(column: str, function: str) -> str:
+    return f"{'lo' if function == 'MIN' else 'hi'}_{_hash([column.lower()])}"
+
+
+def _at(tree: exp.Expr, column: str, function: str) -> exp.Expr:
+    """Return a condition at the first or last moment of a row of an accumulator."""
+
+    def moved(node: exp.Expr) -> exp.Expr:
+        is_it = isinstance(node, exp.Column) and node.name.lower() == column.lower()
+        return col(_bound(column, function), "t") if is_it else node
+
+    return sql.copied(tree).transform(moved, copy=False)
+
+
+def _is_mixed(split: Split, flag: str) -> exp.Expr:
+    """Return the condition that a window begins or ends between the first and the last moment of a row."""
+    differ = [
+        build(
+            ":lo IS DISTINCT FROM :hi",
+            lo=exp.paren(_at(comparison, window.column, "MIN")),
+            hi=exp.paren(_at(comparison, window.column, "MAX")),
+        )
+        for window in split.windows[flag]
+        for comparison in window.comparisons
+    ]
+    # Texts are in another order than the times that they say, so none of these rows is known to be on one side.
+    columns = {window.column for window in split.windows[flag]}
+    differ += [build("TYPEOF(:lo) = 'VARCHAR'", lo=col(_bound(name, "MIN"), "t")) for name in sorted(columns)]
+    return exp.or_(*differ)
+
+
+def _flag(split: Split, flag: str, mixed: exp.Expr) -> exp.Expr:
+    """Return whether a row of an accumulator lies in a window; not known where only a part of it does."""
+    inside = exp.and_(*(_at(window.condition, window.column, "MIN") for window in split.windows[flag]))
+    return exp.Case().when(exp.Not(this=exp.paren(mixed.copy())), inside)
+
+
+def _moved(state: _State) -> exp.Expr:
+    """Return the rows of an accumulator that a window counts in another way than in the run before."""
+    now, before = state.split, state.before
+    changed = []
+    for flag in now.windows:
+        mixed, was_mixed = _is_mixed(now, flag), _is_mixed(before, flag)
+        one, other = _flag(now, flag, mixed), _flag(before, flag, was_mixed)
+        changed += [exp.paren(mixed), exp.paren(was_mixed), build(":a IS DISTINCT FROM :b", a=one, b=other)]
+    return build("SELECT t.* FROM :table AS t WHERE :changed", table=state.days.table, changed=exp.or_(*changed))
+
+
+def _counted(a: Accumulator, split: Split, flag: str, torn: exp.Table) -> exp.Expr:
+    """Return what counts of the days that are partly in a window, from the rows of the source."""
+    conditions = exp.and_(*(window.condition for window in split.windows[flag]))
+    parts = {
+        name: with_condition(tree, conditions) for name, tree in split.partials.items() if name in split.flagged[flag]
+    }
+    same = exp.and_(*(build("r.:key IS NOT DISTINCT FROM t.:key", key=key) for key in (BUCKET, *a.keys)))
+    query = a.grouped("SELECT r.* FROM :rows AS r JOIN :torn AS t ON :same", parts, torn=torn, same=same)
+    return build("SELECT *, TRUE AS :flag FROM :query", flag=flag, query=query)
+
+
+def _united(splits: Iterable[Split]) -> Split:
+    found = Split()
+    for split in splits:
+        found.partials.update(split.partials)
+        found.merged.update(split.merged)
+        found.windows.update(split.windows)
+        for flag, names in split.flagged.items():
+            found.flagged.setdefault(flag, set()).update(names)
+    return found
+
+
+# --- names --------------------------------------------------------------------------------------------------------
+
+
+def _without_superfluous(kept: Kept) -> list[Step]:
+    """Return the steps that drop the columns of a kept table that nobody needs any more."""
+    steps: list[Step] = []
+    for column in kept.superfluous:
+        table = beside(kept.table, "_days") if column.startswith(("p_", "lo_", "hi_")) else kept.table
+        tree = build("ALTER TABLE :table DROP COLUMN :column", table=table, column=column)
+        steps.append(Statement(tree, "what nobody needs any more"))
+    return steps
+
+
+def _texts(trees: Iterable[exp.Expr]) -> list[str]:
+    return [tree.sql() for tree in trees]
+
+
+def _hash(texts: Iterable[str]) -> str:
+    return hashlib.sha256("\x1f".join(texts).encode()).hexdigest()[:12]

@@ -1,0 +1,475 @@
+"""Compiles a stitcher that keeps what it has read: it reads only days that changed, and re-solves only what they touch.
+
+New edges are contracted onto the components that are known: each of these is one vertex, whatever its size. A component
+that lost an edge falls apart into its ids, which are solved from the edges that remain. All others are taken over.
+Whether anything is touched is found out in SQL, so the script is the same whatever came in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from profiles_pipeline.compile import cardinality, node_metadata, stitch
+from profiles_pipeline.compile.accumulators import (
+    Accumulator,
+    accumulator_name,
+    are_of_the_row,
+    bucketed,
+    columns_read,
+    fingerprints,
+    rows_definition,
+    update_steps,
+)
+from profiles_pipeline.compile.rows import alias, id_value, occurred, text, timestamp
+from profiles_pipeline.compile.statement import (
+    Compilation,
+    Script,
+    SolveComponents,
+    Statement,
+    Step,
+    beside,
+    create,
+    scratch,
+)
+from profiles_pipeline.resolve.model import EdgeSource, Stitcher
+from profiles_pipeline.sql import build
+
+TIME = "state.time"
+"""Name of the column with the time of a row."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """The state of an id graph that a stitcher goes on from.
+
+    Attributes:
+        mappings: its mappings; None when there are none, and everything is new.
+        version: number of the state that is made now: one more than that of the state before.
+    """
+
+    mappings: exp.Table | None
+    version: int
+
+
+@dataclass(frozen=True)
+class Restitching:
+    """A stitcher with what it keeps.
+
+    Attributes:
+        sources: an accumulator for each edge source.
+        changes: table of what changed for each id, by version.
+    """
+
+    sources: tuple[Accumulator, ...]
+    changes: exp.Table
+    base: Base
+
+
+def accumulators(
+    c: Compilation, later: Compilation, model: Stitcher, kept: Collection[str]
+) -> tuple[Accumulator, ...] | None:
+    """Return what is kept of the rows of each edge source; None when ids depend on more than their row.
+
+    Args:
+        c: what to compile against.
+        later: the same for another end time, from which it shows what moves with it.
+        model: the stitcher.
+        kept: names of the accumulators that there are.
+    """
+    found = []
+    for source in model.sources:
+        definition, other = _definition(c, model, source), _definition(later, model, source)
+        if definition is None or definition != other:
+            return None
+        owner = f"{c.project.name}/{model.path}"
+        name = accumulator_name(owner, definition)
+        table = exp.table_(name, db=c.relation(model.path).db, quoted=True)
+        found.append(_accumulator(c, model, source, table, name in kept))
+    return tuple(found)
+
+
+def changes_table(c: Compilation, model: Stitcher) -> exp.Table:
+    """Return the table of what changed for each id of a stitcher, by version."""
+    name = f"{accumulator_name(f'{c.project.name}/{model.path}', ['changes'])}_changes"
+    return exp.table_(name, db=c.relation(model.path).db, quoted=True)
+
+
+def _definition(c: Compilation, model: Stitcher, source: EdgeSource) -> list[str] | None:
+    origin = c.graph.models[source.path]
+    rows, values = rows_definition(c, origin), _values(c, model, source)
+    return [tree.sql() for tree in (*rows, *values)] if rows is not None and are_of_the_row(values) else None
+
+
+def _values(c: Compilation, model: Stitcher, source: EdgeSource) -> list[exp.Expr]:
+    types = {t.name: t for t in model.id_types}
+    return [id_value(c, row_id, types[str(row_id.id_type)], source.path) for row_id in source.ids]
+
+
+def _accumulator(c: Compilation, model: Stitcher, source: EdgeSource, table: exp.Table, is_kept: bool) -> Accumulator:
+    origin = c.graph.models[source.path]
+    occurred_at = getattr(origin, "occurred_at", None)
+    time = occurred(c, occurred_at, source.path) if occurred_at else exp.cast(exp.Null(), "TIMESTAMP")
+    values = _values(c, model, source)
+    keys = tuple(f"id_{number}" for number in range(len(values)))
+    columns = [alias(time, TIME), *(alias(value, key) for value, key in zip(values, keys, strict=True))]
+    read = columns_read([time, *values])
+    return Accumulator(
+        table=table,
+        source=source.path,
+        rows=bucketed(c, origin, columns),
+        seen=fingerprints(c, origin, read),
+        keys=keys,
+        partials={
+            "first_seen_at": build("MIN(r.:time)", time=TIME),
+            "last_seen_at": build("MAX(r.:time)", time=TIME),
+            "row_count": build("COUNT(*)"),
+        },
+        is_kept=is_kept,
+    )
+
+
+def compile_restitching(c: Compilation, model: Stitcher, r: Restitching) -> Script:
+    """Return the script that brings the kept rows of a stitcher up to date, and its id graph with them."""
+    updates = [step for source in r.sources for step in update_steps(source)]
+    r, taken = _set_aside(c, model, r)
+    updates += taken
+    goes_on = r.base.mappings is not None and all(source.is_kept for source in r.sources)
+    plain = not cardinality.caps(model) and model.rules is None and not node_metadata.is_kept(model)
+    script = _resolved(c, model, r) if goes_on and plain else _solved(c, model, r)
+    return Script(script.kind, (*updates, *script.steps, *_changes(c, model, r, goes_on and plain)), script.audits)
+
+
+def _set_aside(c: Compilation, model: Stitcher, r: Restitching) -> tuple[Restitching, list[Step]]:
+    """Return the stitcher with a copy of the graph it goes on from, where that is the one to be replaced."""
+    graph, base = c.relation(model.path), r.base.mappings
+    if base is None or base.name != beside(graph, "_mappings").name:
+        return r, []
+    copy = scratch(graph, "base")
+    steps: list[Step] = [_temporary(copy, build("SELECT * FROM :base", base=base), "the id graph as it is")]
+    return replace(r, base=replace(r.base, mappings=copy)), steps
+
+
+def _solved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
+    """Return the script that solves the graph as a whole, from the kept rows."""
+    found = dict(zip((source.path for source in model.sources), r.sources, strict=True))
+
+    def tuples(source: EdgeSource) -> exp.Expr:
+        return _all_tuples(c, found[source.path])
+
+    return stitch.compile_stitcher(c, model, tuples)
+
+
+def _all_tuples(c: Compilation, a: Accumulator, where: exp.Expr | None = None) -> exp.Expr:
+    """Return the combinations of ids that were seen until the end time, with when and how often."""
+    return build(
+        """
+        SELECT :keys, MIN(first_seen_at) AS first_seen_at, MAX(last_seen_at) AS last_seen_at,
+            CAST(SUM(row_count) AS BIGINT) AS row_count
+        FROM :table AS t WHERE :where GROUP BY :by
+        """,
+        keys=list(a.keys),
+        table=a.table,
+        where=where,
+        by=list(a.keys),
+    )
+
+
+def _resolved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
+    """Return the script that re-solves what changed and takes over the rest."""
+    graph = c.relation(model.path)
+    edges, mappings = beside(graph, "_internal_edges"), beside(graph, "_mappings")
+    s = _Scratch(graph)
+    base = r.base.mappings
+    assert base is not None
+    steps: list[Step] = [
+        _temporary(s("come"), stitch.edges_of(model, [a.come for a in r.sources]), "edges that are new"),
+        _temporary(s("gone"), stitch.edges_of(model, [a.gone for a in r.sources]), "edges that are not as they were"),
+        _temporary(s("touched"), _ends(s("come"), s("gone")), "ids with new or lost evidence"),
+        _temporary(
+            s("components"),
+            build(
+                """
+                SELECT DISTINCT b.component FROM :base AS b
+                JOIN :touched AS t ON t.id = b.other_id AND t.id_type = b.other_id_type
+                """,
+                base=base,
+                touched=s("touched"),
+            ),
+            "people they belong to",
+        ),
+        _temporary(s("doubtful"), _ends(s("gone")), "ids that may have lost an edge"),
+        _temporary(s("around"), _edges_at(c, model, r, s("doubtful")), "edges that they still have"),
+        _temporary(s("loose"), _loose(base, s), "ids of people who lost an edge"),
+        _temporary(s("remaining"), _edges_at(c, model, r, s("loose")), "edges between these"),
+        _temporary(s("members"), _members(base, s), "ids that may change, with the vertex that they are part of"),
+        _temporary(s("points"), _points(s), "vertices, numbered"),
+        SolveComponents(
+            edges=_numbered(s),
+            nodes=build("SELECT COUNT(*) FROM :points", points=s("points")),
+            result=s("solved"),
+            title="connected components of what changed",
+        ),
+        _temporary(s("numbers"), _new_numbers(base, s), "numbers for the new components"),
+        _temporary(s("nodes"), _nodes(base, s), "ids of what changed"),
+        _temporary(s("affected"), stitch.named_nodes(s("nodes"), s("numbers")), "their main ids"),
+        Statement(create("view", edges, _all_edges(c, model, r)), "distinct edges"),
+        Statement(create("table", mappings, _mappings(base, s)), "main id of each id"),
+        Statement(
+            create("table" if model.as_table else "view", graph, stitch.id_graph(c, model, mappings)), "id graph"
+        ),
+    ]
+    return Script("table" if model.as_table else "view", tuple(steps), stitch.audits(c, model, graph))
+
+
+class _Scratch:
+    """Names of the scratch tables of a graph."""
+
+    def __init__(self, graph: exp.Table) -> None:
+        self.graph = graph
+
+    def __call__(self, name: str) -> exp.Table:
+        return scratch(self.graph, name)
+
+
+def _temporary(table: exp.Table, query: exp.Expr, title: str) -> Statement:
+    return Statement(create("temporary table", table, query), title)
+
+
+def _ends(*edges: exp.Table) -> exp.Expr:
+    """Return the distinct ids at the ends of edges."""
+    parts = [build("SELECT id1 AS id, id1_type AS id_type FROM :e", e=e) for e in edges]
+    parts += [build("SELECT id2, id2_type FROM :e", e=e) for e in edges]
+    return exp.union(*parts, distinct=True, copy=False)
+
+
+def _edges_at(c: Compilation, model: Stitcher, r: Restitching, ids: exp.Table) -> exp.Expr:
+    """Return the edges of today that have one of these ids at an end, and perhaps others of the same rows."""
+    found = []
+    for source, a in zip(model.sources, r.sources, strict=True):
+        has_one = [
+            build(
+                ":key IN (SELECT id FROM :ids WHERE id_type = :type)", key=key, ids=ids, type=text(str(row_id.id_type))
+            )
+            for key, row_id in zip(a.keys, source.ids, strict=True)
+        ]
+        found.append(_all_tuples(c, a, exp.or_(*has_one)))
+    return stitch.edges_of(model, [_as_rows(query) for query in found])
+
+
+def _all_edges(c: Compilation, model: Stitcher, r: Restitching) -> exp.Expr:
+    before = build("first_seen_at IS NULL OR first_seen_at < :end", end=timestamp(c))
+    return stitch.edges_of(model, [_as_rows(_all_tuples(c, a, before.copy())) for a in r.sources])
+
+
+def _as_rows(query: exp.Expr) -> exp.Subquery:
+    return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier("tuples")))
+
+
+def _loose(base: exp.Expr, s: _Scratch) -> exp.Expr:
+    """Return the ids of the components that lost an edge. A lone id that is seen no more has lost the one to itself."""
+    return build(
+        """
+        WITH lost AS (
+            SELECT id1, id1_type, id2, id2_type FROM :gone
+            EXCEPT SELECT id1, id1_type, id2, id2_type FROM :around
+        ), ends AS (
+            SELECT id1 AS id, id1_type AS id_type FROM lost UNION SELECT id2, id2_type FROM lost
+        ), fallen AS (
+            SELECT DISTINCT b.component FROM :base AS b
+            JOIN ends AS e ON e.id = b.other_id AND e.id_type = b.other_id_type
+        )
+        SELECT b.other_id AS id, b.other_id_type AS id_type FROM :base AS b JOIN fallen ON fallen.component = b.component
+        """,
+        gone=s("gone"),
+        around=s("around"),
+        base=base,
+    )
+
+
+def _members(base: exp.Expr, s: _Scratch) -> exp.Expr:
+    """Return the ids of touched components and the new ones: a component that lost nothing is one vertex."""
+    return build(
+        """
+        WITH known AS (
+            SELECT b.other_id AS id, b.other_id_type AS id_type, b.component, b.first_seen_at,
+                b.valid_at AS last_seen_at, l.id IS NOT NULL AS is_loose
+            FROM :base AS b JOIN :components AS t ON t.component = b.component
+            LEFT JOIN :loose AS l ON l.id = b.other_id AND l.id_type = b.other_id_type
+        )
+        SELECT id, id_type, first_seen_at, last_seen_at, is_loose,
+            CASE WHEN is_loose THEN 'id ' || id_type || ' ' || id ELSE 'component ' || CAST(component AS TEXT) END AS key
+        FROM known
+        UNION ALL
+        SELECT t.id, t.id_type, NULL, NULL, TRUE, 'id ' || t.id_type || ' ' || t.id
+        FROM :touched AS t LEFT JOIN known AS k ON k.id = t.id AND k.id_type = t.id_type WHERE k.id IS NULL
+        """,
+        base=base,
+        components=s("components"),
+        loose=s("loose"),
+        touched=s("touched"),
+    )
+
+
+def _points(s: _Scratch) -> exp.Expr:
+    return build(
+        "SELECT ROW_NUMBER() OVER () - 1 AS node, key FROM (SELECT DISTINCT key FROM :members) AS keys",
+        members=s("members"),
+    )
+
+
+def _numbered(s: _Scratch) -> exp.Expr:
+    """Return the edges between vertices by their numbers."""
+    return build(
+        """
+        WITH edges AS (
+            SELECT id1, id1_type, id2, id2_type FROM :come UNION SELECT id1, id1_type, id2, id2_type FROM :remaining
+        )
+        SELECT DISTINCT p.node AS a, q.node AS b FROM edges AS e
+        JOIN :members AS m ON m.id = e.id1 AND m.id_type = e.id1_type JOIN :points AS p ON p.key = m.key
+        JOIN :members AS n ON n.id = e.id2 AND n.id_type = e.id2_type JOIN :points AS q ON q.key = n.key
+        WHERE p.node <> q.node
+        """,
+        come=s("come"),
+        remaining=s("remaining"),
+        members=s("members"),
+        points=s("points"),
+    )
+
+
+def _new_numbers(base: exp.Expr, s: _Scratch) -> exp.Expr:
+    """Return the components by numbers that no component of the base has."""
+    return build(
+        """
+        SELECT node, component + (SELECT COALESCE(MAX(component), -1) + 1 FROM :base AS b) AS component FROM :solved
+        """,
+        base=base,
+        solved=s("solved"),
+    )
+
+
+def _nodes(base: exp.Expr, s: _Scratch) -> exp.Expr:
+    """Return the ids of what changed with when they were seen.
+
+    One that may have lost evidence is as its remaining edges say, and is no more where there are none. For all others
+    what is new is added to what was known.
+    """
+    return build(
+        """
+        WITH evidence AS (
+            SELECT id, id_type, first_seen_at, last_seen_at FROM :members AS m
+            WHERE NOT is_loose AND NOT EXISTS (
+                SELECT 1 FROM :doubtful AS d WHERE d.id = m.id AND d.id_type = m.id_type
+            )
+            UNION ALL SELECT id1, id1_type, first_seen_at, last_seen_at FROM :come
+            UNION ALL SELECT id2, id2_type, first_seen_at, last_seen_at FROM :come
+            UNION ALL SELECT id1, id1_type, first_seen_at, last_seen_at FROM :around
+            UNION ALL SELECT id2, id2_type, first_seen_at, last_seen_at FROM :around
+            UNION ALL SELECT id1, id1_type, first_seen_at, last_seen_at FROM :remaining
+            UNION ALL SELECT id2, id2_type, first_seen_at, last_seen_at FROM :remaining
+        ), ids AS (
+            SELECT id, id_type, MIN(first_seen_at) AS first_seen_at, MAX(last_seen_at) AS last_seen_at
+            FROM evidence GROUP BY id, id_type
+        )
+        SELECT p.node, i.id, i.id_type, i.first_seen_at, i.last_seen_at
+        FROM ids AS i JOIN :members AS m ON m.id = i.id AND m.id_type = i.id_type JOIN :points AS p ON p.key = m.key
+        """,
+        members=s("members"),
+        doubtful=s("doubtful"),
+        come=s("come"),
+        around=s("around"),
+        remaining=s("remaining"),
+        points=s("points"),
+    )
+
+
+def _mappings(base: exp.Expr, s: _Scratch) -> exp.Expr:
+    columns = "main_id, other_id, other_id_type, valid_at, first_seen_at, component"
+    return build(
+        f"""
+        SELECT {columns} FROM :base AS b WHERE component NOT IN (SELECT component FROM :components)
+        UNION ALL SELECT {columns} FROM :affected
+        """,
+        base=base,
+        components=s("components"),
+        affected=s("affected"),
+    )
+
+
+# --- what changed for whom -----------------------------------------------------------------------------------------
+
+
+def _changes(c: Compilation, model: Stitcher, r: Restitching, goes_on: bool) -> list[Step]:
+    """Return the steps that add to the table of changes: every id whose row in the graph is another one now."""
+    graph = c.relation(model.path)
+    s = _Scratch(graph)
+    columns = "main_id, other_id, other_id_type, valid_at, first_seen_at"
+    if r.base.mappings is None:
+        before: exp.Expr = build(f"SELECT {columns} FROM :mappings WHERE FALSE", mappings=beside(graph, "_mappings"))
+        after = before.copy()
+    elif goes_on:
+        before = build(
+            f"SELECT {columns} FROM :base AS b WHERE component IN (SELECT component FROM :components)",
+            base=r.base.mappings,
+            components=s("components"),
+        )
+        after = build(f"SELECT {columns} FROM :affected", affected=s("affected"))
+    else:
+        before = build(f"SELECT {columns} FROM :base AS b", base=r.base.mappings)
+        after = build(f"SELECT {columns} FROM :mappings", mappings=beside(graph, "_mappings"))
+    return [
+        _temporary(s("before"), before, "ids that may have changed, before"),
+        _temporary(s("after"), after, "and after"),
+        *_logged(c, model, r, s),
+    ]
+
+
+def _logged(c: Compilation, model: Stitcher, r: Restitching, s: _Scratch) -> list[Step]:
+    version, end = exp.Literal.number(r.base.version), timestamp(c)
+    table = r.changes
+    found = build(
+        """
+        SELECT CAST(:version AS BIGINT) AS version, :end AS end_time,
+            COALESCE(a.other_id, b.other_id) AS other_id, COALESCE(a.other_id_type, b.other_id_type) AS other_id_type,
+            b.main_id AS main_id_before, a.main_id AS main_id_after,
+            CASE
+                WHEN b.other_id IS NULL THEN 'new'
+                WHEN a.other_id IS NULL THEN 'gone'
+                WHEN a.main_id = b.main_id THEN 'seen'
+                WHEN a.main_id IN (SELECT main_id FROM :before) THEN 'merge'
+                WHEN b.main_id IN (SELECT main_id FROM :after) THEN 'split'
+                ELSE 'renamed'
+            END AS change
+        FROM :before AS b
+        FULL JOIN :after AS a ON a.other_id = b.other_id AND a.other_id_type = b.other_id_type
+        WHERE a.main_id IS NULL OR b.main_id IS NULL OR a.main_id <> b.main_id
+            OR a.valid_at IS DISTINCT FROM b.valid_at OR a.first_seen_at IS DISTINCT FROM b.first_seen_at
+        """,
+        version=version,
+        end=end,
+        before=s("before"),
+        after=s("after"),
+    )
+    steps: list[Step] = []
+    if r.base.mappings is None:
+        steps.append(Statement(create("table", table, found), "no changes yet"))
+    else:
+        later = build("DELETE FROM :table WHERE version >= :version", table=table, version=version.copy())
+        steps.append(Statement(later, "changes of a run that was not finished taken out"))
+        steps.append(
+            Statement(
+                build("INSERT INTO :table SELECT * FROM :found AS found", table=table, found=found),
+                "what changed for whom",
+            )
+        )
+    public = exp.table_(f"{model.name}_id_changes", db=table.db, quoted=True)
+    shown = build(
+        """
+        SELECT end_time, other_id, other_id_type, main_id_before, main_id_after, change
+        FROM :table WHERE change <> 'seen' AND change <> 'new'
+        """,
+        table=table,
+    )
+    return [*steps, Statement(create("view", public, shown), "changes of main ids")]

@@ -1,0 +1,157 @@
+"""What of a model can be carried on from an earlier run, and what it keeps for the next. Pure.
+
+A model that keeps what it has read is brought up to date from that: only days that changed are read, only what they
+touch is computed. The first run of a project keeps nothing, which is cheapest if there is never a second one; the
+second one does, and all later ones go on from it. A run for an earlier end time than what is kept is computed from the
+rows, and leaves what is kept alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from profiles_pipeline.compile import Compilation, Script
+from profiles_pipeline.compile.carrying import compile_carried
+from profiles_pipeline.compile.restitch import Base, Restitching, accumulators, changes_table, compile_restitching
+from profiles_pipeline.compile.rollups import Carried, Strategy
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.resolve.model import Cohort, Model, Stitcher, VarTable
+from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.versions import ANY_TIME
+from profiles_pipeline.windows import Held, Kept, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """How a model is built from what is kept, and what is kept once it is built.
+
+    Attributes:
+        script: what to do.
+        reason: why it is built like this.
+        held: what will be kept.
+        strategies: var -> how it is brought up to date.
+    """
+
+    script: Script
+    reason: str
+    held: tuple[Held, ...]
+    strategies: Mapping[str, Strategy]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What earlier runs left behind.
+
+    Attributes:
+        held: tables that are kept from run to run, by name.
+        built: every material that was ever completed and not dropped since, outdated ones included.
+        always: keep from the first run on.
+        anew: start what is kept from scratch.
+    """
+
+    held: Mapping[str, Held]
+    built: tuple[Kept, ...]
+    always: bool = False
+    anew: bool = False
+
+
+def increment(
+    project: ProfilesProject, keeping: Keeping, window: Window, context: Window, c: Compilation, model: Model
+) -> Increment | None:
+    """Return how to build a model from what is kept; None when it is built from its rows, keeping nothing.
+
+    Args:
+        project: the project.
+        keeping: what earlier runs left behind, the models before this one in the plan included.
+        window: the window of the run.
+        context: the window the model is built in.
+        c: what it is compiled against.
+        model: the model.
+    """
+    if window.begin is not None or context.end != window.end or model.path in project.graph.past:
+        return None
+    if not keeping.always and not _was_built_before(keeping.built, model, window):
+        return None
+    later = replace(c, reader=Reader(project.project, ANY_TIME, None, c.reader.target))
+    if isinstance(model, Stitcher):
+        return _stitcher(project, keeping, window, c, later, model)
+    if isinstance(model, VarTable):
+        return _var_table(project, keeping, window, c, later, model)
+    return None
+
+
+def _was_built_before(built: Iterable[Kept], model: Model, window: Window) -> bool:
+    return any(kept.path == model.path and kept.end < window.end and kept.begin is None for kept in built)
+
+
+def _stitcher(
+    project: ProfilesProject, keeping: Keeping, window: Window, c: Compilation, later: Compilation, model: Stitcher
+) -> Increment | None:
+    changes = changes_table(c, model)
+    head = keeping.held.get(changes.name)
+    if head is not None and window.end < head.end:
+        return None
+    kept = frozenset() if keeping.anew or head is None else frozenset(keeping.held)
+    sources = accumulators(c, later, model, kept)
+    if sources is None:
+        return None
+    base = _base(c, keeping, head, window) if head is not None else None
+    version = head.version + 1 if head is not None else 1
+    relation = c.relation(model.path)
+    script = compile_restitching(c, model, Restitching(sources, changes, Base(base, version)))
+    whole = base is None or not all(source.is_kept for source in sources)
+    held = Held(changes.name, model.path, window.seq_no, window.end, version, relation.name,
+                since=version if base is None else (head.since if head else version))  # fmt: skip
+    accumulated = [Held(a.table.name, model.path, window.seq_no, window.end, version, relation.name) for a in sources]
+    reason = "rebuilt, and kept for later runs" if whole else "goes on from the last run"
+    return Increment(script, reason, (held, *accumulated), {})
+
+
+def _base(c: Compilation, keeping: Keeping, head: Held, window: Window) -> exp.Table | None:
+    """Return the mappings of the id graph that was made last, if they are still there."""
+    if head.material not in {kept.name for kept in keeping.built}:
+        return None
+    return exp.table_(f"{head.material}_mappings", db=c.relation(head.path).db, quoted=True)
+
+
+def _var_table(
+    project: ProfilesProject, keeping: Keeping, window: Window, c: Compilation, later: Compilation, model: VarTable
+) -> Increment | None:
+    cohort = project.graph.models[model.cohort]
+    assert isinstance(cohort, Cohort)
+    stitcher = project.graph.models[project.project.entities[cohort.entity].stitcher]
+    assert isinstance(stitcher, Stitcher)
+    changes = changes_table(c, stitcher)
+    graph = keeping.held.get(changes.name)
+    if graph is None or graph.seq_no != window.seq_no or graph.material != c.relation(stitcher.path).name:
+        return None
+    own = [held for held in keeping.held.values() if held.path == model.path]
+    newest = max(own, key=lambda held: held.version, default=None)
+    if newest is not None and newest.end > window.end:
+        return None
+    goes_on = newest is not None and newest.version >= graph.since and not keeping.anew
+    before = None
+    if goes_on and newest is not None:
+        before = replace(c, reader=Reader(project.project, newest.end, None, c.reader.target))
+    usable = [held for held in own if goes_on and newest is not None and held.seq_no == newest.seq_no]
+    carried = Carried(
+        before=before,
+        later=later,
+        kept={held.name: held.columns for held in usable},
+        version=graph.version,
+        since=newest.version if newest is not None else 0,
+        changes=changes,
+    )
+    made = compile_carried(c, model, carried)
+    if all(s.kind in ("full", "derived") for s in made.strategies.values()):
+        return None
+    held = tuple(
+        Held(kept.table.name, model.path, window.seq_no, window.end, graph.version, c.relation(model.path).name,
+             columns=kept.columns)
+        for kept in made.kept
+    )  # fmt: skip
+    reason = "goes on from the last run" if usable else "rebuilt, and kept for later runs"
+    return Increment(made.script, reason, held, made.strategies)

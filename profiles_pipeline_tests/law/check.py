@@ -1,0 +1,244 @@
+"""The law as a function: does a history hold it?
+
+After every run of a history each relation is compared with the oracle, where that knows it, and after the last run, or
+after every run, with a full rebuild of the same project over the same tables in a warehouse of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from profiles_pipeline.run import Report
+from profiles_pipeline_tests.law import projects
+from profiles_pipeline_tests.law.histories import History, Step, Tables, replay
+from profiles_pipeline_tests.law.oracle import World
+from profiles_pipeline_tests.law.place import Place, Relation, Relations
+from profiles_pipeline_tests.law.projects import Shape
+
+TOLERANCE = 1e-9
+"""How far sums of binary floats may differ, relatively: their addition has an order."""
+
+Rows = list[dict[str, object]]
+Judge = Literal["oracle", "rebuild"]
+Patched = Callable[[], AbstractContextManager[object]]
+
+
+class LawBrokenError(AssertionError):
+    """A relation does not say what it should."""
+
+
+@cache
+def _root() -> tempfile.TemporaryDirectory[str]:
+    """The folder for everything that histories leave behind, in memory where there is such a place; gone at exit."""
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(prefix="law-", dir=memory if memory.is_dir() else None)
+
+
+_NUMBERS = itertools.count(1)
+
+
+def check(
+    history: History,
+    *,
+    every_run: bool = False,
+    patched: Patched = nullcontext,
+    judges: tuple[Judge, ...] = ("oracle", "rebuild"),
+) -> None:
+    """Replay a history and compare everything that can be read.
+
+    Args:
+        history: what happens.
+        every_run: compare with a full rebuild after every run, instead of after the last one only.
+        patched: what the runs of the history happen under; the rebuilds do not.
+        judges: what they are compared with.
+
+    Raises:
+        LawBrokenError: with the first differences.
+    """
+    root = Path(_root().name)
+    place = Place(root / f"place_{next(_NUMBERS)}", history.layout)
+    try:
+        views = _Views(place)
+        for number, (step, shape, tables) in enumerate(replay(history), start=1):
+            project = projects.load(shape, root)
+            place.write(tables)
+            before = views.before(step, shape)
+            # The catalog tells of a table how many rows it has: corrections in place are seen in a new context only.
+            anew = history.layout == "tables" and any(s.end == step.end for s in history.steps[: number - 1])
+            with patched():
+                report = place.run(project, step.end, anew=anew)
+            views.compare(before, report, step, shape)
+            where = f"run {number} of {len(history.steps)}, as of {step.end}"
+            found = place.built(report)
+            if "oracle" in judges:
+                _compare(f"oracle, {where}", _in_columns(found, said(shape, tables, step.end)), found)
+            if "rebuild" in judges and (every_run or number == len(history.steps)):
+                _compare(f"full rebuild, {where}", rebuilt(shape, tables, step, history, root), found)
+    finally:
+        place.remove()
+
+
+def rebuilt(shape: Shape, tables: Tables, step: Step, history: History, root: Path) -> Relations:
+    """Return what a run in a warehouse without a past says."""
+    place = Place(root / f"rebuilt_{next(_NUMBERS)}", history.layout)
+    try:
+        place.write(tables)
+        return place.built(place.run(projects.load(shape, root), step.end))
+    finally:
+        place.remove()
+
+
+class _Views:
+    """What the plain views should show: the latest finished window that has the models as they are now."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.shown: tuple[str, ...] = ()
+        self.finished: list[tuple[str, datetime]] = []
+
+    def _stay(self, step: Step, shape: Shape) -> bool:
+        meant = projects.meaning(shape)
+        return any(meant == other and end > step.end for other, end in self.finished)
+
+    def before(self, step: Step, shape: Shape) -> Relations:
+        """Return what the views show before a run that has to leave them alone; nothing before another."""
+        return self.place.plain(self.shown) if self._stay(step, shape) else {}
+
+    def compare(self, before: Relations, report: Report, step: Step, shape: Shape) -> None:
+        """Raise where views moved that should not have, or the other way round."""
+        stays = self._stay(step, shape)
+        if stays != (report.stays_on is not None):
+            raise LawBrokenError(f"views {'moved' if stays else 'stayed'} in the run as of {step.end}")
+        if stays:
+            _compare(f"views before a run as of {step.end}", before, self.place.plain(self.shown))
+        else:
+            self.shown = report.promoted
+        self.finished.append((projects.meaning(shape), step.end))
+
+
+# --- what the oracle says -----------------------------------------------------------------------------------------
+
+
+def said(shape: Shape, tables: Tables, end: datetime) -> Mapping[str, Rows]:
+    """Return model path -> the rows that the oracle knows it to have."""
+    spec = projects.spec_of(shape)
+    world = World(spec, tables, end)
+    everybody = world.features(None)
+    found: dict[str, Rows] = {
+        "models/user_id_stitcher": [
+            {
+                "user_main_id": seen.main_id,
+                "other_id": value,
+                "other_id_type": kind,
+                "valid_at": seen.last_seen,
+                "first_seen_at": seen.first_seen,
+            }
+            for (value, kind), seen in world.graph.items()
+        ],
+        "user/all": [{"user_main_id": main} for main in everybody],
+        "user/all/var_table": _of_persons(everybody, end),
+        "user/all/feature_view": _of_persons(everybody, end),
+        "user/all/feature_view/using_email": [
+            {"email": email, "user_main_id": main, "valid_at": end, **everybody[main]}
+            for email, main in world.persons_by_id("email").items()
+        ],
+    }
+    for cohort in spec.cohorts:
+        members = world.features(cohort)
+        path = f"models/{cohort.name}"
+        found[path] = [{"user_main_id": main} for main in members]
+        found[f"{path}/var_table"] = found[f"{path}/feature_view"] = _of_persons(members, end)
+    for source in spec.sources:
+        kind = "models" if source.query else "inputs"
+        rows = world.rows_with_vars(source.name)
+        found[f"{kind}/{source.name}/var_table"] = [{**row, "user_main_id": row["main id"]} for row in rows]
+        if source.query:
+            found[f"models/{source.name}"] = [dict(row) for row in world.visible[source.name]]
+    return found
+
+
+def _of_persons(features: Mapping[str, dict[str, object]], end: datetime) -> Rows:
+    return [{"user_main_id": main, "valid_at": end, **values} for main, values in features.items()]
+
+
+def _in_columns(found: Relations, rows: Mapping[str, Rows]) -> Relations:
+    """Return the oracle's rows in the columns of the relations that there are.
+
+    Var tables of inputs may leave out columns; everything else has just what the oracle says.
+    """
+    relations = {}
+    for path in rows.keys() & found.keys():
+        names = [name for name, _ in found[path].columns]
+        is_view_of_rows = path.startswith(("inputs/", "models/daily", "models/purchases"))
+        for row in rows[path] if not is_view_of_rows else ():
+            if row.keys() != set(names):
+                raise LawBrokenError(f"{path} has the columns {sorted(names)}, the oracle says {sorted(row)}")
+        relations[path] = Relation(found[path].columns, tuple(tuple(row[name] for name in names) for row in rows[path]))
+    return relations
+
+
+# --- comparing ----------------------------------------------------------------------------------------------------
+
+
+def _compare(what: str, expected: Relations, found: Relations) -> None:
+    """Raise with the first differences of what both have.
+
+    Raises:
+        LawBrokenError: columns, number of rows or a cell differ.
+    """
+    if not expected.keys() <= found.keys():
+        raise LawBrokenError(f"{what}: {sorted(expected.keys() - found.keys())} is missing")
+    told = [line for path in expected for line in differences(path, expected[path], found[path])]
+    if told:
+        raise LawBrokenError("\n".join([f"{what}:", *told[:12]]))
+
+
+def differences(path: str, expected: Relation, found: Relation) -> list[str]:
+    """Return the differences of two relations, cell by cell; the order of rows does not matter."""
+    if expected.columns != found.columns:
+        return [f"{path}: columns {found.columns} instead of {expected.columns}"]
+    if len(expected.rows) != len(found.rows):
+        missing = [row for row in expected.rows if row not in found.rows][:2]
+        extra = [row for row in found.rows if row not in expected.rows][:2]
+        return [f"{path}: {len(found.rows)} rows instead of {len(expected.rows)}; missing {missing}, extra {extra}"]
+    told = []
+    for one, two in zip(sorted(expected.rows, key=_order), sorted(found.rows, key=_order), strict=True):
+        for (name, _), a, b in zip(expected.columns, one, two, strict=True):
+            if not same(a, b):
+                told.append(f"{path}.{name}: {b!r} instead of {a!r} in {two[:4]}")
+    return told
+
+
+def same(a: object, b: object) -> bool:
+    """True when two cells are equal; binary floats need to be so within the tolerance."""
+    if isinstance(a, float) or isinstance(b, float):
+        if a is None or b is None:
+            return False
+        return math.isclose(float(a), float(b), rel_tol=TOLERANCE, abs_tol=1e-12)  # type: ignore[arg-type]
+    return a == b and (a is None) == (b is None)
+
+
+def _order(row: Sequence[object]) -> tuple[object, ...]:
+    """Return a key that puts rows in an order: by what is exact first, since floats differ by a little."""
+    return (tuple(map(_rank, row)), tuple(float(cell) for cell in row if isinstance(cell, float)))
+
+
+def _rank(cell: object) -> tuple[int, object]:
+    if cell is None:
+        return (0, 0)
+    if isinstance(cell, int | Decimal):
+        return (1, cell)
+    if isinstance(cell, float):
+        return (1, 0)
+    if isinstance(cell, date):
+        return (2, cell.isoformat())
+    return (3, repr(cell))

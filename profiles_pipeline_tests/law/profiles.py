@@ -1,0 +1,21 @@
+"""How many histories are drawn, and how long they are: ``HYPOTHESIS_PROFILE=deep`` for thousands of longer ones."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+_DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+
+EVERY_RUN = _DEEP
+"""Whether every run is compared with a full rebuild, or the last one of a history only."""
+
+MOST_STEPS = 8 if _DEEP else 4
+"""Runs of the longest history."""
+
+PROFILE = settings(
+    max_examples=1000 if _DEEP else 50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    print_blob=True,
+)
+"""For each layout of the tables."""

@@ -1,0 +1,81 @@
+"""The suite can fail: with one part of the engine out of order, some history breaks the law, before either judge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from sqlglot import exp
+
+from profiles_pipeline import freshness, identity, plan
+from profiles_pipeline.compile import rows
+from profiles_pipeline.compile.statement import Compilation
+from profiles_pipeline_tests.law.check import Judge
+from profiles_pipeline_tests.law.search import Patch, first_counterexample
+
+pytestmark = pytest.mark.slow
+
+in_window, component_labels, promotion = rows.in_window, identity.component_labels, plan.promotion
+
+
+def old_rows_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of more than two days before the end time are left out, as if they had been read for good."""
+
+    def recent(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
+        floor = rows.moment((c.reader.end_time.replace(tzinfo=None) - timedelta(days=2)).isoformat(sep=" "))
+        return exp.and_(
+            in_window(c, occurred_at, this), exp.GTE(this=rows.occurred(c, occurred_at, this), expression=floor)
+        )
+
+    monkeypatch.setattr(rows, "in_window", recent)
+
+
+def the_end_time_itself_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row at the end time is visible."""
+
+    def inclusive(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
+        reader = replace(c.reader, end_time=c.reader.end_time + timedelta(microseconds=1))
+        return in_window(replace(c, reader=reader), occurred_at, this)
+
+    monkeypatch.setattr(rows, "in_window", inclusive)
+
+
+def an_edge_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The solver of components does not see the last edge."""
+
+    def without_last(a: np.ndarray, b: np.ndarray, node_count: int) -> np.ndarray:
+        return component_labels(a[:-1], b[:-1], node_count)
+
+    monkeypatch.setattr(identity, "component_labels", without_last)
+
+
+def sources_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was built for an end time stays, whatever has become of its sources."""
+    monkeypatch.setattr(freshness, "outdated", lambda *_: frozenset())
+
+
+def views_follow_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run for the past moves the plain views."""
+
+    def moving(*arguments: object) -> plan.Promote:
+        return replace(promotion(*arguments), stays_on=None)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(plan, "promotion", moving)
+
+
+@pytest.mark.parametrize("judge", ["oracle", "rebuild"])
+@pytest.mark.parametrize(
+    "patch",
+    [
+        old_rows_are_not_read,
+        the_end_time_itself_is_seen,
+        an_edge_is_lost,
+        sources_are_not_looked_at,
+        views_follow_every_run,
+    ],
+    ids=lambda patch: patch.__name__,
+)
+def test_a_part_out_of_order_breaks_the_law(patch: Patch, judge: Judge) -> None:
+    assert first_counterexample(patch, judges=(judge,)) is not None
