@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from profiles_pipeline.compile import SolveComponents, Step, UniteRows
+from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import render
 from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
@@ -103,6 +103,8 @@ def _sql(step: Step, dialect: str) -> list[str]:
             f"-- makes {step.result.name} (node, component) with scipy's connected components over the edges of",
             f"{render(step.edges, dialect)};",
         ]
+    if isinstance(step, Bind):
+        return [f"-- {', '.join('$' + name for name in step.names)}:", f"{render(step.query, dialect)};"]
     if isinstance(step, UniteRows):
         queries = "\nUNION ALL\n".join(render(query, dialect) for query in step.queries)
         made = f"{step.kind} {render(step.relation, dialect)}"

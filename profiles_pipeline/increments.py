@@ -94,7 +94,7 @@ def _stitcher(
     head = keeping.held.get(changes.name)
     if head is not None and window.end < head.end:
         return None
-    kept = frozenset() if keeping.anew or head is None else frozenset(keeping.held)
+    kept = {} if keeping.anew or head is None else {name: dict(held.files) for name, held in keeping.held.items()}
     sources = accumulators(c, later, model, kept)
     if sources is None:
         return None
@@ -141,6 +141,7 @@ def _var_table(
         before=before,
         later=later,
         kept={held.name: held.columns for held in usable},
+        files={held.name: dict(held.files) for held in usable},
         version=graph.version,
         since=newest.version if newest is not None else 0,
         changes=changes,

@@ -23,11 +23,12 @@ def build_material(session: Session, stage: BuildMaterial) -> None:
     """Execute the script of a material in one transaction; it is not complete before its audits have passed."""
     warehouse = session.warehouse
     temporary = [name for step in stage.script.steps if (name := _temporary(step))]
+    bound: dict[str, exp.Expr] = {}
     with session.registry.forgetting(stage.material):
         for step in stage.script.steps:
             session.observe(Working(stage.model, step.title))
             try:
-                steps.take(warehouse, step)
+                steps.take(warehouse, step, bound=bound)
             except WarehouseError as error:
                 raise blame.StepError(step, error) from error
         if stage.increment is not None:

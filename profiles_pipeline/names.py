@@ -11,6 +11,10 @@ REGISTRY_TABLES = ("material_registry", "wht_seq_no", "pb_ct_version")
 HELD_TABLE = "held_tables"
 """The table of the registry that lists what is kept from run to run; older registries have none."""
 
+OBSERVED_INPUTS = "observed_inputs"
+OBSERVED_BUCKETS = "observed_buckets"
+"""The tables of the registry with what was last seen of each input, and of each day of it; older ones have none."""
+
 ACCUMULATOR = "State_"
 """How the names of tables begin that keep what the rows of a source add up to, from run to run."""
 

@@ -16,6 +16,7 @@ from profiles_pipeline import history
 from profiles_pipeline.compile import Audit, Compilation, Past, Script, Statement, compile_model
 from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.compile.rows import moment
+from profiles_pipeline.compile.statement import Files
 from profiles_pipeline.errors import Problems, ProjectError, at
 from profiles_pipeline.increments import Increment, Keeping, increment
 from profiles_pipeline.names import material_name
@@ -164,6 +165,7 @@ class Sources:
     of_table: Callable[[exp.Table], exp.Expr]
     dialect: str = "duckdb"
     of_past: Callable[[exp.Table], exp.Expr] = lambda table: table
+    files: Callable[[Input], Files | None] = lambda _: None
 
 
 def as_written() -> Sources:
@@ -290,6 +292,7 @@ def _compilation(
         relation=relation,
         source=sources.of_input,
         outside=sources.of_table,
+        files=sources.files,
     )
 
 

@@ -16,9 +16,11 @@ from datetime import UTC, datetime
 
 from sqlglot import exp
 
+from profiles_pipeline.compile.accumulators import BUCKET, LATER
+from profiles_pipeline.compile.statement import FILE
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, ProjectError
-from profiles_pipeline.names import HELD_TABLE, REGISTRY_TABLES
+from profiles_pipeline.names import HELD_TABLE, OBSERVED_BUCKETS, OBSERVED_INPUTS, REGISTRY_TABLES
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held, Kept
 
@@ -39,6 +41,14 @@ _DEFINITIONS = {
         table_name VARCHAR PRIMARY KEY, project VARCHAR NOT NULL, model_ref VARCHAR NOT NULL, seq_no BIGINT NOT NULL,
         end_ts TIMESTAMP NOT NULL, version BIGINT NOT NULL, material_name VARCHAR NOT NULL, columns VARCHAR NOT NULL,
         since_version BIGINT NOT NULL""",
+    OBSERVED_INPUTS: """
+        project VARCHAR NOT NULL, input VARCHAR NOT NULL, level VARCHAR NOT NULL, state VARCHAR NOT NULL,
+        hashed VARCHAR NOT NULL, until_ts TIMESTAMP NOT NULL, version VARCHAR NOT NULL, row_count BIGINT NOT NULL,
+        ahead BIGINT NOT NULL, next_ts TIMESTAMP, early BIGINT NOT NULL, seconds_per_row DOUBLE,
+        PRIMARY KEY (project, input)""",
+    OBSERVED_BUCKETS: """
+        project VARCHAR NOT NULL, input VARCHAR NOT NULL, bucket TIMESTAMP NOT NULL, row_count BIGINT,
+        newest TIMESTAMP, content VARCHAR, look BIGINT NOT NULL, change VARCHAR NOT NULL""",
 }
 
 
@@ -215,7 +225,8 @@ class Registry:
 
     def held(self, project: str) -> tuple[Held, ...]:
         """Return the tables of a project that are kept from run to run."""
-        if HELD_TABLE not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+        there = self.warehouse.relations(self.schema)
+        if HELD_TABLE not in {name.lower() for name in there}:
             return ()
         found = self.warehouse.query(
             f"""SELECT table_name, model_ref, seq_no, end_ts, version, material_name, columns, since_version
@@ -224,9 +235,20 @@ class Registry:
         )
         return tuple(
             Held(str(name), str(path), int(str(number)), _utc(end) or _now(), int(str(version)), str(material),
-                 tuple(json.loads(str(columns))), int(str(since)))
+                 tuple(json.loads(str(columns))), int(str(since)), self._whole_files(str(name), there))
             for name, path, number, end, version, material, columns, since in found.rows
         )  # fmt: skip
+
+    def _whole_files(self, name: str, there: frozenset[str]) -> tuple[tuple[str, str], ...]:
+        """Return the files of which an accumulator has seen all rows, with their states."""
+        table = next((t for t in (f"{name}_seen", f"{name}_days_seen") if t in there), None)
+        if table is None:
+            return ()
+        found = self.warehouse.query(
+            f"""SELECT "{FILE}", MIN(state) FROM {self._table(table)} GROUP BY 1
+            HAVING NOT BOOL_OR("{BUCKET}" = CAST('{LATER}' AS TIMESTAMP))"""
+        )
+        return tuple((str(file), str(state)) for file, state in found.rows)
 
     def hold(self, project: str, tables: Iterable[Held]) -> None:
         """Write the rows of tables that are kept from run to run, replacing older ones of the same names."""

@@ -14,7 +14,7 @@ from sqlglot import exp
 from profiles_pipeline import blame, graph, plan, rejection, sql, steps, versions
 from profiles_pipeline.compile import Script, Statement, Step
 from profiles_pipeline.dialects import identifier, render
-from profiles_pipeline.errors import Problem, Problems, ProjectError, WarehouseError, at, did_you_mean, fail
+from profiles_pipeline.errors import Problem, Problems, ProjectError, WarehouseError, at, did_you_mean, fail, nearest
 from profiles_pipeline.events import Observer, Rehearsing
 from profiles_pipeline.patterns import without_wrong_patterns
 from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources
@@ -127,6 +127,8 @@ class _StandIns:
         """Inputs whose tables are not found."""
         self.refused: dict[str, Collection[str]] = {}
         """Source -> those of its texts that its rows refuse."""
+        self.lacking: dict[str, set[str]] = {}
+        """SQL model that is refused -> names that it does not find; its rows are there without them."""
         self.absent: dict[str, Problem] = {}
         """Stand-in for a table that SQL text names and that is not found -> what is said of it."""
 
@@ -149,6 +151,24 @@ class _StandIns:
             self.problems.found += [
                 p for p in found.values() if not _follows(self.project, model.path, p, self.problems)
             ]
+
+    def is_there_without(self, item: BuildMaterial | ReuseMaterial, copy: Plan, problems: Collection[Problem]) -> bool:
+        """Whether a query that is refused for columns it does not find has its rows, NULL for these columns."""
+        model = item.model
+        if not isinstance(model, SqlModel) or model.spec.single_sql is None:
+            return False
+        rows = exp.select("*").from_(exp.table_(item.material, db=copy.schema, quoted=True))
+        try:
+            self.stage.describe(render(rows, self.stage.dialect))
+        except WarehouseError:
+            return False
+        self.lacking[model.path] = {str(problem.about) for problem in problems}
+        return True
+
+    def lacking_above(self, path: str) -> set[str]:
+        """Return the names that models above one do not find."""
+        above = self.project.graph.with_upstream([path])
+        return {name for model, names in self.lacking.items() if model in above for name in names}
 
     def _broken_promises(self, model: Input, rows: exp.Table) -> Iterable[Problem]:
         """Yield a problem for every column that the contract of an input promises and its table does not have."""
@@ -253,15 +273,24 @@ def _performed(project: ProfilesProject, copy: Plan, stand_ins: _StandIns, obser
         if (failed | stand_ins.refused.keys()) & set(project.graph.parents[path]):
             failed.add(path)
         elif found := _failures(project, item.model, item.script, stand_ins):
-            if not _is_there(item, copy, stage):
-                failed.add(path)
+            lacking = stand_ins.lacking_above(path)
+            found = {node: own for node, said in found.items() if (own := _own_problems(said, lacking))}
             faulty |= found.keys()
             said = [(node, problem) for node, own in found.items() for problem in own]
             told = [problem for node, problem in said if not _follows(project, node, problem, stand_ins.problems)]
             stand_ins.problems.found += told
+            if lacking or not stand_ins.is_there_without(item, copy, told):
+                failed.add(path)
         elif isinstance(item.model, SqlModel):
             stand_ins.try_texts(item.model, exp.table_(item.material, db=copy.schema, quoted=True))
     return faulty
+
+
+def _own_problems(problems: Iterable[Problem], lacking: Collection[str]) -> tuple[Problem, ...]:
+    """Return the problems of a model that do not follow from columns that the models above it lack by mistake."""
+    if not lacking:
+        return tuple(problems)
+    return tuple(p for p in problems if p.code == "unknown-column" and not nearest(str(p.about), lacking))
 
 
 def _follows(project: ProfilesProject, node: graph.Node, problem: Problem, problems: Problems) -> bool:

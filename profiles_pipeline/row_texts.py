@@ -76,7 +76,8 @@ def without_refused(project: ProfilesProject, refused: Refused) -> ProfilesProje
     def mended(models: Mapping[str, Model]) -> dict[str, Model]:
         return {path: _mended(model, refused, gone) for path, model in models.items()}
 
-    resolved = replace(project.project, models=mended(project.project.models))
+    id_types = {name: _without_filters(id_type, gone) for name, id_type in project.project.id_types.items()}
+    resolved = replace(project.project, models=mended(project.project.models), id_types=id_types)
     ordered = replace(project.graph, project=resolved, models=mended(project.graph.models))
     return replace(project, project=resolved, graph=ordered)
 

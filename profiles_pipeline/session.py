@@ -13,6 +13,7 @@ from sqlglot import exp
 from profiles_pipeline import freshness, plan
 from profiles_pipeline.availability import available_part
 from profiles_pipeline.column_types import types_of_sources
+from profiles_pipeline.compile.statement import Files
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import ProjectError, at
 from profiles_pipeline.events import Observer, Waiting
@@ -84,7 +85,12 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
                 problems = [replace(problem, hint=hint) for problem in problems]
             raise ProjectError(problems) from error
 
+    def files(model: Input) -> Files | None:
+        found = warehouse.source(str(model.table)) if model.csv is None else None
+        return Files(plan.from_item(found.with_file), dict(found.files)) if found is not None and found.files else None
+
     return plan.Sources(
         of_input=find_input,
         of_table=lambda table: plan.renamed(find(plan.written_name(table)), table),
+        files=files,
     )

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from sqlglot import exp
 
 from profiles_pipeline import identity
-from profiles_pipeline.compile import SolveComponents, Step, UniteRows
+from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Warehouse
 
 
-def take(warehouse: Warehouse, step: Step, *, pretty: bool = True) -> None:
+def take(
+    warehouse: Warehouse, step: Step, *, pretty: bool = True, bound: dict[str, exp.Expr] | None = None
+) -> None:
     """Do what a step says.
+
+    Args:
+        warehouse: where.
+        step: the step.
+        pretty: whether the SQL is laid out for people.
+        bound: literals for the placeholders of a script; a step that looks them up adds to it.
 
     Raises:
         WarehouseError: the warehouse refuses, or rows to be united have no column in common.
@@ -22,8 +33,27 @@ def take(warehouse: Warehouse, step: Step, *, pretty: bool = True) -> None:
             identity.solve(warehouse, step)
         case UniteRows():
             warehouse.execute(_union(warehouse, step))
+        case Bind():
+            values = warehouse.query(render(step.query, warehouse.dialect)).rows[0]
+            found = {name: _literal(value) for name, value in zip(step.names, values, strict=True)}
+            (bound if bound is not None else {}).update(found)
         case _:
-            warehouse.execute(render(step.tree, warehouse.dialect, pretty=pretty))
+            warehouse.execute(render(_filled(step.tree, bound or {}), warehouse.dialect, pretty=pretty))
+
+
+def _filled(tree: exp.Expr, bound: Mapping[str, exp.Expr]) -> exp.Expr:
+    """Return a statement with literals in the place of its placeholders."""
+    if not any(node.name in bound for node in tree.find_all(exp.Placeholder)):
+        return tree
+    return tree.copy().transform(
+        lambda node: bound[node.name].copy() if isinstance(node, exp.Placeholder) and node.name in bound else node
+    )
+
+
+def _literal(value: object) -> exp.Expr:
+    if isinstance(value, datetime):
+        return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
+    return exp.convert(value)
 
 
 def _union(warehouse: Warehouse, step: UniteRows) -> str:

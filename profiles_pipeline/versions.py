@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from sqlglot import exp
 
-from profiles_pipeline.compile import Compilation, Script, SolveComponents, Step, UniteRows, compile_model
+from profiles_pipeline.compile import Bind, Compilation, Script, SolveComponents, Step, UniteRows, compile_model
 from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.compile.rows import visible_rows
 from profiles_pipeline.compile.statement import Past
@@ -107,6 +107,8 @@ def _trees(step: Step) -> tuple[exp.Expr, ...]:
             return step.edges, step.nodes
         case UniteRows():
             return step.queries
+        case Bind():
+            return (step.query,)
         case _:
             return (step.tree,)
 

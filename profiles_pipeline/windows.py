@@ -63,6 +63,7 @@ class Held:
         material: the material that was built from it then.
         columns: its columns, where it may have some of those that are needed.
         since: from which state of the id graph on it is known what changed.
+        files: file -> its state when it was read, for files of which all rows have been seen.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Held:
     material: str
     columns: tuple[str, ...] = ()
     since: int = 0
+    files: tuple[tuple[str, str], ...] = ()
 
 
 def used_grains(project: ProfilesProject) -> tuple[str, ...]:

@@ -54,10 +54,10 @@ class ShownRun:
     instance: dg.DagsterInstance
     run: dg.DagsterRun
 
-    def start(self, record: RunRecord) -> None:
+    def start(self, record: RunRecord, remark: str) -> None:
         """Tell that the run has started."""
         at = datetime.fromisoformat(record.started_at).timestamp()
-        self._tell(DagsterEventType.RUN_START, at, message=f"Run from the command line, seq_no {record.seq_no}.")
+        self._tell(DagsterEventType.RUN_START, at, message=f"profiles run, seq_no {record.seq_no}{remark}")
 
     def step(self, key: dg.AssetKey, ended: datetime, seconds: float, events: Collection[AssetEvent]) -> None:
         """Tell that the step of an asset has succeeded, and what came of it."""
@@ -86,9 +86,8 @@ class ShownRun:
             if record.failed is not None:
                 step, failure = op_name(dg.AssetKey(list(record.failed))), StepFailureData(error, None)
                 self._tell(DagsterEventType.STEP_START, end, step=step)
-                self._tell(
-                    DagsterEventType.STEP_FAILURE, end, failure, step=step, message="The model could not be built."
-                )
+                said = "The model could not be built."
+                self._tell(DagsterEventType.STEP_FAILURE, end, failure, step=step, message=said)
             self._tell(DagsterEventType.RUN_FAILURE, end, JobFailureData(error), message="The run failed.")
         else:
             self._tell(DagsterEventType.RUN_SUCCESS, end, message=f"seq_no {record.seq_no} is done.")
@@ -145,7 +144,7 @@ def start_run(
     else:
         run = _run_without_steps(instance, name, tags, job)
     shown = ShownRun(instance, run)
-    shown.start(record)
+    shown.start(record, "" if selected else ": nothing had to be built")
     return shown
 
 

@@ -11,7 +11,7 @@ from profiles_pipeline.compile import Audit
 from profiles_pipeline.errors import Span
 from profiles_pipeline.names import safe_identifier
 from profiles_pipeline.report import AssetPath
-from profiles_pipeline.resolve.model import Cohort, Model
+from profiles_pipeline.resolve.model import Model
 
 INPUTS_GROUP = "inputs"
 
@@ -111,24 +111,13 @@ def _listed(feature: Feature) -> str:
 
 
 def _default_description(model: ModelProps) -> str:
-    # The graph shows only the last part of a key, and the first words of this: they tell one `var_table` from another.
-    where = "/".join(model.path[:-1])
     return {
         "input": f"Rows of `{model.relation}`.",
-        "input_var_table": f"{where}: its rows with their main ids and input vars.",
-        "id_stitcher": f"Which identifiers are one {model.entity}.",
-        "entity_var_table": f"{where}: one row per {model.entity} with all of its vars.",
         "sql_template": "SQL model.",
-        "entity_cohort": _default_of_cohort(model, where),
+        "entity_cohort": f"A part of {model.entity}.",
         "feature_table_model": f"Chosen features of {model.entity}, one row each.",
         "feature_view": f"Features of {model.entity}, one row each.",
     }.get(model.model_type, f"{model.model_type} of {model.entity}.")
-
-
-def _default_of_cohort(model: ModelProps, where: str) -> str:
-    cohort = model.model
-    whole = isinstance(cohort, Cohort) and cohort.parent is None
-    return f"{where}: every {model.entity}." if whole else f"A part of {model.entity}."
 
 
 def tag_value(text: str) -> str:

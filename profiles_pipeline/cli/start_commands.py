@@ -109,7 +109,7 @@ def tutorial(
 ) -> None:
     """Be shown how it works: make a small project, build it, look at the results, change it and build it again.
 
-    Takes five minutes, waits for you after each step, and needs no warehouse and no internet.
+    Takes a few minutes, waits for you after each step, and needs no warehouse and no internet.
 
     \b
     Examples:

@@ -109,8 +109,8 @@ def _look_at_rows(guide: Guide, folder: Path) -> None:
 def _build(guide: Guide, place: Place) -> None:
     guide.step(
         "3  profiles run builds everything",
-        f"First every statement is tried on empty tables, then the models are built one after the other. Everything is\n"
-        f"as of one moment, --end-time {END} here: rows after it do not count, and `current_date` means it.\n",
+        "First every statement is tried on empty tables, then the models are built one after the other. Everything\n"
+        f"is as of one moment, --end-time {END} here: rows after it do not count, and `current_date` means it.\n",
     )
     _run(place)
 

@@ -12,6 +12,7 @@ from profiles_pipeline.compile.outputs import (
 )
 from profiles_pipeline.compile.statement import (
     Audit,
+    Bind,
     Compilation,
     Past,
     Script,
@@ -35,6 +36,7 @@ from profiles_pipeline.resolve.model import (
 
 __all__ = [
     "Audit",
+    "Bind",
     "Compilation",
     "Past",
     "Script",

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.compile.rows import alias, col, occurred, placed, text, visible_rows
-from profiles_pipeline.compile.statement import Compilation, Statement, Step, beside, create, scratch
+from profiles_pipeline.compile.rows import alias, all_rows, col, moment, occurred, placed, text, timestamp, visible_rows
+from profiles_pipeline.compile.statement import FILE, Bind, Compilation, Statement, Step, beside, create, scratch
 from profiles_pipeline.names import ACCUMULATOR
 from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.sql import build
@@ -30,6 +30,9 @@ BUCKET = "state.bucket"
 TIMELESS = "0001-01-01 00:00:00"
 """The bucket of rows without a time."""
 
+LATER = "9999-12-31 00:00:00"
+"""The bucket of rows that a run cannot see yet; it is in the fingerprints only."""
+
 
 @dataclass(frozen=True)
 class Accumulator:
@@ -39,7 +42,8 @@ class Accumulator:
         table: the table that keeps it.
         source: path of the input or SQL model.
         rows: query of the visible rows with BUCKET, the keys, and the columns that `partials` read, under any name.
-        seen: query of the fingerprints of the buckets: BUCKET, row_count, newest, content.
+        seen: query of the fingerprints of the buckets.
+        changed: like `rows`, without most of those that lie in no changed bucket; has the placeholders of `range_names`.
         keys: names of the columns with identifiers.
         partials: column -> aggregate over `rows`.
         is_kept: whether the table exists from an earlier run.
@@ -48,7 +52,8 @@ class Accumulator:
     table: exp.Table
     source: str
     rows: exp.Select
-    seen: exp.Select
+    seen: exp.Expr
+    changed: exp.Select
     keys: tuple[str, ...]
     partials: Mapping[str, exp.Expr]
     is_kept: bool
@@ -77,11 +82,21 @@ class Accumulator:
         """Return the query of the partial aggregates of all rows."""
         return self.grouped("SELECT * FROM :rows AS r", self.partials)
 
-    def grouped(self, rows: str, partials: Mapping[str, exp.Expr], **fillings: exp.Expr) -> exp.Select:
-        """Return the query of partial aggregates of some rows: those of a query in which ``:rows`` are all."""
+    @property
+    def range_names(self) -> tuple[str, str, str]:
+        """Placeholders for where the changed buckets begin and end, and whether TIMELESS is one of them."""
+        return range_names(self.table)
+
+    def grouped(
+        self, rows: str, partials: Mapping[str, exp.Expr], *, changed: bool = False, **fillings: exp.Expr
+    ) -> exp.Select:
+        """Return the query of partial aggregates of some rows: those of a query in which ``:rows`` are all.
+
+        With `changed`, ``:rows`` are those of changed buckets, and perhaps others.
+        """
         names = [BUCKET, *self.keys]
         columns = [alias(sql.copied(tree), name) for name, tree in partials.items()]
-        chosen = build(rows, rows=sql.copied(self.rows), **fillings)
+        chosen = build(rows, rows=sql.copied(self.changed if changed else self.rows), **fillings)
         query = build("SELECT :keys, :columns FROM :chosen AS r", keys=names, columns=columns, chosen=chosen)
         assert isinstance(query, exp.Select)
         known = exp.or_(*(build(":key IS NOT NULL", key=key) for key in self.keys))
@@ -121,14 +136,17 @@ def are_of_the_row(trees: Iterable[exp.Expr]) -> bool:
     )
 
 
-def bucketed(c: Compilation, source: Model, columns: Iterable[exp.Expr]) -> exp.Select:
-    """Return the visible rows of a source with their bucket and more columns in front."""
+def bucketed(
+    c: Compilation, source: Model, columns: Iterable[exp.Expr], where: exp.Expr | None = None
+) -> exp.Select:
+    """Return the visible rows of a source with their bucket and more columns in front; of those that satisfy `where`."""
+    rows = visible_rows(c, source)
     query = build(
         "SELECT :bucket AS :name, :columns, source_rows.* FROM :rows AS source_rows",
         bucket=bucket_of(c, source),
         name=BUCKET,
         columns=list(columns),
-        rows=visible_rows(c, source),
+        rows=rows if where is None else rows.where(where, copy=False),
     )
     assert isinstance(query, exp.Select)
     return query
@@ -136,7 +154,7 @@ def bucketed(c: Compilation, source: Model, columns: Iterable[exp.Expr]) -> exp.
 
 def bucket_of(c: Compilation, source: Model) -> exp.Expr:
     """Return the beginning of the day on which a row of a source happened, TIMELESS where that is not known."""
-    timeless = exp.cast(text(TIMELESS), "TIMESTAMP")
+    timeless = moment(TIMELESS)
     occurred_at = getattr(source, "occurred_at", None)
     if occurred_at is None:
         return timeless
@@ -144,35 +162,91 @@ def bucket_of(c: Compilation, source: Model) -> exp.Expr:
     return build("COALESCE(DATE_TRUNC('day', :time), :timeless)", time=time, timeless=timeless)
 
 
-def fingerprints(c: Compilation, source: Model, columns: Iterable[str] | None) -> exp.Select:
-    """Return the query of the fingerprints of a source's buckets.
+def fingerprints(
+    c: Compilation, source: Model, columns: Iterable[str] | None, kept: tuple[exp.Table, Mapping[str, str]] | None
+) -> exp.Expr:
+    """Return the query of the fingerprints of a source's buckets: file, its state, BUCKET, row_count, newest, content.
+
+    Rows that the time context cannot see yet are in the bucket LATER. Files that are as they were are not read.
 
     Args:
         c: what to compile against.
         source: the source.
         columns: names of the columns that count; None for all.
+        kept: the table of the fingerprints of earlier runs, and the state in which it has whole files.
     """
+    files = c.files(source) if isinstance(source, Input) else None
+    if files is None:
+        return _fingerprints(c, source, columns, all_rows(c, source), (text(""), text("")))
+    unchanged = {f: s for f, s in files.states.items() if kept and kept[1].get(f) == s}
+    changed = {f: s for f, s in files.states.items() if f not in unchanged}
+    rows = all_rows(c, source, files.relation.copy())
+    listed = [text(file) for file in changed] or [exp.Null()]
+    rows.where(exp.In(this=col(FILE), expressions=listed), copy=False)
+    state = exp.Case(
+        ifs=[exp.If(this=exp.EQ(this=col(FILE), expression=text(f)), true=text(s)) for f, s in changed.items()]
+    )
+    read = _fingerprints(c, source, columns, rows, (col(FILE), state if changed else text("")))
+    if not unchanged or kept is None:
+        return read
+    known = build("SELECT * FROM :seen WHERE :file IN (:files)", seen=kept[0], file=FILE, files=list(map(text, unchanged)))
+    return exp.union(known, read, distinct=False, copy=False) if changed else known
+
+
+def _fingerprints(
+    c: Compilation, source: Model, columns: Iterable[str] | None, rows: exp.Select, file: tuple[exp.Expr, exp.Expr]
+) -> exp.Expr:
     occurred_at = getattr(source, "occurred_at", None)
-    newest = occurred(c, occurred_at, source.path) if occurred_at else exp.cast(exp.Null(), "TIMESTAMP")
-    if columns is None:
-        value: exp.Expr = build("HASH(source_rows)")
-    else:
-        names = sorted(set(columns)) or None
-        value = exp.Anonymous(this="HASH", expressions=list(map(col, names)) if names else [exp.Literal.number(0)])
-    query = build(
+    newest: exp.Expr = exp.cast(exp.Null(), "TIMESTAMP")
+    bucket = bucket_of(c, source)
+    if occurred_at is not None:
+        newest = occurred(c, occurred_at, source.path)
+        bucket = build(
+            "CASE WHEN :time >= :end THEN :later ELSE :bucket END",
+            time=newest,
+            end=timestamp(c),
+            later=moment(LATER),
+            bucket=bucket,
+        )
+    names = None if columns is None else [col(name) for name in sorted(set(columns))] or [exp.Literal.number(0)]
+    value = build("HASH(source_rows)") if names is None else exp.Anonymous(this="HASH", expressions=names)
+    return build(
         """
-        SELECT :bucket AS :name, COUNT(*) AS row_count, MAX(:newest) AS newest,
+        SELECT :file AS :file_name, :state AS state, :bucket AS :name, COUNT(*) AS row_count, MAX(:newest) AS newest,
             SUM(CAST(:value AS HUGEINT)) AS content
-        FROM :rows AS source_rows GROUP BY 1
+        FROM :rows AS source_rows GROUP BY 1, 2, 3
         """,
-        bucket=bucket_of(c, source),
+        file=file[0],
+        file_name=FILE,
+        state=file[1],
+        bucket=bucket,
         name=BUCKET,
         newest=newest,
         value=value,
-        rows=visible_rows(c, source),
+        rows=rows,
     )
-    assert isinstance(query, exp.Select)
-    return query
+
+
+def changed_range(c: Compilation, source: Model, names: tuple[str, str, str]) -> exp.Expr | None:
+    """Return the condition that a row may lie in a changed bucket, for the warehouse to skip all others unread.
+
+    Args:
+        c: what to compile against.
+        source: the source.
+        names: placeholders: beginning of the first changed bucket, end of the last one, whether TIMELESS is among them.
+    """
+    occurred_at = getattr(source, "occurred_at", None)
+    if occurred_at is None:
+        return None
+    begin, end, timeless = (exp.Placeholder(this=name) for name in names)
+    time = occurred(c, occurred_at, source.path)
+    return build(
+        "(:time >= :begin AND :time < :end) OR (:timeless AND :time IS NULL)",
+        time=time,
+        begin=begin,
+        end=end,
+        timeless=timeless,
+    )
 
 
 def columns_read(trees: Iterable[exp.Expr]) -> frozenset[str] | None:
@@ -205,25 +279,36 @@ def update_steps(a: Accumulator) -> list[Step]:
         ]
     now, changed = scratch(a.table, "now"), scratch(a.table, "changed")
     both = {"now": now, "seen": seen}
-    differing = build(
+    one, other = (_by_bucket(table) for table in (now, seen))
+    either = exp.union(
+        exp.Subquery(this=exp.Except(this=one, expression=other, distinct=True)),
+        exp.Subquery(this=exp.Except(this=other.copy(), expression=one.copy(), distinct=True)),
+        distinct=False,
+    )
+    differing = build("SELECT DISTINCT :bucket FROM :either AS differing", bucket=BUCKET, either=either)
+    timeless = moment(TIMELESS)
+    limits = build(
         """
-        SELECT DISTINCT :bucket FROM (
-            (SELECT * FROM :now EXCEPT SELECT * FROM :seen) UNION ALL (SELECT * FROM :seen EXCEPT SELECT * FROM :now)
-        ) AS differing
+        SELECT COALESCE(MIN(:bucket) FILTER (WHERE :bucket <> :timeless), :timeless),
+            COALESCE(MAX(:bucket) FILTER (WHERE :bucket <> :timeless) + INTERVAL 1 DAY, :timeless),
+            COALESCE(BOOL_OR(:bucket = :timeless), FALSE)
+        FROM :changed
         """,
         bucket=BUCKET,
-        **both,
+        timeless=timeless,
+        changed=changed,
     )
     among = build(":bucket IN (SELECT :bucket FROM :changed)", bucket=BUCKET, changed=changed)
     old = build("SELECT :columns FROM :table WHERE :among", columns=a.columns, table=a.table, among=among)
     new = build("SELECT :columns FROM :fresh", columns=a.columns, fresh=a.fresh)
-    fresh = a.grouped("SELECT * FROM :rows AS r WHERE :among", a.partials, among=among)
+    fresh = a.grouped("SELECT * FROM :rows AS r WHERE :among", a.partials, changed=True, among=among)
     gone = exp.Except(this=old, expression=new, distinct=True)
     come = exp.Except(this=sql.copied(new), expression=sql.copied(old), distinct=True)
     put = build("INSERT INTO :table BY NAME SELECT * FROM :fresh", table=a.table, fresh=a.fresh)
     return [
         Statement(create("temporary table", now, sql.copied(a.seen)), f"fingerprints of the days of {a.source}"),
         Statement(create("temporary table", changed, differing), f"days of {a.source} that changed"),
+        Bind(a.range_names, limits, "from when to when they are"),
         Statement(create("temporary table", a.fresh, fresh), "what they add now"),
         Statement(create("temporary table", a.gone, gone), "what is no longer so"),
         Statement(create("temporary table", a.come, come), "what is new"),
@@ -232,3 +317,20 @@ def update_steps(a: Accumulator) -> list[Step]:
         Statement(build("DELETE FROM :seen", seen=seen), "old fingerprints taken out"),
         Statement(build("INSERT INTO :seen SELECT * FROM :now", **both), "fingerprints kept"),
     ]
+
+
+def range_names(table: exp.Table) -> tuple[str, str, str]:
+    """Return placeholders for where the changed buckets of an accumulator begin and end, and whether TIMELESS is one."""
+    return f"{table.name}_begin", f"{table.name}_end", f"{table.name}_timeless"
+
+
+def _by_bucket(fingerprints_of_files: exp.Table) -> exp.Expr:
+    return build(
+        """
+        SELECT :bucket, SUM(row_count) AS row_count, MAX(newest) AS newest, SUM(content) AS content
+        FROM :table WHERE :bucket <> :later GROUP BY :bucket
+        """,
+        bucket=BUCKET,
+        table=fingerprints_of_files,
+        later=moment(LATER),
+    )

@@ -20,8 +20,10 @@ from profiles_pipeline.compile.accumulators import (
     BUCKET,
     Accumulator,
     bucketed,
+    changed_range,
     columns_read,
     fingerprints,
+    range_names,
     rows_definition,
     update_steps,
 )
@@ -264,16 +266,24 @@ class _Carrying(Growing):
         self, source: str, kept: Kept, variables: Sequence[EntityVar], parts: Mapping[str, exp.Expr]
     ) -> Accumulator:
         model = self.c.graph.models[source]
-        rows = looked_up_rows(self.c, model, self.cohort.entity, bucketed(self.c, model, ()))
+        table = beside(kept.table, "_days")
+        within = changed_range(self.c, model, range_names(table))
+        rows, changed = (
+            looked_up_rows(self.c, model, self.cohort.entity, bucketed(self.c, model, (), where))
+            for where in (None, within)
+        )
         inputs = self._behind(source, variables) if len(parts) > 1 or "days" not in parts else ()
         if inputs:
-            table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=inputs)
-            rows = with_input_vars(self.c, table, rows)
+            vars_table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=inputs)
+            rows, changed = (with_input_vars(self.c, vars_table, each) for each in (rows, changed))
+        files = self.carried.files.get(kept.table.name, {})
+        seen = (beside(table, "_seen"), files) if kept.is_there else None
         return Accumulator(
-            table=beside(kept.table, "_days"),
+            table=table,
             source=source,
             rows=rows,
-            seen=fingerprints(self.c, model, self._observed(source, variables)),
+            changed=changed,
+            seen=fingerprints(self.c, model, self._observed(source, variables), seen),
             keys=looked_up_ids(self.c, model, self.cohort.entity),
             partials=parts,
             is_kept=kept.is_there,

@@ -7,7 +7,7 @@ Whether anything is touched is found out in SQL, so the script is the same whate
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -18,8 +18,10 @@ from profiles_pipeline.compile.accumulators import (
     accumulator_name,
     are_of_the_row,
     bucketed,
+    changed_range,
     columns_read,
     fingerprints,
+    range_names,
     rows_definition,
     update_steps,
 )
@@ -69,7 +71,7 @@ class Restitching:
 
 
 def accumulators(
-    c: Compilation, later: Compilation, model: Stitcher, kept: Collection[str]
+    c: Compilation, later: Compilation, model: Stitcher, kept: Mapping[str, Mapping[str, str]]
 ) -> tuple[Accumulator, ...] | None:
     """Return what is kept of the rows of each edge source; None when ids depend on more than their row.
 
@@ -77,7 +79,7 @@ def accumulators(
         c: what to compile against.
         later: the same for another end time, from which it shows what moves with it.
         model: the stitcher.
-        kept: names of the accumulators that there are.
+        kept: name of each accumulator that there is -> the files that it has whole, with their states.
     """
     found = []
     for source in model.sources:
@@ -87,7 +89,7 @@ def accumulators(
         owner = f"{c.project.name}/{model.path}"
         name = accumulator_name(owner, definition)
         table = exp.table_(name, db=c.relation(model.path).db, quoted=True)
-        found.append(_accumulator(c, model, source, table, name in kept))
+        found.append(_accumulator(c, model, source, table, kept.get(name)))
     return tuple(found)
 
 
@@ -108,7 +110,7 @@ def _values(c: Compilation, model: Stitcher, source: EdgeSource) -> list[exp.Exp
     return [id_value(c, row_id, types[str(row_id.id_type)], source.path) for row_id in source.ids]
 
 
-def _accumulator(c: Compilation, model: Stitcher, source: EdgeSource, table: exp.Table, is_kept: bool) -> Accumulator:
+def _accumulator(c: Compilation, model: Stitcher, source: EdgeSource, table: exp.Table, files: Mapping[str, str] | None) -> Accumulator:
     origin = c.graph.models[source.path]
     occurred_at = getattr(origin, "occurred_at", None)
     time = occurred(c, occurred_at, source.path) if occurred_at else exp.cast(exp.Null(), "TIMESTAMP")
@@ -120,14 +122,15 @@ def _accumulator(c: Compilation, model: Stitcher, source: EdgeSource, table: exp
         table=table,
         source=source.path,
         rows=bucketed(c, origin, columns),
-        seen=fingerprints(c, origin, read),
+        changed=bucketed(c, origin, columns, changed_range(c, origin, range_names(table))),
+        seen=fingerprints(c, origin, read, None if files is None else (beside(table, "_seen"), files)),
         keys=keys,
         partials={
             "first_seen_at": build("MIN(r.:time)", time=TIME),
             "last_seen_at": build("MAX(r.:time)", time=TIME),
             "row_count": build("COUNT(*)"),
         },
-        is_kept=is_kept,
+        is_kept=files is not None,
     )
 
 

@@ -176,6 +176,7 @@ class Carried:
         before: what the run before was compiled against; None when there was none that this one can go on from.
         later: the same as of quite another time.
         kept: name of each table kept from that run -> its columns.
+        files: name of each table kept from that run -> the files of which it has all rows, with their states.
         version: number of the state of the id graph now.
         since: number of the state that the kept tables are made for.
         changes: table of the changes of the id graph.
@@ -184,6 +185,7 @@ class Carried:
     before: Compilation | None
     later: Compilation
     kept: Mapping[str, tuple[str, ...]]
+    files: Mapping[str, Mapping[str, str]]
     version: int
     since: int
     changes: exp.Table

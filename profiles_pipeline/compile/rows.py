@@ -65,17 +65,25 @@ def visible_rows(c: Compilation, model: Model) -> exp.Select:
 
     Rows at or after end_time are invisible, as are rows before begin_time; rows without a time are always visible.
     """
-    if isinstance(model, Input):
-        source = _input_rows(c, model)
-    elif isinstance(model, SqlModel):
-        source = c.relation(model.path)
-    else:
-        return exp.select("*").from_(c.relation(model.path))
-    rows = exp.select("*").from_(source, copy=False)
-    if isinstance(model, Input) and model.where is not None:
-        rows.where(placed(c, c.reader.expression(model.where, model.path, "where").tree), copy=False)
-    if model.occurred_at:
+    rows = all_rows(c, model)
+    if isinstance(model, Input | SqlModel) and model.occurred_at:
         rows.where(in_window(c, model.occurred_at, model.path), copy=False)
+    return rows
+
+
+def all_rows(c: Compilation, model: Model, source: exp.Expr | None = None) -> exp.Select:
+    """Return ``SELECT *`` of the rows of a model, whenever they happened; of an input, those that its filter keeps.
+
+    Args:
+        c: what to compile against.
+        model: the model.
+        source: what to select from for an input, where that is not the usual.
+    """
+    if not isinstance(model, Input):
+        return exp.select("*").from_(c.relation(model.path))
+    rows = exp.select("*").from_(source or _input_rows(c, model), copy=False)
+    if model.where is not None:
+        rows.where(placed(c, c.reader.expression(model.where, model.path, "where").tree), copy=False)
     return rows
 
 

@@ -27,6 +27,23 @@ class Past:
     end: exp.Expr
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files that an input is read from.
+
+    Attributes:
+        relation: what to select from to see the file of each row, in a column FILE.
+        states: file -> a text that is another one once the file has changed.
+    """
+
+    relation: exp.Expr
+    states: Mapping[str, str]
+
+
+FILE = "state.file"
+"""Name of the column with the file that a row is from."""
+
+
 def no_past(_: PastRef) -> Past | None:
     """Return None: nothing has been built yet."""
     return None
@@ -42,6 +59,7 @@ class Compilation:
         outside: a table named in SQL text that is no model -> what to select from.
         past: a reference to earlier windows -> what was found; None when there is nothing.
         mappings: path of a stitcher -> what to look up main ids in, where that is not all of its mappings.
+        files: an input -> the files that it is read from; None where it is not read from local files.
     """
 
     graph: Graph
@@ -51,6 +69,7 @@ class Compilation:
     outside: Callable[[exp.Table], exp.Expr]
     past: Callable[[PastRef], Past | None] = no_past
     mappings: Mapping[str, exp.Table] = field(default_factory=dict)
+    files: Callable[[Input], Files | None] = lambda _: None
 
     @property
     def project(self) -> Project:
@@ -102,7 +121,21 @@ class UniteRows:
     title: str
 
 
-Step = Statement | SolveComponents | UniteRows
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Look up values that the statements after it need as literals, so that the warehouse can skip what they rule out.
+
+    Attributes:
+        names: the placeholders that stand for the values in later statements of the script.
+        query: query of one row with a value for each of them.
+    """
+
+    names: tuple[str, ...]
+    query: exp.Expr
+    title: str
+
+
+Step = Statement | SolveComponents | UniteRows | Bind
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,8 @@ def _check_caps(own: IdTypeSpec, problems: Problems) -> None:
     if high:
         message = f"maximum_edges of '{own.name}' says {' and '.join(high)}; the format goes up to {MOST_EDGES}"
         problems.warn("high-cap", message, own.span, hint="it counts here, and is refused elsewhere")
-    if len(own.maximum_edges) > MOST_CAPPED_TYPES:
-        message = f"maximum_edges of '{own.name}' names {len(own.maximum_edges)} id types; the format goes up to {MOST_CAPPED_TYPES}"
+    if (count := len(own.maximum_edges)) > MOST_CAPPED_TYPES:
+        message = f"maximum_edges of '{own.name}' names {count} id types; the format goes up to {MOST_CAPPED_TYPES}"
         problems.warn("high-cap", message, own.span, hint="they count here, and are refused elsewhere")
 
 

@@ -160,17 +160,19 @@ class Types:
 
     def _texts(self, name: Name) -> Iterator[tuple[str, str | None, Var | None]]:
         """Yield the rendered texts that decide a type, with the source of their bare columns and their var."""
-        kind, owner, _ = name
-        if kind == "model":
-            model = self.project.models[owner]
-            written = [model.spec.single_sql] if isinstance(model, SqlModel) and model.spec.single_sql else []
-            this, source, var = owner, None, None
+        if name[0] == "model":
+            text = self._query_text(name[1])
+            found: list[tuple[str, str, Var | None]] = [(text, name[1], None)] if text is not None else []
         else:
             var = self._var(name)
-            written, this, source = texts_of(var), place_of(var), var.source
-        for text in written:
+            found = [(text, place_of(var), var) for text in texts_of(var)]
+        for text, this, owner in found:
             with suppress(ProjectError):  # told by whoever reads the text
-                yield self.reader.render(text, this).text, source, var
+                yield self.reader.render(text, this).text, owner.source if owner else None, owner
+
+    def _query_text(self, path: str) -> str | None:
+        model = self.project.models[path]
+        return model.spec.single_sql if isinstance(model, SqlModel) else None
 
     def _var(self, name: Name) -> Var:
         kind, owner, own = name
@@ -180,8 +182,7 @@ class Types:
         kind, owner, _ = name
         try:
             if kind == "model":
-                model = self.project.models[owner]
-                text = model.spec.single_sql if isinstance(model, SqlModel) else None
+                text = self._query_text(owner)
                 return sql.columns_of(self.reader.query(text, owner).tree) if text is not None else None
             var = self._var(name)
             read = self.reader.entity_var(var) if isinstance(var, EntityVar) else self.reader.input_var(var)

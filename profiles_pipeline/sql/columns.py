@@ -119,8 +119,9 @@ class _Annotation:
     def __init__(self, source: str, known: Known) -> None:
         schema = ensure_schema(None, dialect=source)
         assert schema.dialect is not None
-        own = {exp.Column: {"annotator": self._of_column}}
-        self.annotator = TypeAnnotator(schema, expression_metadata={**schema.dialect.EXPRESSION_METADATA, **own})
+        metadata = dict(schema.dialect.EXPRESSION_METADATA)
+        metadata[exp.Column] = {"annotator": self._of_column}
+        self.annotator = TypeAnnotator(schema, expression_metadata=metadata)
         self.found: dict[int, DType] = {}
         self.outside = dict(known.columns)
         self.relations = dict(known.relations)
@@ -178,7 +179,9 @@ class _Annotation:
     def _with_ctes(self, query: exp.Expr, scope: _Scope) -> _Scope:
         with_ = query.args.get("with_")
         ctes = dict(scope.ctes)
-        for cte in with_.expressions if isinstance(with_, exp.With) else ():
+        if not isinstance(with_, exp.With):
+            return scope
+        for cte in with_.expressions:
             name = cte.alias.lower()
             if with_.args.get("recursive") and isinstance(cte.this, exp.SetOperation):
                 start = self.query(cte.this.left, _Scope(ctes, outer=scope.outer))

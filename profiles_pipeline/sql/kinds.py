@@ -34,7 +34,8 @@ _NUMBER_NODES = (exp.Mul, exp.Div, exp.IntDiv, exp.Mod)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div)
 _SAME_AS_FIRST = (
     exp.Paren, exp.Max, exp.Min, exp.AnyValue, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Lag, exp.Lead,
-    exp.Window, exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.WithinGroup, exp.ArgMax, exp.ArgMin, exp.Mode, exp.First, exp.Last,
+    exp.Window, exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.WithinGroup, exp.ArgMax, exp.ArgMin,
+    exp.Mode, exp.First, exp.Last,
 )  # fmt: skip
 
 
@@ -46,14 +47,10 @@ def kind(node: exp.Expr | None) -> Kind | None:
         return "null"
     if isinstance(node, _SAME_AS_FIRST):
         return kind(node.this)
-    if isinstance(node, exp.Add | exp.Sub) and "json" in (kind(node.this), kind(node.expression)):
-        return _of_type(exp.DataType(this=beside_in_arithmetic([node.this, node.expression])))
-    if isinstance(node, exp.Sub):
-        return _of_difference(node)
+    if isinstance(node, exp.Add | exp.Sub):
+        return _of_sum(node)
     if isinstance(node, exp.Bracket | exp.GetExtract):
-        keys = node.expressions if isinstance(node, exp.Bracket) else [node.expression]
-        by_name = len(keys) == 1 and isinstance(keys[0], exp.Literal) and keys[0].is_string
-        return "json" if by_name or kind(node.this) == "json" else None
+        return _of_element(node)
     return _of_choice(node) or _of_node(node) or (_of_type(node.type) if node.type is not None else None)
 
 
@@ -141,12 +138,21 @@ def _of_choice(node: exp.Expr) -> Kind | None:
     return "timestamp" if "timestamp" in kinds else "date" if "date" in kinds else None
 
 
-def _of_difference(node: exp.Sub) -> Kind | None:
+def _of_sum(node: exp.Add | exp.Sub) -> Kind | None:
     kinds = {kind(node.this), kind(node.expression)}
-    if "date" in kinds:
+    if "json" in kinds:
+        return _of_type(exp.DataType(this=beside_in_arithmetic([node.this, node.expression])))
+    if "date" in kinds and isinstance(node, exp.Sub):
         days = kind(node.expression) == "number" or isinstance(node.expression, exp.Interval)
         return "date" if days else "number" if kinds == {"date"} else None
     return _of_type(node.type) if node.type is not None else None
+
+
+def _of_element(node: exp.Bracket | exp.GetExtract) -> Kind | None:
+    """Elements of JSON are JSON, and only JSON has elements with names."""
+    keys = node.expressions if isinstance(node, exp.Bracket) else [node.expression]
+    by_name = len(keys) == 1 and isinstance(keys[0], exp.Literal) and keys[0].is_string
+    return "json" if by_name or kind(node.this) == "json" else None
 
 
 def typed(node: exp.Expr, dtype: exp.DType) -> exp.Expr:

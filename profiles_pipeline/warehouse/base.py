@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 SourceKind = Literal["relation", "parquet", "csv", "json"]
 
+FILE_COLUMN = "state.file"
+"""Name of the column that names the file of a row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -39,12 +42,16 @@ class Source:
         kind: ``relation`` or the format of the files.
         origin: the relation's name, or the path, pattern or address of the files, for people to read.
         state: another text when the rows may be others than before, as far as that can be told without reading them.
+        with_file: like `sql`, with a further column FILE_COLUMN that names the file of each row; empty for a relation.
+        files: each local file and its own state.
     """
 
     sql: str
     kind: SourceKind
     origin: str
     state: str = ""
+    with_file: str = ""
+    files: tuple[tuple[str, str], ...] = ()
 
 
 class Warehouse(Protocol):

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from profiles_pipeline.dialects import identifier, literal
 from profiles_pipeline.errors import fail, nearest
-from profiles_pipeline.warehouse.base import Source, SourceKind
+from profiles_pipeline.warehouse.base import FILE_COLUMN, Source, SourceKind
 from profiles_pipeline.warehouse.settings import DuckDBSettings
 
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([^".\s][^".]*?))\s*(\.|$)')
@@ -273,15 +273,24 @@ def _reader(kind: SourceKind, path: str, origin: str) -> Source:
         fail("unreadable-source", f"{origin} is empty: it has not even a header", hint=hint)
     if kind == "csv" and os.path.isfile(origin) and (columns := _columns_without_rows(origin)):
         return Source(f"(SELECT {columns} WHERE FALSE)", kind, origin, _state_of_files(path))
-    return Source(_READERS[kind].format(path=literal(path, "duckdb")), kind, origin, _state_of_files(path))
+    call = _READERS[kind].format(path=literal(path, "duckdb"))
+    with_file = f"{call[:-1]}, filename = {literal(FILE_COLUMN, 'duckdb')})"
+    return Source(call, kind, origin, _state_of_files(path), with_file, _states_of_each(path))
+
+
+def _states_of_each(pattern: str) -> tuple[tuple[str, str], ...]:
+    """Return each local file that matches, with its size and time; nothing for what lies in a store."""
+    if is_address(pattern):
+        return ()
+    files = sorted(file for file in iglob(pattern, recursive=True) if os.path.isfile(file))
+    return tuple((file, f"{status.st_size} {status.st_mtime_ns}") for file in files for status in [os.stat(file)])
 
 
 def _state_of_files(pattern: str) -> str:
     """Return names, sizes and times of the files that match; only the pattern for what lies in a store."""
     if is_address(pattern):
         return pattern
-    files = sorted(file for file in iglob(pattern, recursive=True) if os.path.isfile(file))
-    found = [(file, status.st_size, status.st_mtime_ns) for file in files for status in [os.stat(file)]]
+    found = _states_of_each(pattern)
     return f"{pattern}: {hashlib.sha256(repr(found).encode()).hexdigest()}"
 
 

@@ -78,7 +78,8 @@ def test_sample_tables_in_a_warehouse(call: Call, home: Path, tmp_path: Path) ->
     (folder / "models" / "all.yaml").write_text(MODELS)
     (home / ".pb").mkdir()
     (home / ".pb" / "siteconfig.yaml").write_text(
-        f"connections: {{shop: {{outputs: {{dev: {{type: duckdb, path: {tmp_path}/shop.duckdb, schema: profiles}}}}}}}}\n"
+        "connections: {shop: {outputs: {dev: "
+        f"{{type: duckdb, path: {tmp_path}/shop.duckdb, schema: profiles}}}}}}}}\n"
     )
     made = call("insert", "-n", "shop", "--rows", "500")
     assert (made.code, made.err) == (0, "")

@@ -37,7 +37,7 @@ def first_counterexample(
             patch(monkeypatch)
             yield
 
-    found: list[str] = []
+    seen: list[History] = []
 
     @seed(first_seed)
     @settings(
@@ -45,16 +45,16 @@ def first_counterexample(
         database=None,
         deadline=None,
         phases=[Phase.generate],
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
     @given(histories(LAYOUT, most_steps))
     def holds(history: History) -> None:
-        if found:
-            return
-        try:
-            check(history, patched=patched, judges=judges)
-        except (LawBrokenError, ProfilesError) as error:
-            found.append(f"{error}\n{history!r}")
+        seen.append(history)
+        check(history, patched=patched, judges=judges)
 
-    holds()
-    return found[0] if found else None
+    try:
+        holds()
+    except (LawBrokenError, ProfilesError) as error:
+        return f"{error}\n{seen[-1]!r}"
+    return None

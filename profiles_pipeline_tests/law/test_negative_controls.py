@@ -25,9 +25,8 @@ def old_rows_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def recent(c: Compilation, occurred_at: str, this: str) -> exp.Expr:
         floor = rows.moment((c.reader.end_time.replace(tzinfo=None) - timedelta(days=2)).isoformat(sep=" "))
-        return exp.and_(
-            in_window(c, occurred_at, this), exp.GTE(this=rows.occurred(c, occurred_at, this), expression=floor)
-        )
+        newer = exp.GTE(this=rows.occurred(c, occurred_at, this), expression=floor)
+        return exp.and_(in_window(c, occurred_at, this), newer)
 
     monkeypatch.setattr(rows, "in_window", recent)
 

@@ -42,7 +42,7 @@ _SOUND = f"""
       CASE WHEN w = '' THEN '' ELSE LEFT(w, 1) || RPAD(LEFT(REPLACE(({_COLLAPSED})[2:], '0', ''), 3), 3, '0') END
     )[1]
 """
-_LOGIC = {
+_LOGIC: dict[type[exp.Expr], str] = {
     exp.Xor: "CAST(:a AS BOOLEAN) <> CAST(:b AS BOOLEAN)",
     exp.Booland: "CAST(:a AS BOOLEAN) AND CAST(:b AS BOOLEAN)",
     exp.Boolor: "CAST(:a AS BOOLEAN) OR CAST(:b AS BOOLEAN)",

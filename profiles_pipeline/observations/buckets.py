@@ -1,0 +1,105 @@
+"""Fingerprints of the days of an input, and what it means when they differ. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+Level = Literal["append", "late", "content"]
+"""What of a bucket is compared: its newest time; also the number of rows; also a hash of the columns in use."""
+
+LEVELS: tuple[Level, ...] = ("append", "late", "content")
+
+BLIND: Mapping[Level, str | None] = {
+    "append": "rows that are late, corrected or removed are not seen",
+    "late": "rows that are corrected in place are not seen",
+    "content": None,
+}
+"""What a level cannot see."""
+
+Kind = Literal["first", "new", "late", "corrected", "emptied"]
+"""How a bucket has changed.
+
+``first``: nobody had looked at the input before. ``new``: it has rows newer than all that were there. ``late``: it has
+more rows, none of them newer. ``corrected``: its rows differ, or there are fewer. ``emptied``: it has none any more.
+"""
+
+TIMELESS = datetime(1, 1, 1)  # noqa: DTZ001 - times in the warehouse are UTC and carry no zone
+"""The bucket of rows without a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The fingerprint of a bucket.
+
+    Attributes:
+        rows: how many there are; None when nobody counted.
+        newest: time of the newest one; None for rows without a time.
+        content: sum of the hashes of its rows; None when that was not computed.
+    """
+
+    rows: int | None = None
+    newest: datetime | None = None
+    content: int | None = None
+
+
+EMPTY = Bucket(rows=0)
+"""What remains of a bucket that is emptied."""
+
+Buckets = Mapping[datetime, Bucket]
+"""Beginning of a day, or TIMELESS -> its fingerprint."""
+
+
+def compare(before: Buckets, now: Buckets, level: Level) -> dict[datetime, Kind]:
+    """Return the buckets that differ, and how. What one side does not know is not compared.
+
+    Args:
+        before: what was seen last.
+        now: what is seen; at level ``append`` only buckets with rows newer than all that were seen.
+        level: what was looked at.
+    """
+    known = {day: bucket for day, bucket in before.items() if bucket != EMPTY}
+    newest = max((b.newest for b in known.values() if b.newest is not None), default=None)
+    found: dict[datetime, Kind] = {}
+    for day, bucket in now.items():
+        if (kind := _difference(known.get(day), bucket, newest)) is not None:
+            found[day] = kind
+    if level != "append":
+        found |= dict.fromkeys(known.keys() - now.keys(), "emptied")
+    return dict(sorted(found.items()))
+
+
+def _difference(before: Bucket | None, now: Bucket, newest: datetime | None) -> Kind | None:
+    is_newer = now.newest is not None and (newest is None or now.newest > newest)
+    if before is None:
+        return "new" if is_newer else "late"
+    if _agree(before.rows, now.rows) and before.newest == now.newest and _agree(before.content, now.content):
+        return None
+    if is_newer:
+        return "new"
+    return "late" if (now.rows or 0) > (before.rows or 0) else "corrected"
+
+
+def _agree(before: int | None, now: int | None) -> bool:
+    return before is None or now is None or before == now
+
+
+def remembered(before: Buckets, now: Buckets, level: Level) -> dict[datetime, Bucket]:
+    """Return what to keep of two looks at an input: buckets that are gone stay, as empty ones."""
+    if level == "append":
+        return {**before, **now}
+    return {**dict.fromkeys(before, EMPTY), **now}
+
+
+def comparable(before: Buckets, *, contents: bool) -> Buckets:
+    """Return what was seen, without contents where these were hashed in another way."""
+    return before if contents else {day: replace(bucket, content=None) for day, bucket in before.items()}
+
+
+def version_of(buckets: Buckets) -> str:
+    """Return a version of the rows of an input: another one whenever a fingerprint is another."""
+    seen = [f"{day} {b.rows} {b.newest} {b.content}" for day, b in sorted(buckets.items()) if b != EMPTY]
+    return hashlib.sha256("\n".join(seen).encode()).hexdigest()[:16]

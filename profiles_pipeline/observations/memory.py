@@ -1,0 +1,206 @@
+"""What is remembered of the inputs of a project: tables of the registry, written by one look at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, get_args
+
+from sqlglot import exp
+
+from profiles_pipeline.dialects import render
+from profiles_pipeline.names import OBSERVED_BUCKETS, OBSERVED_INPUTS
+from profiles_pipeline.observations.buckets import TIMELESS, Bucket, Buckets, Kind, Level
+from profiles_pipeline.registry import Registry
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen of an input when it was read last.
+
+    Attributes:
+        level: how closely it was looked at.
+        state: another text when its rows may be others, as far as that can be told without reading them.
+        hashed: another text when contents are hashed in another way.
+        until: the end of the time that was looked at, UTC.
+        version: of its rows.
+        rows: how many there are before `until`; 0 when nobody counted.
+        ahead: how many there are at or after `until`, which no run sees yet.
+        next_at: time of the first one of these, UTC.
+        early: how many of its rows happened before 1971, which mostly means that nobody knew when.
+        seconds_per_row: what hashing took; None when nothing was hashed.
+    """
+
+    level: Level
+    state: str
+    hashed: str
+    until: datetime
+    version: str
+    rows: int
+    ahead: int = 0
+    next_at: datetime | None = None
+    early: int = 0
+    seconds_per_row: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A bucket of an input that has changed. `day` None stands for the rows without a time."""
+
+    input: str
+    day: date | None
+    kind: Kind
+    look: int
+    """Number of the look that found it."""
+
+
+class Memory:
+    """What is remembered of one project, in the schema of a registry. Where there are no tables, there is nothing."""
+
+    def __init__(self, registry: Registry, project: str) -> None:
+        self.registry = registry
+        self.warehouse = registry.warehouse
+        self.project = project
+        self._exists = False
+
+    @property
+    def exists(self) -> bool:
+        """True when the tables are there."""
+        if not self._exists:
+            there = {name.lower() for name in self.warehouse.relations(self.registry.schema)}
+            self._exists = {OBSERVED_INPUTS, OBSERVED_BUCKETS} <= there
+        return self._exists
+
+    def sights(self) -> dict[str, Sight]:
+        """Return path of an input -> what was seen of it last."""
+        if not self.exists:
+            return {}
+        found = self.warehouse.query(
+            f"""SELECT input, level, state, hashed, until_ts, version, row_count, ahead, next_ts, early, seconds_per_row
+            FROM {self._table(OBSERVED_INPUTS)} WHERE project = ?""",
+            [self.project],
+        )
+        return {
+            str(path): Sight(
+                _level(level), str(state), str(hashed), _utc(until) or datetime.now(UTC), str(version),
+                int(str(rows)), int(str(ahead)), _utc(next_at), int(str(early)),
+                None if seconds is None else float(str(seconds)),
+            )
+            for path, level, state, hashed, until, version, rows, ahead, next_at, early, seconds in found.rows
+        }  # fmt: skip
+
+    def buckets(self, path: str) -> Buckets:
+        """Return the buckets of an input as they were seen last, emptied ones among them."""
+        if not self.exists:
+            return {}
+        found = self.warehouse.query(
+            f"""SELECT bucket, row_count, newest, content FROM {self._table(OBSERVED_BUCKETS)}
+            WHERE project = ? AND input = ?""",
+            [self.project, path],
+        )
+        return {
+            day: Bucket(
+                None if rows is None else int(str(rows)),
+                newest if isinstance(newest, datetime) else None,
+                None if content is None else int(str(content)),
+            )
+            for day, rows, newest, content in found.rows
+            if isinstance(day, datetime)
+        }
+
+    def last_look(self) -> int:
+        """Return the number of the last look that found a change; 0 when none has."""
+        if not self.exists:
+            return 0
+        sql = f"SELECT COALESCE(MAX(look), 0) FROM {self._table(OBSERVED_BUCKETS)} WHERE project = ?"
+        return int(str(self.warehouse.scalar(sql, [self.project])))
+
+    def changes_since(self, look: int) -> tuple[Change, ...]:
+        """Return the buckets that have changed after a look, by day and input, each with its latest change."""
+        if not self.exists:
+            return ()
+        found = self.warehouse.query(
+            f"""SELECT input, bucket, change, look FROM {self._table(OBSERVED_BUCKETS)}
+            WHERE project = ? AND look > ? ORDER BY bucket, input""",
+            [self.project, look],
+        )
+        return tuple(
+            Change(str(path), None if day == TIMELESS else day.date(), _kind(kind), int(str(number)))
+            for path, day, kind, number in found.rows
+            if isinstance(day, datetime)
+        )
+
+    def keep(self, sights: Mapping[str, Sight], changed: Mapping[str, Mapping[datetime, tuple[Bucket, Kind]]]) -> None:
+        """Remember what was seen of inputs, and their buckets that have changed: all of it, or nothing."""
+        look = self.last_look() + 1
+        rows = [
+            (self.project, path, day, bucket.rows, bucket.newest, _text(bucket.content), look, kind)
+            for path, own in changed.items()
+            for day, (bucket, kind) in own.items()
+        ]
+        table = self._table(OBSERVED_BUCKETS)
+        with self.warehouse.arrow_relation("observed_now", _arrow(rows)), self.warehouse.transaction():
+            for path, sight in sights.items():
+                self._keep_sight(path, sight)
+            if rows:
+                self.warehouse.execute(
+                    f"""DELETE FROM {table} AS kept USING observed_now AS seen WHERE kept.project = seen.project
+                    AND kept.input = seen.input AND kept.bucket = seen.bucket"""
+                )
+                self.warehouse.execute(f"INSERT INTO {table} BY NAME SELECT * FROM observed_now")
+
+    def _keep_sight(self, path: str, sight: Sight) -> None:
+        table = self._table(OBSERVED_INPUTS)
+        self.warehouse.execute(f"DELETE FROM {table} WHERE project = ? AND input = ?", [self.project, path])
+        self.warehouse.execute(
+            f"INSERT INTO {table} VALUES ({', '.join('?' * 12)})",
+            [
+                self.project, path, sight.level, sight.state, sight.hashed, _naive(sight.until), sight.version,
+                sight.rows, sight.ahead, _naive(sight.next_at), sight.early, sight.seconds_per_row,
+            ],
+        )  # fmt: skip
+
+    def _table(self, name: str) -> str:
+        return render(exp.table_(name, db=self.registry.schema, quoted=True), self.warehouse.dialect)
+
+
+def _arrow(rows: Iterable[tuple[object, ...]]) -> pyarrow.Table:
+    import pyarrow as pa  # noqa: PLC0415 - not every look writes
+
+    schema = pa.schema(
+        [
+            ("project", pa.string()),
+            ("input", pa.string()),
+            ("bucket", pa.timestamp("us")),
+            ("row_count", pa.int64()),
+            ("newest", pa.timestamp("us")),
+            ("content", pa.string()),
+            ("look", pa.int64()),
+            ("change", pa.string()),
+        ]
+    )
+    return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema=schema)
+
+
+def _level(text: object) -> Level:
+    return next(level for level in get_args(Level) if level == text)
+
+
+def _kind(text: object) -> Kind:
+    return next(kind for kind in get_args(Kind) if kind == text)
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+
+def _naive(moment: datetime | None) -> datetime | None:
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment is not None else None
+
+
+def _utc(value: object) -> datetime | None:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else None
