@@ -157,6 +157,8 @@ def _texts_of_model(model: Model) -> Iterator[str]:
             yield from filter(None, (model.spec.single_sql, model.spec.multi_sql))
         case Cohort():
             yield from filter_texts(model)
+            for listed in filter(None, (item.sql for item in model.pipeline)):
+                yield from filter(None, (listed.select, listed.where))
         case Stitcher():
             for rule in (rule for id_type in model.id_types for rule in id_type.filters):
                 yield from filter(None, (rule.sql.select, rule.sql.where)) if rule.sql else ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlglot import exp
 
 from profiles_pipeline.errors import ProjectError, WarehouseError
@@ -32,13 +34,22 @@ _TYPES = {
 }
 
 
-def types_of_sources(project: ProfilesProject, warehouse: Warehouse) -> dict[str, Columns]:
+def types_of_sources(
+    project: ProfilesProject, warehouse: Warehouse, only: Collection[str] | None = None
+) -> dict[str, Columns]:
     """Return path of an input, or ``table:`` and the name of a table that only texts name -> its columns.
 
     What cannot be read is left out: the rehearsal tells it, at its place and with all the rest.
+
+    Args:
+        project: the project.
+        warehouse: where its sources are.
+        only: paths of the models whose sources to look at; None for all.
     """
     found = {}
     for path, tables in tables_from_outside(project).items():
+        if only is not None and path not in only:
+            continue
         is_input = isinstance(project.graph.models[path], Input)
         for table in tables:
             name = path if is_input else f"table:{table.lower()}"

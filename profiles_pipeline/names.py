@@ -13,7 +13,8 @@ HELD_TABLE = "held_tables"
 
 OBSERVED_INPUTS = "observed_inputs"
 OBSERVED_BUCKETS = "observed_buckets"
-"""The tables of the registry with what was last seen of each input, and of each day of it; older ones have none."""
+OBSERVED_FILES = "observed_files"
+"""The tables of the registry with what was last seen of each input, each day of it, and each of its files."""
 
 ACCUMULATOR = "State_"
 """How the names of tables begin that keep what the rows of a source add up to, from run to run."""

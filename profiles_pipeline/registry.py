@@ -20,7 +20,7 @@ from profiles_pipeline.compile.accumulators import BUCKET, LATER
 from profiles_pipeline.compile.statement import FILE
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, ProjectError
-from profiles_pipeline.names import HELD_TABLE, OBSERVED_BUCKETS, OBSERVED_INPUTS, REGISTRY_TABLES
+from profiles_pipeline.names import HELD_TABLE, OBSERVED_BUCKETS, OBSERVED_FILES, OBSERVED_INPUTS, REGISTRY_TABLES
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held, Kept
 
@@ -44,11 +44,14 @@ _DEFINITIONS = {
     OBSERVED_INPUTS: """
         project VARCHAR NOT NULL, input VARCHAR NOT NULL, level VARCHAR NOT NULL, state VARCHAR NOT NULL,
         hashed VARCHAR NOT NULL, until_ts TIMESTAMP NOT NULL, version VARCHAR NOT NULL, row_count BIGINT NOT NULL,
-        ahead BIGINT NOT NULL, next_ts TIMESTAMP, early BIGINT NOT NULL, seconds_per_row DOUBLE,
+        ahead BIGINT NOT NULL, next_ts TIMESTAMP, early BIGINT NOT NULL, seconds DOUBLE,
         PRIMARY KEY (project, input)""",
     OBSERVED_BUCKETS: """
         project VARCHAR NOT NULL, input VARCHAR NOT NULL, bucket TIMESTAMP NOT NULL, row_count BIGINT,
         newest TIMESTAMP, content VARCHAR, look BIGINT NOT NULL, change VARCHAR NOT NULL""",
+    OBSERVED_FILES: """
+        project VARCHAR NOT NULL, input VARCHAR NOT NULL, file VARCHAR NOT NULL, state VARCHAR NOT NULL,
+        bucket TIMESTAMP, row_count BIGINT, newest TIMESTAMP, content VARCHAR""",
 }
 
 

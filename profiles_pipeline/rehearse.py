@@ -13,13 +13,14 @@ from sqlglot import exp
 
 from profiles_pipeline import blame, graph, plan, rejection, sql, steps, versions
 from profiles_pipeline.compile import Script, Statement, Step
+from profiles_pipeline.defaults import unfit_defaults
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, Problems, ProjectError, WarehouseError, at, did_you_mean, fail, nearest
 from profiles_pipeline.events import Observer, Rehearsing
 from profiles_pipeline.patterns import without_wrong_patterns
 from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import Input, Model, SqlModel
+from profiles_pipeline.resolve.model import Input, Model, SqlModel, VarTable
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.row_texts import Refused, refused_texts, without_refused
 from profiles_pipeline.warehouse.base import Warehouse
@@ -143,6 +144,13 @@ class _StandIns:
             return exp.table_("missing")
         self.problems.found += self._broken_promises(model, rows)
         return rows
+
+    def look_at(self, model: Model, rows: exp.Table) -> None:
+        """Add a problem for whatever would go wrong with the rows of a model although its statements are accepted."""
+        if isinstance(model, SqlModel):
+            self.try_texts(model, rows)
+        elif isinstance(model, VarTable):
+            self.problems.found += unfit_defaults(self.project, model, rows, self.stage)
 
     def try_texts(self, model: Input | SqlModel, rows: exp.Expr) -> None:
         """Add a problem for each text of a source that says what its rows carry and that they refuse."""
@@ -281,8 +289,8 @@ def _performed(project: ProfilesProject, copy: Plan, stand_ins: _StandIns, obser
             stand_ins.problems.found += told
             if lacking or not stand_ins.is_there_without(item, copy, told):
                 failed.add(path)
-        elif isinstance(item.model, SqlModel):
-            stand_ins.try_texts(item.model, exp.table_(item.material, db=copy.schema, quoted=True))
+        else:
+            stand_ins.look_at(item.model, exp.table_(item.material, db=copy.schema, quoted=True))
     return faulty
 
 

@@ -15,8 +15,17 @@ from profiles_pipeline.enable import Node
 from profiles_pipeline.errors import Problem, Span, WarehouseError, did_you_mean, nearest
 from profiles_pipeline.places import Origin, readable
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import Cohort, FeatureTable, Input, InputVarTable, Model, SqlModel, Stitcher, VarTable
-from profiles_pipeline.spec.model import Text
+from profiles_pipeline.resolve.model import (
+    Cohort,
+    FeatureTable,
+    Input,
+    InputVarTable,
+    Model,
+    SqlModel,
+    Stitcher,
+    VarTable,
+)
+from profiles_pipeline.spec.model import EntityVarSpec, Text
 from profiles_pipeline.warehouse.base import Warehouse
 
 _MISSING_COLUMN = re.compile(
@@ -122,11 +131,14 @@ def _explained(said: _Said, message: str) -> Problem:
     if missing := _MISSING_COLUMN.search(message):
         name = next(group for group in missing.groups() if group)
         candidates = [c.rpartition(".")[2] for c in _QUOTED.findall(message[missing.end() :].partition("LINE ")[0])]
+        lack = "which is no var, and it has no 'from' that could have such a column"
         return said.about(
             "unknown-column",
-            "{what} uses column '" + name + "', which its source does not have",
+            "{what} uses '" + name + "', " + lack
+            if said.source_hint
+            else "{what} uses column '" + name + "', which its source does not have",
             name,
-            said.var_hint(name) or _nearest_or_examples(name, candidates),
+            said.var_hint(name) or said.source_hint or _nearest_or_examples(name, candidates),
         )
     if table := _MISSING_TABLE.search(message):
         candidates = _QUOTED.findall(message[table.end() :].partition("LINE ")[0])
@@ -201,6 +213,12 @@ class _Said:
         owned = (own.get(name.lower()) for own in self.project.project.entity_vars.values())
         found = next((var for var in owned if var is not None and name.lower() != str(self.var).lower()), None)
         return f"'{name}' is a var: write {{{{ {found.entity}.{found.name} }}}}" if found else None
+
+    @property
+    def source_hint(self) -> str | None:
+        """Return how to give a source to an entity var that has none; None for anything else."""
+        spec = blame.spec_of_var(self.project, self.model, self.var or "")
+        return "add 'from: inputs/...'" if isinstance(spec, EntityVarSpec) and spec.from_ is None else None
 
     @property
     def default(self) -> Text | None:

@@ -36,11 +36,13 @@ from profiles_pipeline.compile.rows import (
     alias,
     col,
     has_typed_ids,
+    id_types,
     id_values,
     identified_rows,
     is_stitched_from,
     looked_up_ids,
     looked_up_rows,
+    text,
     with_main_id,
 )
 from profiles_pipeline.compile.statement import Compilation, Script, Statement, Step, beside, create, scratch
@@ -321,30 +323,34 @@ class _Carrying(Growing):
                 self.steps += self._merge(state)
 
     def _find_touched(self, accumulators: Sequence[Accumulator]) -> list[Step]:
-        parts: list[exp.Expr] = []
-        for side in ("main_id_before", "main_id_after"):
-            parts.append(
-                build(
-                    "SELECT :side AS main_id FROM :changes WHERE version > :since",
-                    side=side,
-                    changes=self.carried.changes,
-                    since=exp.Literal.number(self.carried.since),
-                )
-            )
+        """Return the steps that list the people whose rows, ids or windows have changed, and their ids."""
+        ids: list[exp.Expr] = []
         for a in accumulators:
             if a.is_kept:
-                parts += [self._main_ids(a, a.come), self._main_ids(a, a.gone), *self._regrouped(a)]
+                ids += [*self._ids_on(a, a.come), *self._ids_on(a, a.gone), *self._regrouped(a)]
         for states in self.states.values():
             for state in states:
                 if state.kept.is_there and state.split.windows:
-                    parts.append(self._main_ids(state.days, exp.Subquery(this=_moved(state))))
-        found = build(
-            "SELECT DISTINCT main_id FROM :all WHERE main_id IS NOT NULL", all=exp.union(*parts, distinct=False)
-        )
+                    ids += self._ids_on(state.days, _moved(state))
         mappings = beside(self.c.relation(self._stitcher), "_mappings")
+        parts = [
+            build(
+                "SELECT :side AS main_id FROM :changes WHERE version > :since",
+                side=side,
+                changes=self.carried.changes,
+                since=exp.Literal.number(self.carried.since),
+            )
+            for side in ("main_id_before", "main_id_after")
+        ]
+        if ids:
+            found = "SELECT m.main_id FROM :ids AS i JOIN :m AS m ON m.other_id = i.id AND m.other_id_type = i.id_type"
+            parts.append(build(found, ids=exp.union(*ids, distinct=True, copy=False) if len(ids) > 1 else ids[0], m=mappings))
+        people = build(
+            "SELECT DISTINCT main_id FROM :all WHERE main_id IS NOT NULL", all=exp.union(*parts, distinct=False, copy=False)
+        )
         nodes = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :t)", m=mappings, t=self.touched)
         return [
-            Statement(create("temporary table", self.touched, found), "who is touched"),
+            Statement(create("temporary table", self.touched, people), "who is touched"),
             Statement(create("temporary table", self.nodes, nodes), "their ids"),
         ]
 
@@ -352,16 +358,22 @@ class _Carrying(Growing):
     def _stitcher(self) -> str:
         return self.c.project.entities[self.cohort.entity].stitcher
 
-    def _main_ids(self, a: Accumulator, rows: exp.Expr) -> exp.Expr:
-        """Return the main ids that have a row among some of an accumulator."""
-        query = exp.Select().from_(exp.alias_(rows.copy(), "r", table=True), copy=False)
-        found = with_main_id(self.c, query, self.c.graph.models[a.source], self.cohort.entity, "main_id")
-        return build("SELECT DISTINCT :id AS main_id FROM :found AS found", id=self.id_column, found=found)
+    def _ids_on(self, a: Accumulator, rows: exp.Expr) -> list[exp.Expr]:
+        """Return the identifiers on some rows of an accumulator, with their types."""
+        types = id_types(self.c.graph.models[a.source], self.cohort.entity)
+        return [
+            build(
+                "SELECT r.:key AS id, :type AS id_type FROM :rows AS r WHERE r.:key IS NOT NULL",
+                rows=rows,
+                key=key,
+                type=text(id_type),
+            )
+            for key, id_type in zip(a.keys, types, strict=True)
+        ]
 
     def _regrouped(self, a: Accumulator) -> list[exp.Expr]:
-        """Return the main ids that lose or win rows because one of several ids on them belongs to somebody else now."""
-        source = self.c.graph.models[a.source]
-        if is_stitched_from(self.c, source, self.cohort.entity):
+        """Return the ids on rows that may change hands because one of several ids on them belongs to somebody else now."""
+        if is_stitched_from(self.c, self.c.graph.models[a.source], self.cohort.entity):
             return []
         moved = build(
             "SELECT other_id FROM :changes WHERE version > :since AND change <> 'seen'",
@@ -369,11 +381,7 @@ class _Carrying(Growing):
             since=exp.Literal.number(self.carried.since),
         )
         has_one = exp.or_(*(build(":key IN (:moved)", key=key, moved=moved) for key in a.keys))
-        rows = build("SELECT * FROM :table AS t WHERE :has_one", table=a.table, has_one=has_one)
-        mappings = beside(self.c.relation(self._stitcher), "_mappings")
-        listed = exp.union(*(build("SELECT :key AS id FROM :rows AS t", key=k, rows=rows) for k in a.keys), distinct=True) \
-            if len(a.keys) > 1 else build("SELECT :key AS id FROM :rows AS t", key=a.keys[0], rows=rows)  # fmt: skip
-        return [build("SELECT main_id FROM :m WHERE other_id IN (SELECT id FROM :l AS l)", m=mappings, l=listed)]
+        return self._ids_on(a, build("SELECT * FROM :table AS t WHERE :has_one", table=a.table, has_one=has_one))
 
     def _only_touched(self, source: str) -> Compilation:
         """Return the compilation in which only touched people are found by their ids."""

@@ -27,6 +27,7 @@ from profiles_pipeline.compile.accumulators import (
 )
 from profiles_pipeline.compile.rows import alias, id_value, occurred, text, timestamp
 from profiles_pipeline.compile.statement import (
+    Bind,
     Compilation,
     Script,
     SolveComponents,
@@ -204,9 +205,9 @@ def _resolved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
             "people they belong to",
         ),
         _temporary(s("doubtful"), _ends(s("gone")), "ids that may have lost an edge"),
-        _temporary(s("around"), _edges_at(c, model, r, s("doubtful")), "edges that they still have"),
+        *_edges_at(c, model, r, s, ("doubtful", "around")),
         _temporary(s("loose"), _loose(base, s), "ids of people who lost an edge"),
-        _temporary(s("remaining"), _edges_at(c, model, r, s("loose")), "edges between these"),
+        *_edges_at(c, model, r, s, ("loose", "remaining")),
         _temporary(s("members"), _members(base, s), "ids that may change, with the vertex that they are part of"),
         _temporary(s("points"), _points(s), "vertices, numbered"),
         SolveComponents(
@@ -248,8 +249,20 @@ def _ends(*edges: exp.Table) -> exp.Expr:
     return exp.union(*parts, distinct=True, copy=False)
 
 
-def _edges_at(c: Compilation, model: Stitcher, r: Restitching, ids: exp.Table) -> exp.Expr:
-    """Return the edges of today that have one of these ids at an end, and perhaps others of the same rows."""
+def _edges_at(
+    c: Compilation, model: Stitcher, r: Restitching, s: _Scratch, tables: tuple[str, str]
+) -> tuple[Step, Step]:
+    """Make a table of the edges of today that have one of some ids at an end, and perhaps others of the same rows.
+
+    Args:
+        c: what to compile against.
+        model: the stitcher.
+        r: what it keeps.
+        s: names of scratch tables.
+        tables: the table of ids, and that of their edges.
+    """
+    ids, edges = map(s, tables)
+    any_at_all = f"any_{tables[0]}"
     found = []
     for source, a in zip(model.sources, r.sources, strict=True):
         has_one = [
@@ -258,8 +271,12 @@ def _edges_at(c: Compilation, model: Stitcher, r: Restitching, ids: exp.Table) -
             )
             for key, row_id in zip(a.keys, source.ids, strict=True)
         ]
-        found.append(_all_tuples(c, a, exp.or_(*has_one)))
-    return stitch.edges_of(model, [_as_rows(query) for query in found])
+        # Mostly there are none, and then nothing needs to be read.
+        where = exp.and_(exp.Placeholder(this=any_at_all), exp.paren(exp.or_(*has_one)))
+        found.append(_all_tuples(c, a, where))
+    count = build("SELECT COUNT(*) > 0 FROM :ids", ids=ids)
+    query = stitch.edges_of(model, [_as_rows(each) for each in found])
+    return Bind((any_at_all,), count, "whether there are any"), _temporary(edges, query, "edges that these still have")
 
 
 def _all_edges(c: Compilation, model: Stitcher, r: Restitching) -> exp.Expr:

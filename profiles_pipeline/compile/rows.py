@@ -370,6 +370,11 @@ def id_values(c: Compilation, source: Model, entity_key: str) -> list[exp.Expr]:
     return [id_value(c, i, types[str(i.id_type)], source.path) for i in ids]
 
 
+def id_types(source: Model, entity_key: str) -> list[str]:
+    """Return the types of the identifiers of an entity on the rows of a source, in their order."""
+    return [str(i.id_type) for i in getattr(source, "ids", ()) if i.entity == entity_key]
+
+
 def looked_up_rows(c: Compilation, source: Model, entity_key: str, rows: exp.Select) -> exp.Select:
     """Return `rows` of a source with the identifiers of an entity that `with_main_id` looks up, and no others."""
     ids = _id_columns(c, source, entity_key)

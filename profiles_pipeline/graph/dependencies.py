@@ -46,7 +46,7 @@ class Dependencies:
         past: path -> what the model asks of earlier windows, for models that do.
         broken: nodes with something wrong in their texts.
         broken_input_vars: the same, as path of the source and name in lower case; their tables are sound without them.
-        broken_filters: cohorts with something wrong in their filters; they are sound without these.
+        broken_filters: cohorts with something wrong in their filters; without these there is nothing wrong with them.
     """
 
     needs: Mapping[Node, set[Node]]

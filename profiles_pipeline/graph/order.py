@@ -43,6 +43,9 @@ def build(
     project = without_circular_edges(project, fine, problems)
     broken = _broken(project, fine, {*faulty, *found.broken, *find_circles(project, fine, problems)})
     fine = {node: set() if node in broken else parents for node, parents in fine.items()}
+    if filters := found.broken_filters | _filtered_by(project, _below(broken, fine)):
+        rest = with_open_cohorts(project, filters)
+        return build(rest, reader.of(rest), problems, unavailable, faulty)
     needs = {node: parents - found.optional.get(node, set()) for node, parents in fine.items()}
     left_out = {**(unavailable or {}), **dict.fromkeys(broken, "there is something wrong with it")}
     # A must-have that falls with something broken has nothing wrong of its own.
@@ -51,9 +54,8 @@ def build(
         graph = build(without_input_vars(enabled, found.broken_input_vars), reader.of(enabled), problems)
         doubtful = graph.doubtful | {path for path in _below(broken, fine) if path in graph.models}
         return replace(graph, disabled=(*disabled, *graph.disabled), doubtful=doubtful)
-    if found.broken_input_vars or found.broken_filters:
-        rest = with_open_cohorts(without_input_vars(project, found.broken_input_vars), found.broken_filters)
-        return build(rest, reader.of(rest), problems)
+    if found.broken_input_vars:
+        return build(without_input_vars(project, found.broken_input_vars), reader, problems)
     order = list(graphlib.TopologicalSorter(fine).static_order())
     models, homes = cut_in_parts(project, fine, order)
     past = {path: tuple(sorted(refs)) for path, refs in found.past.items() if path in models}
@@ -99,6 +101,12 @@ def without_input_vars(project: Project, names: Iterable[VarKey]) -> Project:
         for path, model in project.models.items()
     }
     return replace(project, models=models, input_vars=input_vars)
+
+
+def _filtered_by(project: Project, paths: Collection[str]) -> set[str]:
+    """Return those of the paths that are cohorts with filters of their own."""
+    found = ((path, project.models.get(path)) for path in paths)
+    return {path for path, model in found if isinstance(model, Cohort) and model.is_filtered}
 
 
 def with_open_cohorts(project: Project, paths: Collection[str]) -> Project:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -30,6 +30,9 @@ more rows, none of them newer. ``corrected``: its rows differ, or there are fewe
 TIMELESS = datetime(1, 1, 1)  # noqa: DTZ001 - times in the warehouse are UTC and carry no zone
 """The bucket of rows without a time."""
 
+LATER = datetime(9999, 12, 31)  # noqa: DTZ001
+"""The bucket of rows that are not seen yet. It is never compared; its `newest` is the time of the first of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -51,6 +54,22 @@ EMPTY = Bucket(rows=0)
 
 Buckets = Mapping[datetime, Bucket]
 """Beginning of a day, or TIMELESS -> its fingerprint."""
+
+
+def added_up(parts: Iterable[Buckets]) -> dict[datetime, Bucket]:
+    """Return the fingerprints of rows that are kept in several parts."""
+    found: dict[datetime, Bucket] = {}
+    for part in parts:
+        for day, bucket in part.items():
+            found[day] = _added(day, found[day], bucket) if day in found else bucket
+    return found
+
+
+def _added(day: datetime, one: Bucket, other: Bucket) -> Bucket:
+    times = [bucket.newest for bucket in (one, other) if bucket.newest is not None]
+    content = None if one.content is None or other.content is None else one.content + other.content
+    rows = None if one.rows is None or other.rows is None else one.rows + other.rows
+    return Bucket(rows, (min if day == LATER else max)(times, default=None), content)
 
 
 def compare(before: Buckets, now: Buckets, level: Level) -> dict[datetime, Kind]:
@@ -88,10 +107,22 @@ def _agree(before: int | None, now: int | None) -> bool:
 
 
 def remembered(before: Buckets, now: Buckets, level: Level) -> dict[datetime, Bucket]:
-    """Return what to keep of two looks at an input: buckets that are gone stay, as empty ones."""
-    if level == "append":
-        return {**before, **now}
-    return {**dict.fromkeys(before, EMPTY), **now}
+    """Return what to keep of two looks at an input: buckets that are gone stay, as empty ones.
+
+    What the later look has not asked for is kept from the earlier one where the buckets agree in all the rest.
+    """
+    gone = before if level == "append" else dict.fromkeys(before, EMPTY)
+    return {**gone, **{day: _filled(before.get(day), bucket) for day, bucket in now.items()}}
+
+
+def _filled(before: Bucket | None, now: Bucket) -> Bucket:
+    if before is None or not _agree(before.rows, now.rows) or before.newest != now.newest:
+        return now
+    return replace(
+        now,
+        rows=before.rows if now.rows is None else now.rows,
+        content=before.content if now.content is None else now.content,
+    )
 
 
 def comparable(before: Buckets, *, contents: bool) -> Buckets:

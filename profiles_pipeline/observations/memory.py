@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, get_args
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 from sqlglot import exp
 
 from profiles_pipeline.dialects import render
-from profiles_pipeline.names import OBSERVED_BUCKETS, OBSERVED_INPUTS
+from profiles_pipeline.names import OBSERVED_BUCKETS, OBSERVED_FILES, OBSERVED_INPUTS
 from profiles_pipeline.observations.buckets import TIMELESS, Bucket, Buckets, Kind, Level
 from profiles_pipeline.registry import Registry
 
@@ -32,7 +32,7 @@ class Sight:
         ahead: how many there are at or after `until`, which no run sees yet.
         next_at: time of the first one of these, UTC.
         early: how many of its rows happened before 1971, which mostly means that nobody knew when.
-        seconds_per_row: what hashing took; None when nothing was hashed.
+        seconds: what hashing all of it took; None when that was never done.
     """
 
     level: Level
@@ -44,7 +44,7 @@ class Sight:
     ahead: int = 0
     next_at: datetime | None = None
     early: int = 0
-    seconds_per_row: float | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,31 @@ class Change:
     kind: Kind
     look: int
     """Number of the look that found it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What was seen of a file: its state then, and the rows it has of each bucket."""
+
+    state: str
+    buckets: Buckets
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is to be remembered of an input that was read.
+
+    Attributes:
+        sight: what was seen of it.
+        buckets: those of which more is known than before, each with how it has changed; None when it has not.
+        files: the files that were read.
+        staying: the files of which all is known already, and those that were read.
+    """
+
+    sight: Sight
+    buckets: Mapping[datetime, tuple[Bucket, Kind | None]]
+    files: Mapping[str, Part]
+    staying: tuple[str, ...]
 
 
 class Memory:
@@ -72,7 +97,7 @@ class Memory:
         """True when the tables are there."""
         if not self._exists:
             there = {name.lower() for name in self.warehouse.relations(self.registry.schema)}
-            self._exists = {OBSERVED_INPUTS, OBSERVED_BUCKETS} <= there
+            self._exists = there.issuperset((OBSERVED_INPUTS, OBSERVED_BUCKETS, OBSERVED_FILES))
         return self._exists
 
     def sights(self) -> dict[str, Sight]:
@@ -80,7 +105,7 @@ class Memory:
         if not self.exists:
             return {}
         found = self.warehouse.query(
-            f"""SELECT input, level, state, hashed, until_ts, version, row_count, ahead, next_ts, early, seconds_per_row
+            f"""SELECT input, level, state, hashed, until_ts, version, row_count, ahead, next_ts, early, seconds
             FROM {self._table(OBSERVED_INPUTS)} WHERE project = ?""",
             [self.project],
         )
@@ -102,15 +127,22 @@ class Memory:
             WHERE project = ? AND input = ?""",
             [self.project, path],
         )
-        return {
-            day: Bucket(
-                None if rows is None else int(str(rows)),
-                newest if isinstance(newest, datetime) else None,
-                None if content is None else int(str(content)),
-            )
-            for day, rows, newest, content in found.rows
-            if isinstance(day, datetime)
-        }
+        return {day: bucket_of(*fields) for day, *fields in found.rows if isinstance(day, datetime)}
+
+    def files(self, path: str) -> dict[str, Part]:
+        """Return what was seen last of each file of an input."""
+        if not self.exists:
+            return {}
+        found = self.warehouse.query(
+            f"""SELECT file, state, bucket, row_count, newest, content FROM {self._table(OBSERVED_FILES)}
+            WHERE project = ? AND input = ?""",
+            [self.project, path],
+        )
+        parts: dict[str, dict[datetime, Bucket]] = {str(file): {} for file, *_ in found.rows}
+        for file, _, day, *fields in found.rows:
+            if isinstance(day, datetime):
+                parts[str(file)][day] = bucket_of(*fields)
+        return {file: Part(state, parts[file]) for file, state in {str(f): str(s) for f, s, *_ in found.rows}.items()}
 
     def last_look(self) -> int:
         """Return the number of the last look that found a change; 0 when none has."""
@@ -134,24 +166,52 @@ class Memory:
             if isinstance(day, datetime)
         )
 
-    def keep(self, sights: Mapping[str, Sight], changed: Mapping[str, Mapping[datetime, tuple[Bucket, Kind]]]) -> None:
-        """Remember what was seen of inputs, and their buckets that have changed: all of it, or nothing."""
+    def keep(self, found: Mapping[str, Finding]) -> None:
+        """Remember what was found of inputs: all of it, or nothing."""
         look = self.last_look() + 1
-        rows = [
-            (self.project, path, day, bucket.rows, bucket.newest, _text(bucket.content), look, kind)
-            for path, own in changed.items()
-            for day, (bucket, kind) in own.items()
+        days = [
+            (self.project, path, day, b.rows, b.newest, _text(b.content), None if kind is None else look, kind)
+            for path, finding in found.items()
+            for day, (b, kind) in finding.buckets.items()
         ]
+        parts = [
+            (self.project, path, file, part.state, day, b.rows, b.newest, _text(b.content))
+            for path, finding in found.items()
+            for file, part in finding.files.items()
+            for day, b in (part.buckets or {None: Bucket()}).items()
+        ]
+        with (
+            self.warehouse.arrow_relation("observed_days", _arrow(_DAYS, days)),
+            self.warehouse.arrow_relation("observed_parts", _arrow(_PARTS, parts)),
+            self.warehouse.transaction(),
+        ):
+            for path, finding in found.items():
+                self._keep_sight(path, finding.sight)
+                self._forget_files(path, finding)
+            if days:
+                self._keep_buckets("observed_days")
+            if parts:
+                self.warehouse.execute(f"INSERT INTO {self._table(OBSERVED_FILES)} BY NAME FROM observed_parts")
+
+    def _forget_files(self, path: str, finding: Finding) -> None:
+        """Remove what was seen of files that are gone or have been read anew."""
+        staying = [file for file in finding.staying if file not in finding.files]
+        self.warehouse.execute(
+            f"DELETE FROM {self._table(OBSERVED_FILES)} WHERE project = ? AND input = ? AND file NOT IN (FROM UNNEST(?))",
+            [self.project, path, staying],
+        )
+
+    def _keep_buckets(self, seen: str) -> None:
         table = self._table(OBSERVED_BUCKETS)
-        with self.warehouse.arrow_relation("observed_now", _arrow(rows)), self.warehouse.transaction():
-            for path, sight in sights.items():
-                self._keep_sight(path, sight)
-            if rows:
-                self.warehouse.execute(
-                    f"""DELETE FROM {table} AS kept USING observed_now AS seen WHERE kept.project = seen.project
-                    AND kept.input = seen.input AND kept.bucket = seen.bucket"""
-                )
-                self.warehouse.execute(f"INSERT INTO {table} BY NAME SELECT * FROM observed_now")
+        same = "kept.project = seen.project AND kept.input = seen.input AND kept.bucket = seen.bucket"
+        self.warehouse.execute(
+            f"""UPDATE {table} AS kept SET row_count = seen.row_count, newest = seen.newest, content = seen.content,
+            look = COALESCE(seen.look, kept.look), change = COALESCE(seen.change, kept.change)
+            FROM {seen} AS seen WHERE {same}"""
+        )
+        self.warehouse.execute(
+            f"INSERT INTO {table} BY NAME SELECT * FROM {seen} AS seen WHERE NOT EXISTS (FROM {table} AS kept WHERE {same})"
+        )
 
     def _keep_sight(self, path: str, sight: Sight) -> None:
         table = self._table(OBSERVED_INPUTS)
@@ -160,7 +220,7 @@ class Memory:
             f"INSERT INTO {table} VALUES ({', '.join('?' * 12)})",
             [
                 self.project, path, sight.level, sight.state, sight.hashed, _naive(sight.until), sight.version,
-                sight.rows, sight.ahead, _naive(sight.next_at), sight.early, sight.seconds_per_row,
+                sight.rows, sight.ahead, _naive(sight.next_at), sight.early, sight.seconds,
             ],
         )  # fmt: skip
 
@@ -168,22 +228,25 @@ class Memory:
         return render(exp.table_(name, db=self.registry.schema, quoted=True), self.warehouse.dialect)
 
 
-def _arrow(rows: Iterable[tuple[object, ...]]) -> pyarrow.Table:
-    import pyarrow as pa  # noqa: PLC0415 - not every look writes
+_DAYS = ("project", "input", "bucket", "row_count", "newest", "content", "look", "change")
+_PARTS = ("project", "input", "file", "state", "bucket", "row_count", "newest", "content")
 
-    schema = pa.schema(
-        [
-            ("project", pa.string()),
-            ("input", pa.string()),
-            ("bucket", pa.timestamp("us")),
-            ("row_count", pa.int64()),
-            ("newest", pa.timestamp("us")),
-            ("content", pa.string()),
-            ("look", pa.int64()),
-            ("change", pa.string()),
-        ]
+
+def _arrow(columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> pyarrow.Table:
+    import pyarrow as pa  # noqa: PLC0415 - the rest is read more often than it is written
+
+    kinds = {"bucket": pa.timestamp("us"), "newest": pa.timestamp("us"), "row_count": pa.int64(), "look": pa.int64()}
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in columns])
+    return pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in rows], schema=schema)
+
+
+def bucket_of(rows: object, newest: object, content: object) -> Bucket:
+    """Return the bucket that a row of the warehouse describes."""
+    return Bucket(
+        None if rows is None else int(str(rows)),
+        newest if isinstance(newest, datetime) else None,
+        None if content is None else int(str(content)),
     )
-    return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema=schema)
 
 
 def _level(text: object) -> Level:

@@ -65,7 +65,8 @@ def _entity_var(group: _Group, spec: EntityVarSpec) -> EntityVar | None:
     declared, cohort, name = group.declared, group.cohort, str(spec.name)
     source = _var_source(declared, group.models, spec) if spec.from_ else None
     if spec.from_ and source is None:
-        return None
+        declared.broken.add(f"var/{name}")
+        source = declared.path(spec.from_)  # a source that is not there, so that the rest of it is checked
     if spec.select is None and spec.default_value is None:
         message = f"entity_var '{spec.name}' has neither select nor default_value"
         declared.problems.error("missing-key", message, spec.span, hint="add 'select:'")

@@ -50,6 +50,12 @@ def _shown(declared: Declared, models: Mapping[str, Model]) -> Iterator[tuple[Co
 def _add(declared: Declared, models: dict[str, Model], view: FeatureView) -> None:
     if view.id_type is not None:
         declared.check_id_type(Text(view.id_type, view.span), view.span)
+        cohort = models[view.cohort]
+        entity = declared.entities[cohort.entity] if isinstance(cohort, Cohort) else None
+        if entity and entity.id_types and view.id_type in declared.id_types and view.id_type not in entity.id_types:
+            message = f"'{view.name}' shows ids of type '{view.id_type}', which entity '{entity.name}' does not list"
+            hint = f"its id types are {', '.join(entity.id_types)}"
+            declared.problems.warn("unlisted-id-type", message, view.span, hint=hint)
     models[view.path] = view
 
 

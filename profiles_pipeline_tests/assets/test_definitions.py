@@ -48,8 +48,9 @@ def test_keys_and_dependencies_are_those_of_the_models(definitions: dg.Definitio
 
 def test_inputs_are_shown_and_never_built(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    external = {key.to_user_string() for key in graph.get_all_asset_keys() if not graph.get(key).is_executable}
+    external = {key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).is_external}
     assert external == {"inputs/rsIdentifies", "inputs/rsTracks"}
+    assert all(graph.get(dg.AssetKey(key.split("/"))).is_observable for key in external)
     job = definitions.resolve_job_def("profiles_run")
     built = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
     assert built == PARENTS.keys() - external
@@ -71,7 +72,8 @@ def test_looks_of_a_table(definitions: dg.Definitions, quickstart: Path) -> None
 
 def test_looks_of_an_input(definitions: dg.Definitions) -> None:
     spec = specs_by_key(definitions)["inputs/rsTracks"]
-    assert spec.group_name == "inputs"
+    assert spec.group_name == "user"  # a single group is never folded
+    assert spec.tags["profiles/entity"] == "user"
     assert spec.kinds == {"duckdb", "input"}
     assert spec.code_version is None
     assert spec.metadata["dagster/relation_identifier"] == "profiles_sample.ecommerce.tracks"
@@ -153,8 +155,10 @@ def test_specs_alone_need_nothing_but_the_project(quickstart: Path) -> None:
 
 def test_one_file_one_pool(quickstart: Path) -> None:
     project = ProfilesProject.load(quickstart)
-    pools = {asset.op.pool for asset in build_assets(project) if isinstance(asset, dg.AssetsDefinition)}
-    again = {asset.op.pool for asset in build_assets(project) if isinstance(asset, dg.AssetsDefinition)}
+    pools, again = (
+        {a.op.pool for a in build_assets(project) if isinstance(a, dg.AssetsDefinition) and a.is_materializable}
+        for _ in range(2)
+    )
     assert len(pools) == 1
     assert pools == again
     assert next(iter(pools)).startswith("profiles_duckdb_warehouse_")

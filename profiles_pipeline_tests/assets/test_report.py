@@ -23,6 +23,7 @@ from profiles_pipeline_tests.assets.conftest import AT_END_TIME, materialize
 
 END = datetime(2023, 11, 8, tzinfo=UTC)
 MODELS = 7
+RUN = "0123456789abcdef0123456789abcdef"
 
 
 @pytest.fixture
@@ -139,9 +140,103 @@ def test_a_file_that_is_no_report_is_kept_and_stops_nobody(
     bad.write_text(json.dumps({"key": ["models", "x"]}) + "\n", encoding="utf-8")
     report.append(quickstart, *records)
     assert report_pending(quickstart) == MODELS
-    assert "is no record of a built model" in capsys.readouterr().out
+    assert "is no entry about a run" in capsys.readouterr().out
     assert bad.with_name(f"{bad.name}.rejected").is_file()
     assert report.pending(quickstart) == ()
+
+
+def ended(seq_no: int, **how: object) -> report.RunRecord:
+    """A run that `of_that_run` records belong to."""
+    moment = END.isoformat()
+    return report.RunRecord(RUN, moment, END.replace(minute=1).isoformat(), seq_no, moment, "dev", **how)  # type: ignore[arg-type]
+
+
+def of_that_run(records: list[report.Record]) -> list[report.Record]:
+    return [replace(record, run=RUN, built_at=END.replace(second=30).isoformat()) for record in records]
+
+
+def test_a_run_that_has_ended_is_shown_as_a_run(quickstart: Path, records: list[report.Record]) -> None:
+    report.append(quickstart, *of_that_run(records))
+    report.append(quickstart, ended(1))
+    assert report_pending(quickstart) == MODELS
+    with open_instance(quickstart, "test") as instance:
+        (found,) = instance.get_run_records()
+        assert found.dagster_run.job_name == "profiles_run"
+        assert found.dagster_run.status is dg.DagsterRunStatus.SUCCESS
+        assert found.dagster_run.tags["profiles/seq_no"] == "1"
+        assert (found.start_time, found.end_time) == (END.timestamp(), END.replace(minute=1).timestamp())
+        steps = instance.get_run_step_stats(found.dagster_run.run_id)
+        assert {step.step_key for step in steps} == {"__".join(record.key) for record in records}
+        assert {step.status.value for step in steps} == {"SUCCESS"}
+        latest = instance.get_latest_materialization_event(dg.AssetKey(["models", "user_profile"]))
+        assert latest is not None
+        assert (latest.run_id, latest.timestamp) == (found.dagster_run.run_id, END.replace(second=30).timestamp())
+        checks = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+            [dg.AssetCheckKey(dg.AssetKey(["user", "all"]), "main_id_unique")]
+        )
+        assert [check.status.value for check in checks.values()] == ["SUCCEEDED"]
+
+
+def test_a_run_that_reuses_everything_leaves_checks_as_they_are(quickstart: Path, records: list[report.Record]) -> None:
+    report.append(quickstart, *records)
+    report.append(quickstart, *(replace(record, reused=True, checks=()) for record in of_that_run(records)), ended(1))
+    assert report_pending(quickstart) == MODELS
+    with open_instance(quickstart, "test") as instance:
+        (found,) = instance.get_runs()
+        assert found.status is dg.DagsterRunStatus.SUCCESS
+        key = dg.AssetCheckKey(dg.AssetKey(["user", "all"]), "main_id_unique")
+        check = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+        assert check.status.value == "SUCCEEDED"
+
+
+def test_a_failed_run_says_why_and_where(quickstart: Path, records: list[report.Record]) -> None:
+    built = of_that_run(records)[:2]
+    report.append(quickstart, *built, ended(1, failure="no such value", failed=("user", "all", "var_table")))
+    assert report_pending(quickstart) == len(built)
+    with open_instance(quickstart, "test") as instance:
+        (found,) = instance.get_runs()
+        assert found.status is dg.DagsterRunStatus.FAILURE
+        steps = {step.step_key: step.status.value for step in instance.get_run_step_stats(found.run_id)}
+        assert steps["user__all__var_table"] == "FAILURE"
+        log = instance.all_logs(found.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        data = log[0].get_dagster_event().job_failure_data
+        assert data.error is not None
+        assert data.error.message == "no such value"
+
+
+def test_an_interrupted_run_is_canceled(quickstart: Path, records: list[report.Record]) -> None:
+    report.append(quickstart, *of_that_run(records)[:1], ended(1, interrupted=True))
+    report_pending(quickstart)
+    with open_instance(quickstart, "test") as instance:
+        assert [found.status for found in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
+
+
+def test_a_reporter_that_died_is_followed_up(quickstart: Path, records: list[report.Record]) -> None:
+    first, *others = of_that_run(records)
+    report.append(quickstart, first, ended(1))
+    assert report_pending(quickstart) == 1
+    report.append(quickstart, first, *others, ended(1))
+    assert report_pending(quickstart) == len(others)
+    with open_instance(quickstart, "test") as instance:
+        assert len(instance.get_runs()) == 1
+
+
+def test_inputs_are_observed_with_their_rows(quickstart: Path) -> None:
+    project = ProfilesProject.load(quickstart)
+
+    def seen(session: run.Session, built: tuple[run.Built, ...]) -> None:
+        inputs = report.inputs_behind(session, built)
+        report.append(quickstart, *(report.input_seen(session, model, RUN) for model in inputs))
+
+    run.run(project, embedded(quickstart), run.Options(end=END), at_end=seen)
+    assert report_pending(quickstart) == 0
+    with open_instance(quickstart, "test") as instance:
+        rows = {}
+        for name in ("rsTracks", "rsIdentifies"):
+            (found,) = instance.fetch_observations(dg.AssetKey(["inputs", name]), limit=10).records
+            assert found.asset_observation is not None
+            rows[name] = found.asset_observation.metadata["dagster/row_count"].value
+    assert rows == {"rsTracks": 42, "rsIdentifies": 15}
 
 
 def test_two_reporters_at_once_share_the_work(quickstart: Path, records: list[report.Record]) -> None:

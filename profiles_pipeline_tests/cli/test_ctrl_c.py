@@ -38,7 +38,14 @@ def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["profiles_pipeline.cli.app", "typer", "rich.console", "profiles_pipeline.cli.planning", "sqlglot.parser", "duckdb"],
+    [
+        "profiles_pipeline.cli.app",
+        "typer",
+        "rich.console",
+        "profiles_pipeline.cli.planning",
+        "sqlglot.parser",
+        "duckdb",
+    ],
 )
 def test_while_a_module_is_imported(quickstart: Path, module: str) -> None:
     done = python(WHILE_IMPORTING, module, "validate", "-p", quickstart)

@@ -454,15 +454,18 @@ def _of_row_vars() -> list[Feature]:
     ]  # fmt: skip
 
 
-def of_persons(level: int) -> tuple[Feature, ...]:
-    """Return the entity vars that a project may have; `level` is the number that some of them compare with."""
-    return (
-        *_aggregates(level),
-        *_rolling(level),
-        *_on_other_vars(),
-        *_from_vars(level),
-        *_of_row_vars(),
-    )
+def of_persons(level: int) -> dict[str, list[Feature]]:
+    """Return the entity vars that a project may have, by kind; `level` is the number that some compare with."""
+    kinds: dict[str, list[Feature]] = {}
+    for feature in _aggregates(level):
+        source = feature.var.source
+        kinds.setdefault("tracks" if source == "tracks" else "other sources", []).append(feature)
+    return kinds | {
+        "rolling": _rolling(level),
+        "on other vars": _on_other_vars(),
+        "from vars": _from_vars(level),
+        "of row vars": _of_row_vars(),
+    }
 
 
 def of_rows() -> tuple[Feature, ...]:

@@ -11,6 +11,7 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -97,32 +98,42 @@ def rebuilt(shape: Shape, tables: Tables, step: Step, history: History, root: Pa
         place.remove()
 
 
+@dataclass(frozen=True)
+class _Window:
+    """A finished run; `is_whole` unless a later run of the same end time may have found some of it outdated."""
+
+    meaning: str
+    end: datetime
+    is_whole: bool = True
+
+
 class _Views:
     """What the plain views should show: the latest finished window that has the models as they are now."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
         self.shown: tuple[str, ...] = ()
-        self.finished: list[tuple[str, datetime]] = []
+        self.finished: list[_Window] = []
 
-    def _stay(self, step: Step, shape: Shape) -> bool:
-        meant = projects.meaning(shape)
-        return any(meant == other and end > step.end for other, end in self.finished)
+    def _later(self, step: Step, shape: Shape) -> list[_Window]:
+        """Windows that end later and in which the same project was built."""
+        return [w for w in self.finished if w.end > step.end and w.meaning == projects.meaning(shape)]
 
     def before(self, step: Step, shape: Shape) -> Relations:
-        """Return what the views show before a run that has to leave them alone; nothing before another."""
-        return self.place.plain(self.shown) if self._stay(step, shape) else {}
+        """Return what the views show before a run that may have to leave them alone; nothing before another."""
+        return self.place.plain(self.shown) if self._later(step, shape) else {}
 
     def compare(self, before: Relations, report: Report, step: Step, shape: Shape) -> None:
         """Raise where views moved that should not have, or the other way round."""
-        stays = self._stay(step, shape)
-        if stays != (report.stays_on is not None):
-            raise LawBrokenError(f"views {'moved' if stays else 'stayed'} in the run as of {step.end}")
-        if stays:
+        later, stayed = self._later(step, shape), report.stays_on is not None
+        if (stayed and not later) or (not stayed and any(window.is_whole for window in later)):
+            raise LawBrokenError(f"views {'stayed' if stayed else 'moved'} in the run as of {step.end}")
+        if stayed:
             _compare(f"views before a run as of {step.end}", before, self.place.plain(self.shown))
         else:
             self.shown = report.promoted
-        self.finished.append((projects.meaning(shape), step.end))
+        self.finished = [replace(w, is_whole=False) if w.end == step.end else w for w in self.finished]
+        self.finished.append(_Window(projects.meaning(shape), step.end))
 
 
 # --- what the oracle says -----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import Literal
 
 from hypothesis import strategies as st
 
-from profiles_pipeline_tests.law.projects import BLOCKED, NAMES, Shape
+from profiles_pipeline_tests.law.projects import BLOCKED, GROUPS, Shape
 
 FIRST_DAY = datetime(2024, 2, 25)
 """The days of a history lie around the end of a month that has 29 days."""
@@ -221,7 +221,8 @@ def _ends(draw: st.DrawFn, day: int) -> tuple[int, datetime]:
     return max(day + ahead, 1), FIRST_DAY + timedelta(days=max(day + ahead, 1)) + clock
 
 
-_NAMES = st.lists(st.sampled_from(NAMES), min_size=1, max_size=12)
+_NAME = st.one_of(*(st.sampled_from(GROUPS[kind]) for kind in ("tracks", "rolling", *GROUPS)))
+_NAMES = st.lists(_NAME, min_size=1, max_size=12)
 _SHAPES = st.builds(
     Shape,
     names=st.tuples(_NAMES, _NAMES).map(lambda lists: tuple(dict.fromkeys(itertools.chain(*lists)))),
@@ -240,7 +241,7 @@ def _reshaped(draw: st.DrawFn, shape: Shape) -> Shape:
         case "edition":
             return replace(shape, edition=shape.edition + 1)
         case "more":
-            name = draw(st.sampled_from(NAMES))
+            name = draw(_NAME)
             return replace(shape, names=tuple(dict.fromkeys((*shape.names, name))))
         case "fewer":
             return replace(shape, names=shape.names[1:] or shape.names)

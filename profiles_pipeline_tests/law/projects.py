@@ -15,8 +15,9 @@ from profiles_pipeline_tests.law.oracle import Cohort, Person, RowVar, Source, S
 BLOCKED = "none@x.com"
 """An email that some projects filter out."""
 
-NAMES = tuple(feature.name for feature in catalogue.of_persons(0))
-"""Names of the features that a project may have."""
+GROUPS = {name: tuple(f.name for f in features) for name, features in catalogue.of_persons(0).items()}
+"""Kind of feature -> names of those that a project may have."""
+
 
 _OF_COHORTS = ((), ("n_buys",), ("n_buys", "last_seen"))
 """What each number of cohorts needs."""
@@ -45,7 +46,7 @@ class Shape:
 
 def _features(shape: Shape) -> tuple[list[catalogue.Feature], list[catalogue.Feature]]:
     """Return the entity vars and the input vars of a project, with all that they need, in the catalogue's order."""
-    persons = {feature.name: feature for feature in catalogue.of_persons(shape.level)}
+    persons = {f.name: f for features in catalogue.of_persons(shape.level).values() for f in features}
     rows = {feature.name: feature for feature in catalogue.of_rows()}
     wanted: set[str] = set()
     waiting = [*shape.names, *_OF_COHORTS[shape.cohorts]]
@@ -64,7 +65,7 @@ def tables_of(shape: Shape) -> tuple[str, ...]:
     """Return the names of the sources of a project: those that join ids, and those that features read."""
     features = [*_features(shape)[0], *_cohort_features(shape)]
     read = {f.var.source for f in features if f.var.source}
-    read |= {"identifies", "tracks", *(["orders"] if shape.orders_stitched else [])}
+    read |= {"identifies", "tracks", "plans", *(["orders"] if shape.orders_stitched else [])}
     return tuple(name for name in ("identifies", "tracks", "orders", "plans", "daily", "purchases") if name in read)
 
 
