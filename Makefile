@@ -16,7 +16,7 @@ PROJECT ?= demo/ecommerce
 # An environment that forbids bytecode makes every start of Dagster compile it again: three times slower.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help .venv demo dev test check bench clean chromium
+.PHONY: help .venv demo dev test law check bench clean chromium
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z.]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ dev: $(STAMP) ## Open the demo project in the Dagster UI (another one: make dev 
 
 test: $(STAMP) chromium ## Run every test
 	@$(BIN)/python -m pytest $(TESTS)
+
+law: $(STAMP) ## Prove that runs equal full rebuilds, over thousands of histories (fewer: make law LAW_EXAMPLES=100)
+	@HYPOTHESIS_PROFILE=deep LAW_EXAMPLES=$(LAW_EXAMPLES) $(BIN)/python -m pytest $(TESTS)/law
 
 check: $(STAMP) ## Lint, format, types, import layers, dead code
 	@echo "check: ruff, mypy, import-linter, vulture"

@@ -24,6 +24,7 @@ class Options:
         seq_no: a time context to repeat or resume, ``latest``, ``new``, or None to let the run decide.
         invocation: name of the run for the registry; runs of the same invocation share a time context.
         ignore_model_errors: after an error go on with whatever does not depend on the model that failed.
+        partitions: keys of the first and the last partition that the run brings up to date; `end` is what they say.
     """
 
     request: Request = field(default_factory=Request)
@@ -33,6 +34,7 @@ class Options:
     invocation: str | None = None
     lock_timeout: float | None = None
     ignore_model_errors: bool = False
+    partitions: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

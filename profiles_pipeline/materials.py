@@ -25,6 +25,7 @@ def build_material(session: Session, stage: BuildMaterial) -> None:
     temporary = [name for step in stage.script.steps if (name := _temporary(step))]
     bound: dict[str, exp.Expr] = {}
     with session.registry.forgetting(stage.material):
+        _drop_of_other_kind(session, stage)
         for step in stage.script.steps:
             session.observe(Working(stage.model, step.title))
             try:
@@ -35,6 +36,19 @@ def build_material(session: Session, stage: BuildMaterial) -> None:
             session.registry.hold(session.project.name, stage.increment.held)
         for name in temporary:
             warehouse.execute(f"DROP TABLE IF EXISTS {identifier(name, warehouse.dialect)}")
+
+
+def _drop_of_other_kind(session: Session, stage: BuildMaterial) -> None:
+    """Drop tables that are to become views and views that are to become tables, which no warehouse replaces itself."""
+    schema, warehouse = session.output.schema, session.warehouse
+    made = [step.tree for step in stage.script.steps if isinstance(step, Statement) and not _temporary(step)]
+    kinds = {tree.this.name: tree.args["kind"] for tree in made if isinstance(tree, exp.Create)}
+    views = warehouse.views(schema)
+    for name in warehouse.relations(schema) & kinds.keys():
+        found = "VIEW" if name in views else "TABLE"
+        if kinds[name] in ("VIEW", "TABLE") and kinds[name] != found:
+            table = render(exp.table_(name, db=schema, quoted=True), warehouse.dialect)
+            warehouse.execute(f"DROP {found} {table}")
 
 
 def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files: compiled.Files, began: float) -> Built:

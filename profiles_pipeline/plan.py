@@ -250,7 +250,8 @@ def build(
             keeping = replace(keeping, held={h.name: h for h in _held_by(stages, keeping)})
             own = _with_past(compilation, _past(project, state, window, context, path), sources, schema)
             try:
-                stages += _stages(project, state, own, path, context, request.force, (window, keeping))
+                going_on = (window, None if request.whole else keeping)
+                stages += _stages(project, state, own, path, context, request.force, going_on)
             except ProjectError as error:
                 placed = [at(problem, project.graph.models[path].span) for problem in error.problems]
                 problems.found += [problem for problem in placed if problem not in problems.found]
@@ -328,7 +329,7 @@ def _stages(
     path: str,
     context: Window,
     force: bool,
-    run: tuple[Window, Keeping],
+    run: tuple[Window, Keeping | None],
 ) -> tuple[Stage, ...]:
     """Return the stages that lead to the material of a model in a window."""
     model, fingerprint = project.graph.models[path], project.fingerprints[path]
@@ -339,7 +340,8 @@ def _stages(
     if name in state.complete and not force:
         return (ReuseMaterial(model, name, script, "complete for this window, definition unchanged", context),)
     reason = "forced" if name in state.complete else "no material of this definition for this window"
-    made = increment(project, run[1], run[0], context, compilation, model) if not force else None
+    window, keeping = run
+    made = increment(project, keeping, window, context, compilation, model) if keeping and not force else None
     if made is not None:
         script, reason = made.script, made.reason
     count = script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :rel", rel=relation)

@@ -14,6 +14,7 @@ from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve import resolve
 from profiles_pipeline.resolve.model import Cohort, Input, Project
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.spec import PipelineSpec
 from profiles_pipeline.spec.stores import is_object
 from profiles_pipeline.sql import Columns
 
@@ -31,6 +32,7 @@ class ProfilesProject:
         warnings: what is doubtful, in file order.
         notes: what was rewritten from older dialects, one sentence each.
         errors: what is wrong, in file order; a project with errors can be checked further, nothing else.
+        pipeline: how it is run, as its pipeline.yaml says.
     """
 
     folder: Path
@@ -40,6 +42,7 @@ class ProfilesProject:
     warnings: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     errors: tuple[Problem, ...] = ()
+    pipeline: PipelineSpec = PipelineSpec()
 
     @property
     def disabled(self) -> tuple[Disabled, ...]:
@@ -95,8 +98,10 @@ class ProfilesProject:
         loaded = spec.read_whole_project(path, problems, siteconfig)
         project = resolve(loaded.spec, problems, source_dialect)
         graph, found = _ordered(project, problems)
+        pipeline = _pipeline(path, project, problems)
         notes = tuple(str(n) for n in loaded.notes)
-        return cls(path, graph.project, graph, found, problems.warnings, notes, _with_missing_folders(problems))
+        errors = _with_missing_folders(problems)
+        return cls(path, graph.project, graph, found, problems.warnings, notes, errors, pipeline)
 
     def without(self, models: Mapping[str, str] = {}, columns: Mapping[str, Collection[str]] = {}) -> ProfilesProject:
         """Return the project without these models, without these columns, and without what cannot run then.
@@ -164,8 +169,8 @@ class ProfilesProject:
         """
         input_vars = {(source, name) for source, own in self.project.input_vars.items() for name in own}
         keys = {node for node in faulty if isinstance(node, tuple)}
-        models = self.project.models
-        filtered = {n for n in faulty if isinstance(n, str) and isinstance(c := models.get(n), Cohort) and c.is_filtered}
+        cohorts = [model for model in self.project.models.values() if isinstance(model, Cohort)]
+        filtered = {cohort.path for cohort in cohorts if cohort.is_filtered} & {*faulty}
         rest = graphs.with_open_cohorts(graphs.without_input_vars(self.project, input_vars & keys), filtered)
         names = {*rest.broken.names, *(f"var/{name}" for _, name in keys)}
         broken = Broken(names, rest.broken.anything)
@@ -183,6 +188,14 @@ class ProfilesProject:
             return self
         reader = Reader(self.project.untyped, versions.ANY_TIME, bound=False)
         return replace(self, fingerprints=versions.fingerprints(self.graph, reader, Problems(), contents))
+
+
+def _pipeline(folder: Path, project: Project, problems: Problems) -> PipelineSpec:
+    """Return what the pipeline.yaml of a project says; what is wrong in it is added to `problems`."""
+    found = spec.read_pipeline(folder, problems)
+    inputs = [model.name for model in project.models.values() if isinstance(model, Input)]
+    found.check_names(inputs, list(project.id_types), problems, project.broken.__contains__)
+    return found.spec
 
 
 def _with_missing_folders(problems: Problems) -> tuple[Problem, ...]:

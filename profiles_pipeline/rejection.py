@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlglot
@@ -54,12 +54,13 @@ def blamed(
     project: ProfilesProject, model: Model, step: Step, error: WarehouseError, stage: Warehouse
 ) -> dict[Node, tuple[Problem, ...]]:
     """Return the problems of each var of the statement that fails by itself, or those of the model."""
-    culprits: Mapping[str | None, WarehouseError] = {**blame.culprits(step, stage, same=lambda _: True)}
-    return {
-        _node(model, var) if var else model.path: tuple(
-            _explained(_Said(project, model, var), said) for said in _all_said(own, stage)
-        )
-        for var, own in (culprits or {None: error}).items()
+    culprits = blame.culprits(step, stage, same=lambda _: True)
+
+    def problems(var: str | None, refusal: WarehouseError) -> tuple[Problem, ...]:
+        return tuple(_explained(_Said(project, model, var), said) for said in _all_said(refusal, stage))
+
+    return {_node(model, var): problems(var, own) for var, own in culprits.items()} or {
+        model.path: problems(None, error)
     }
 
 

@@ -60,6 +60,7 @@ class Record:
         defined_in: file of the project and line where the model stands.
         inputs: path and data version of every asset it was built from.
         dialect: the SQL dialect in which the project is written.
+        partitions: keys of the partitions it stands for, in order.
     """
 
     key: AssetPath
@@ -82,6 +83,7 @@ class Record:
     defined_in: tuple[str, int] | None
     inputs: tuple[tuple[AssetPath, str | None], ...]
     dialect: str = "snowflake"
+    partitions: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -125,6 +127,7 @@ class RunRecord:
         failure: why it failed; None for one that did not.
         failed: path of the asset that failed, where it was one.
         interrupted: somebody stopped it.
+        partitions: keys of the first and the last partition of the project that it brought up to date, if any.
     """
 
     run: str
@@ -136,6 +139,7 @@ class RunRecord:
     failure: str | None = None
     failed: AssetPath | None = None
     interrupted: bool = False
+    partitions: tuple[str, ...] = ()
 
 
 Entry = Record | InputSeen | RunRecord
@@ -157,8 +161,10 @@ def _as_written(project: Project, path: str) -> str:
     return name if name.lower() == last else last
 
 
-def record(project: ProfilesProject, built: Built, window: Window, run: str) -> Record:
-    """Return what there is to say about a model that was just built."""
+def record(
+    project: ProfilesProject, built: Built, window: Window, run: str, partitions: tuple[str, ...] = ()
+) -> Record:
+    """Return what there is to say about a model that was just built, and stands for partitions with these keys."""
     model, graph = built.model, project.graph
     own = window.of(model.time_grain)
     names = material_names(project, window)
@@ -187,6 +193,7 @@ def record(project: ProfilesProject, built: Built, window: Window, run: str) -> 
         defined_in=(model.span.file, model.span.line) if model.span else None,
         inputs=tuple(parents),
         dialect=project.project.source_dialect,
+        partitions=partitions,
     )
 
 

@@ -127,16 +127,21 @@ def rehearsed(session: Session, planned: Plan) -> tuple[Problem, ...]:
         ProjectError: with every model and var that would fail.
     """
     piece = rehearse.piece_of(planned)
-    return rehearse.rehearse(session.project, piece, session.warehouse, session.sources, session.observe)
+    return rehearse.rehearse(session.typed, piece, session.warehouse, session.sources, session.observe)
 
 
 def make_plan(session: Session, seq_no: SeqNo, request: Request, outdated: frozenset[str] = frozenset()) -> Plan:
-    """Return the plan for a time context; materials that are outdated are built anew."""
+    """Return the plan for a time context; materials that are outdated are built anew.
+
+    What is kept for later runs follows from the project's pipeline.yaml unless the request says it.
+    """
+    incremental = session.project.pipeline.incremental
+    keep, whole = request.keep or incremental == "always", request.whole or incremental == "never"
     return plan.build(
-        session.project,
+        session.typed,
         time_contexts.remembered(session).without(outdated),
         time_contexts.window_of(session, seq_no),
         session.sources,
         schema=session.output.schema,
-        request=request,
+        request=replace(request, keep=keep, whole=whole),
     )

@@ -42,6 +42,11 @@ class Session:
         """Source -> hash of the state it is in, the same from the first look to the end of the session."""
         return freshness.states_of_sources(self.project, self.warehouse)
 
+    @cached_property
+    def typed(self) -> ProfilesProject:
+        """The project, whose texts are read with the types that the columns of the sources have."""
+        return self.project.with_types(types_of_sources(self.project, self.warehouse))
+
 
 @contextmanager
 def open_session(
@@ -62,7 +67,6 @@ def open_session(
     ) as warehouse:
         registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
         present = available_part(project, warehouse)
-        present = present.with_types(types_of_sources(present, warehouse))
         yield Session(present, output, warehouse, registry, found_sources(warehouse), observe)
 
 

@@ -1,6 +1,8 @@
 """From a project to asset specs: pure, touches no warehouse."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -8,8 +10,9 @@ from profiles_pipeline import lineage, versions
 from profiles_pipeline.assets.translator import Feature, ModelProps, ProfilesTranslator
 from profiles_pipeline.compile import Compilation, compile_model
 from profiles_pipeline.connections import Output
+from profiles_pipeline.partitions import Calendar, Partitions, partitions_of
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.report import asset_path
+from profiles_pipeline.report import AssetPath, asset_path
 from profiles_pipeline.resolve.model import (
     Cohort,
     ColumnUnion,
@@ -43,7 +46,8 @@ def build_asset_specs(
     project: ProfilesProject, output: Output, translator: ProfilesTranslator | None = None
 ) -> Sequence[dg.AssetSpec]:
     """Return one spec per model in build order, those of inputs among them."""
-    return tuple(spec for _, spec in translated(describe_models(project, output), translator or ProfilesTranslator()))
+    models = describe_models(project, output, partitions_of(project, datetime.now(UTC)))
+    return tuple(spec for _, spec in translated(models, translator or ProfilesTranslator()))
 
 
 def translated(
@@ -76,11 +80,20 @@ def _rekeyed(spec: dg.AssetSpec, renamed: Mapping[dg.AssetKey, dg.AssetKey]) -> 
     return spec.replace_attributes(deps=deps, metadata=metadata)
 
 
-def describe_models(project: ProfilesProject, output: Output) -> Sequence[ModelProps]:
+def describe_models(
+    project: ProfilesProject, output: Output, partitions: Partitions | None = None
+) -> Sequence[ModelProps]:
     """Return what is known of every model before it is built, in build order."""
+    of_models = partitions.of_models if partitions else {}
+    calendars = {asset_path(project.project, path): calendar for path, calendar in of_models.items()}
     compilation = versions.symbolic(project.graph, Reader(project.project, versions.ANY_TIME, bound=False))
     columns = lineage.column_lineage(compilation)
-    return tuple(_described(project, output, compilation, path, columns[path]) for path in project.graph.models)
+    described = (_described(project, output, compilation, path, columns[path]) for path in project.graph.models)
+    return tuple(replace(model, calendars=_of_family(model, calendars)) for model in described)
+
+
+def _of_family(model: ModelProps, calendars: Mapping[AssetPath, Calendar]) -> Mapping[AssetPath, Calendar]:
+    return {path: calendars[path] for path in (model.path, *model.parents) if path in calendars}
 
 
 def _described(

@@ -2,18 +2,23 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
 
+from profiles_pipeline.assets.partitioning import definition_of
 from profiles_pipeline.compile import Audit
 from profiles_pipeline.errors import Span
 from profiles_pipeline.names import safe_identifier
+from profiles_pipeline.partitions import Calendar
 from profiles_pipeline.report import AssetPath
 from profiles_pipeline.resolve.model import Model
 
 INPUTS_GROUP = "inputs"
+SHORTEST_FRESHNESS = timedelta(minutes=1)
+"""Dagster looks at the age of assets no more often."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class ModelProps:
         features: its vars or features, in order.
         lineage: column -> the columns that decide it, each as asset path and column.
         audits: the checks that follow each build.
+        calendars: the partitions of its asset and of those that it is built from, by path; none for an asset without.
     """
 
     project: str
@@ -58,6 +64,12 @@ class ModelProps:
     features: tuple[Feature, ...] = ()
     lineage: Mapping[str, tuple[tuple[AssetPath, str], ...]] | None = None
     audits: tuple[Audit, ...] = ()
+    calendars: Mapping[AssetPath, Calendar] = field(default_factory=dict)
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """Its partitions."""
+        return self.calendars.get(self.path)
 
     @property
     def is_input(self) -> bool:
@@ -88,14 +100,42 @@ class ProfilesTranslator:
         group = model.entity or (INPUTS_GROUP if model.is_input else "models")
         return dg.AssetSpec(
             key=dg.AssetKey(list(model.path)),
-            deps=[dg.AssetKey(list(parent)) for parent in model.parents],
+            deps=[_dependency(model, parent) for parent in model.parents],
             description=describe(model),
             group_name=safe_identifier(group),
             kinds={model.warehouse, model.kind or "input"},
             tags={name: tag_value(value) for name, value in tags.items()},
             code_version=None if model.is_input else model.fingerprint[:16],
+            partitions_def=definition_of(model.calendar) if model.calendar else None,
+            freshness_policy=_freshness(model.model.validity),
             metadata=_metadata(model),
         )
+
+
+def _dependency(model: ModelProps, parent: AssetPath) -> dg.AssetDep:
+    """Return a dependency. Between equal partitions, and where one side has none, Dagster knows what belongs together.
+
+    A model is as of the end of its partition. So is what it reads, unless that is moved back to a time grain: then it
+    is the last partition that has ended.
+    """
+    own, other = model.calendar, model.calendars.get(parent)
+    key = dg.AssetKey(list(parent))
+    if own is None or other is None or own == other:
+        return dg.AssetDep(key)
+    behind = 0 if other.has_open else -1
+    with warnings.catch_warnings():
+        # Dagster calls this parameter beta; saying so once per dependency helps nobody.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        mapping = dg.TimeWindowPartitionMapping(behind, behind, allow_nonexistent_upstream_partitions=True)
+    return dg.AssetDep(key, partition_mapping=mapping)
+
+
+def _freshness(validity: timedelta | None) -> dg.FreshnessPolicy | None:
+    """Return when a model counts as overdue: it may be half its validity time late, and has failed once it is twice
+    as old."""
+    if validity is None or validity < SHORTEST_FRESHNESS:
+        return None
+    return dg.FreshnessPolicy.time_window(fail_window=2 * validity, warn_window=1.5 * validity)
 
 
 def describe(model: ModelProps) -> str:

@@ -120,6 +120,8 @@ def run(
     Examples:
       profiles run                                        everything, as of now
       profiles run --end-time 2024-01-01                  everything, as of that moment
+      profiles run --partition 2024-01-31                 as of the end of a day
+      profiles run --partition-range 2024-01-01...2024-01-31   a month of days in one run
       profiles run -m models/user_profile                 one model and what it depends on
       profiles run -m user/n_orders,user/revenue          the models that hold two vars
       profiles run --seq-no 4                             continue or repeat run 4; what is unchanged is reused

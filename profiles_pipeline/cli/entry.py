@@ -1,4 +1,4 @@
-"""Where a call of ``profiles`` begins and ends. It loads next to nothing, so that Ctrl-C is heard well from early on."""
+"""Where a call of ``profiles`` begins and ends. It loads next to nothing, so that Ctrl-C is heard from early on."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def _listen(handler: signal._HANDLER) -> None:
         signal.signal(signal.SIGINT, handler)
 
 
-def _raise_soon(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt inside the call; where a module is being imported or an object deleted, once that is over.
+def _raise_soon(_: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt inside the call; while a module is imported or an object deleted, when that is over.
 
     There it would get lost with a traceback, or come out as another error. Outside the call nobody would catch it.
     """

@@ -48,6 +48,23 @@ EndTimeOffset = Annotated[
         "--end-time-offset", "--end_time_offset", metavar="DURATION", help="End that long before now: 45m, 1h30m, 2d."
     ),
 ]
+PartitionKey = Annotated[
+    str | None,
+    typer.Option(
+        "--partition",
+        metavar="KEY",
+        help="Build one partition, such as the day 2024-01-31: everything is as of its end, or of now while it is open.",
+    ),
+]
+PartitionRange = Annotated[
+    str | None,
+    typer.Option(
+        "--partition-range",
+        "--partition_range",
+        metavar="A...B",
+        help="Bring partitions A to B up to date in one run, which is as of the end of B.",
+    ),
+]
 ModelRefs = Annotated[
     list[str] | None,
     typer.Option(
@@ -95,6 +112,8 @@ class Asked:
     begin_time: BeginTime = None
     end_time: EndTime = None
     end_time_offset: EndTimeOffset = None
+    partition: PartitionKey = None
+    partition_range: PartitionRange = None
     model_refs: ModelRefs = None
     seq_no: SeqNo = None
     rebase_incremental: RebaseIncremental = False

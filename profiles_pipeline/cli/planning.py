@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from profiles_pipeline import plan, queries
 from profiles_pipeline.cli.faults import from_here, problem_document, say_problems
+from profiles_pipeline.cli.partitioning import dated
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.progress import Lines, patience
 from profiles_pipeline.cli.running import where, window_document
@@ -25,6 +27,7 @@ def tell_waiting(event: Event) -> None:
 def show_plan(place: Place, options: Options, as_json: bool) -> None:
     """Print what the next run would build and reuse, and why."""
     project, output = place.open()
+    options = dated(project, options, datetime.now(UTC))
     found = queries.preview(project, output, options, tell_waiting)
     window = found.plan.window
     rows = [
@@ -76,6 +79,7 @@ def _why(stage: plan.BuildMaterial | plan.ReuseMaterial, window: Window) -> str:
 def compile_sql(place: Place, options: Options, as_json: bool, assume_inputs: bool = False) -> None:
     """Write the SQL of the project and say where it lies."""
     project, output = place.open()
+    options = dated(project, options, datetime.now(UTC))
     done = queries.compile_project(project, output, options, tell_waiting, assume_inputs)
     files = {stage.model.path: done.files.by_material[stage.material] for stage in done.plan.materials}
     folder = done.files.folder / "compile"

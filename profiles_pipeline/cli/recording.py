@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from profiles_pipeline import report, run
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import ProfilesError, RunError
+from profiles_pipeline.partitions import Partitions, partitions_of, shown
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.windows import Window
 
@@ -17,17 +19,29 @@ Outcome = run.Report | ProfilesError | KeyboardInterrupt
 
 @dataclass(frozen=True)
 class Recorder:
-    """Writes down one run. `name` is a UUID in hexadecimal digits."""
+    """Writes down one run.
+
+    Attributes:
+        name: a UUID in hexadecimal digits.
+        asked: keys of the first and the last partition that it was asked for.
+    """
 
     project: ProfilesProject
     output: Output
     name: str
     started: datetime
+    asked: tuple[str, str] | None = None
+
+    @cached_property
+    def partitions(self) -> Partitions | None:
+        """The partitions of the project."""
+        return partitions_of(self.project, self.started)
 
     def built(self, event: run.Built, window: Window) -> None:
         """Write down a model as soon as it is built, so that no crash can lose it."""
         if event.own:
-            report.append(self.project.folder, report.record(self.project, event, window, self.name))
+            keys = self._shown(event.model.path, event.as_of or window.end, window)
+            report.append(self.project.folder, report.record(self.project, event, window, self.name, keys))
 
     def inputs(self, session: run.Session, built: tuple[run.Built, ...]) -> None:
         """Write down the inputs that were read."""
@@ -51,5 +65,18 @@ class Recorder:
             failure=str(error) if error is not None else None,
             failed=failed,
             interrupted=isinstance(outcome, KeyboardInterrupt),
+            partitions=self._of_run(window),
         )
         report.append(self.project.folder, record)
+
+    def _shown(self, path: str, end: datetime, window: Window) -> tuple[str, ...]:
+        """Return the keys of the partitions that a material stands for."""
+        if self.partitions is None or window.begin is not None:
+            return ()
+        return tuple(p.key for p in shown(self.partitions, path, end, self.started, self.asked))
+
+    def _of_run(self, window: Window) -> tuple[str, ...]:
+        found = self.partitions
+        path = next((path for path in found.of_models if found.is_main(path)), None) if found else None
+        keys = self._shown(path, window.end, window) if path is not None else ()
+        return (keys[0], keys[-1]) if keys else ()

@@ -16,6 +16,7 @@ from profiles_pipeline.cli import values
 from profiles_pipeline.cli.entry import INTERRUPTED
 from profiles_pipeline.cli.faults import failure, from_here, problem_document, say_error, say_problems
 from profiles_pipeline.cli.options import Asked, Compatible, Style
+from profiles_pipeline.cli.partitioning import dated, partitions_asked
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.progress import Seen, patience, watching
 from profiles_pipeline.cli.recording import Outcome, Recorder
@@ -41,6 +42,7 @@ def run_options(asked: Asked, force: bool = False, ignore_model_errors: bool = F
         seq_no=seq_no,
         lock_timeout=asked.lock_timeout,
         ignore_model_errors=ignore_model_errors,
+        partitions=partitions_asked(asked),
     )
 
 
@@ -81,12 +83,13 @@ def run_project(place: Place, options: run.Options, style: Style, csv_folder: Pa
         refusal = _refusal(project, output, options, tell)
     if refusal is not None:
         _say_failure(refusal, place, style.as_json, _Told(project, output, Seen()))
+    options = dated(project, options, started)
     console = err() if style.as_json else out()
     if not style.quiet:
         _introduce(project, output, style.as_json)
     results = _results(csv_folder) if csv_folder is not None else None
     with watching(console, quiet=style.quiet) as seen:
-        recorder = Recorder(project, output, options.invocation or "", started)
+        recorder = Recorder(project, output, options.invocation or "", started, options.partitions)
         outcome = _attempt(options, seen, results, recorder)
     reporter = None
     if seen.planned:
@@ -117,6 +120,7 @@ def _refusal(
         if project.errors:
             # raises, with what its data says as well
             queries.check(project, output, observe, options.lock_timeout, needs_inputs=True)
+        dated(project, options, datetime.now(UTC))
         plan.selected(project, options.request)  # so that a misspelled path neither waits for a lock nor takes a seq_no
     except ProfilesError as error:
         return error

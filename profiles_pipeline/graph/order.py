@@ -115,8 +115,9 @@ def with_open_cohorts(project: Project, paths: Collection[str]) -> Project:
         return project
 
     def opened(model: Model) -> Model:
-        wanted = isinstance(model, Cohort) and model.path in paths
-        return replace(model, pipeline=(), expression=None) if wanted else model
+        if isinstance(model, Cohort) and model.path in paths:
+            return replace(model, pipeline=(), expression=None)
+        return model
 
     return replace(project, models={path: opened(model) for path, model in project.models.items()})
 

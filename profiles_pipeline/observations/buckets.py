@@ -27,10 +27,10 @@ Kind = Literal["first", "new", "late", "corrected", "emptied"]
 more rows, none of them newer. ``corrected``: its rows differ, or there are fewer. ``emptied``: it has none any more.
 """
 
-TIMELESS = datetime(1, 1, 1)  # noqa: DTZ001 - times in the warehouse are UTC and carry no zone
-"""The bucket of rows without a time."""
+TIMELESS = datetime(1, 1, 1)
+"""The bucket of rows without a time. Like all times here it is UTC and carries no zone."""
 
-LATER = datetime(9999, 12, 31)  # noqa: DTZ001
+LATER = datetime(9999, 12, 31)
 """The bucket of rows that are not seen yet. It is never compared; its `newest` is the time of the first of them."""
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import cast
 
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import ProjectError, WarehouseError
@@ -40,7 +39,7 @@ BUDGET_S = 3.0
 
 FROM_PROJECT = "as pipeline.yaml says"
 
-EARLY = datetime(1971, 1, 1)  # noqa: DTZ001 - like all times of the warehouse
+EARLY = datetime(1971, 1, 1)
 """Rows before it have most likely a time of zero, or one in another unit."""
 
 CLOCKS_DIFFER_BY = timedelta(days=1)
@@ -255,7 +254,7 @@ def _read(glance: _Glance, level: Level) -> Finding:
         early=sum(bucket.rows or 0 for day, bucket in whole.items() if TIMELESS < day < EARLY),
         seconds=seconds if seconds is not None or before is None else before.seconds,
     )
-    kinds = dict.fromkeys(changes, cast(Kind, "first")) if before is None else changes
+    kinds: Mapping[datetime, Kind] = dict.fromkeys(changes, "first") if before is None else changes
     better = {day: (bucket, kinds.get(day)) for day, bucket in whole.items() if bucket != kept.get(day)}
     files = {file: Part(glance.files[file], buckets) for file, buckets in read.items() if glance.source.files}
     return Finding(sight, better, files, tuple(staying))

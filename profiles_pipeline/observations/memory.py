@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from profiles_pipeline.dialects import render
 from profiles_pipeline.names import OBSERVED_BUCKETS, OBSERVED_FILES, OBSERVED_INPUTS
-from profiles_pipeline.observations.buckets import TIMELESS, Bucket, Buckets, Kind, Level
+from profiles_pipeline.observations.buckets import EMPTY, TIMELESS, Bucket, Buckets, Kind, Level
 from profiles_pipeline.registry import Registry
 
 if TYPE_CHECKING:
@@ -138,11 +138,12 @@ class Memory:
             WHERE project = ? AND input = ?""",
             [self.project, path],
         )
-        parts: dict[str, dict[datetime, Bucket]] = {str(file): {} for file, *_ in found.rows}
-        for file, _, day, *fields in found.rows:
-            if isinstance(day, datetime):
-                parts[str(file)][day] = bucket_of(*fields)
-        return {file: Part(state, parts[file]) for file, state in {str(f): str(s) for f, s, *_ in found.rows}.items()}
+        buckets: dict[tuple[str, str], dict[datetime, Bucket]] = {}
+        for file, state, day, *fields in found.rows:
+            own = buckets.setdefault((str(file), str(state)), {})
+            if isinstance(day, datetime) and (bucket := bucket_of(*fields)) != EMPTY:
+                own[day] = bucket
+        return {file: Part(state, own) for (file, state), own in buckets.items()}
 
     def last_look(self) -> int:
         """Return the number of the last look that found a change; 0 when none has."""
@@ -178,7 +179,7 @@ class Memory:
             (self.project, path, file, part.state, day, b.rows, b.newest, _text(b.content))
             for path, finding in found.items()
             for file, part in finding.files.items()
-            for day, b in (part.buckets or {None: Bucket()}).items()
+            for day, b in (part.buckets or {TIMELESS: EMPTY}).items()
         ]
         with (
             self.warehouse.arrow_relation("observed_days", _arrow(_DAYS, days)),
@@ -197,7 +198,8 @@ class Memory:
         """Remove what was seen of files that are gone or have been read anew."""
         staying = [file for file in finding.staying if file not in finding.files]
         self.warehouse.execute(
-            f"DELETE FROM {self._table(OBSERVED_FILES)} WHERE project = ? AND input = ? AND file NOT IN (FROM UNNEST(?))",
+            f"""DELETE FROM {self._table(OBSERVED_FILES)}
+            WHERE project = ? AND input = ? AND file NOT IN (FROM UNNEST(?))""",
             [self.project, path, staying],
         )
 
@@ -210,7 +212,8 @@ class Memory:
             FROM {seen} AS seen WHERE {same}"""
         )
         self.warehouse.execute(
-            f"INSERT INTO {table} BY NAME SELECT * FROM {seen} AS seen WHERE NOT EXISTS (FROM {table} AS kept WHERE {same})"
+            f"""INSERT INTO {table} BY NAME SELECT * FROM {seen} AS seen
+            WHERE NOT EXISTS (FROM {table} AS kept WHERE {same})"""
         )
 
     def _keep_sight(self, path: str, sight: Sight) -> None:

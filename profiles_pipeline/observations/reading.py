@@ -82,8 +82,9 @@ class Reading:
         time = self._time()
         return build(
             """
-            SELECT :file AS file, CASE WHEN :time >= :until THEN :later ELSE COALESCE(DATE_TRUNC('day', :time), :timeless)
-                END AS bucket, :rows_ AS row_count,
+            SELECT :file AS file,
+                CASE WHEN :time >= :until THEN :later ELSE COALESCE(DATE_TRUNC('day', :time), :timeless) END AS bucket,
+                :rows_ AS row_count,
                 CASE WHEN MIN(:time) >= :until THEN MIN(:time) ELSE MAX(:time) END AS newest, :content AS content
             FROM :rows AS r GROUP BY 1, 2
             """,

@@ -72,7 +72,7 @@ def _rehearsed(session: run.Session) -> tuple[Problem, ...]:
     models = tuple(path for path, model in session.project.graph.models.items() if not isinstance(model, Input))
     window = Window(seq_no.number, seq_no.end)
     piece = rehearse.Piece(models, session.output.schema, window, time_contexts.remembered(session))
-    return rehearse.rehearse(session.project, piece, session.warehouse, session.sources, session.observe)
+    return rehearse.rehearse(session.typed, piece, session.warehouse, session.sources, session.observe)
 
 
 def counts(project: ProfilesProject) -> dict[str, int]:

@@ -6,6 +6,7 @@ Collects all problems before it gives up. Reads no file, renders no template, pa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from profiles_pipeline.errors import Problems
 from profiles_pipeline.names import VAR_TABLE
@@ -37,6 +38,7 @@ from profiles_pipeline.resolve.sources import inputs_of, with_sql_models, with_u
 from profiles_pipeline.resolve.stitchers import with_stitchers
 from profiles_pipeline.resolve.unions import with_column_unions
 from profiles_pipeline.resolve.var_groups import attached_vars, vars_of_groups
+from profiles_pipeline.resolve.validity import with_validity
 from profiles_pipeline.resolve.var_tables import with_input_var_tables, with_var_tables
 from profiles_pipeline.resolve.views import with_feature_views
 from profiles_pipeline.spec.model import Materialization, ModelSpec, ProjectSpec, Text
@@ -65,12 +67,13 @@ def resolve(spec: ProjectSpec, problems: Problems, source_dialect: str = "snowfl
     check_feature_names(declared, features)
     models = with_feature_tables(declared, features)
     models = with_feature_views(declared, models)
+    models = with_validity(models, spec, _of_default_stitchers(declared, "validity_time"), problems)
     check_relation_names(models.values(), problems)
     project = Project(
         spec=spec,
         entities=declared.entities,
         id_types=ids.types | dict(declared.id_types),
-        models=grains.applied(models, _stitcher_grains(declared)),
+        models=grains.applied(models, _of_default_stitchers(declared, "time_grain")),
         entity_vars=entity_vars,
         input_vars=input_vars,
         feature_models=of_models,
@@ -86,13 +89,15 @@ def resolve(spec: ProjectSpec, problems: Problems, source_dialect: str = "snowfl
     return project
 
 
-def _stitcher_grains(declared: Declared) -> dict[str, Text]:
-    """Return path -> time grain of the default stitchers for which one is stated."""
-    stated = {spec.name.lower(): spec.default_id_stitcher.time_grain for spec in declared.spec.entities}
+def _of_default_stitchers(declared: Declared, key: Literal["time_grain", "validity_time"]) -> dict[str, Text]:
+    """Return path -> value of a key of the default stitchers for which it is stated."""
+    stated: dict[str, Text | None] = {
+        spec.name.lower(): getattr(spec.default_id_stitcher, key) for spec in declared.spec.entities
+    }
     return {
-        entity.stitcher: grain
-        for key, entity in declared.entities.items()
-        if (grain := stated.get(key)) is not None and entity.stitcher not in declared.model_specs
+        entity.stitcher: text
+        for name, entity in declared.entities.items()
+        if (text := stated.get(name)) is not None and entity.stitcher not in declared.model_specs
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Literal
 
 from profiles_pipeline.errors import Broken, Span
@@ -80,6 +81,8 @@ class Model:
     description: str | None = None
     time_grain: str = TICK
     """Boundary to which its time context is moved back."""
+    validity: timedelta | None = None
+    """For how long what it holds is good enough, where the author says it; it has no part in what is computed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

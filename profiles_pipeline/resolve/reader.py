@@ -103,6 +103,7 @@ class Reader:
     has_past: Callable[[PastRef], bool] = lambda _: False
     read_as: dict[str, set[Span]] = field(default_factory=dict)
     _vars: dict[tuple[str, str, str], ReadVar] = field(default_factory=dict)
+    _named: dict[str, dict[str, VarKey]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._dialects = sql.Reading(self.project.source_dialect, self.target)
@@ -429,23 +430,30 @@ class Reader:
         Without a source only vars can be meant. With one, a bare name is a column, unless the author listed it under
         `dependencies`, or the dialect has no other way to name a var and the source is known to lack such a column.
         """
-        named = self.vars_by_name(var)
         if var.source is None:
-            return named
+            return self.vars_by_name(var)
         columns = self.project.columns.get(var.source) if var.bare_names else None
         taken = None if columns is None else columns | self.project.input_vars.get(var.source, {}).keys()
         listed = {str(d).lower() for d in var.spec.dependencies} if isinstance(var, EntityVar) else set()
+        named = self.vars_by_name(var) if listed or taken is not None else {}
         return {n: key for n, key in named.items() if n in listed or (taken is not None and n not in taken)}
+
+    def _names_of(self, path: str) -> dict[str, VarKey]:
+        """Return the vars of a cohort, its own and inherited ones, by lower-case name."""
+        if path not in self._named:
+            names: dict[str, VarKey] = {}
+            cohort = self.project.models.get(path)
+            while isinstance(cohort, Cohort):
+                own = self.project.entity_vars.get(cohort.path, {})
+                names = {name: (cohort.path, name) for name in own} | names
+                cohort = self.project.models.get(cohort.parent or "")
+            self._named[path] = names
+        return self._named[path]
 
     def vars_by_name(self, var: EntityVar | InputVar) -> dict[str, VarKey]:
         """Return the other vars that the text of `var` may use, its cohort's and inherited ones, by lower-case name."""
-        names: dict[str, VarKey] = {}
         path = var.cohort if isinstance(var, EntityVar) else self.project.entities[var.entity].all_cohort
-        cohort = self.project.models.get(path)
-        while isinstance(cohort, Cohort):
-            own = self.project.entity_vars.get(cohort.path, {})
-            names = {name: (cohort.path, name) for name in own} | names
-            cohort = self.project.models.get(cohort.parent or "")
+        names = self._names_of(path).copy()
         names.pop(var.name.lower(), None)
         return names
 

@@ -3,6 +3,7 @@
 from profiles_pipeline.spec.lift import Note
 from profiles_pipeline.spec.load import Loaded, connection_of, load_project, load_whole_project, read_whole_project
 from profiles_pipeline.spec.model import ProjectSpec, Text
+from profiles_pipeline.spec.pipeline import PipelineSpec, read_pipeline
 from profiles_pipeline.spec.siteconfig import (
     ConnectionOutput,
     DuckDBOutput,
@@ -17,6 +18,7 @@ __all__ = [
     "DuckDBOutput",
     "Loaded",
     "Note",
+    "PipelineSpec",
     "PostgresOutput",
     "ProjectSpec",
     "SiteConfig",
@@ -26,5 +28,6 @@ __all__ = [
     "load_project",
     "load_siteconfig",
     "load_whole_project",
+    "read_pipeline",
     "read_whole_project",
 ]

@@ -59,6 +59,8 @@ _EXPECTED = {
     "int_type": "a whole number",
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
 }
 
 
@@ -294,6 +296,10 @@ def _report(detail: ErrorDetails, cls: type[BaseModel], root: PlacedMap, label: 
         allowed = re.findall(r"'([^']*)'", str(detail.get("ctx", {}).get("expected", "")))
         hint = did_you_mean(str(detail["input"]), allowed)
         problems.error("wrong-value", f"{place.words} cannot be '{detail['input']}'", place.span, hint=hint)
+    elif kind == "wrong_value":
+        expected, hint = (str(detail.get("ctx", {}).get(key, "")) for key in ("expected", "hint"))
+        message = f"{place.words} must be {expected}, not {_kind_of(detail['input'])}"
+        problems.error("wrong-value", message, place.span, hint=hint or None)
     elif place.key == "schema_version":
         found = _kind_of(detail["input"])
         problems.error("schema-version", f"'schema_version' must be a whole number, not {found}", place.span)

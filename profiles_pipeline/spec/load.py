@@ -15,6 +15,7 @@ from profiles_pipeline.spec.fetch import NEWEST_SCHEMA, fetcher
 from profiles_pipeline.spec.lift import Note, lift
 from profiles_pipeline.spec.model import KNOWN_KEYS, ProjectSpec, Text
 from profiles_pipeline.spec.packages import with_packages
+from profiles_pipeline.spec.pipeline import PIPELINE_FILES
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 from profiles_pipeline.spec.yaml_nodes import read_yaml
 
@@ -24,6 +25,7 @@ _MAPPINGS = ("optimizations", "resources")
 SECTIONS = (*_LISTS, *_MAPPINGS)
 """What may stand in any file of a project."""
 _GENERATED = frozenset({"output", "logs", "migrations"})
+_NO_MODELS = (*PROJECT_FILES, *PIPELINE_FILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ def _yaml_files(target: Path, folder: Path) -> Iterator[Path]:
             name for name in subfolders if not name.startswith(".") and not (here == folder and name in _GENERATED)
         )
         for name in sorted(files):
-            if name.endswith((".yaml", ".yml")) and not (here == folder and name in PROJECT_FILES):
+            if name.endswith((".yaml", ".yml")) and not (here == folder and name in _NO_MODELS):
                 yield here / name
 
 

@@ -89,6 +89,9 @@ class Warehouse(Protocol):
     def relations(self, schema: str) -> frozenset[str]:
         """Return the names of the tables and views of `schema` as they were created; none if it does not exist."""
 
+    def views(self, schema: str) -> frozenset[str]:
+        """Return the names of the views among `relations`."""
+
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
 

@@ -142,6 +142,15 @@ class DuckDBWarehouse:
             if relation.database == catalog.database and relation.schema.lower() == schema.lower()
         )
 
+    def views(self, schema: str) -> frozenset[str]:
+        """Return the names of the views among `relations`."""
+        found = self.query(
+            """SELECT view_name FROM duckdb_views()
+            WHERE NOT internal AND NOT temporary AND database_name = current_database() AND lower(schema_name) = ?""",
+            [schema.lower()],
+        )
+        return frozenset(str(name) for (name,) in found.rows)
+
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))

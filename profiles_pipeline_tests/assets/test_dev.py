@@ -15,11 +15,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from profiles_pipeline import report, run
+from profiles_pipeline import report
 from profiles_pipeline.assets.dev import serve
-from profiles_pipeline.connections import embedded
 from profiles_pipeline.errors import ProjectError
-from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.examples import copy_example
 
 UP_WITHIN_S = 180
 WAIT_MS = 120_000
@@ -34,6 +33,7 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+MODELS_BUILT = 7
 MODELS = ["user_id_stitcher", "user_profile", "feature_view", "rsTracks", "rsIdentifies"]
 SERVE = """
 import sys
@@ -113,6 +113,22 @@ def processes_about(project: Path) -> list[int]:
     return found
 
 
+@contextmanager
+def shown_by(browser_path: Path) -> Iterator[Page]:
+    """Yield a page of a new browser; scripts that fail on it are an error."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(browser_path), args=CHROMIUM_ARGUMENTS)
+        try:
+            page = chromium.new_page(viewport={"width": 1600, "height": 1000})
+            page.set_default_timeout(WAIT_MS)
+            errors: list[str] = []
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            yield page
+        finally:
+            chromium.close()
+        assert errors == []
+
+
 def listening(address: str) -> bool:
     with closing(socket.socket()) as probe:
         return probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0
@@ -128,15 +144,35 @@ def test_a_taken_port_is_said_at_once(quickstart: Path) -> None:
 
 
 @pytest.mark.slow
-def test_runs_of_the_command_line_are_known_when_the_ui_opens(quickstart: Path, tmp_path: Path) -> None:
-    project = ProfilesProject.load(quickstart)
-    done = run.run(project, embedded(quickstart))
-    report.append(quickstart, *(report.record(project, built, done.window, "profiles run") for built in done.built))
-    with served(quickstart, tmp_path / "server.log") as address:
-        assert len(materialized(address)) == len(done.built)
+@pytest.mark.browser
+def test_runs_of_the_command_line_are_known_when_the_ui_opens(
+    quickstart: Path, tmp_path: Path, browser_path: Path, artifacts: Path
+) -> None:
+    command = [sys.executable, "-m", "profiles_pipeline", "run", "-p", str(quickstart), "--no-report"]
+    subprocess.run(command, check=True, capture_output=True)
+    with served(quickstart, tmp_path / "server.log") as address, shown_by(browser_path) as page:
+        assert len(materialized(address)) == MODELS_BUILT
+        assert ask(address, "{runsOrError {... on Runs {results {jobName status}}}}")["runsOrError"] == {
+            "results": [{"jobName": "profiles_run", "status": "SUCCESS"}]
+        }
+        page.goto(f"{address}/runs")
+        expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=WAIT_MS)
+        page.goto(f"{address}/assets/inputs/rsTracks")
+        for text in ("Latest observation", "Row count", "42"):
+            expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=WAIT_MS)
+        page.screenshot(path=artifacts / "dagster_input.png")
         assert listening(address)
     assert not listening(address)
     assert report.pending(quickstart) == ()
+
+
+@pytest.mark.slow
+def test_the_graph_of_several_groups_is_opened_unfolded(tmp_path: Path) -> None:
+    copy_example("ecommerce", tmp_path / "shop")
+    log = tmp_path / "server.log"
+    with served(tmp_path / "shop", log) as address:
+        unfolded = "global@global:models,global@global:user"
+        assert f" on {address}/asset-groups?expanded={unfolded} " in log.read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -162,13 +198,8 @@ def test_a_killed_command_leaves_no_server_behind(quickstart: Path, tmp_path: Pa
 def test_everything_is_built_with_one_click(
     quickstart: Path, tmp_path: Path, browser_path: Path, artifacts: Path
 ) -> None:
-    with served(quickstart, tmp_path / "server.log") as address, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(browser_path), args=CHROMIUM_ARGUMENTS)
-        try:
-            page = chromium.new_page(viewport={"width": 1600, "height": 1000})
-            page.set_default_timeout(WAIT_MS)
-            errors: list[str] = []
-            page.on("pageerror", lambda error: errors.append(str(error)))
+    with served(quickstart, tmp_path / "server.log") as address:
+        with shown_by(browser_path) as page:
             open_graph(page, address)
             page.get_by_role("button", name="Materialize all").click()
             expect(page.get_by_text("Launched run").first).to_be_visible(timeout=WAIT_MS)
@@ -183,16 +214,12 @@ def test_everything_is_built_with_one_click(
                 expect(page.get_by_text(text).first).to_be_visible(timeout=WAIT_MS)
             expect(page.locator('a[href*="models/profiles.yaml:"]').first).to_be_visible(timeout=WAIT_MS)
             page.screenshot(path=artifacts / "dagster_user_profile.png")
-        finally:
-            chromium.close()
-        assert errors == []
-        assert len(materialized(address)) == 7
+        assert len(materialized(address)) == MODELS_BUILT
 
 
 def open_graph(page: Page, address: str) -> None:
-    """Show the graph with every group open and wait until the models are there."""
-    groups = ",".join(f"global@global:{name}" for name in ("inputs", "user"))
-    page.goto(f"{address}/asset-groups?expanded={groups}")
+    """Show the graph as it is opened first and wait until the models are there."""
+    page.goto(f"{address}/asset-groups")
     expect(page.get_by_role("button", name="Materialize all")).to_be_visible(timeout=WAIT_MS)
     for name in MODELS:
         expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=WAIT_MS)

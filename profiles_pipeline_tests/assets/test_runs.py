@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.observe import observe
 from dagster._core.execution.api import execute_run
 
 from profiles_pipeline import run
@@ -28,6 +29,7 @@ ROW_COUNTS = {
     "models/user_profile": 5,
     "user/all/feature_view": 5,
 }
+TRACKS = dg.AssetKey(["inputs", "rsTracks"])
 REST = {"user/all/var_table", "models/user_profile", "user/all/feature_view"}
 PLAIN_VIEWS = "select view_name from duckdb_views() where not internal and view_name not like 'Material%' order by 1"
 VIEW_OF_PROFILE = """
@@ -73,6 +75,27 @@ def test_everything_is_built_checked_and_promoted(
     assert all(c.passed and c.metadata["profiles/broken_rows"].value == 0 for c in checks)
     assert query("select count(*) from profiles.user_profile") == [(5,)]
     assert query(VIEW_OF_PROFILE) == [("user_profile", "1")]
+
+
+def rows_seen(instance: dg.DagsterInstance, key: str) -> list[object]:
+    """Row counts of all observations of an input."""
+    records = instance.fetch_observations(dg.AssetKey(key.split("/")), limit=10).records
+    return [o.metadata["dagster/row_count"].value for r in records if (o := r.asset_observation)]
+
+
+def test_a_run_observes_each_input_once(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    assert materialize(definitions, instance, run_config=AT_END_TIME).success
+    assert rows_seen(instance, "inputs/rsTracks") == [42]
+    assert rows_seen(instance, "inputs/rsIdentifies") == [15]
+    assert materialize(definitions, instance, run_config=AT_END_TIME).success
+    assert rows_seen(instance, "inputs/rsTracks") == [42]  # nothing was built, so nothing was read
+
+
+def test_an_input_can_be_observed_alone(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    (asset,) = (a for a in definitions.assets or () if isinstance(a, dg.AssetsDefinition) and a.key == TRACKS)
+    result = observe([asset], resources=definitions.resources, instance=instance)
+    assert result.success
+    assert rows_seen(instance, "inputs/rsTracks") == [42]
 
 
 def test_what_is_said_about_a_material(

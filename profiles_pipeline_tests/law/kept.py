@@ -5,7 +5,7 @@ A history that breaks the law is printed in a form that can be pasted here.
 
 from __future__ import annotations
 
-from datetime import datetime
+import datetime
 from decimal import Decimal
 
 from profiles_pipeline_tests.law.histories import Append, Correct, Delete, Empty, History, Repeat, Step
@@ -15,16 +15,19 @@ Row = tuple[object, ...]
 
 _NAMES = (
     "n_events", "sum_weight", "sum_price", "kinds", "last_event", "first_seen", "n_3d", "n_30h", "n_2_to_4d",
-    "avg_weight_3d", "rank_of_spent", "n_sessions", "crowd", "n_ids", "own_id", "plan", "busiest_day", "total", "n_before_order", "days_since_seen", "median_amount",
+    "avg_weight_3d", "rank_of_spent", "n_sessions", "crowd", "n_ids", "own_id", "plan", "busiest_day", "total",
+    "n_before_order", "days_since_seen", "median_amount",
 )  # fmt: skip
 USUAL = Shape(_NAMES, cohorts=2)
 
 
-def _at(day: int, hour: int = 9, minute: int = 0) -> datetime:
-    return datetime(2024, 3, day, hour, minute)
+def _at(day: int, hour: int = 9, minute: int = 0) -> datetime.datetime:
+    return datetime.datetime(2024, 3, day, hour, minute)
 
 
-def _track(user: str | None, anonymous: str | None, time: datetime | None, event: str = "buy", amount: int = 4) -> Row:
+def _track(
+    user: str | None, anonymous: str | None, time: datetime.datetime | None, event: str = "buy", amount: int = 4
+) -> Row:
     return (user, anonymous, event, amount, Decimal("0.10"), 0.1 * amount, True, time)
 
 
@@ -32,7 +35,7 @@ def _tracks(*rows: Row) -> Append:
     return Append("tracks", rows)
 
 
-def _knows(user: str | None, anonymous: str | None, email: str | None, time: datetime | None) -> Append:
+def _knows(user: str | None, anonymous: str | None, email: str | None, time: datetime.datetime | None) -> Append:
     return Append("identifies", ((user, anonymous, email, "web", time),))
 
 
@@ -100,8 +103,17 @@ HISTORIES: dict[str, History] = {
     "rows of no time, of 1970 and of 2099": _history(
         Step(_TWO_PERSONS, _at(3, 0)),
         Step((_tracks(_track("u1", "a2", None)),), _at(4, 0)),
-        Step((_tracks(_track("u1", "a1", datetime(1970, 1, 1)), _track("u2", "a1", datetime(2099, 1, 1))),), _at(5, 0)),
-        Step((Correct("tracks", 6, "ts", _at(4)), Correct("tracks", 4, "ts", datetime(2099, 1, 1))), _at(6, 0)),
+        Step(
+            (
+                _tracks(
+                    _track("u1", "a1", datetime.datetime(1970, 1, 1)), _track("u2", "a1", datetime.datetime(2099, 1, 1))
+                ),
+            ),
+            _at(5, 0),
+        ),
+        Step(
+            (Correct("tracks", 6, "ts", _at(4)), Correct("tracks", 4, "ts", datetime.datetime(2099, 1, 1))), _at(6, 0)
+        ),
     ),
     "a value moves to another day": _history(
         Step(_TWO_PERSONS, _at(3, 0)),

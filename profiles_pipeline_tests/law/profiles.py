@@ -1,4 +1,7 @@
-"""How many histories are drawn, and how long they are: ``HYPOTHESIS_PROFILE=deep`` for thousands of longer ones."""
+"""How many histories are drawn, and how long they are.
+
+``HYPOTHESIS_PROFILE=deep`` draws thousands of longer ones, ``LAW_EXAMPLES`` says how many for each layout of the tables.
+"""
 
 import os
 
@@ -13,7 +16,7 @@ MOST_STEPS = 8 if _DEEP else 4
 """Runs of the longest history."""
 
 PROFILE = settings(
-    max_examples=1000 if _DEEP else 50,
+    max_examples=int(os.environ.get("LAW_EXAMPLES") or (1000 if _DEEP else 40)),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     print_blob=True,

@@ -16,6 +16,7 @@ def test_kept_histories_hold_the_law(name: str) -> None:
     check(HISTORIES[name], every_run=EVERY_RUN)
 
 
+@pytest.mark.timeout(0 if EVERY_RUN else 1800)
 @pytest.mark.parametrize("layout", ["daily files", "one file", "tables"])
 def test_generated_histories_hold_the_law(layout: Layout) -> None:
     @PROFILE

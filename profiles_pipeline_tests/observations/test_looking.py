@@ -353,8 +353,8 @@ USED: Mapping[str, set[str] | None] = {
         {"user_id", "ts", "a", "b", "c"},
     "entity_var: {name: x, select: first_value(a), window: {order_by: [b desc]}, from: inputs/orders}":
         {"user_id", "ts", "a", "b"},
-    "entity_var: {name: x, select: count(*), from: inputs/orders, where: a in (select b from {{this.DeRef('inputs/orders')}})}":
-        None,
+    "entity_var: {name: x, select: count(*), from: inputs/orders, "
+    "where: \"a in (select b from {{this.DeRef('inputs/orders')}})\"}": None,
     "input_var: {name: x, select: lower(a), from: inputs/orders}": {"user_id", "ts", "a"},
 }  # fmt: skip
 

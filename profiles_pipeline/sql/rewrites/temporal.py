@@ -62,7 +62,8 @@ def _months_apart(node: exp.Expr) -> exp.Expr:
 
 def _days_later(node: exp.Expr) -> exp.Expr:
     """``x - 7``: numbers beside times count days."""
-    if kind(node.expression) != "number":
+    days = node.expression
+    if kind(days) != "number" or (isinstance(days, exp.Literal) and not days.is_int):
         return node
     if kind(node.this) == "date" and not isinstance(node.expression, exp.Literal | exp.Neg):
         node.set("expression", cast(node.expression, exp.DType.INT))
