@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -48,6 +48,7 @@ class Built:
         own: True when it is what the model stands for in this run; False for an earlier state of it, from which a
             model with a coarser time grain is made.
         as_of: the end of its window, where a time grain has moved that back; None when it is the end of the run's.
+        versions: input that it is made from -> version of its rows, for those at which anybody has looked.
     """
 
     model: Model
@@ -63,6 +64,7 @@ class Built:
     checks: tuple[Check, ...] = ()
     own: bool = True
     as_of: datetime | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

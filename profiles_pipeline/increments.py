@@ -24,6 +24,9 @@ from profiles_pipeline.versions import ANY_TIME
 from profiles_pipeline.windows import Held, Kept, Window
 
 
+KEEPS = "reads everything, and keeps what later runs go on from"
+
+
 @dataclass(frozen=True, slots=True)
 class Increment:
     """How a model is built from what is kept, and what is kept once it is built.
@@ -31,12 +34,14 @@ class Increment:
     Attributes:
         script: what to do.
         reason: why it is built like this.
+        goes_on: whether it goes on from an earlier run, or begins to keep what it reads.
         held: what will be kept.
         strategies: var -> how it is brought up to date.
     """
 
     script: Script
     reason: str
+    goes_on: bool
     held: tuple[Held, ...]
     strategies: Mapping[str, Strategy]
 
@@ -106,8 +111,8 @@ def _stitcher(
     held = Held(changes.name, model.path, window.seq_no, window.end, version, relation.name,
                 since=version if base is None else (head.since if head else version))  # fmt: skip
     accumulated = [Held(a.table.name, model.path, window.seq_no, window.end, version, relation.name) for a in sources]
-    reason = "rebuilt, and kept for later runs" if whole else "goes on from the last run"
-    return Increment(script, reason, (held, *accumulated), {})
+    reason = KEEPS if whole else f"reads what changed since {_when(head)}"
+    return Increment(script, reason, not whole, (held, *accumulated), {})
 
 
 def _base(c: Compilation, keeping: Keeping, head: Held, window: Window) -> exp.Table | None:
@@ -154,5 +159,9 @@ def _var_table(
              columns=kept.columns)
         for kept in made.kept
     )  # fmt: skip
-    reason = "goes on from the last run" if usable else "rebuilt, and kept for later runs"
-    return Increment(made.script, reason, held, made.strategies)
+    reason = f"reads what changed since {_when(newest)}" if usable else KEEPS
+    return Increment(made.script, reason, bool(usable), held, made.strategies)
+
+
+def _when(held: Held | None) -> str:
+    return f"{held.end:%Y-%m-%d %H:%M:%S}" if held is not None else "the beginning"

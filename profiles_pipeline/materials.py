@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from profiles_pipeline import blame, compiled, freshness, steps
+from profiles_pipeline import blame, compiled, freshness, observations, steps
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Check, WarehouseError
@@ -15,6 +15,7 @@ from profiles_pipeline.events import Built, Working
 from profiles_pipeline.failures import check_failed
 from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, ReuseMaterial
 from profiles_pipeline.registry import Material
+from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.session import Session
 from profiles_pipeline.warehouse.base import Warehouse
 
@@ -86,7 +87,7 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
         session.registry.record(material)
     return Built(
         stage.model, stage.material, relation, stage.fingerprint, stage.kind, rows, seconds, False, material.sql_file,
-        columns, checks, _is_own(planned, stage), _as_of(planned, stage),
+        columns, checks, _is_own(planned, stage), _as_of(planned, stage), _versions(session, stage),
     )  # fmt: skip
 
 
@@ -108,6 +109,7 @@ def reused_material(session: Session, planned: Plan, stage: ReuseMaterial) -> Bu
         columns,
         own=_is_own(planned, stage),
         as_of=_as_of(planned, stage),
+        versions=_versions(session, stage),
     )
 
 
@@ -122,6 +124,14 @@ def _is_own(planned: Plan, stage: AuditMaterial | ReuseMaterial) -> bool:
 
 def _as_of(planned: Plan, stage: AuditMaterial | ReuseMaterial) -> datetime | None:
     return stage.window.end if stage.window.end != planned.window.end else None
+
+
+def _versions(session: Session, stage: AuditMaterial | ReuseMaterial) -> dict[str, str]:
+    parents = session.project.graph.parents[stage.model.path]
+    if not any(isinstance(session.project.graph.models[path], Input) for path in parents):
+        return {}
+    known = observations.versions_of(session.project, session.registry)
+    return {path: known[path] for path in parents if path in known}
 
 
 def _temporary(step: Step) -> str | None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from sqlglot import exp
 
+from profiles_pipeline import observations
 from profiles_pipeline.connections import STATE_FOLDER
 from profiles_pipeline.errors import Check
 from profiles_pipeline.plan import has_plain_name, material_names
@@ -103,6 +104,7 @@ class InputSeen:
         origin: what stands for it in the warehouse: a relation, or the files.
         rows: how many there are, whatever their time.
         columns: names and types.
+        version: of the rows as they were when somebody looked for changes last; None when nobody has.
     """
 
     key: AssetPath
@@ -112,6 +114,7 @@ class InputSeen:
     origin: str
     rows: int
     columns: tuple[tuple[str, str], ...]
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ def record(
     own = window.of(model.time_grain)
     names = material_names(project, window)
     parents = [
-        (asset_path(project.project, p), None if isinstance(graph.models[p], Input) else names[p])
+        (asset_path(project.project, p), built.versions.get(p) if isinstance(graph.models[p], Input) else names[p])
         for p in graph.parents[model.path]
     ]
     return Record(
@@ -226,6 +229,7 @@ def input_seen(session: Session, model: Input, run: str) -> InputSeen:
         origin=source.origin,
         rows=session.warehouse.row_count(source.sql),
         columns=tuple((c.name, c.type) for c in session.warehouse.describe(f"SELECT * FROM {source.sql}")),
+        version=observations.versions_of(session.project, session.registry).get(model.path),
     )
 
 

@@ -2,9 +2,10 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,14 @@ import dagster as dg
 
 from profiles_pipeline import report
 from profiles_pipeline.assets import metadata
+from profiles_pipeline.assets.partitioning import Covered, covered_by
 from profiles_pipeline.assets.resource import ProfilesResource
 from profiles_pipeline.assets.specs import describe_models, may_be_left_out, translated
 from profiles_pipeline.assets.translator import ModelProps, ProfilesTranslator
 from profiles_pipeline.connections import Output
-from profiles_pipeline.errors import Check, LockTimeoutError, ProfilesError, RunError
+from profiles_pipeline.errors import Check, LockTimeoutError, ProfilesError, RunError, fail
 from profiles_pipeline.names import safe_identifier
+from profiles_pipeline.partitions import Partitions, partitions_of
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input
 
@@ -44,6 +47,7 @@ class Target:
         keys: path of a model -> its asset key.
         steps: name of an op -> path of its model.
         doubtful: paths of models that a run may leave out.
+        partitions: those of the project; None for one without.
     """
 
     project: ProfilesProject
@@ -53,6 +57,7 @@ class Target:
     keys: Mapping[str, dg.AssetKey]
     steps: Mapping[str, str]
     doubtful: frozenset[str] = frozenset()
+    partitions: Partitions | None = None
 
     @property
     def renamed(self) -> Mapping[dg.AssetKey, dg.AssetKey]:
@@ -84,7 +89,8 @@ def build_assets(
         ProjectError: the connection of the project does not exist.
     """
     where = output or (resource or ProfilesResource()).output(project)
-    pairs = translated(describe_models(project, where), translator or ProfilesTranslator())
+    partitions = partitions_of(project, datetime.now(UTC))
+    pairs = translated(describe_models(project, where, partitions), translator or ProfilesTranslator())
     target = Target(
         project=project,
         output=output,
@@ -93,6 +99,7 @@ def build_assets(
         keys={model.model.path: spec.key for model, spec in pairs},
         steps={op_name(spec.key): model.model.path for model, spec in pairs if not model.is_input},
         doubtful=may_be_left_out(project),
+        partitions=partitions,
     )
     return [_asset(target, model, spec) for model, spec in pairs]
 
@@ -127,14 +134,16 @@ def _input_asset(target: Target, model: Input, spec: dg.AssetSpec) -> dg.AssetsD
             profiles.session(target.project, target.output, purpose, context.log.info) as s,
         ):
             seen = report.input_seen(s, model, f"dagster:{context.run.run_id}")
-        yield dg.ObserveResult(asset_key=spec.key, metadata=metadata.of_input(seen))
+        version = dg.DataVersion(seen.version) if seen.version else None
+        yield dg.ObserveResult(asset_key=spec.key, metadata=metadata.of_input(seen), data_version=version)
 
     with warnings.catch_warnings():
         # Dagster calls observable assets beta; saying so once per input helps nobody.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return dg.multi_observable_source_asset(
+        made: dg.AssetsDefinition = dg.multi_observable_source_asset(
             name=op_name(spec.key), specs=[spec], required_resource_keys={target.resource_key}
         )(observe_input)
+    return made
 
 
 def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.AssetsDefinition:
@@ -145,6 +154,7 @@ def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.As
         specs=[spec],
         check_specs=checks,
         pool=target.pool,
+        backfill_policy=dg.BackfillPolicy.single_run(),
         required_resource_keys={target.resource_key},
         can_subset=model.model.path in target.doubtful,  # then none of its outputs has to be there
     )
@@ -172,18 +182,29 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
             return
         for warning in work.rehearse_once(session, seq_no, scope):
             context.log.warning(warning.render())
-        planned = work.plan_model(session, seq_no, model.model.path)
+        planned = work.plan_model(session, seq_no, model.model.path, scope.beside)
         try:
-            built = work.build(session, planned)
+            built, beside = work.build(session, planned, model.model.path)
         except RunError as error:
             yield from (_check(spec.key, outcome) for outcome in error.checks)
             raise
         _observe_inputs(context, target, session, built)
         promoted = work.promote(session, seq_no, scope)
         record = work.record(session, project, built, seq_no, scope)
+        for item in beside:
+            _tell_built_beside(context, target, work.record(session, project, item, seq_no, scope, target.partitions))
     if promoted:
         context.log.info(_said_of(promoted))
-    yield _result(target, model, spec, record)
+    yield _result(context, target, model, spec, record)
+
+
+def _tell_built_beside(context: dg.AssetExecutionContext, target: Target, record: report.Record) -> None:
+    """Tell that a model with partitions of its own was built because others needed it."""
+    for event in metadata.built_events(record, target.project.folder, None, target.renamed):
+        if isinstance(event, dg.AssetMaterialization):
+            context.log_event(event)
+        else:
+            context.instance.report_runless_asset_event(event)
 
 
 def _said_of(promoted: "Promote") -> str:
@@ -202,12 +223,19 @@ def _observe_inputs(context: dg.AssetExecutionContext, target: Target, session: 
             continue
         with suppress(ProfilesError):  # the model is built: what cannot be counted must not make it a failure
             seen = report.input_seen(session, model, f"dagster:{context.run.run_id}")
-            context.log_event(dg.AssetObservation(key, metadata=metadata.of_input(seen)))
+            context.log_event(metadata.observed(key, metadata.of_input(seen), seen.version))
 
 
-def _result(target: Target, model: ModelProps, spec: dg.AssetSpec, record: report.Record) -> dg.MaterializeResult[None]:
+def _result(
+    context: dg.AssetExecutionContext, target: Target, model: ModelProps, spec: dg.AssetSpec, record: report.Record
+) -> dg.MaterializeResult[None]:
     described = metadata.Described(target.project.project, model, target.renamed)
     found = metadata.of_record(record, target.project.folder, described)
+    covered = covered_by(context.run.tags, model.calendar) if model.calendar else None
+    if covered is not None and len(covered.keys) > 1:
+        # Every partition has an event of its own, and the SQL in each of them would be most of what Dagster stores.
+        context.add_asset_metadata(found, spec.key, covered.last.key)
+        found = metadata.brief(found)
     checks = {c.name: c for c in record.checks}
     passed = [checks.get(a.name, Check(a.name, a.description, 0)) for a in model.audits]
     return dg.MaterializeResult(
@@ -233,19 +261,45 @@ def _check(key: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
 
 
 def _scope(context: dg.AssetExecutionContext, target: Target, profiles: ProfilesResource) -> "Scope":
-    from profiles_pipeline.assets.context import Scope  # noqa: PLC0415 - loads the engine, for runs only
+    from profiles_pipeline.assets.context import Scope, beside  # noqa: PLC0415 - loads the engine, for runs only
 
     run = context.instance.get_run_by_id(context.run.run_id) or context.run
     first = context.instance.get_run_by_id(run.root_run_id) if run.root_run_id else None
+    building, now = _models_of(context, target, run), datetime.now(UTC)
+    covered, parts = _covered(target, run, building), target.partitions
+    others = beside(target.project, parts, building) if parts else frozenset()
     return Scope(
         invocation=f"dagster:{run.root_run_id or run.run_id}",
-        building=_models_of(context, target, run),
+        building=building,
         asked=_models_of(context, target, first or run),
         settled=_settled(run),
         first=_settled(first or run),
-        end=profiles.end,
+        end=covered.end(profiles.end, now) if covered else profiles.end,
+        since=covered.last.begin if covered else None,
+        beside=others,
+        grained=frozenset(filter(parts.has_own, others)) if parts else frozenset(),
         labels={path: key.to_user_string() for path, key in target.keys.items()},
     )
+
+
+def _covered(target: Target, run: dg.DagsterRun, building: Iterable[str]) -> Covered | None:
+    """Return the partitions that a run is for; None for one that builds nothing that has any.
+
+    Raises:
+        ProjectError: the run does not say which.
+    """
+    if target.partitions is None:
+        return None
+    calendars = {calendar for path in building if (calendar := target.partitions.of_models.get(path)) is not None}
+    if not calendars:
+        return None
+    main = target.partitions.main
+    calendar = main if main in calendars else next(iter(calendars))
+    found = covered_by(run.tags, calendar)
+    if found is None:
+        hint = "choose one or a range; `partitions: false` in pipeline.yaml does without"
+        fail("no-partition", "the run says no partition to build", hint=hint)
+    return found
 
 
 def _models_of(context: dg.AssetExecutionContext, target: Target, run: dg.DagsterRun) -> frozenset[str]:

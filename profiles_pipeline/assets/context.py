@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from profiles_pipeline import compiled, freshness, plan, report, run, time_contexts
 from profiles_pipeline.errors import Problem, fail
+from profiles_pipeline.partitions import Partitions, shown
 from profiles_pipeline.plan import Plan, Promote, Request
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import SeqNo
@@ -28,8 +29,11 @@ class Scope:
         asked: paths of the models that the first run of the invocation was to build.
         settled: number of the time context that an earlier step of this run has settled on.
         first: number of the time context of the first run of the invocation.
-        end: end of the window, where the user has set one.
+        end: end of the window, where the run or the user says it.
         labels: path -> asset key as users type it.
+        since: a run that builds only a part goes on in no context that ends before or at this moment.
+        beside: models that the run builds although it is not for them, with what needs them; see `beside`.
+        grained: those of them that have partitions of their own.
     """
 
     invocation: str
@@ -39,6 +43,9 @@ class Scope:
     first: int | None
     end: datetime | None
     labels: Mapping[str, str]
+    since: datetime | None = None
+    beside: frozenset[str] = frozenset()
+    grained: frozenset[str] = frozenset()
 
 
 def settle(session: Session, scope: Scope) -> SeqNo:
@@ -66,7 +73,7 @@ def settle(session: Session, scope: Scope) -> SeqNo:
 
 def _candidates(known: tuple[SeqNo, ...], scope: Scope, needed: frozenset[str]) -> list[SeqNo]:
     """Return the contexts a run may continue, best first: all of them have no lower bound."""
-    whole = [s for s in known if s.begin is None]
+    whole = [s for s in known if s.begin is None and (scope.since is None or s.end > scope.since)]
     if scope.end is not None:
         return [s for s in whole if s.end == scope.end]
     whole = [s for s in whole if s.is_run]
@@ -77,7 +84,20 @@ def _candidates(known: tuple[SeqNo, ...], scope: Scope, needed: frozenset[str]) 
 def left_out(project: ProfilesProject, scope: Scope) -> frozenset[str]:
     """Return the models upstream of a run's that it does not build itself."""
     upstream = project.graph.with_upstream(scope.building & project.graph.models.keys()) - scope.building
+    upstream -= scope.beside
     return frozenset(path for path in upstream if not isinstance(project.graph.models[path], Input))
+
+
+def beside(project: ProfilesProject, partitions: Partitions, building: frozenset[str]) -> frozenset[str]:
+    """Return the models that a run builds although it is not for them.
+
+    A run for the partitions of the project builds whatever has partitions of its own, and needs to be built anew. A run
+    for models that have partitions of their own builds all that they are made from: it works in a window of its own.
+    """
+    upstream = frozenset(project.graph.with_upstream(building & project.graph.models.keys())) - building
+    if any(map(partitions.has_own, building)) and not any(map(partitions.is_main, building)):
+        return upstream
+    return frozenset(filter(partitions.has_own, upstream))
 
 
 def built_in(session: Session, seq_no: SeqNo) -> frozenset[str]:
@@ -117,27 +137,41 @@ def why_left_out(session: Session, path: str) -> str:
     return f"left out: {reasons.get(path, 'what it is made from cannot be built')}"
 
 
-def plan_model(session: Session, seq_no: SeqNo, path: str) -> Plan:
-    """Return the plan that builds or reuses one model and promotes nothing."""
+def plan_model(session: Session, seq_no: SeqNo, path: str, beside: frozenset[str] = frozenset()) -> Plan:
+    """Return the plan that builds or reuses one model, with those of `beside` that it needs, and promotes nothing."""
+    graph = session.project.graph
+    needed = graph.with_upstream(beside & frozenset(graph.with_upstream([path])))
+    wanted = tuple(p for p in graph.models if p == path or p in needed and not isinstance(graph.models[p], Input))
     own = {material.name for material in session.registry.materials(seq_no.number) if material.model_path == path}
-    whole = run.make_plan(session, seq_no, Request((path,), only=True), freshness.outdated(session, seq_no) & own)
+    whole = run.make_plan(session, seq_no, Request(wanted, only=True), freshness.outdated(session, seq_no) & own)
     return replace(whole, stages=tuple(stage for stage in whole.stages if not isinstance(stage, Promote)))
 
 
-def build(session: Session, planned: Plan) -> Built:
-    """Execute the plan of one model, its SQL left in the output folder.
+def build(session: Session, planned: Plan, path: str) -> tuple[Built, tuple[Built, ...]]:
+    """Execute the plan of one model, its SQL left in the output folder; return it, and what was built beside it.
 
     Raises:
         RunError: the warehouse refused, or a check found broken rows.
     """
     files = compiled.write(planned, session.project, session.output, session.warehouse.dialect, "run")
-    built = run.execute(session, planned, files).built
-    return next(item for item in built if item.own)
+    built = [item for item in run.execute(session, planned, files).built if item.own]
+    beside = tuple(item for item in built if item.model.path != path and not item.reused)
+    return next(item for item in built if item.model.path == path), beside
 
 
-def record(session: Session, project: ProfilesProject, built: Built, seq_no: SeqNo, scope: Scope) -> report.Record:
-    """Return what there is to say about a model that was just built."""
-    return report.record(project, built, time_contexts.window_of(session, seq_no), scope.invocation)
+def record(
+    session: Session,
+    project: ProfilesProject,
+    built: Built,
+    seq_no: SeqNo,
+    scope: Scope,
+    partitions: Partitions | None = None,
+) -> report.Record:
+    """Return what there is to say about a model that was just built, and the partition of its own that it stands for."""
+    window = time_contexts.window_of(session, seq_no)
+    end = built.as_of or window.end
+    found = shown(partitions, built.model.path, end, end) if partitions else ()
+    return report.record(project, built, window, scope.invocation, tuple(p.key for p in found))
 
 
 def promote(session: Session, seq_no: SeqNo, scope: Scope) -> Promote | None:
@@ -146,6 +180,7 @@ def promote(session: Session, seq_no: SeqNo, scope: Scope) -> Promote | None:
     A re-execution that continues the context of the first run repoints the views of that run as well.
     """
     wanted = scope.building | (scope.asked if seq_no.number == scope.first else frozenset())
+    wanted |= scope.grained
     wanted &= session.project.graph.models.keys()
     if wanted - built_in(session, seq_no):
         return None

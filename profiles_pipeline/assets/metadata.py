@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from profiles_pipeline import lineage
 from profiles_pipeline.assets.specs import rekeyed_lineage
@@ -65,9 +66,61 @@ def of_record(record: Record, project_folder: Path, described: Described | None)
     return found
 
 
+_BRIEF = ("profiles/material", "profiles/seq_no", "profiles/end_time", "profiles/run")
+
+
+def brief(found: Mapping[str, dg.MetadataValue]) -> dict[str, dg.MetadataValue]:
+    """Return of the metadata of a materialization what tells for which other one it stands."""
+    return {name: found[name] for name in _BRIEF if name in found}
+
+
+def built_events(
+    record: Record,
+    project_folder: Path,
+    described: Described | None,
+    renamed: Mapping[dg.AssetKey, dg.AssetKey] = {},
+) -> list[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """Return what there is to tell of a built model: its materializations, and the outcome of each of its checks.
+
+    There is one materialization for each partition that it stands for; the last one has all that is said of it.
+    """
+    usual = dg.AssetKey(list(record.key))
+    key = renamed.get(usual, usual)
+    said = of_record(record, project_folder, described)
+    said["profiles/built_at"] = dg.MetadataValue.timestamp(datetime.fromisoformat(record.built_at))
+    keys = record.partitions or (None,)
+    built = [
+        dg.AssetMaterialization(
+            asset_key=key,
+            description=f"Built by {record.run}",
+            metadata=said if partition == keys[-1] else brief(said),
+            partition=partition,
+            tags=version_tags(record, renamed),
+        )
+        for partition in keys
+    ]
+    checks = [
+        dg.AssetCheckEvaluation(
+            asset_key=key,
+            check_name=check.name,
+            passed=check.broken == 0,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=check.description,
+            metadata=of_check(check),
+        )
+        for check in record.checks
+    ]
+    return [*built, *checks]
+
+
 def observation(seen: InputSeen) -> dg.AssetObservation:
     """Return what there is to say of an input that was looked at."""
-    return dg.AssetObservation(asset_key=dg.AssetKey(list(seen.key)), metadata=of_input(seen))
+    return observed(dg.AssetKey(list(seen.key)), of_input(seen), seen.version)
+
+
+def observed(key: dg.AssetKey, said: Mapping[str, dg.MetadataValue], version: str | None) -> dg.AssetObservation:
+    """Return an observation of an input, with the version of its rows if it is known."""
+    return dg.AssetObservation(key, metadata=said, tags={DATA_VERSION_TAG: version} if version else None)
 
 
 def of_input(seen: InputSeen) -> dict[str, dg.MetadataValue]:
@@ -114,7 +167,7 @@ def of_check(check: Check) -> Mapping[str, dg.MetadataValue]:
     return {"profiles/broken_rows": dg.MetadataValue.int(check.broken)}
 
 
-def version_tags(record: Record) -> dict[str, str]:
+def version_tags(record: Record, renamed: Mapping[dg.AssetKey, dg.AssetKey] = {}) -> dict[str, str]:
     """Return the tags by which Dagster tells whether a materialization is up to date.
 
     They are those that Dagster itself would have written, had a run of its own built the model. Inputs come from
@@ -126,7 +179,8 @@ def version_tags(record: Record) -> dict[str, str]:
         "dagster/data_version_is_user_provided": "true",
     }
     for path, version in record.inputs:
-        key = dg.AssetKey(list(path)).to_user_string()
+        usual = dg.AssetKey(list(path))
+        key = renamed.get(usual, usual).to_user_string()
         tags[f"dagster/input_data_version/{key}"] = version or "INITIAL"
         tags[f"dagster/input_event_pointer/{key}"] = "NULL"
     return tags

@@ -97,7 +97,7 @@ class Reporter:
     def _tell_built(self, record: report.Record, shown: ShownRun | None) -> bool:
         if _is_known(self.instance, record):
             return False
-        events = built_events(record, self.folder, self._described(record))
+        events = metadata.built_events(record, self.folder, self._described(record))
         if shown is None:
             for event in events:
                 self.instance.report_runless_asset_event(event)
@@ -136,33 +136,6 @@ class Reporter:
         if project is None:
             return None
         return build_definitions(project, output=embedded(self.folder)).resolve_job_def(JOB_NAME)
-
-
-def built_events(
-    record: report.Record, project_folder: Path, described: metadata.Described | None
-) -> list[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """Return what there is to tell of a built model: its materialization and the outcome of each of its checks."""
-    key = dg.AssetKey(list(record.key))
-    shown = metadata.of_record(record, project_folder, described)
-    shown["profiles/built_at"] = dg.MetadataValue.timestamp(datetime.fromisoformat(record.built_at))
-    built = dg.AssetMaterialization(
-        asset_key=key,
-        description=f"Built by {record.run}",
-        metadata=shown,
-        tags=metadata.version_tags(record),
-    )
-    checks = [
-        dg.AssetCheckEvaluation(
-            asset_key=key,
-            check_name=check.name,
-            passed=check.broken == 0,
-            severity=dg.AssetCheckSeverity.ERROR,
-            description=check.description,
-            metadata=metadata.of_check(check),
-        )
-        for check in record.checks
-    ]
-    return [built, *checks]
 
 
 def _is_known(instance: dg.DagsterInstance, record: report.Record) -> bool:

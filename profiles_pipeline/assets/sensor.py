@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
@@ -14,6 +13,7 @@ from dagster._core.storage.tags import (
 )
 
 from profiles_pipeline import observations
+from profiles_pipeline.assets import metadata
 from profiles_pipeline.assets.requests import Asking, Cursor, Island, ask, changed_days
 from profiles_pipeline.assets.resource import ProfilesResource
 from profiles_pipeline.connections import Output
@@ -174,4 +174,4 @@ def _observation(key: dg.AssetKey, observed: Observed) -> dg.AssetObservation:
         said["dagster/row_count"] = dg.MetadataValue.int(sight.rows + sight.ahead)
     if observed.blind:
         said["profiles/not_seen"] = dg.MetadataValue.text(observed.blind)
-    return dg.AssetObservation(asset_key=key, metadata=said, tags={DATA_VERSION_TAG: sight.version})
+    return metadata.observed(key, said, sight.version)

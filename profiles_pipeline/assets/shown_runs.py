@@ -14,11 +14,13 @@ from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY
 from dagster._core.events import (
     AssetObservationData,
     DagsterEvent,
+    DagsterEventBatchMetadata,
     DagsterEventType,
     EventSpecificData,
     JobCanceledData,
     JobFailureData,
     StepMaterializationData,
+    generate_event_batch_id,
 )
 from dagster._core.execution.plan.objects import StepFailureData, StepSuccessData
 from dagster._core.remote_origin import (
@@ -27,10 +29,11 @@ from dagster._core.remote_origin import (
     RemoteRepositoryOrigin,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._utils.error import SerializableErrorInfo
+from dagster_shared.error import SerializableErrorInfo
 
 from profiles_pipeline.assets.assets import SEQ_NO_TAG, op_name
 from profiles_pipeline.assets.instance import MODULE
+from profiles_pipeline.assets.partitioning import tags_of
 from profiles_pipeline.report import RunRecord
 
 AssetEvent = dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation
@@ -63,18 +66,22 @@ class ShownRun:
         """Tell that the step of an asset has succeeded, and what came of it."""
         step, end = op_name(key), ended.timestamp()
         self._tell(DagsterEventType.STEP_START, end - seconds, step=step)
+        batch, left = generate_event_batch_id(), len(events)
         for event in events:
-            self.event(event, ended, step)
-        self._tell(DagsterEventType.STEP_SUCCESS, end, StepSuccessData(seconds * 1000.0), step=step)
+            left -= 1
+            self.event(event, ended, step, DagsterEventBatchMetadata(batch, left == 0))
+        self._tell(DagsterEventType.STEP_SUCCESS, end, StepSuccessData(seconds * 1000.0), step=step)  # type: ignore[no-untyped-call]
 
-    def event(self, event: AssetEvent, at: datetime, step: str | None = None) -> None:
+    def event(
+        self, event: AssetEvent, at: datetime, step: str | None = None, batch: DagsterEventBatchMetadata | None = None
+    ) -> None:
         """Tell what became known of an asset."""
         content: EventSpecificData = event  # type: ignore[assignment]
         if isinstance(event, dg.AssetMaterialization):
             content = StepMaterializationData(event)
         elif isinstance(event, dg.AssetObservation):
             content = AssetObservationData(event)
-        self._tell(_TYPES[type(event)], at.timestamp(), content, step=step)
+        self._tell(_TYPES[type(event)], at.timestamp(), content, step=step, batch=batch)
 
     def end(self, record: RunRecord) -> None:
         """Tell how the run has ended."""
@@ -84,7 +91,7 @@ class ShownRun:
         elif record.failure is not None:
             error = SerializableErrorInfo(record.failure, [], None)
             if record.failed is not None:
-                step, failure = op_name(dg.AssetKey(list(record.failed))), StepFailureData(error, None)
+                step, failure = op_name(dg.AssetKey(list(record.failed))), StepFailureData(error, None)  # type: ignore[no-untyped-call]
                 self._tell(DagsterEventType.STEP_START, end, step=step)
                 said = "The model could not be built."
                 self._tell(DagsterEventType.STEP_FAILURE, end, failure, step=step, message=said)
@@ -100,11 +107,12 @@ class ShownRun:
         *,
         step: str | None = None,
         message: str | None = None,
+        batch: DagsterEventBatchMetadata | None = None,
     ) -> None:
         told = DagsterEvent(event.value, self.run.job_name, event_specific_data=content, message=message, step_key=step)
         failed = event in (DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE)
         level = logging.ERROR if failed else logging.INFO
-        self.instance.report_dagster_event(told, self.run.run_id, level, timestamp=at)
+        self.instance.report_dagster_event(told, self.run.run_id, level, batch_metadata=batch, timestamp=at)
 
 
 def known_run(instance: dg.DagsterInstance, name: str) -> ShownRun | None:
@@ -127,13 +135,14 @@ def start_run(
         job: the job that builds everything.
         keys: the assets; those that the job does not have are left out.
     """
-    selected = frozenset(keys) & job.asset_layer.executable_asset_keys
+    selected = frozenset(keys) & frozenset(job.asset_layer.executable_asset_keys)
     tags = {
         SEQ_NO_TAG: str(record.seq_no),
         "profiles/end_time": record.end,
         "profiles/target": record.target,
         "profiles/command": "profiles run",
         "dagster/max_retries": "0",  # it is not for Dagster to try again
+        **tags_of(record.partitions),
     }
     name = run_id(record.run)
     if selected:

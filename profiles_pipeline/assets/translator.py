@@ -12,7 +12,7 @@ from profiles_pipeline.assets.partitioning import definition_of
 from profiles_pipeline.compile import Audit
 from profiles_pipeline.errors import Span
 from profiles_pipeline.names import safe_identifier
-from profiles_pipeline.partitions import Calendar
+from profiles_pipeline.partitions import LENGTHS, Calendar
 from profiles_pipeline.report import AssetPath
 from profiles_pipeline.resolve.model import Model
 
@@ -115,14 +115,14 @@ class ProfilesTranslator:
 def _dependency(model: ModelProps, parent: AssetPath) -> dg.AssetDep:
     """Return a dependency. Between equal partitions, and where one side has none, Dagster knows what belongs together.
 
-    A model is as of the end of its partition. So is what it reads, unless that is moved back to a time grain: then it
-    is the last partition that has ended.
+    A model is as of the end of its partition, and reads what was there then: of longer partitions the last one that had
+    ended.
     """
     own, other = model.calendar, model.calendars.get(parent)
     key = dg.AssetKey(list(parent))
     if own is None or other is None or own == other:
         return dg.AssetDep(key)
-    behind = 0 if other.has_open else -1
+    behind = 0 if LENGTHS[other.cadence] <= LENGTHS[own.cadence] else -1
     with warnings.catch_warnings():
         # Dagster calls this parameter beta; saying so once per dependency helps nobody.
         warnings.simplefilter("ignore", dg.BetaWarning)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from profiles_pipeline import spec
+from profiles_pipeline.cli.faults import from_here
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.terminal import note, out, print_table, say
 from profiles_pipeline.connections import Output, find_output
@@ -51,6 +52,9 @@ def _output(place: Place, connection: str | None) -> Output:
     folder = place.folder.expanduser().absolute()
     siteconfig = place.siteconfig.expanduser().absolute() if place.siteconfig else None
     name = connection or spec.connection_of(folder)
+    if name is None:
+        message = f"there is no project in {from_here(folder)} whose connection could be used"
+        fail("no-connection", message, hint="profiles insert -n CONNECTION, or -p PROJECT")
     if connection is not None and connection not in spec.load_siteconfig(siteconfig).connections:
         where = siteconfig or DEFAULT_SITECONFIG
         fail("unknown-connection", f"connection '{connection}' is not in {where}", hint="profiles init connection")

@@ -12,7 +12,9 @@ from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.progress import Lines, patience
 from profiles_pipeline.cli.running import where, window_document
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
+from profiles_pipeline.compile.rollups import Strategy
 from profiles_pipeline.errors import Problem
+from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.queries.listing import type_name
 from profiles_pipeline.run import Event, Options, Waiting
 from profiles_pipeline.windows import Window
@@ -32,7 +34,7 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
     window = found.plan.window
     rows = [
         (
-            "build" if isinstance(stage, plan.BuildMaterial) else "reuse",
+            _action(stage),
             stage.model,
             stage.material,
             _why(stage, window),
@@ -52,6 +54,9 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
                     {"path": m.path, "type": type_name(m), "action": action, "material": material, "reason": reason}
                     for action, m, material, reason in rows
                 ],
+                "vars": [
+                    {"path": path, "strategy": how.kind, "reason": how.reason} for path, how in _strategies(found.plan)
+                ],
                 "views_stay_on": window_document(found.plan.stays_on),
                 "missing": [problem_document(problem) for problem in found.missing],
             }
@@ -61,13 +66,34 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
     verb = "would continue" if found.resumed else "would be"
     say(f"the next run {verb} seq_no {window.seq_no}, as of {window.end:%Y-%m-%dT%H:%M:%SZ}")
     print_table(out(), ("", "model", "material", "why"), [(a, m.path, material, why) for a, m, material, why in rows])
-    builds = sum(action == "build" for action, *_ in rows)
+    hows = _strategies(found.plan)
+    if hows:
+        print_table(out(), ("var", "brought up to date by", "because"), [(p, h.kind, h.reason) for p, h in hows])
+    builds = sum(action != "reuse" for action, *_ in rows)
     say(f"{builds} to build, {len(rows) - builds} to reuse; nothing was run or recorded")
     if found.plan.stays_on is not None:
         say(f"the plain views would stay on seq_no {found.plan.stays_on.seq_no}, which is later")
     if found.missing:
         say_problems(found.missing, project.folder)
         note("a run would stop at the missing inputs", style="yellow")
+
+
+def _action(stage: plan.BuildMaterial | plan.ReuseMaterial) -> str:
+    """Return what is done for a material, in a word."""
+    if isinstance(stage, plan.ReuseMaterial):
+        return "reuse"
+    return "increment" if stage.increment is not None and stage.increment.goes_on else "build"
+
+
+def _strategies(planned: plan.Plan) -> list[tuple[str, Strategy]]:
+    """Return how each var over rows is brought up to date, by cohort and name; none while nothing is kept."""
+    return [
+        (f"{stage.model.path.removesuffix(f'/{VAR_TABLE}')}/{name}", how)
+        for stage in planned.materials
+        if isinstance(stage, plan.BuildMaterial) and stage.increment is not None
+        for name, how in stage.increment.strategies.items()
+        if how.kind != "derived"
+    ]
 
 
 def _why(stage: plan.BuildMaterial | plan.ReuseMaterial, window: Window) -> str:

@@ -93,6 +93,7 @@ def test_sample_tables_in_a_warehouse(call: Call, home: Path, tmp_path: Path) ->
     assert refused.code == 2
     assert "error[table-exists]: profiles.sample_rs_demo_identifies is there already" in refused.err
     assert call("insert", "-p", folder, "--rows", "600", "--force").code == 0
+    assert "error[no-connection]: there is no project in" in call("insert").err
     unknown = call("insert", "-n", "none")
     assert "error[unknown-connection]: connection 'none' is not in" in unknown.err
 

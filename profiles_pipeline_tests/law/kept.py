@@ -12,6 +12,7 @@ from profiles_pipeline_tests.law.histories import Append, Correct, Delete, Empty
 from profiles_pipeline_tests.law.projects import BLOCKED, Shape
 
 Row = tuple[object, ...]
+Moment = datetime.datetime | None
 
 _NAMES = (
     "n_events", "sum_weight", "sum_price", "kinds", "last_event", "first_seen", "n_3d", "n_30h", "n_2_to_4d",
@@ -21,13 +22,14 @@ _NAMES = (
 USUAL = Shape(_NAMES, cohorts=2)
 
 
+LONG_AGO, FAR_OFF = datetime.datetime(1970, 1, 1), datetime.datetime(2099, 1, 1)
+
+
 def _at(day: int, hour: int = 9, minute: int = 0) -> datetime.datetime:
     return datetime.datetime(2024, 3, day, hour, minute)
 
 
-def _track(
-    user: str | None, anonymous: str | None, time: datetime.datetime | None, event: str = "buy", amount: int = 4
-) -> Row:
+def _track(user: str | None, anonymous: str | None, time: Moment, event: str = "buy", amount: int = 4) -> Row:
     return (user, anonymous, event, amount, Decimal("0.10"), 0.1 * amount, True, time)
 
 
@@ -35,7 +37,7 @@ def _tracks(*rows: Row) -> Append:
     return Append("tracks", rows)
 
 
-def _knows(user: str | None, anonymous: str | None, email: str | None, time: datetime.datetime | None) -> Append:
+def _knows(user: str | None, anonymous: str | None, email: str | None, time: Moment) -> Append:
     return Append("identifies", ((user, anonymous, email, "web", time),))
 
 
@@ -104,16 +106,10 @@ HISTORIES: dict[str, History] = {
         Step(_TWO_PERSONS, _at(3, 0)),
         Step((_tracks(_track("u1", "a2", None)),), _at(4, 0)),
         Step(
-            (
-                _tracks(
-                    _track("u1", "a1", datetime.datetime(1970, 1, 1)), _track("u2", "a1", datetime.datetime(2099, 1, 1))
-                ),
-            ),
+            (_tracks(_track("u1", "a1", LONG_AGO), _track("u2", "a1", FAR_OFF)),),
             _at(5, 0),
         ),
-        Step(
-            (Correct("tracks", 6, "ts", _at(4)), Correct("tracks", 4, "ts", datetime.datetime(2099, 1, 1))), _at(6, 0)
-        ),
+        Step((Correct("tracks", 6, "ts", _at(4)), Correct("tracks", 4, "ts", FAR_OFF)), _at(6, 0)),
     ),
     "a value moves to another day": _history(
         Step(_TWO_PERSONS, _at(3, 0)),

@@ -1,6 +1,6 @@
 """How many histories are drawn, and how long they are.
 
-``HYPOTHESIS_PROFILE=deep`` draws thousands of longer ones, ``LAW_EXAMPLES`` says how many for each layout of the tables.
+``HYPOTHESIS_PROFILE=deep`` draws thousands of longer ones; ``LAW_EXAMPLES`` is how many for each layout of the tables.
 """
 
 import os
