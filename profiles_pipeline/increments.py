@@ -23,7 +23,6 @@ from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.versions import ANY_TIME
 from profiles_pipeline.windows import Held, Kept, Window
 
-
 KEEPS = "reads everything, and keeps what later runs go on from"
 
 
@@ -48,15 +47,17 @@ class Increment:
 
 @dataclass(frozen=True)
 class Keeping:
-    """What earlier runs left behind.
+    """What earlier runs left behind for a run.
 
     Attributes:
+        window: the window of the run.
         held: tables that are kept from run to run, by name.
         built: every material that was ever completed and not dropped since, outdated ones included.
         always: keep from the first run on.
         anew: start what is kept from scratch.
     """
 
+    window: Window
     held: Mapping[str, Held]
     built: tuple[Kept, ...]
     always: bool = False
@@ -64,27 +65,27 @@ class Keeping:
 
 
 def increment(
-    project: ProfilesProject, keeping: Keeping, window: Window, context: Window, c: Compilation, model: Model
+    project: ProfilesProject, keeping: Keeping, context: Window, c: Compilation, model: Model
 ) -> Increment | None:
     """Return how to build a model from what is kept; None when it is built from its rows, keeping nothing.
 
     Args:
         project: the project.
         keeping: what earlier runs left behind, the models before this one in the plan included.
-        window: the window of the run.
         context: the window the model is built in.
         c: what it is compiled against.
         model: the model.
     """
+    window = keeping.window
     if window.begin is not None or context.end != window.end or model.path in project.graph.past:
         return None
     if not keeping.always and not _was_built_before(keeping.built, model, window):
         return None
     later = replace(c, reader=Reader(project.project, ANY_TIME, None, c.reader.target))
     if isinstance(model, Stitcher):
-        return _stitcher(project, keeping, window, c, later, model)
+        return _stitcher(keeping, c, later, model)
     if isinstance(model, VarTable):
-        return _var_table(project, keeping, window, c, later, model)
+        return _var_table(project, keeping, c, later, model)
     return None
 
 
@@ -92,9 +93,8 @@ def _was_built_before(built: Iterable[Kept], model: Model, window: Window) -> bo
     return any(kept.path == model.path and kept.end < window.end and kept.begin is None for kept in built)
 
 
-def _stitcher(
-    project: ProfilesProject, keeping: Keeping, window: Window, c: Compilation, later: Compilation, model: Stitcher
-) -> Increment | None:
+def _stitcher(keeping: Keeping, c: Compilation, later: Compilation, model: Stitcher) -> Increment | None:
+    window = keeping.window
     changes = changes_table(c, model)
     head = keeping.held.get(changes.name)
     if head is not None and window.end < head.end:
@@ -103,7 +103,7 @@ def _stitcher(
     sources = accumulators(c, later, model, kept)
     if sources is None:
         return None
-    base = _base(c, keeping, head, window) if head is not None else None
+    base = _base(c, keeping, head) if head is not None else None
     version = head.version + 1 if head is not None else 1
     relation = c.relation(model.path)
     script = compile_restitching(c, model, Restitching(sources, changes, Base(base, version)))
@@ -115,7 +115,7 @@ def _stitcher(
     return Increment(script, reason, not whole, (held, *accumulated), {})
 
 
-def _base(c: Compilation, keeping: Keeping, head: Held, window: Window) -> exp.Table | None:
+def _base(c: Compilation, keeping: Keeping, head: Held) -> exp.Table | None:
     """Return the mappings of the id graph that was made last, if they are still there."""
     if head.material not in {kept.name for kept in keeping.built}:
         return None
@@ -123,8 +123,9 @@ def _base(c: Compilation, keeping: Keeping, head: Held, window: Window) -> exp.T
 
 
 def _var_table(
-    project: ProfilesProject, keeping: Keeping, window: Window, c: Compilation, later: Compilation, model: VarTable
+    project: ProfilesProject, keeping: Keeping, c: Compilation, later: Compilation, model: VarTable
 ) -> Increment | None:
+    window = keeping.window
     cohort = project.graph.models[model.cohort]
     assert isinstance(cohort, Cohort)
     stitcher = project.graph.models[project.project.entities[cohort.entity].stitcher]

@@ -238,7 +238,8 @@ def build(
         state = state.without(_made_from_earlier(project, state, window))
     stages: list[Stage] = [EnsureSchema(schema)]
     problems = Problems()
-    keeping = Keeping({h.name: h for h in state.held}, state.built or state.kept, request.keep, state.rebase)
+    keeping = Keeping(window, {h.name: h for h in state.held}, state.built or state.kept, request.keep, state.rebase)
+    known = replace(state, kept=()) if request.force else state
 
     def is_there(path: str, context: Window) -> bool:
         name = material_name(project.graph.models[path].name, project.fingerprints[path], context.seq_no)
@@ -250,8 +251,8 @@ def build(
             keeping = replace(keeping, held={h.name: h for h in _held_by(stages, keeping)})
             own = _with_past(compilation, _past(project, state, window, context, path), sources, schema)
             try:
-                going_on = (window, None if request.whole else keeping)
-                stages += _stages(project, state, own, path, context, request.force, going_on)
+                carried = None if request.whole or request.force else keeping
+                stages += _stages(project, known, own, path, context, carried)
             except ProjectError as error:
                 placed = [at(problem, project.graph.models[path].span) for problem in error.problems]
                 problems.found += [problem for problem in placed if problem not in problems.found]
@@ -328,22 +329,20 @@ def _stages(
     compilation: Compilation,
     path: str,
     context: Window,
-    force: bool,
-    run: tuple[Window, Keeping | None],
+    keeping: Keeping | None,
 ) -> tuple[Stage, ...]:
-    """Return the stages that lead to the material of a model in a window."""
+    """Return the stages that lead to the material of a model in a window; without `keeping` it is built from rows."""
     model, fingerprint = project.graph.models[path], project.fingerprints[path]
     relation = compilation.relation(path)
     name = relation.name
-    script = compile_model(compilation, model)
-    assert script is not None
-    if name in state.complete and not force:
+    if name in state.complete:
+        script = compile_model(compilation, model)
+        assert script is not None
         return (ReuseMaterial(model, name, script, "complete for this window, definition unchanged", context),)
-    reason = "forced" if name in state.complete else "no material of this definition for this window"
-    window, keeping = run
-    made = increment(project, keeping, window, context, compilation, model) if keeping and not force else None
-    if made is not None:
-        script, reason = made.script, made.reason
+    made = increment(project, keeping, context, compilation, model) if keeping else None
+    script = made.script if made is not None else compile_model(compilation, model)
+    assert script is not None
+    reason = made.reason if made is not None else "no material of this definition for this window"
     count = script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :rel", rel=relation)
     declared = project.project.hooks.get(path, ())
     hooks = [RunHook(model, name, hook, compile_hook(compilation, path, hook)) for hook in declared]

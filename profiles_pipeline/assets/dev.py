@@ -14,8 +14,9 @@ import webbrowser
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from profiles_pipeline.assets.instance import MODULE, prepare
+from profiles_pipeline.assets.instance import HOME_VARIABLE, MODULE, prepare
 from profiles_pipeline.assets.report import report_pending
+from profiles_pipeline.assets.storage import BATCH_SIZE, BATCH_VARIABLE
 from profiles_pipeline.assets.watch import stop_group
 from profiles_pipeline.errors import fail
 
@@ -87,7 +88,8 @@ def _environment(folder: Path, home: Path, siteconfig: Path | None, target: str 
     quiet = ["ignore:Function `dev_command` is superseded", os.environ.get("PYTHONWARNINGS", "")]
     named: Mapping[str, object] = {
         "PYTHONWARNINGS": ",".join(filter(None, quiet)),
-        "DAGSTER_HOME": home,
+        HOME_VARIABLE: home,
+        BATCH_VARIABLE: BATCH_SIZE,
         "PROFILES_PROJECT_DIR": folder,
         "PROFILES_SITECONFIG": siteconfig.expanduser().resolve() if siteconfig else None,
         "PROFILES_TARGET": target,

@@ -1,15 +1,18 @@
 """The Dagster instance of a project: its home is ``.profiles/dagster``, beside the embedded warehouse."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 
+from profiles_pipeline.assets.storage import BATCH_SIZE, BATCH_VARIABLE
 from profiles_pipeline.report import instance_folder
 from profiles_pipeline.warehouse.lock import OnWait, hold
 
 CONFIG_FILE = "dagster.yaml"
+HOME_VARIABLE = "DAGSTER_HOME"
 
 MODULE = "profiles_pipeline.definitions"
 """The code location of the project, as `profiles dev` calls it."""
@@ -18,6 +21,15 @@ CONFIG = """\
 # The Dagster instance of this project. Change what you like; it is written only where it is missing.
 telemetry:
   enabled: false
+
+# As Dagster's own SQLite storage, only that events about many partitions are written together.
+storage:
+  custom:
+    module: profiles_pipeline.assets.storage
+    class: BatchedSqliteStorage
+    config:
+      base_dir:
+        env: DAGSTER_HOME
 
 # The welcome dialog would cover the first page.
 nux:
@@ -49,7 +61,22 @@ def open_instance(project_folder: Path, purpose: str, on_wait: OnWait | None = N
         config = home / CONFIG_FILE
         if not config.exists():
             config.write_text(CONFIG, encoding="utf-8")
-        with dg.DagsterInstance.from_config(str(home)) as instance:
+        os.environ.setdefault(BATCH_VARIABLE, str(BATCH_SIZE))
+        with _called_home(home), dg.DagsterInstance.from_config(str(home)) as instance:
             instance.get_run_records(limit=1)
             instance.fetch_materializations(dg.AssetKey(["none"]), limit=1)
             yield instance
+
+
+@contextmanager
+def _called_home(folder: Path) -> Iterator[None]:
+    """Let a folder be the home of Dagster in this process."""
+    before = os.environ.get(HOME_VARIABLE)
+    os.environ[HOME_VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[HOME_VARIABLE]
+        else:
+            os.environ[HOME_VARIABLE] = before

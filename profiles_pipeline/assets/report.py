@@ -98,11 +98,11 @@ class Reporter:
         if _is_known(self.instance, record):
             return False
         events = metadata.built_events(record, self.folder, self._described(record))
-        if shown is None:
+        key = dg.AssetKey(list(record.key))
+        if shown is None or key not in (shown.run.asset_selection or ()):
             for event in events:
                 self.instance.report_runless_asset_event(event)
         else:
-            key = dg.AssetKey(list(record.key))
             shown.step(key, datetime.fromisoformat(record.built_at), record.seconds, events)
         return True
 
@@ -139,12 +139,15 @@ class Reporter:
 
 
 def _is_known(instance: dg.DagsterInstance, record: report.Record) -> bool:
-    """True when the instance knows the event, or for a material that was reused, the material."""
-    latest = instance.get_latest_materialization_event(dg.AssetKey(list(record.key)))
+    """True when the instance knows the event, or for a material that was reused, the material and its partitions."""
+    key = dg.AssetKey(list(record.key))
+    latest = instance.get_latest_materialization_event(key)
     if latest is None or latest.asset_materialization is None:
         return False
     shown = latest.asset_materialization.metadata
     field, wanted = ("profiles/material", record.material) if record.reused else ("profiles/event", record.identity)
+    if record.reused and not instance.get_materialized_partitions(key).issuperset(record.partitions):
+        return False
     return field in shown and shown[field].value == wanted
 
 

@@ -43,7 +43,7 @@ class Accumulator:
         source: path of the input or SQL model.
         rows: query of the visible rows with BUCKET, the keys, and the columns that `partials` read, under any name.
         seen: query of the fingerprints of the buckets.
-        changed: like `rows`, without most of those that lie in no changed bucket; has the placeholders of `range_names`.
+        changed: like `rows`, without most that lie in no changed bucket; with the placeholders of `range_names`.
         keys: names of the columns with identifiers.
         partials: column -> aggregate over `rows`.
         is_kept: whether the table exists from an earlier run.
@@ -136,10 +136,8 @@ def are_of_the_row(trees: Iterable[exp.Expr]) -> bool:
     )
 
 
-def bucketed(
-    c: Compilation, source: Model, columns: Iterable[exp.Expr], where: exp.Expr | None = None
-) -> exp.Select:
-    """Return the visible rows of a source with their bucket and more columns in front; of those that satisfy `where`."""
+def bucketed(c: Compilation, source: Model, columns: Iterable[exp.Expr], where: exp.Expr | None = None) -> exp.Select:
+    """Return the visible rows of a source, those that satisfy `where`, with their bucket and more columns in front."""
     rows = visible_rows(c, source)
     query = build(
         "SELECT :bucket AS :name, :columns, source_rows.* FROM :rows AS source_rows",
@@ -181,15 +179,17 @@ def fingerprints(
     unchanged = {f: s for f, s in files.states.items() if kept and kept[1].get(f) == s}
     changed = {f: s for f, s in files.states.items() if f not in unchanged}
     rows = all_rows(c, source, files.relation.copy())
-    listed = [text(file) for file in changed] or [exp.Null()]
-    rows.where(exp.In(this=col(FILE), expressions=listed), copy=False)
+    listed: list[exp.Expr] = [text(file) for file in changed]
+    rows.where(exp.In(this=col(FILE), expressions=listed or [exp.Null()]), copy=False)
     state = exp.Case(
         ifs=[exp.If(this=exp.EQ(this=col(FILE), expression=text(f)), true=text(s)) for f, s in changed.items()]
     )
     read = _fingerprints(c, source, columns, rows, (col(FILE), state if changed else text("")))
     if not unchanged or kept is None:
         return read
-    known = build("SELECT * FROM :seen WHERE :file IN (:files)", seen=kept[0], file=FILE, files=list(map(text, unchanged)))
+    known = build(
+        "SELECT * FROM :seen WHERE :file IN (:files)", seen=kept[0], file=FILE, files=list(map(text, unchanged))
+    )
     return exp.union(known, read, distinct=False, copy=False) if changed else known
 
 
@@ -208,8 +208,10 @@ def _fingerprints(
             later=moment(LATER),
             bucket=bucket,
         )
-    names = None if columns is None else [col(name) for name in sorted(set(columns))] or [exp.Literal.number(0)]
-    value = build("HASH(source_rows)") if names is None else exp.Anonymous(this="HASH", expressions=names)
+    value = build("HASH(source_rows)")
+    if columns is not None:
+        names: list[exp.Expr] = [col(name) for name in sorted(set(columns))]
+        value = exp.Anonymous(this="HASH", expressions=names or [exp.Literal.number(0)])
     return build(
         """
         SELECT :file AS :file_name, :state AS state, :bucket AS :name, COUNT(*) AS row_count, MAX(:newest) AS newest,
@@ -320,7 +322,7 @@ def update_steps(a: Accumulator) -> list[Step]:
 
 
 def range_names(table: exp.Table) -> tuple[str, str, str]:
-    """Return placeholders for where the changed buckets of an accumulator begin and end, and whether TIMELESS is one."""
+    """Return placeholders: where the changed buckets of an accumulator begin and end, and whether TIMELESS is one."""
     return f"{table.name}_begin", f"{table.name}_end", f"{table.name}_timeless"
 
 

@@ -1,4 +1,4 @@
-"""Compiles a var table that goes on from the run before: it reads the days that changed, and the rows of who is touched.
+"""Compiles a var table that goes on from the run before: it reads days that changed and the rows of who is touched.
 
 Two kinds of tables are kept. An accumulator has what each day adds to each id; a roll-up has the values of each person,
 merged from an accumulator or found by going over rows. Both are brought up to date in place, in the transaction that
@@ -15,7 +15,7 @@ from functools import cached_property
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.compile import entity_vars, join_vars, rollups
+from profiles_pipeline.compile import entity_vars, join_vars, rollups, window_flags
 from profiles_pipeline.compile.accumulators import (
     BUCKET,
     Accumulator,
@@ -29,7 +29,7 @@ from profiles_pipeline.compile.accumulators import (
 )
 from profiles_pipeline.compile.entity_vars import Growing, Scan
 from profiles_pipeline.compile.input_vars import row_expression, with_input_vars
-from profiles_pipeline.compile.partials import Split, with_condition
+from profiles_pipeline.compile.partials import Split
 from profiles_pipeline.compile.rollups import Carried, Strategy, Texts
 from profiles_pipeline.compile.rows import (
     PersonKey,
@@ -236,12 +236,12 @@ class _Carrying(Growing):
     def _states(self, source: str) -> list[_State]:
         variables = {v.name: v for v in self._of(source, "state")}
         splits = {n: self._split_of(v) for n, v in variables.items()}
-        needed = {n: [*s.partials, *s.merged, *_bounds(s)] for n, s in splits.items()}
+        needed = {n: [*s.partials, *s.merged, *window_flags.bounds(s)] for n, s in splits.items()}
         found = []
         for kept, names in self._choose(self._group("state", source, variables.values()), needed):
-            split = _united(splits[n] for n in names)
-            before = _united(self._before_of(variables[n]) for n in names)
-            parts = {**split.partials, **_bounds(split)}
+            split = window_flags.united(splits[n] for n in names)
+            before = window_flags.united(self._before_of(variables[n]) for n in names)
+            parts = {**split.partials, **window_flags.bounds(split)}
             days = self._accumulator(source, kept, [variables[n] for n in names], parts)
             found.append(_State(kept, days, tuple(variables[n] for n in names), split, before))
         return found
@@ -331,7 +331,7 @@ class _Carrying(Growing):
         for states in self.states.values():
             for state in states:
                 if state.kept.is_there and state.split.windows:
-                    ids += self._ids_on(state.days, _moved(state))
+                    ids += self._ids_on(state.days, window_flags.moved(state.days.table, state.split, state.before))
         mappings = beside(self.c.relation(self._stitcher), "_mappings")
         parts = [
             build(
@@ -344,9 +344,12 @@ class _Carrying(Growing):
         ]
         if ids:
             found = "SELECT m.main_id FROM :ids AS i JOIN :m AS m ON m.other_id = i.id AND m.other_id_type = i.id_type"
-            parts.append(build(found, ids=exp.union(*ids, distinct=True, copy=False) if len(ids) > 1 else ids[0], m=mappings))
+            parts.append(
+                build(found, ids=exp.union(*ids, distinct=True, copy=False) if len(ids) > 1 else ids[0], m=mappings)
+            )
         people = build(
-            "SELECT DISTINCT main_id FROM :all WHERE main_id IS NOT NULL", all=exp.union(*parts, distinct=False, copy=False)
+            "SELECT DISTINCT main_id FROM :all WHERE main_id IS NOT NULL",
+            all=exp.union(*parts, distinct=False, copy=False),
         )
         nodes = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :t)", m=mappings, t=self.touched)
         return [
@@ -372,7 +375,7 @@ class _Carrying(Growing):
         ]
 
     def _regrouped(self, a: Accumulator) -> list[exp.Expr]:
-        """Return the ids on rows that may change hands because one of several ids on them belongs to somebody else now."""
+        """Return the ids on rows that may change hands, because one of several ids on them is somebody else's now."""
         if is_stitched_from(self.c, self.c.graph.models[a.source], self.cohort.entity):
             return []
         moved = build(
@@ -434,8 +437,8 @@ class _Carrying(Growing):
         a, split = state.days, state.split
         if not split.windows:
             return build("SELECT * FROM :table", table=a.table), []
-        mixed = {flag: _is_mixed(split, flag) for flag in split.windows}
-        flags = [alias(_flag(split, flag, mixed[flag]), flag) for flag in split.windows]
+        mixed = {flag: window_flags.is_mixed(split, flag) for flag in split.windows}
+        flags = [alias(window_flags.flag_of(split, flag, mixed[flag]), flag) for flag in split.windows]
         whole = build("SELECT t.*, :flags FROM :table AS t", flags=flags, table=a.table)
         edges, steps = [whole], []
         for number, flag in enumerate(split.windows):
@@ -444,7 +447,10 @@ class _Carrying(Growing):
             found = build("SELECT :keys FROM :table AS t WHERE :mixed", keys=keys, table=a.table, mixed=mixed[flag])
             steps += [
                 Statement(create("temporary table", torn, found), "days that are partly in the window"),
-                Statement(create("temporary table", counted, _counted(a, split, flag, torn)), "what counts of them"),
+                Statement(
+                    create("temporary table", counted, window_flags.counted(a, split, flag, torn)),
+                    "what counts of them",
+                ),
             ]
             edges.append(build("SELECT * FROM :counted", counted=counted))
         united = edges[0]
@@ -547,89 +553,6 @@ class _Carrying(Growing):
             return super().grouped(query)
         assert isinstance(query, exp.Select)
         return query.where(self._who("r", self.everybody), copy=False).group_by(col(self.id_column, "r"), copy=False)
-
-
-# --- windows in time ----------------------------------------------------------------------------------------------
-
-
-def _bounds(split: Split) -> dict[str, exp.Expr]:
-    """Return column -> aggregate, for the first and the last moment of every column that a window looks at."""
-    found: dict[str, exp.Expr] = {}
-    for windows in split.windows.values():
-        for window in windows:
-            for function in ("MIN", "MAX"):
-                found[_bound(window.column, function)] = build(f"{function}(:column)", column=window.column)
-    return found
-
-
-def _bound(column: str, function: str) -> str:
-    return f"{'lo' if function == 'MIN' else 'hi'}_{_hash([column.lower()])}"
-
-
-def _at(tree: exp.Expr, column: str, function: str) -> exp.Expr:
-    """Return a condition at the first or last moment of a row of an accumulator."""
-
-    def moved(node: exp.Expr) -> exp.Expr:
-        is_it = isinstance(node, exp.Column) and node.name.lower() == column.lower()
-        return col(_bound(column, function), "t") if is_it else node
-
-    return sql.copied(tree).transform(moved, copy=False)
-
-
-def _is_mixed(split: Split, flag: str) -> exp.Expr:
-    """Return the condition that a window begins or ends between the first and the last moment of a row."""
-    differ = [
-        build(
-            ":lo IS DISTINCT FROM :hi",
-            lo=exp.paren(_at(comparison, window.column, "MIN")),
-            hi=exp.paren(_at(comparison, window.column, "MAX")),
-        )
-        for window in split.windows[flag]
-        for comparison in window.comparisons
-    ]
-    # Texts are in another order than the times that they say, so none of these rows is known to be on one side.
-    columns = {window.column for window in split.windows[flag]}
-    differ += [build("TYPEOF(:lo) = 'VARCHAR'", lo=col(_bound(name, "MIN"), "t")) for name in sorted(columns)]
-    return exp.or_(*differ)
-
-
-def _flag(split: Split, flag: str, mixed: exp.Expr) -> exp.Expr:
-    """Return whether a row of an accumulator lies in a window; not known where only a part of it does."""
-    inside = exp.and_(*(_at(window.condition, window.column, "MIN") for window in split.windows[flag]))
-    return exp.Case().when(exp.Not(this=exp.paren(mixed.copy())), inside)
-
-
-def _moved(state: _State) -> exp.Expr:
-    """Return the rows of an accumulator that a window counts in another way than in the run before."""
-    now, before = state.split, state.before
-    changed = []
-    for flag in now.windows:
-        mixed, was_mixed = _is_mixed(now, flag), _is_mixed(before, flag)
-        one, other = _flag(now, flag, mixed), _flag(before, flag, was_mixed)
-        changed += [exp.paren(mixed), exp.paren(was_mixed), build(":a IS DISTINCT FROM :b", a=one, b=other)]
-    return build("SELECT t.* FROM :table AS t WHERE :changed", table=state.days.table, changed=exp.or_(*changed))
-
-
-def _counted(a: Accumulator, split: Split, flag: str, torn: exp.Table) -> exp.Expr:
-    """Return what counts of the days that are partly in a window, from the rows of the source."""
-    conditions = exp.and_(*(window.condition for window in split.windows[flag]))
-    parts = {
-        name: with_condition(tree, conditions) for name, tree in split.partials.items() if name in split.flagged[flag]
-    }
-    same = exp.and_(*(build("r.:key IS NOT DISTINCT FROM t.:key", key=key) for key in (BUCKET, *a.keys)))
-    query = a.grouped("SELECT r.* FROM :rows AS r JOIN :torn AS t ON :same", parts, torn=torn, same=same)
-    return build("SELECT *, TRUE AS :flag FROM :query", flag=flag, query=query)
-
-
-def _united(splits: Iterable[Split]) -> Split:
-    found = Split()
-    for split in splits:
-        found.partials.update(split.partials)
-        found.merged.update(split.merged)
-        found.windows.update(split.windows)
-        for flag, names in split.flagged.items():
-            found.flagged.setdefault(flag, set()).update(names)
-    return found
 
 
 # --- names --------------------------------------------------------------------------------------------------------

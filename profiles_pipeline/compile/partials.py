@@ -25,11 +25,11 @@ from profiles_pipeline.sql.cases import in_cases
 from profiles_pipeline.sql.time_windows import Window, window_of
 
 
-class Unsplittable(Exception):
+class UnsplittableError(Exception):
     """An expression cannot be kept in parts; says why."""
 
 
-class Moving(Unsplittable):
+class MovingError(UnsplittableError):
     """An expression depends on the end time in a way that is not understood."""
 
 
@@ -60,18 +60,18 @@ def split(tree: exp.Expr, at_other_time: exp.Expr) -> Split:
         at_other_time: the same expression read for another end time, from which it shows what moves.
 
     Raises:
-        Moving: it asks for the end time in a way that is not understood.
-        Unsplittable: one of its aggregates needs all rows at once.
+        MovingError: it asks for the end time in a way that is not understood.
+        UnsplittableError: one of its aggregates needs all rows at once.
     """
     found = Split()
     tree, other = in_cases(tree), in_cases(at_other_time)
     calls, others = list(_calls(tree)), list(_calls(other))
     if len(calls) != len(others):
-        raise Moving("its aggregates change with the end time")
+        raise MovingError("its aggregates change with the end time")
     finals = {id(call): _kept(found, call, twin) for call, twin in zip(calls, others, strict=True)}
     final = _replaced(tree, finals)
     if any(True for _ in sql.column_names(_masked(final))):
-        raise Unsplittable("it uses columns outside an aggregate")
+        raise UnsplittableError("it uses columns outside an aggregate")
     return Split(found.partials, found.merged, final, found.windows, found.flagged)
 
 
@@ -120,7 +120,7 @@ def _kept(found: Split, call: exp.Expr, twin: exp.Expr) -> exp.Expr:
     function, conditions = _taken_apart(call)
     other, other_conditions = _taken_apart(twin)
     if function.sql() != other.sql():
-        raise Moving("what it adds up changes with the end time")
+        raise MovingError("what it adds up changes with the end time")
     still, flag = _windows(found, conditions, other_conditions)
     columns = [col(window.column) for window in found.windows.get(flag, ())]
     still += [build(":column IS NOT NULL", column=column) for column in {c.name: c for c in columns}.values()]
@@ -156,13 +156,13 @@ def _windows(found: Split, conditions: list[exp.Expr], others: list[exp.Expr]) -
     still, windows, texts = [], [], []
     for one, other in zip_longest(conditions, others):
         if one is None or other is None:
-            raise Moving("its conditions change with the end time")
+            raise MovingError("its conditions change with the end time")
         if one.sql() == other.sql():
             still.append(one)
             continue
         window = window_of(one.unnest())
         if window is None:
-            raise Moving(f"{one.sql('duckdb')} moves with the end time and is no window that is understood")
+            raise MovingError(f"{one.sql('duckdb')} moves with the end time and is no window that is understood")
         windows.append(window)
         texts.append(other.sql())
     flag = f"w_{_hash(' '.join(texts))}" if texts else ""
@@ -187,42 +187,44 @@ def _merged(found: Split, partial: str, merge: Callable[[exp.Expr], exp.Expr], f
 
 
 Part = tuple[exp.Expr, Callable[[exp.Expr], exp.Expr]]
+Parts = tuple[list[Part], Callable[..., exp.Expr]]
 
 
-def _parts(function: exp.Expr) -> tuple[list[Part], Callable[..., exp.Expr]]:
+def _parts(function: exp.Expr) -> Parts:
     """Return the partial aggregates of a function, how each is merged, and how the value follows from them.
 
     Raises:
-        Unsplittable: the function needs all rows at once.
+        UnsplittableError: the function needs all rows at once.
     """
     value = function.this
     if isinstance(function, exp.Count | exp.CountIf):
         if isinstance(value, exp.Distinct):
             return _distinct(value, lambda m: build("COALESCE(LEN(:m), 0)", m=m))
-        count = [(function, lambda p: build("SUM(:p)", p=p))]
-        return count, lambda m: build("CAST(COALESCE(:m, 0) AS BIGINT)", m=m)
+        return [(function, _total)], lambda m: build("CAST(COALESCE(:m, 0) AS BIGINT)", m=m)
     if isinstance(value, exp.Distinct) and not isinstance(function, exp.ArrayAgg | exp.Min | exp.Max):
-        raise Unsplittable(f"{function.sql('duckdb')} needs all rows at once")
+        raise UnsplittableError(f"{function.sql('duckdb')} needs all rows at once")
     if isinstance(function, exp.Sum | exp.Min | exp.Max | exp.LogicalAnd | exp.LogicalOr):
         same = type(function)
         return [(function, lambda p: same(this=p))], lambda m: m
     if isinstance(function, exp.Avg):
-        total, count = exp.Sum(this=sql.copied(value)), exp.Count(this=sql.copied(value), big_int=True)
-        parts = [(total, lambda p: build("SUM(:p)", p=p)), (count, lambda p: build("SUM(:p)", p=p))]
-        return parts, lambda s, n: build("CASE WHEN :n > 0 THEN CAST(:s AS DOUBLE) / :n END", s=s, n=n)
+        total, number = exp.Sum(this=sql.copied(value)), exp.Count(this=sql.copied(value), big_int=True)
+        mean = "CASE WHEN :n > 0 THEN CAST(:s AS DOUBLE) / :n END"
+        return [(total, _total), (number, _total)], lambda s, n: build(mean, s=s, n=n)
     if isinstance(function, exp.ArrayAgg) and isinstance(value, exp.Distinct):
         return _distinct(value, lambda m: m)
     if isinstance(function, exp.First) and isinstance(value, exp.Order):
         return _first(value)
-    raise Unsplittable(f"{function.sql('duckdb')} needs all rows at once")
+    raise UnsplittableError(f"{function.sql('duckdb')} needs all rows at once")
 
 
-def _distinct(
-    values: exp.Distinct, finish: Callable[[exp.Expr], exp.Expr]
-) -> tuple[list[Part], Callable[..., exp.Expr]]:
+def _total(part: exp.Expr) -> exp.Expr:
+    return build("SUM(:p)", p=part)
+
+
+def _distinct(values: exp.Distinct, finish: Callable[[exp.Expr], exp.Expr]) -> Parts:
     """Keep the set of values; sets of sets are united."""
     if len(values.expressions) != 1:
-        raise Unsplittable("distinct combinations of several columns are not kept")
+        raise UnsplittableError("distinct combinations of several columns are not kept")
     kept = exp.Filter(
         this=exp.ArrayAgg(this=exp.Distinct(expressions=[sql.copied(values.expressions[0])])),
         expression=exp.Where(this=build(":x IS NOT NULL", x=values.expressions[0])),
@@ -231,7 +233,7 @@ def _distinct(
     return [(kept, lambda p: build(merge, p=p))], finish
 
 
-def _first(ordered: exp.Order) -> tuple[list[Part], Callable[..., exp.Expr]]:
+def _first(ordered: exp.Order) -> Parts:
     """Keep the first value by a total order with the keys of that order."""
     keys = ordered.expressions
     fields = [f"'k{n}': :k{n}" for n in range(len(keys))]

@@ -25,6 +25,7 @@ from profiles_pipeline.compile.accumulators import (
     rows_definition,
     update_steps,
 )
+from profiles_pipeline.compile.id_changes import change_steps, graph_rows
 from profiles_pipeline.compile.rows import alias, id_value, occurred, text, timestamp
 from profiles_pipeline.compile.statement import (
     Bind,
@@ -111,7 +112,9 @@ def _values(c: Compilation, model: Stitcher, source: EdgeSource) -> list[exp.Exp
     return [id_value(c, row_id, types[str(row_id.id_type)], source.path) for row_id in source.ids]
 
 
-def _accumulator(c: Compilation, model: Stitcher, source: EdgeSource, table: exp.Table, files: Mapping[str, str] | None) -> Accumulator:
+def _accumulator(
+    c: Compilation, model: Stitcher, source: EdgeSource, table: exp.Table, files: Mapping[str, str] | None
+) -> Accumulator:
     origin = c.graph.models[source.path]
     occurred_at = getattr(origin, "occurred_at", None)
     time = occurred(c, occurred_at, source.path) if occurred_at else exp.cast(exp.Null(), "TIMESTAMP")
@@ -143,7 +146,20 @@ def compile_restitching(c: Compilation, model: Stitcher, r: Restitching) -> Scri
     goes_on = r.base.mappings is not None and all(source.is_kept for source in r.sources)
     plain = not cardinality.caps(model) and model.rules is None and not node_metadata.is_kept(model)
     script = _resolved(c, model, r) if goes_on and plain else _solved(c, model, r)
-    return Script(script.kind, (*updates, *script.steps, *_changes(c, model, r, goes_on and plain)), script.audits)
+    sides = _sides(c, model, r, goes_on and plain)
+    changes = change_steps(c, model, r.changes, r.base.version, sides)
+    return Script(script.kind, (*updates, *script.steps, *changes), script.audits)
+
+
+def _sides(c: Compilation, model: Stitcher, r: Restitching, goes_on: bool) -> tuple[exp.Expr, exp.Expr] | None:
+    """Return the rows of the graph that may have changed, before and after; None when there was no graph before."""
+    graph = c.relation(model.path)
+    if r.base.mappings is None:
+        return None
+    if not goes_on:
+        return graph_rows(r.base.mappings), graph_rows(beside(graph, "_mappings"))
+    touched = build("component IN (SELECT component FROM :components)", components=scratch(graph, "components"))
+    return graph_rows(r.base.mappings, touched), graph_rows(scratch(graph, "affected"))
 
 
 def _set_aside(c: Compilation, model: Stitcher, r: Restitching) -> tuple[Restitching, list[Step]]:
@@ -161,12 +177,12 @@ def _solved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
     found = dict(zip((source.path for source in model.sources), r.sources, strict=True))
 
     def tuples(source: EdgeSource) -> exp.Expr:
-        return _all_tuples(c, found[source.path])
+        return _all_tuples(found[source.path])
 
     return stitch.compile_stitcher(c, model, tuples)
 
 
-def _all_tuples(c: Compilation, a: Accumulator, where: exp.Expr | None = None) -> exp.Expr:
+def _all_tuples(a: Accumulator, where: exp.Expr | None = None) -> exp.Expr:
     """Return the combinations of ids that were seen until the end time, with when and how often."""
     return build(
         """
@@ -205,9 +221,9 @@ def _resolved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
             "people they belong to",
         ),
         _temporary(s("doubtful"), _ends(s("gone")), "ids that may have lost an edge"),
-        *_edges_at(c, model, r, s, ("doubtful", "around")),
+        *_edges_at(model, r, s, ("doubtful", "around")),
         _temporary(s("loose"), _loose(base, s), "ids of people who lost an edge"),
-        *_edges_at(c, model, r, s, ("loose", "remaining")),
+        *_edges_at(model, r, s, ("loose", "remaining")),
         _temporary(s("members"), _members(base, s), "ids that may change, with the vertex that they are part of"),
         _temporary(s("points"), _points(s), "vertices, numbered"),
         SolveComponents(
@@ -217,7 +233,7 @@ def _resolved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
             title="connected components of what changed",
         ),
         _temporary(s("numbers"), _new_numbers(base, s), "numbers for the new components"),
-        _temporary(s("nodes"), _nodes(base, s), "ids of what changed"),
+        _temporary(s("nodes"), _nodes(s), "ids of what changed"),
         _temporary(s("affected"), stitch.named_nodes(s("nodes"), s("numbers")), "their main ids"),
         Statement(create("view", edges, _all_edges(c, model, r)), "distinct edges"),
         Statement(create("table", mappings, _mappings(base, s)), "main id of each id"),
@@ -249,13 +265,10 @@ def _ends(*edges: exp.Table) -> exp.Expr:
     return exp.union(*parts, distinct=True, copy=False)
 
 
-def _edges_at(
-    c: Compilation, model: Stitcher, r: Restitching, s: _Scratch, tables: tuple[str, str]
-) -> tuple[Step, Step]:
+def _edges_at(model: Stitcher, r: Restitching, s: _Scratch, tables: tuple[str, str]) -> tuple[Step, Step]:
     """Make a table of the edges of today that have one of some ids at an end, and perhaps others of the same rows.
 
     Args:
-        c: what to compile against.
         model: the stitcher.
         r: what it keeps.
         s: names of scratch tables.
@@ -273,7 +286,7 @@ def _edges_at(
         ]
         # Mostly there are none, and then nothing needs to be read.
         where = exp.and_(exp.Placeholder(this=any_at_all), exp.paren(exp.or_(*has_one)))
-        found.append(_all_tuples(c, a, where))
+        found.append(_all_tuples(a, where))
     count = build("SELECT COUNT(*) > 0 FROM :ids", ids=ids)
     query = stitch.edges_of(model, [_as_rows(each) for each in found])
     return Bind((any_at_all,), count, "whether there are any"), _temporary(edges, query, "edges that these still have")
@@ -281,7 +294,7 @@ def _edges_at(
 
 def _all_edges(c: Compilation, model: Stitcher, r: Restitching) -> exp.Expr:
     before = build("first_seen_at IS NULL OR first_seen_at < :end", end=timestamp(c))
-    return stitch.edges_of(model, [_as_rows(_all_tuples(c, a, before.copy())) for a in r.sources])
+    return stitch.edges_of(model, [_as_rows(_all_tuples(a, before.copy())) for a in r.sources])
 
 
 def _as_rows(query: exp.Expr) -> exp.Subquery:
@@ -301,7 +314,8 @@ def _loose(base: exp.Expr, s: _Scratch) -> exp.Expr:
             SELECT DISTINCT b.component FROM :base AS b
             JOIN ends AS e ON e.id = b.other_id AND e.id_type = b.other_id_type
         )
-        SELECT b.other_id AS id, b.other_id_type AS id_type FROM :base AS b JOIN fallen ON fallen.component = b.component
+        SELECT b.other_id AS id, b.other_id_type AS id_type
+        FROM :base AS b JOIN fallen ON fallen.component = b.component
         """,
         gone=s("gone"),
         around=s("around"),
@@ -320,7 +334,8 @@ def _members(base: exp.Expr, s: _Scratch) -> exp.Expr:
             LEFT JOIN :loose AS l ON l.id = b.other_id AND l.id_type = b.other_id_type
         )
         SELECT id, id_type, first_seen_at, last_seen_at, is_loose,
-            CASE WHEN is_loose THEN 'id ' || id_type || ' ' || id ELSE 'component ' || CAST(component AS TEXT) END AS key
+            CASE WHEN is_loose THEN 'id ' || id_type || ' ' || id
+                ELSE 'component ' || CAST(component AS TEXT) END AS key
         FROM known
         UNION ALL
         SELECT t.id, t.id_type, NULL, NULL, TRUE, 'id ' || t.id_type || ' ' || t.id
@@ -370,7 +385,7 @@ def _new_numbers(base: exp.Expr, s: _Scratch) -> exp.Expr:
     )
 
 
-def _nodes(base: exp.Expr, s: _Scratch) -> exp.Expr:
+def _nodes(s: _Scratch) -> exp.Expr:
     """Return the ids of what changed with when they were seen.
 
     One that may have lost evidence is as its remaining edges say, and is no more where there are none. For all others
@@ -416,80 +431,3 @@ def _mappings(base: exp.Expr, s: _Scratch) -> exp.Expr:
         components=s("components"),
         affected=s("affected"),
     )
-
-
-# --- what changed for whom -----------------------------------------------------------------------------------------
-
-
-def _changes(c: Compilation, model: Stitcher, r: Restitching, goes_on: bool) -> list[Step]:
-    """Return the steps that add to the table of changes: every id whose row in the graph is another one now."""
-    graph = c.relation(model.path)
-    s = _Scratch(graph)
-    columns = "main_id, other_id, other_id_type, valid_at, first_seen_at"
-    if r.base.mappings is None:
-        before: exp.Expr = build(f"SELECT {columns} FROM :mappings WHERE FALSE", mappings=beside(graph, "_mappings"))
-        after = before.copy()
-    elif goes_on:
-        before = build(
-            f"SELECT {columns} FROM :base AS b WHERE component IN (SELECT component FROM :components)",
-            base=r.base.mappings,
-            components=s("components"),
-        )
-        after = build(f"SELECT {columns} FROM :affected", affected=s("affected"))
-    else:
-        before = build(f"SELECT {columns} FROM :base AS b", base=r.base.mappings)
-        after = build(f"SELECT {columns} FROM :mappings", mappings=beside(graph, "_mappings"))
-    return [
-        _temporary(s("before"), before, "ids that may have changed, before"),
-        _temporary(s("after"), after, "and after"),
-        *_logged(c, model, r, s),
-    ]
-
-
-def _logged(c: Compilation, model: Stitcher, r: Restitching, s: _Scratch) -> list[Step]:
-    version, end = exp.Literal.number(r.base.version), timestamp(c)
-    table = r.changes
-    found = build(
-        """
-        SELECT CAST(:version AS BIGINT) AS version, :end AS end_time,
-            COALESCE(a.other_id, b.other_id) AS other_id, COALESCE(a.other_id_type, b.other_id_type) AS other_id_type,
-            b.main_id AS main_id_before, a.main_id AS main_id_after,
-            CASE
-                WHEN b.other_id IS NULL THEN 'new'
-                WHEN a.other_id IS NULL THEN 'gone'
-                WHEN a.main_id = b.main_id THEN 'seen'
-                WHEN a.main_id IN (SELECT main_id FROM :before) THEN 'merge'
-                WHEN b.main_id IN (SELECT main_id FROM :after) THEN 'split'
-                ELSE 'renamed'
-            END AS change
-        FROM :before AS b
-        FULL JOIN :after AS a ON a.other_id = b.other_id AND a.other_id_type = b.other_id_type
-        WHERE a.main_id IS NULL OR b.main_id IS NULL OR a.main_id <> b.main_id
-            OR a.valid_at IS DISTINCT FROM b.valid_at OR a.first_seen_at IS DISTINCT FROM b.first_seen_at
-        """,
-        version=version,
-        end=end,
-        before=s("before"),
-        after=s("after"),
-    )
-    steps: list[Step] = []
-    if r.base.mappings is None:
-        steps.append(Statement(create("table", table, found), "no changes yet"))
-    else:
-        later = build("DELETE FROM :table WHERE version >= :version", table=table, version=version.copy())
-        steps.append(Statement(later, "changes of a run that was not finished taken out"))
-        steps.append(
-            Statement(
-                build("INSERT INTO :table SELECT * FROM :found AS found", table=table, found=found),
-                "what changed for whom",
-            )
-        )
-    public = exp.table_(f"{model.name}_id_changes", db=table.db, quoted=True)
-    shown = build(
-        """
-        SELECT end_time, other_id, other_id_type, main_id_before, main_id_after, change
-        FROM :table WHERE change <> 'seen' AND change <> 'new'
-        """,
-        table=table,
-    )
-    return [*steps, Statement(create("view", public, shown), "changes of main ids")]

@@ -1,4 +1,4 @@
-"""Which vars can be carried on from run to run, and how: in parts, by going over some people's rows again, or not at all.
+"""Which vars are carried on from run to run, and how: in parts, by going over some people's rows again, or not.
 
 * ``state``: the aggregate is kept per id and day (`accumulators`), and put together again for those it changed for.
 * ``replay``: anything else over the rows of one person: computed from rows, for those only whom something touched.
@@ -17,9 +17,9 @@ from typing import Literal
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.compile.partials import Moving, Split, Unsplittable, split
+from profiles_pipeline.compile.partials import MovingError, Split, UnsplittableError, split
 from profiles_pipeline.compile.statement import Compilation
-from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, Model, SqlModel, Stitcher
+from profiles_pipeline.resolve.model import Input, InputVar, Model, SqlModel, Stitcher
 from profiles_pipeline.resolve.reader import Reader, ReadVar, VarKey
 
 Kind = Literal["state", "replay", "full", "derived"]
@@ -69,7 +69,7 @@ def strategy(
         own_ids: lower-case names of the columns that hold the main id.
     """
     now, before, other = texts
-    still = _words(now.read) == _words(other.read)
+    still = words(now.read) == words(other.read)
     if isinstance(source, Stitcher):
         same = source.path == c.project.entities[entity].stitcher
         if not same or not still:
@@ -77,29 +77,25 @@ def strategy(
         return Strategy("replay", "it reads the id graph")
     if not isinstance(source, Input | SqlModel):
         return Strategy("full", f"it reads {source.path}, which is made anew")
-    looks = now.read.columns & own_ids
-    windowed = []
-    for var, is_still in inputs:
-        read = c.reader.input_var(var)
-        if not is_still:
-            return Strategy("full", f"the input var {var.name} moves with the end time")
-        if read.vars or not _stays_with_person(read, own_ids):
-            return Strategy("full", f"the input var {var.name} looks at other people or vars")
-        looks |= read.columns & own_ids
-        windowed += [var.name] if read.window is not None or (read.select and sql.has_window(read.select)) else []
     if not _of_rows(now.read):
         return Strategy("full", "it reads other tables, or is not the same each time")
-    return _kept(now, before, other, still, _why_not(now, looks, windowed))
+    read = {var.name: (c.reader.input_var(var), is_still) for var, is_still in inputs}
+    for name, (one, is_still) in read.items():
+        if not is_still or one.vars or not _stays_with_person(one, own_ids):
+            why = "looks at other people or vars" if is_still else "moves with the end time"
+            return Strategy("full", f"the input var {name} {why}")
+    return _kept(now, before, other, still, _why_not(now, {name: one for name, (one, _) in read.items()}, own_ids))
 
 
-def _why_not(now: Texts, looks: frozenset[str], windowed: list[str]) -> str | None:
+def _why_not(now: Texts, inputs: Mapping[str, ReadVar], own_ids: frozenset[str]) -> str | None:
     """Return why a var cannot be kept in parts; None when nothing is known that stands against it."""
     if now.read.vars:
         return "it needs other vars on its rows"
-    if looks:
+    for name, read in inputs.items():
+        if read.window is not None or (read.select is not None and sql.has_window(read.select)):
+            return f"the input var {name} looks at other rows of the person"
+    if any(read.columns & own_ids for read in (now.read, *inputs.values())):
         return "it looks at the main id"
-    if windowed:
-        return f"the input var {windowed[0]} looks at other rows of the person"
     return None if now.shared is not None else "it needs all rows of the person in order"
 
 
@@ -112,9 +108,9 @@ def _kept(now: Texts, before: Texts, other: Texts, still: bool, why_not: str | N
             if parts.merged.keys() == earlier.merged.keys():
                 return Strategy("state", _how(parts), parts, earlier)
             why_not = "it was another expression at the time of the run before"
-        except Moving as error:
+        except MovingError as error:
             return Strategy("full", str(error))
-        except Unsplittable as error:
+        except UnsplittableError as error:
             why_not = str(error)
     return Strategy("replay", why_not) if still else Strategy("full", f"{why_not}, and it moves with the end time")
 
@@ -124,18 +120,13 @@ def _how(parts: Split) -> str:
     return f"kept per id and day{windows}"
 
 
-def _words(read: ReadVar) -> tuple[str, ...]:
+def words(read: ReadVar) -> tuple[str, ...]:
     """Return the texts of a var that decide on its value, its default and type aside."""
     window = read.window
     trees = [read.select, read.where]
     if window is not None:
         trees += [*window.partition_by, *window.order_by, window.frame]
     return tuple("" if tree is None else tree.sql() for tree in trees)
-
-
-def words(read: ReadVar) -> tuple[str, ...]:
-    """Return the texts of a var that decide on its value, its default and type aside."""
-    return _words(read)
 
 
 def _of_rows(read: ReadVar) -> bool:
@@ -161,7 +152,7 @@ def _partitions(keys: Iterable[exp.Expr], own_ids: frozenset[str]) -> bool:
 def reads_the_same(var: InputVar, one: Reader, other: Reader) -> bool:
     """True when an input var is the same at both readers' times, its default and type included."""
     a, b = one.input_var(var), other.input_var(var)
-    return (_words(a), *map(_text, (a.default, a.cast))) == (_words(b), *map(_text, (b.default, b.cast)))
+    return (words(a), *map(_text, (a.default, a.cast))) == (words(b), *map(_text, (b.default, b.cast)))
 
 
 def _text(tree: exp.Expr | None) -> str:
@@ -199,8 +190,3 @@ def is_settled(
         return False
     found = strategies.get(key[1])
     return found is not None and (found.kind in ("state", "replay") or (found.kind == "derived" and key[1] in still))
-
-
-def own_vars(variables: Iterable[EntityVar]) -> dict[str, EntityVar]:
-    """Return vars by their name in lower case."""
-    return {var.name.lower(): var for var in variables}

@@ -44,8 +44,10 @@ def failure_texts(result: dg.ExecuteInProcessResult) -> str:
 
 @pytest.fixture
 def quickstart(tmp_path: Path) -> Path:
+    """The quickstart project without partitions."""
     folder = tmp_path / "quickstart"
     copy_example("quickstart", folder)
+    (folder / "pipeline.yaml").write_text("partitions: false\n", encoding="utf-8")
     return folder
 
 
