@@ -8,14 +8,16 @@ from __future__ import annotations
 TYPE_CHECKING = False  # that of typing is slow to import, and every command begins here
 if TYPE_CHECKING:
     from profiles_pipeline.assets import ProfilesTranslator, build_definitions
+    from profiles_pipeline.assets.component import ProfilesProjectComponent
     from profiles_pipeline.project import ProfilesProject
 
 __version__ = "0.1.0"
 
-__all__ = ["ProfilesProject", "ProfilesTranslator", "build_definitions"]
+__all__ = ["ProfilesProject", "ProfilesProjectComponent", "ProfilesTranslator", "build_definitions"]
 
 _HOMES = {
     "ProfilesProject": "profiles_pipeline.project",
+    "ProfilesProjectComponent": "profiles_pipeline.assets.component",
     "ProfilesTranslator": "profiles_pipeline.assets",
     "build_definitions": "profiles_pipeline.assets",
 }
@@ -27,3 +29,7 @@ def __getattr__(name: str) -> object:
 
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'profiles_pipeline' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})  # Dagster looks here for components

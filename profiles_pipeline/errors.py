@@ -106,16 +106,22 @@ class LockTimeoutError(ProfilesError):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The outcome of a check of a built model; `broken` rows break the rule."""
+    """The outcome of a check of a built model; `broken` rows break the rule, which is an error or only a warning."""
 
     name: str
     description: str
     broken: int
+    severity: Severity = "error"
 
     @property
     def passed(self) -> bool:
         """True when no row breaks the rule."""
         return self.broken == 0
+
+    @property
+    def stops(self) -> bool:
+        """True when what was checked must not be shown to anybody."""
+        return not self.passed and self.severity == "error"
 
 
 class RunError(ProfilesError):

@@ -54,7 +54,7 @@ def check_failed(
     checks: tuple[Check, ...], planned: Plan, stage: AuditMaterial, relation: str, files: compiled.Files
 ) -> RunError:
     """Return what to tell of a material that breaks a rule."""
-    broken = [check for check in checks if not check.passed]
+    broken = [check for check in checks if check.stops]
     message = "; ".join(f"{c.description} Broken by {c.broken} rows ({c.name})" for c in broken)
     hint = f"look into {relation}; the plain views are as they were"
     problem = Problem("check-failed", f"{stage.model.path}: {message}", stage.model.span, hint)

@@ -99,7 +99,9 @@ def _stitcher(keeping: Keeping, c: Compilation, later: Compilation, model: Stitc
     head = keeping.held.get(changes.name)
     if head is not None and window.end < head.end:
         return None
-    kept = {} if keeping.anew or head is None else {name: dict(held.files) for name, held in keeping.held.items()}
+    kept: dict[str, Mapping[str, str]] = {}
+    if head is not None and not keeping.anew:  # what another definition has left behind knows nothing of this graph
+        kept = {name: dict(held.files) for name, held in keeping.held.items() if held.version == head.version}
     sources = accumulators(c, later, model, kept)
     if sources is None:
         return None

@@ -61,7 +61,7 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
     warehouse = session.warehouse
     checks = tuple(_checked(warehouse, audit) for audit in stage.audits)
     relation = _relation(session, planned.schema, stage.material)
-    if not all(check.passed for check in checks):
+    if any(check.stops for check in checks):
         raise check_failed(checks, planned, stage, relation, files)
     rows = int(str(warehouse.scalar(render(stage.count, warehouse.dialect))))
     columns = tuple((c.name, c.type) for c in warehouse.describe(f"SELECT * FROM {relation}"))
@@ -115,7 +115,7 @@ def reused_material(session: Session, planned: Plan, stage: ReuseMaterial) -> Bu
 
 def _checked(warehouse: Warehouse, audit: Audit) -> Check:
     broken = warehouse.scalar(render(audit.tree, warehouse.dialect))
-    return Check(audit.name, audit.description, int(str(broken or 0)))
+    return Check(audit.name, audit.description, int(str(broken or 0)), audit.severity)
 
 
 def _is_own(planned: Plan, stage: AuditMaterial | ReuseMaterial) -> bool:

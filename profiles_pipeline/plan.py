@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from profiles_pipeline import history
 from profiles_pipeline.compile import Audit, Compilation, Past, Script, Statement, compile_model
+from profiles_pipeline.compile.guards import Before, guards
 from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.compile.rows import moment
 from profiles_pipeline.compile.statement import Files
@@ -344,14 +345,23 @@ def _stages(
     assert script is not None
     reason = made.reason if made is not None else "no material of this definition for this window"
     count = script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :rel", rel=relation)
+    before = _before(state, relation, context, path)
+    audits = (*script.audits, *guards(compilation, project.pipeline.checks, model, count, before))
     declared = project.project.hooks.get(path, ())
     hooks = [RunHook(model, name, hook, compile_hook(compilation, path, hook)) for hook in declared]
     return (
         *(stage for stage in hooks if stage.hook.when == "pre_run"),
         BuildMaterial(model, name, fingerprint, script, reason, context, made),
         *(stage for stage in hooks if stage.hook.when == "post_run"),
-        AuditMaterial(model, name, fingerprint, script.kind, script.audits, count, context),
+        AuditMaterial(model, name, fingerprint, script.kind, audits, count, context),
     )
+
+
+def _before(state: State, relation: exp.Table, context: Window, path: str) -> Before | None:
+    """Return what the last run before a window made of a model, whatever its definition was."""
+    earlier = [kept for kept in state.built or state.kept if kept.path == path and kept.end < context.end]
+    last = max((kept for kept in earlier if kept.begin is None), key=lambda kept: (kept.end, kept.seq_no), default=None)
+    return Before(exp.table_(last.name, db=relation.db, quoted=True), last.rows) if last is not None else None
 
 
 def _roots(project: ProfilesProject, request: Request) -> Collection[str]:

@@ -98,7 +98,7 @@ class ProfilesProject:
         loaded = spec.read_whole_project(path, problems, siteconfig)
         project = resolve(loaded.spec, problems, source_dialect)
         graph, found = _ordered(project, problems)
-        pipeline = _pipeline(path, project, problems)
+        pipeline = _pipeline(spec.read_pipeline(path, problems), project, problems)
         notes = tuple(str(n) for n in loaded.notes)
         errors = _with_missing_folders(problems)
         return cls(path, graph.project, graph, found, problems.warnings, notes, errors, pipeline)
@@ -146,6 +146,21 @@ class ProfilesProject:
         project = replace(self.project, types=types)
         return replace(self, project=project, graph=replace(self.graph, project=project))
 
+    def run_as(self, stated: Mapping[str, object], file: Path) -> ProfilesProject:
+        """Return the project run as another file says: sections in it take the place of those of pipeline.yaml.
+
+        Args:
+            stated: key of pipeline.yaml -> what stands there.
+            file: the file, which has it under ``attributes``.
+
+        Raises:
+            ProjectError: what stands there is wrong.
+        """
+        problems = Problems()
+        found = _pipeline(spec.read_stated(stated, file, problems), self.project, problems)
+        problems.raise_errors()
+        return replace(self, pipeline=self.pipeline.model_copy(update={key: getattr(found, key) for key in stated}))
+
     def _reordered(
         self, project: Project, unavailable: Mapping[Node, str] = {}, dropped: tuple[Disabled, ...] = ()
     ) -> ProfilesProject:
@@ -190,9 +205,8 @@ class ProfilesProject:
         return replace(self, fingerprints=versions.fingerprints(self.graph, reader, Problems(), contents))
 
 
-def _pipeline(folder: Path, project: Project, problems: Problems) -> PipelineSpec:
-    """Return what the pipeline.yaml of a project says; what is wrong in it is added to `problems`."""
-    found = spec.read_pipeline(folder, problems)
+def _pipeline(found: spec.PlacedPipeline, project: Project, problems: Problems) -> PipelineSpec:
+    """Return what is said of how a project is run; names that it does not have are added to `problems`."""
     inputs = [model.name for model in project.models.values() if isinstance(model, Input)]
     found.check_names(inputs, list(project.id_types), problems, project.broken.__contains__)
     return found.spec

@@ -215,16 +215,17 @@ class Registry:
         if not self.exists():
             return ()
         found = self.warehouse.query(
-            f"""SELECT material_name, model_ref, model_hash, seq_no, end_ts, begin_ts
+            f"""SELECT material_name, model_ref, model_hash, seq_no, end_ts, begin_ts, row_count
             FROM {self._table("material_registry")}
             WHERE seq_no IN (SELECT seq_no FROM {self._table("wht_seq_no")} WHERE project = ?)
             ORDER BY creation_ts, material_name""",
             [project],
         )
         return tuple(
-            Kept(str(name), str(path), str(fingerprint), int(str(number)), _utc(end) or _now(), _utc(begin))
-            for name, path, fingerprint, number, end, begin in found.rows
-        )
+            Kept(str(name), str(path), str(fingerprint), int(str(number)), _utc(end) or _now(), _utc(begin),
+                 None if rows is None else int(str(rows)))
+            for name, path, fingerprint, number, end, begin, rows in found.rows
+        )  # fmt: skip
 
     def held(self, project: str) -> tuple[Held, ...]:
         """Return the tables of a project that are kept from run to run."""

@@ -40,7 +40,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A complete material, and the window and definition it was built for."""
+    """A complete material, the window and definition it was built for, and how many rows it had if that is known."""
 
     name: str
     path: str
@@ -48,6 +48,7 @@ class Kept:
     seq_no: int
     end: datetime
     begin: datetime | None = None
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

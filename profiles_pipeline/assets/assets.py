@@ -15,6 +15,7 @@ from profiles_pipeline import report
 from profiles_pipeline.assets import metadata
 from profiles_pipeline.assets.partitioning import Covered, covered_by
 from profiles_pipeline.assets.resource import ProfilesResource
+from profiles_pipeline.assets.schedules import Scheduled
 from profiles_pipeline.assets.specs import describe_models, may_be_left_out, translated
 from profiles_pipeline.assets.translator import ModelProps, ProfilesTranslator
 from profiles_pipeline.connections import Output
@@ -88,6 +89,17 @@ def build_assets(
     Raises:
         ProjectError: the connection of the project does not exist.
     """
+    return assets_of(project, output, resource, translator, resource_key)[0]
+
+
+def assets_of(
+    project: ProfilesProject,
+    output: Output | None = None,
+    resource: ProfilesResource | None = None,
+    translator: ProfilesTranslator | None = None,
+    resource_key: str = RESOURCE_KEY,
+) -> tuple[Sequence[dg.AssetsDefinition | dg.AssetSpec], Scheduled]:
+    """Return the assets of a project as `build_assets` does, and what schedules need to know of them."""
     where = output or (resource or ProfilesResource()).output(project)
     partitions = partitions_of(project, datetime.now(UTC))
     pairs = translated(describe_models(project, where, partitions), translator or ProfilesTranslator())
@@ -101,7 +113,10 @@ def build_assets(
         doubtful=may_be_left_out(project),
         partitions=partitions,
     )
-    return [_asset(target, model, spec) for model, spec in pairs]
+    built = {path: target.keys[path] for path in target.steps.values()}
+    assets = [_asset(target, model, spec) for model, spec in pairs]
+    inputs = {path: key for path, key in target.keys.items() if path not in built}
+    return assets, Scheduled(project, built, partitions, target.doubtful, inputs)
 
 
 def pool_of(output: Output) -> str:
@@ -147,7 +162,10 @@ def _input_asset(target: Target, model: Input, spec: dg.AssetSpec) -> dg.AssetsD
 
 
 def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.AssetsDefinition:
-    checks = [dg.AssetCheckSpec(a.name, asset=spec.key, description=a.description, blocking=True) for a in model.audits]
+    checks = [
+        dg.AssetCheckSpec(a.name, asset=spec.key, description=a.description, blocking=a.severity == "error")
+        for a in model.audits
+    ]
 
     @dg.multi_asset(
         name=op_name(spec.key),
@@ -237,7 +255,7 @@ def _result(
         context.add_asset_metadata(found, spec.key, covered.last.key)
         found = metadata.brief(found)
     checks = {c.name: c for c in record.checks}
-    passed = [checks.get(a.name, Check(a.name, a.description, 0)) for a in model.audits]
+    passed = [checks.get(a.name, Check(a.name, a.description, 0, a.severity)) for a in model.audits]
     return dg.MaterializeResult(
         asset_key=spec.key,
         metadata=found,
@@ -251,7 +269,7 @@ def _check(key: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
         passed=check.passed,
         asset_key=key,
         check_name=check.name,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=metadata.severity_of(check),
         description=check.description,
         metadata=metadata.of_check(check),
     )

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,10 +14,10 @@ from pydantic import BaseModel, Field
 from profiles_pipeline.assets.definitions_builder import JOB_NAME, build_definitions
 from profiles_pipeline.assets.translator import ModelProps, ProfilesTranslator
 from profiles_pipeline.connections import find_output
-from profiles_pipeline.errors import Problems, fail
+from profiles_pipeline.errors import fail
 from profiles_pipeline.examples import EXAMPLES, copy_example
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.spec import PipelineSpec, read_stated
+from profiles_pipeline.spec import PipelineSpec
 
 DEFS_FILE = "defs.yaml"
 
@@ -83,7 +82,9 @@ class ProfilesProjectComponent(dg.Component, dg.Model, dg.Resolvable):
         Field(description="Attributes of the assets, with `spec` and `model` to refer to."),
     ] = None
     incremental: Annotated[str | None, Field(description="auto, always or never.")] = None
-    partitions: Annotated[Section | bool | None, Field(description="cadence, start and timezone; false for none.")] = None
+    partitions: Annotated[Section | bool | None, Field(description="cadence, start and timezone; false for none.")] = (
+        None
+    )
     inputs: Annotated[Section | None, Field(description="How changes of each input are found.")] = None
     schedules: Annotated[Section | bool | None, Field(description="Whether there are any, and a cron.")] = None
     sensor: Annotated[Section | bool | None, Field(description="Whether there is one, interval and at_most.")] = None
@@ -99,7 +100,7 @@ class ProfilesProjectComponent(dg.Component, dg.Model, dg.Resolvable):
         Raises:
             ProjectError: the project, or what stands here, is wrong.
         """
-        project = self._project(context.path)
+        project = self.loaded(context.path)
         output = None
         if self.siteconfig or self.target:
             connection = project.project.spec.connection
@@ -113,15 +114,15 @@ class ProfilesProjectComponent(dg.Component, dg.Model, dg.Resolvable):
             job_name=self.job_name,
         )
 
-    def _project(self, folder: Path) -> ProfilesProject:
-        """Return the project, run as this component says."""
-        loaded = ProfilesProject.load(_from(folder, self.project))
-        stated = {name: getattr(self, name) for name in PipelineSpec.keys() if getattr(self, name) is not None}
-        problems = Problems()
-        found = read_stated(stated, folder / DEFS_FILE, problems)
-        found.check_names(loaded.input_names, list(loaded.project.id_types), problems)
-        problems.raise_errors()
-        return replace(loaded, pipeline=loaded.pipeline.model_copy(update={n: getattr(found.spec, n) for n in stated}))
+    def loaded(self, folder: Path) -> ProfilesProject:
+        """Return the project, run as this component says, which stands in `folder`.
+
+        Raises:
+            ProjectError: the project, or what stands here, is wrong.
+        """
+        stated = {name: getattr(self, name) for name in PipelineSpec.model_fields if hasattr(self, name)}
+        said = {name: value for name, value in stated.items() if value is not None}
+        return ProfilesProject.load(_from(folder, self.project)).run_as(said, folder / DEFS_FILE)
 
     def _translator(self) -> ProfilesTranslator:
         made = _loaded(self.translator) if self.translator else ProfilesTranslator()

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import dagster as dg
 
-from profiles_pipeline.assets.assets import RESOURCE_KEY, build_assets
+from profiles_pipeline.assets.assets import RESOURCE_KEY, assets_of
 from profiles_pipeline.assets.resource import ProfilesResource
+from profiles_pipeline.assets.schedules import build_schedules, job_of
+from profiles_pipeline.assets.sensor import Watched, build_sensor
 from profiles_pipeline.assets.translator import ProfilesTranslator
 from profiles_pipeline.connections import Output
 from profiles_pipeline.project import ProfilesProject
@@ -24,7 +26,7 @@ def build_definitions(
     executor: dg.ExecutorDefinition | None = dg.in_process_executor,
     job_name: str = JOB_NAME,
 ) -> dg.Definitions:
-    """Return the definitions of a project: its assets and checks, a job that builds all, and the resource they need.
+    """Return the definitions of a project: assets, checks, a job that builds all, schedules, a sensor, the resource.
 
     No warehouse is touched.
 
@@ -59,9 +61,14 @@ def build_definitions(
     """
     loaded = project if isinstance(project, ProfilesProject) else ProfilesProject.load(project)
     profiles = resource or DEFAULT_RESOURCE
-    assets = build_assets(loaded, output=output, resource=profiles, translator=translator)
-    executable = [key for a in assets if isinstance(a, dg.AssetsDefinition) and a.is_materializable for key in a.keys]
-    job = dg.define_asset_job(
-        job_name, selection=dg.AssetSelection.assets(*executable), description=f"Build every model of {loaded.name}."
+    assets, scheduled = assets_of(loaded, output, profiles, translator)
+    job = job_of(scheduled, job_name, scheduled.keys, f"Build every model of {loaded.name}.")
+    sensor = build_sensor(Watched(scheduled, output, profiles), job_name)
+    return dg.Definitions(
+        assets=assets,
+        jobs=[job],
+        schedules=build_schedules(scheduled, job),
+        sensors=[sensor] if sensor is not None else [],
+        resources={RESOURCE_KEY: profiles},
+        executor=executor,
     )
-    return dg.Definitions(assets=assets, jobs=[job], resources={RESOURCE_KEY: profiles}, executor=executor)

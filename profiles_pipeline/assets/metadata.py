@@ -104,7 +104,7 @@ def built_events(
             asset_key=key,
             check_name=check.name,
             passed=check.broken == 0,
-            severity=dg.AssetCheckSeverity.ERROR,
+            severity=severity_of(check),
             description=check.description,
             metadata=of_check(check),
         )
@@ -160,6 +160,11 @@ def shortened(text: str, file: Path) -> str:
         return text.strip()
     kept = text[:SQL_LIMIT].rpartition("\n")[0]
     return f"{kept}\n-- {len(text) - len(kept)} more characters in {file}"
+
+
+def severity_of(check: Check) -> dg.AssetCheckSeverity:
+    """Return how bad it is when a check does not pass."""
+    return dg.AssetCheckSeverity.ERROR if check.severity == "error" else dg.AssetCheckSeverity.WARN
 
 
 def of_check(check: Check) -> Mapping[str, dg.MetadataValue]:

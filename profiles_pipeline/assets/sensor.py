@@ -6,24 +6,20 @@ from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    SENSOR_NAME_TAG,
-)
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from profiles_pipeline import observations
 from profiles_pipeline.assets import metadata
+from profiles_pipeline.assets.partitioning import tags_of
 from profiles_pipeline.assets.requests import Asking, Cursor, Island, ask, changed_days
 from profiles_pipeline.assets.resource import ProfilesResource
+from profiles_pipeline.assets.schedules import Scheduled
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import LockTimeoutError
 from profiles_pipeline.observations import Change, Look, Observed
-from profiles_pipeline.partitions import Calendar
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input
 
-SENSOR_NAME = "profiles_inputs"
 WHY_TAG = "profiles/why"
 
 WAIT_S = 10.0
@@ -37,18 +33,20 @@ class Watched:
     """What a sensor looks at, and what it asks for.
 
     Attributes:
+        scheduled: the assets of the project.
         output: where the project is built; None leaves it to the resource.
-        keys: path of an input -> its asset key.
-        calendar: the partitions of the project; None when it has none.
         now: what time it is.
     """
 
-    project: ProfilesProject
+    scheduled: Scheduled
     output: Output | None
     resource: ProfilesResource
-    keys: Mapping[str, dg.AssetKey]
-    calendar: Calendar | None
     now: Now = lambda: datetime.now(UTC)
+
+    @property
+    def project(self) -> ProfilesProject:
+        """The project."""
+        return self.scheduled.project
 
     @property
     def levels(self) -> Mapping[str, observations.Level]:
@@ -58,22 +56,21 @@ class Watched:
         return {model.path: level for model in inputs if (level := stated.get(model.name.lower())) is not None}
 
 
-def build_sensor(watched: Watched, job_name: str, name: str = SENSOR_NAME) -> dg.SensorDefinition | None:
-    """Return the sensor of a project; None when its pipeline.yaml turns it off.
+def build_sensor(watched: Watched, job_name: str) -> dg.SensorDefinition | None:
+    """Return the sensor of a project; None when its pipeline.yaml turns it off, or there is nothing to look at.
 
     It runs from the start when pipeline.yaml says so; otherwise somebody has to start it in the UI.
 
     Args:
         watched: what to look at.
         job_name: the job that builds everything.
-        name: name of the sensor.
     """
     stated = watched.project.pipeline.sensor
-    if stated.enabled is False:
+    if stated.enabled is False or not watched.scheduled.together:
         return None
 
     @dg.sensor(
-        name=name,
+        name=f"{job_name}_sensor",
         job_name=job_name,
         minimum_interval_seconds=max(1, round(stated.interval.total_seconds())),
         default_status=dg.DefaultSensorStatus.RUNNING if stated.enabled else dg.DefaultSensorStatus.STOPPED,
@@ -121,7 +118,9 @@ def _result(
         run_requests=requests or None,
         skip_reason=None if requests else _why_nothing(seen, asking),
         cursor=Cursor(seen.number, asking.pending, versions).text(),
-        asset_events=[_observation(watched.keys[o.path], o) for o in news if o.path in watched.keys],
+        asset_events=[
+            _observation(watched.scheduled.inputs[o.path], o) for o in news if o.path in watched.scheduled.inputs
+        ],
     )
 
 
@@ -130,17 +129,16 @@ def _asking(watched: Watched, seen: Look, changes: tuple[Change, ...], before: C
     days = changed_days(changes, before.pending if before else {})
     if before is not None and not changes and not days:
         return Asking((), {})
-    if watched.calendar is None:
+    if watched.scheduled.calendar is None:
         return Asking((Island("", "", seen.number),), {})
-    return ask(watched.calendar, days, seen.number, watched.now(), at_most)
+    return ask(watched.scheduled.calendar, days, seen.number, watched.now(), at_most)
 
 
 def _request(watched: Watched, island: Island, changes: Iterable[Change]) -> dg.RunRequest:
     tags = {WHY_TAG: _why(changes)}
-    if watched.calendar is None:
+    if watched.scheduled.calendar is None:
         return dg.RunRequest(run_key=f"@{island.look}", tags=tags)
-    tags |= {ASSET_PARTITION_RANGE_START_TAG: island.first, ASSET_PARTITION_RANGE_END_TAG: island.last}
-    return dg.RunRequest(run_key=island.run_key, tags=tags)
+    return dg.RunRequest(run_key=island.run_key, tags=tags | tags_of([island.first, island.last]))
 
 
 def _why(changes: Iterable[Change]) -> str:

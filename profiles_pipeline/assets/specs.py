@@ -9,6 +9,7 @@ import dagster as dg
 from profiles_pipeline import lineage, versions
 from profiles_pipeline.assets.translator import Feature, ModelProps, ProfilesTranslator
 from profiles_pipeline.compile import Compilation, compile_model
+from profiles_pipeline.compile.guards import ANY_BEFORE, NO_COUNT, guards
 from profiles_pipeline.connections import Output
 from profiles_pipeline.partitions import Calendar, Partitions, partitions_of
 from profiles_pipeline.project import ProfilesProject
@@ -118,7 +119,7 @@ def _described(
             name: tuple((asset_path(project.project, s.path), s.column) for s in sources)
             for name, sources in columns.items()
         },
-        audits=script.audits if script else (),
+        audits=(*script.audits, *guards(c, project.pipeline.checks, model, NO_COUNT, ANY_BEFORE)) if script else (),
     )
 
 

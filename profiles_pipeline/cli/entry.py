@@ -23,16 +23,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     0 done; 1 the run or a check failed; 2 the project or the call is wrong; 130 interrupted; 70 unexpected error.
     """
-    before = signal.getsignal(signal.SIGINT)
+    before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
     listens = before is signal.default_int_handler  # not where a parent or another handler takes care of it
     code = INTERRUPTED
     with suppress(KeyboardInterrupt):
         if listens:
             _listen(_raise_soon)
+            sys.unraisablehook = _raise_elsewhere
         code = _called(arguments)
     if listens:
         # What was to be done is done, and the process ends in a moment: its end is no place for a KeyboardInterrupt.
         _listen(signal.SIG_IGN if arguments is None else before)
+        sys.unraisablehook = hook
     sys.exit(code)
 
 
@@ -63,6 +65,14 @@ def _may_raise(frame: FrameType | None) -> bool:
             return False
         frame = frame.f_back
     return frame is not None
+
+
+def _raise_elsewhere(lost: sys.UnraisableHookArgs) -> None:
+    """Interrupt again when what a signal raised got lost in native code, which tells any other exception."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        _thread.start_new_thread(_interrupt_again, ())
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _interrupt_again() -> None:

@@ -80,6 +80,8 @@ class Lines:
                 self._line(failure(event))
             case Built():
                 self._line(f"{'reused' if event.reused else 'built '} {event.model.path}  {measures(event)}")
+                for text in warnings(event):
+                    self._line(text)
 
     def _line(self, text: str) -> None:
         self._console.print(Text(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}"))
@@ -114,6 +116,8 @@ class Moving:
             case Built():
                 mark = ("= ", "dim") if event.reused else ("✓ ", "green")
                 self._above(Text.assemble(mark, f"{event.model.path}  ", (measures(event), "dim")))
+                for text in warnings(event):
+                    self._above(Text(text, style="yellow"))
                 self._progress.advance(self._task)
 
     def _show(self, text: str) -> None:
@@ -206,6 +210,15 @@ def failure(event: Failed) -> str:
     """Return why a model could not be built, in one line."""
     reason = event.error.problem.message if event.error else "it needs a model that failed"
     return f"failed {event.model.path}  {reason}"
+
+
+def warnings(built: Built) -> list[str]:
+    """Return what is said of each check that a model has not passed, and that does not stop it."""
+    return [
+        f"warning: {built.model.path}: {c.description} Broken by {c.broken:,} ({c.name})"
+        for c in built.checks
+        if not c.passed
+    ]
 
 
 def measures(built: Built) -> str:

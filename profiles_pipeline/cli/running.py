@@ -349,5 +349,8 @@ def _model_document(item: run.Built, schema: str, window: Window, promoted: bool
         "seconds": round(item.seconds, 3),
         "reused": item.reused,
         "sql_file": item.sql_file,
-        "checks": [{"name": c.name, "description": c.description, "broken": c.broken} for c in item.checks],
+        "checks": [
+            {"name": c.name, "description": c.description, "broken": c.broken, "severity": c.severity}
+            for c in item.checks
+        ],
     }

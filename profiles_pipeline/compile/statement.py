@@ -8,6 +8,7 @@ from typing import Literal
 
 from sqlglot import exp
 
+from profiles_pipeline.errors import Severity
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve.model import Input, Project
 from profiles_pipeline.resolve.past import PastRef
@@ -146,11 +147,13 @@ class Audit:
         name: stable name of the check.
         tree: query that returns one number: how many rows break the rule; 0 is a pass.
         description: the rule, as a sentence.
+        severity: a warning is told; an error keeps what breaks the rule from being shown.
     """
 
     name: str
     tree: exp.Expr
     description: str
+    severity: Severity = "error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from profiles_pipeline.spec.lift import Note
 from profiles_pipeline.spec.load import Loaded, connection_of, load_project, load_whole_project, read_whole_project
 from profiles_pipeline.spec.model import ProjectSpec, Text
-from profiles_pipeline.spec.pipeline import PipelineSpec, read_pipeline
+from profiles_pipeline.spec.pipeline import PipelineSpec, PlacedPipeline, read_pipeline, read_stated
 from profiles_pipeline.spec.siteconfig import (
     ConnectionOutput,
     DuckDBOutput,
@@ -19,6 +19,7 @@ __all__ = [
     "Loaded",
     "Note",
     "PipelineSpec",
+    "PlacedPipeline",
     "PostgresOutput",
     "ProjectSpec",
     "SiteConfig",
@@ -29,5 +30,6 @@ __all__ = [
     "load_siteconfig",
     "load_whole_project",
     "read_pipeline",
+    "read_stated",
     "read_whole_project",
 ]

@@ -254,4 +254,31 @@ def read_pipeline(folder: Path, problems: Problems) -> PlacedPipeline:
     return PlacedPipeline(found, value) if found is not None and isinstance(value, PlacedMap) else PlacedPipeline()
 
 
+def read_stated(stated: Mapping[str, object], file: Path, problems: Problems) -> PlacedPipeline:
+    """Return what sections say that stand under ``attributes`` of another file, which has been read already.
+
+    Everything wrong with it is added to `problems`, at its place as far as the file shows it.
+    """
+    written = read_yaml(file, file.name, Problems()) if file.is_file() else None
+    found = written.get("attributes") if isinstance(written, PlacedMap) else None
+    places = found if isinstance(found, PlacedMap) else PlacedMap(Span(file.name, 1, 1))
+    value = PlacedMap(places.span)
+    for key, section in stated.items():
+        as_written = places.get(key) == section
+        given = places[key] if as_written else _placed_at(section, places.key_span(key))
+        value.put(key, given, places.key_span(key), places.value_span(key))
+    spec = validated(PipelineSpec, value, file.name, problems)
+    return PlacedPipeline(spec, value) if spec is not None else PlacedPipeline()
+
+
+def _placed_at(value: object, span: Span) -> object:
+    """Return a value whose mappings all stand at one place."""
+    if not isinstance(value, Mapping):
+        return value
+    placed = PlacedMap(span)
+    for key, inner in value.items():
+        placed.put(str(key), _placed_at(inner, span))
+    return placed
+
+
 _KEYS = tuple(name for name in PipelineSpec.model_fields if name != "span")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +17,9 @@ from dagster._core.test_utils import create_run_for_test
 
 from profiles_pipeline import connections
 from profiles_pipeline.assets import ProfilesResource
-from profiles_pipeline.assets.sensor import SENSOR_NAME, Watched, build_sensor
-from profiles_pipeline.partitions import Calendar
+from profiles_pipeline.assets.assets import assets_of
+from profiles_pipeline.assets.sensor import Now, Watched, build_sensor
+from profiles_pipeline.partitions import Calendar, Partitions
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline_tests.observations.test_looking import HEADER, NOW, ORDERS, PEOPLE, add, shop_at, write
 from profiles_pipeline_tests.test_run import Shop
@@ -25,7 +27,16 @@ from profiles_pipeline_tests.test_run import Shop
 DAILY = Calendar("daily", datetime(2024, 1, 1, tzinfo=UTC))
 TODAY = "2024-04-02...2024-04-02"
 
+SENSOR_NAME = "profiles_run_sensor"
+
 Ranges = list[str]
+
+
+def watched_of(project: ProfilesProject, calendar: Calendar | None, now: Now = lambda: NOW) -> Watched:
+    """What a sensor looks at that asks for the partitions of a calendar."""
+    _, scheduled = assets_of(project)
+    partitions = Partitions(calendar, {}) if calendar else None
+    return Watched(replace(scheduled, partitions=partitions), None, ProfilesResource(), now)
 
 
 class Daemon:
@@ -46,8 +57,7 @@ class Daemon:
 
     def evaluate(self) -> dg.SensorResult:
         """Evaluate a tick; nothing of it is kept."""
-        keys = {path: dg.AssetKey(path.split("/")) for path in self.project.graph.models}
-        watched = Watched(self.project, None, ProfilesResource(), keys, self.calendar, lambda: self.now)
+        watched = watched_of(self.project, self.calendar, lambda: self.now)
         sensor = build_sensor(watched, "profiles_run")
         assert sensor is not None
         with dg.build_sensor_context(instance=self.instance, cursor=self.cursor, sensor_name=SENSOR_NAME) as context:
@@ -73,9 +83,9 @@ class Daemon:
 
 
 def range_of(request: dg.RunRequest) -> str:
-    return (
-        f"{request.tags['dagster/asset_partition_range_start']}...{request.tags['dagster/asset_partition_range_end']}"
-    )
+    alone = request.tags.get("dagster/partition")
+    first = alone or request.tags["dagster/asset_partition_range_start"]
+    return f"{first}...{alone or request.tags['dagster/asset_partition_range_end']}"
 
 
 @pytest.fixture
@@ -343,11 +353,11 @@ def test_pipeline_yaml_says_how(daemon: Daemon) -> None:
 )
 def test_whether_it_runs_and_how_often(shop: Shop, text: str, status: dg.DefaultSensorStatus, interval: int) -> None:
     (shop.folder / "pipeline.yaml").write_text(text, encoding="utf-8")
-    sensor = build_sensor(Watched(shop.load(), None, ProfilesResource(), {}, DAILY), "profiles_run")
+    sensor = build_sensor(watched_of(shop.load(), DAILY), "profiles_run")
     assert sensor is not None
     assert (sensor.default_status, sensor.minimum_interval_seconds) == (status, interval)
 
 
 def test_it_can_be_left_out(shop: Shop) -> None:
     (shop.folder / "pipeline.yaml").write_text("sensor: false\n", encoding="utf-8")
-    assert build_sensor(Watched(shop.load(), None, ProfilesResource(), {}, DAILY), "profiles_run") is None
+    assert build_sensor(watched_of(shop.load(), DAILY), "profiles_run") is None

@@ -31,6 +31,26 @@ main()
 """
 
 
+LOST = f"""
+import os, signal, time, weakref
+from profiles_pipeline.cli import app, main
+
+class Thing:
+    pass
+
+def outcome(arguments, is_last):
+    thing = Thing()
+    kept = weakref.ref(thing, lambda _: {INTERRUPT})
+    del thing
+    while True:
+        time.sleep(1)
+
+app.outcome = outcome
+main()
+"""
+"""A callback in which an exception is told and dropped."""
+
+
 def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
@@ -51,6 +71,11 @@ def test_while_a_module_is_imported(quickstart: Path, module: str) -> None:
     done = python(WHILE_IMPORTING, module, "validate", "-p", quickstart)
     assert done.returncode == 130, done.stderr
     assert done.stderr in ("", "\n", "interrupted; nothing was changed\n")
+
+
+def test_where_exceptions_get_lost() -> None:
+    done = python(LOST)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_when_all_is_done() -> None:
