@@ -69,7 +69,7 @@ def _others_null(step: Statement, name: str) -> exp.Expr:
     copy = step.tree.copy()
     for aliased in _others(copy, step, name):
         aliased.set("this", exp.Null())
-    return copy.expression if isinstance(copy, exp.Create) else copy
+    return copy.expression if isinstance(copy, exp.Create | exp.Insert) else copy
 
 
 def _others_gone(step: Statement, name: str) -> exp.Expr:
@@ -77,15 +77,15 @@ def _others_gone(step: Statement, name: str) -> exp.Expr:
     copy = step.tree.copy()
     for aliased in _others(copy, step, name):
         aliased.pop()
-    others = {n.lower() for n in step.vars} - {name.lower()}
+    others = step.columns_beside(name)
     for select in copy.find_all(exp.Select):
         for column in [c for c in select.expressions if isinstance(c, exp.Column) and c.name.lower() in others]:
             column.pop()
-    return copy.expression if isinstance(copy, exp.Create) else copy
+    return copy.expression if isinstance(copy, exp.Create | exp.Insert) else copy
 
 
 def _others(tree: exp.Expr, step: Statement, name: str) -> list[exp.Alias]:
-    others = {n.lower() for n in step.vars} - {name.lower()}
+    others = step.columns_beside(name)
     found = list(tree.find_all(exp.Alias))
     return [a for a in found if a.alias.lower() in others and isinstance(a.parent, exp.Select)]
 

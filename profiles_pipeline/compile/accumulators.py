@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
@@ -47,6 +47,7 @@ class Accumulator:
         keys: names of the columns with identifiers.
         partials: column -> aggregate over `rows`.
         is_kept: whether the table exists from an earlier run.
+        vars: var -> its columns among `partials`.
     """
 
     table: exp.Table
@@ -57,6 +58,7 @@ class Accumulator:
     keys: tuple[str, ...]
     partials: Mapping[str, exp.Expr]
     is_kept: bool
+    vars: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def fresh(self) -> exp.Table:
@@ -277,7 +279,7 @@ def update_steps(a: Accumulator) -> list[Step]:
     if not a.is_kept:
         return [
             Statement(create("table", seen, sql.copied(a.seen)), f"fingerprints of the days of {a.source}"),
-            Statement(create("table", a.table, a.select()), f"what each day of {a.source} adds"),
+            Statement(create("table", a.table, a.select()), f"what each day of {a.source} adds", tuple(a.vars), a.vars),
         ]
     now, changed = scratch(a.table, "now"), scratch(a.table, "changed")
     both = {"now": now, "seen": seen}
@@ -311,7 +313,7 @@ def update_steps(a: Accumulator) -> list[Step]:
         Statement(create("temporary table", now, sql.copied(a.seen)), f"fingerprints of the days of {a.source}"),
         Statement(create("temporary table", changed, differing), f"days of {a.source} that changed"),
         Bind(a.range_names, limits, "from when to when they are"),
-        Statement(create("temporary table", a.fresh, fresh), "what they add now"),
+        Statement(create("temporary table", a.fresh, fresh), "what they add now", tuple(a.vars), a.vars),
         Statement(create("temporary table", a.gone, gone), "what is no longer so"),
         Statement(create("temporary table", a.come, come), "what is new"),
         Statement(build("DELETE FROM :table WHERE :among", table=a.table, among=among), "changed days taken out"),

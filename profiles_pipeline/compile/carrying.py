@@ -289,6 +289,7 @@ class _Carrying(Growing):
             keys=looked_up_ids(self.c, model, self.cohort.entity),
             partials=parts,
             is_kept=kept.is_there,
+            vars={v.name: tuple(s.partials) for v in variables if (s := self.strategies[v.name.lower()].split)},
         )
 
     def _observed(self, source: str, variables: Sequence[EntityVar]) -> frozenset[str] | None:
@@ -408,17 +409,21 @@ class _Carrying(Growing):
         merged = build("SELECT :id, :columns FROM :found AS f", id=self.id_column, columns=columns, found=found)
         assert isinstance(merged, exp.Select)
         merged = merged.where(self._who("f", is_new), copy=False).group_by(col(self.id_column), copy=False)
-        return [*steps, *self._stored(table, merged, is_new, f"values from {a.source}")]
+        by_var = {v.name: tuple(self._split_of(v).merged) for v in state.variables}
+        return [*steps, *self._stored(table, merged, is_new, f"values from {a.source}", by_var)]
 
     def _who(self, rows: str, everybody: bool) -> exp.Expr:
         if everybody:
             return build(f"{rows}.:id IS NOT NULL", id=self.id_column)
         return build(f"{rows}.:id IN (SELECT main_id FROM :touched)", id=self.id_column, touched=self.touched)
 
-    def _stored(self, table: exp.Table, query: exp.Expr, is_new: bool, title: str) -> list[Step]:
-        """Make a roll-up, or replace the rows of those who are touched."""
+    def _stored(
+        self, table: exp.Table, query: exp.Expr, is_new: bool, title: str, by_var: Mapping[str, tuple[str, ...]]
+    ) -> list[Step]:
+        """Make a roll-up, or replace the rows of those who are touched; `by_var` has the columns of each var."""
+        names = tuple(by_var)
         if is_new:
-            return [Statement(create("table", table, query), title)]
+            return [Statement(create("table", table, query), title, names, by_var)]
         gone = build(
             "DELETE FROM :table WHERE :id IN (SELECT main_id FROM :touched)",
             table=table,
@@ -426,7 +431,7 @@ class _Carrying(Growing):
             touched=self.touched,
         )
         put = build("INSERT INTO :table BY NAME SELECT * FROM :query AS query", table=table, query=query)
-        return [Statement(gone, "values of who is touched taken out"), Statement(put, title)]
+        return [Statement(gone, "values of who is touched taken out"), Statement(put, title, names, by_var)]
 
     def _parts(self, state: _State) -> tuple[exp.Expr, list[Step]]:
         """Return the rows of an accumulator with the flags of its windows, and the steps that these need.
@@ -502,7 +507,8 @@ class _Carrying(Growing):
             values = self.query_of_scan(source, through_table, chunk)
             columns = [alias(col(v.name), self._replayed_column(v)) for v in chunk]
             query = build("SELECT :id, :columns FROM :values", id=self.id_column, columns=columns, values=values)
-            self.steps += self._stored(kept.table, query, self.everybody, f"{', '.join(names)} by going over {source}")
+            title, by_var = f"{', '.join(names)} by going over {source}", {n: (n, *needed[n]) for n in names}
+            self.steps += self._stored(kept.table, query, self.everybody, title, by_var)
             columns = [alias(col(self._replayed_column(v)), v.name) for v in chunk]
             shown = build("SELECT :id, :columns FROM :table", id=self.id_column, columns=columns, table=kept.table)
             view = scratch(result, f"values_{number}")

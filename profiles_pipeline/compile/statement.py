@@ -86,11 +86,19 @@ class Statement:
         tree: the whole statement.
         title: what it does, for people.
         vars: names of the entity vars or input vars it computes, to find the culprit when it fails.
+        columns: var -> its columns in the statement, where that is not one of its name.
     """
 
     tree: exp.Expr
     title: str
     vars: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def columns_beside(self, name: str) -> frozenset[str]:
+        """Return the lower-case names of the columns that are computed for other vars only."""
+        own = {c.lower() for c in self.columns.get(name, (name,))}
+        others = {c.lower() for var in self.vars if var != name for c in self.columns.get(var, (var,))}
+        return frozenset(others - own)
 
 
 @dataclass(frozen=True, slots=True)

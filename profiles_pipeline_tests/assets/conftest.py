@@ -8,6 +8,7 @@ import pytest
 
 from profiles_pipeline import run
 from profiles_pipeline.assets import build_definitions
+from profiles_pipeline.assets.partitioning import tags_of
 from profiles_pipeline.connections import embedded
 from profiles_pipeline.examples import copy_example
 from profiles_pipeline.project import ProfilesProject
@@ -18,14 +19,27 @@ AT_END_TIME = {"resources": {"profiles": {"config": {"end_time": END_TIME}}}}
 Query = Callable[[str], list[tuple[object, ...]]]
 
 
+NO_PARTITIONS = "partitions: false\n"
+
+
 def materialize(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, *keys: str, run_config: dict[str, object] | None = None
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    *keys: str,
+    run_config: dict[str, object] | None = None,
+    partitions: str = "",
 ) -> dg.ExecuteInProcessResult:
-    """Materialize the assets of the given keys, all of the project when there are none."""
+    """Materialize the assets of the given keys, all of the project when there are none; for a partition, or A...B."""
+    selection = [dg.AssetKey(key.split("/")) for key in keys]
     job = definitions.resolve_job_def("profiles_run")
-    selection = [dg.AssetKey(key.split("/")) for key in keys] or None
+    if not job.asset_layer.executable_asset_keys.issuperset(selection):
+        job = definitions.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(
-        instance=instance, run_config=run_config, asset_selection=selection, raise_on_error=False
+        instance=instance,
+        run_config=run_config,
+        asset_selection=selection or None,
+        raise_on_error=False,
+        tags=tags_of(partitions.split("...")) if partitions else None,
     )
 
 
@@ -47,7 +61,7 @@ def quickstart(tmp_path: Path) -> Path:
     """The quickstart project without partitions."""
     folder = tmp_path / "quickstart"
     copy_example("quickstart", folder)
-    (folder / "pipeline.yaml").write_text("partitions: false\n", encoding="utf-8")
+    (folder / "pipeline.yaml").write_text(NO_PARTITIONS, encoding="utf-8")
     return folder
 
 

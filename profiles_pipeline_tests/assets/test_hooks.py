@@ -10,7 +10,7 @@ from profiles_pipeline import run
 from profiles_pipeline.assets import build_definitions
 from profiles_pipeline.connections import embedded
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline_tests.assets.conftest import failure_texts, materialize
+from profiles_pipeline_tests.assets.conftest import NO_PARTITIONS, failure_texts, materialize
 
 HOOKS = Path(__file__).parent.parent / "projects" / "hooks"
 END = {"resources": {"profiles": {"config": {"end_time": "2024-02-01T00:00:00Z"}}}}
@@ -18,7 +18,9 @@ END = {"resources": {"profiles": {"config": {"end_time": "2024-02-01T00:00:00Z"}
 
 @pytest.fixture
 def hooks(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(HOOKS, tmp_path / "hooks"))
+    copy = Path(shutil.copytree(HOOKS, tmp_path / "hooks"))
+    (copy / "pipeline.yaml").write_text(NO_PARTITIONS, encoding="utf-8")
+    return copy
 
 
 def said(project: Path) -> set[object]:

@@ -16,7 +16,7 @@ from dagster._core.definitions.data_version import extract_data_version_from_ent
 from dagster._core.test_utils import create_run_for_test
 
 from profiles_pipeline import connections
-from profiles_pipeline.assets import ProfilesResource
+from profiles_pipeline.assets import ProfilesResource, build_definitions
 from profiles_pipeline.assets.assets import assets_of
 from profiles_pipeline.assets.sensor import Now, Watched, build_sensor
 from profiles_pipeline.partitions import Calendar, Partitions
@@ -361,3 +361,30 @@ def test_whether_it_runs_and_how_often(shop: Shop, text: str, status: dg.Default
 def test_it_can_be_left_out(shop: Shop) -> None:
     (shop.folder / "pipeline.yaml").write_text("sensor: false\n", encoding="utf-8")
     assert build_sensor(watched_of(shop.load(), DAILY), "profiles_run") is None
+
+
+def test_the_runs_that_are_asked_for_bring_everything_up_to_date(shop: Shop) -> None:
+    (shop.folder / "pipeline.yaml").write_text("partitions: {start: 2024-01-01}\n", encoding="utf-8")
+    definitions = build_definitions(shop.folder)
+    job = definitions.resolve_job_def("profiles_run")
+    total = "select user_main_id, total from user_feature_view where total is not null order by total"
+    stitcher = dg.AssetKey(["models", "user_default_id_stitcher"])
+    with dg.instance_for_test() as instance:
+        cursor: str | None = None
+        for text, asked in ((ORDERS, 1), (ORDERS + "u3,5,,2024-01-02 01:00:00\n", 2), (ORDERS, 2)):
+            write(shop, "orders", text)
+            with dg.build_sensor_context(
+                instance=instance, cursor=cursor, definitions=definitions, sensor_name=SENSOR_NAME
+            ) as context:
+                tick = definitions.resolve_sensor_def(SENSOR_NAME).evaluate_tick(context)
+            cursor = tick.cursor
+            assert len(tick.run_requests or ()) == asked
+            for request in tick.run_requests or ():
+                result = job.execute_in_process(instance=instance, tags=dict(request.tags))
+                assert result.success, result.all_events
+            late = {range_of(request) for request in (tick.run_requests or ())[:-1]}
+            assert late == ({"2024-01-02...2024-01-02"} if asked == 2 else set())
+            found = [amount for _, amount in shop.query(total)]
+            assert found == ([5, 20, 40] if "u3" in text else [20, 40])
+        today = datetime.now(UTC).date().isoformat()
+        assert instance.get_materialized_partitions(stitcher) >= {"2024-01-02", today}

@@ -7,7 +7,7 @@ import pytest
 
 from profiles_pipeline.assets import build_definitions
 from profiles_pipeline_tests import test_past, test_time_grain
-from profiles_pipeline_tests.assets.conftest import failure_texts, materialize, settled_in
+from profiles_pipeline_tests.assets.conftest import NO_PARTITIONS, failure_texts, materialize, settled_in
 from profiles_pipeline_tests.test_run import Shop
 
 
@@ -24,6 +24,7 @@ def materialized(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetMateria
 def monthly(tmp_path: Path) -> Shop:
     made = Shop(tmp_path)
     made.write(test_time_grain.MODELS, test_time_grain.PROJECT, {"orders": test_time_grain.ORDERS})
+    (tmp_path / "pipeline.yaml").write_text(NO_PARTITIONS, encoding="utf-8")
     return made
 
 
@@ -45,6 +46,7 @@ def test_an_asset_stands_for_the_window_of_its_grain(monthly: Shop, instance: dg
 
 def test_what_needs_an_earlier_state_is_skipped_at_first(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     shop = test_past.shop_of(tmp_path, test_past.GROWTH)
+    (shop.folder / "pipeline.yaml").write_text(NO_PARTITIONS, encoding="utf-8")
     definitions = build_definitions(shop.folder)
     first = materialize(definitions, instance, run_config=at("2024-01-10"))
     assert first.success, failure_texts(first)

@@ -193,10 +193,10 @@ def _corrections(table: str) -> st.SearchStrategy[Change]:
 
 
 def _changes(day: int) -> st.SearchStrategy[Change]:
-    """Draw what may happen to a table before a run on a day: a new day's rows most often."""
+    """Draw what may happen to a table after a run on a day: rows of that day and the next most often."""
     return st.one_of(
         _appends(day, day),
-        _appends(max(day - 1, 0), day),
+        _appends(day, day + 1),
         _appends(0, max(day - 1, 0)),
         _TABLES.flatmap(_corrections),
         _TABLES.flatmap(_corrections),

@@ -51,7 +51,7 @@ def first_counterexample(
     @given(histories(LAYOUT, most_steps))
     def holds(history: History) -> None:
         seen.append(history)
-        check(history, patched=patched, judges=judges)
+        check(history, every_run=True, patched=patched, judges=judges)
 
     try:
         holds()
