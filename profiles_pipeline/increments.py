@@ -79,7 +79,7 @@ def increment(
     window = keeping.window
     if window.begin is not None or context.end != window.end or model.path in project.graph.past:
         return None
-    if not keeping.always and not _was_built_before(keeping.built, model, window):
+    if not keeping.always and not was_built_before(keeping.built, model, window):
         return None
     later = replace(c, reader=Reader(project.project, ANY_TIME, None, c.reader.target))
     if isinstance(model, Stitcher):
@@ -89,7 +89,8 @@ def increment(
     return None
 
 
-def _was_built_before(built: Iterable[Kept], model: Model, window: Window) -> bool:
+def was_built_before(built: Iterable[Kept], model: Model, window: Window) -> bool:
+    """True when a model was built for an earlier window: there are runs, and there will be more."""
     return any(kept.path == model.path and kept.end < window.end and kept.begin is None for kept in built)
 
 

@@ -81,7 +81,7 @@ class CarriedTable:
 
 def compile_carried(c: Compilation, model: VarTable, carried: Carried) -> CarriedTable:
     """Return the script that brings a var table up to date from what the run before kept."""
-    table = _Carrying(c, model, c.relation(model.path), carried)
+    table = Carrying(c, model, c.relation(model.path), carried)
     script = entity_vars.finished(table)
     return CarriedTable(script, tuple(table.kept), table.strategies)
 
@@ -97,7 +97,7 @@ class _State:
     before: Split
 
 
-class _Carrying(Growing):
+class Carrying(Growing):
     """A var table while it is compiled, with what it keeps from run to run."""
 
     def __init__(self, c: Compilation, model: VarTable, relation: exp.Table, carried: Carried) -> None:
@@ -324,39 +324,53 @@ class _Carrying(Growing):
                 self.steps += self._merge(state)
 
     def _find_touched(self, accumulators: Sequence[Accumulator]) -> list[Step]:
-        """Return the steps that list the people whose rows, ids or windows have changed, and their ids."""
-        ids: list[exp.Expr] = []
-        for a in accumulators:
-            if a.is_kept:
-                ids += [*self._ids_on(a, a.come), *self._ids_on(a, a.gone), *self._regrouped(a)]
-        for states in self.states.values():
-            for state in states:
-                if state.kept.is_there and state.split.windows:
-                    ids += self._ids_on(state.days, window_flags.moved(state.days.table, state.split, state.before))
+        """Return the steps that list who is touched, and all their ids."""
         mappings = beside(self.c.relation(self._stitcher), "_mappings")
-        parts = [
+        people = self.whose_graph_changed()
+        ids = [*self.with_other_rows(accumulators), *self.in_moved_windows()]
+        if ids:
+            found = "SELECT m.main_id FROM :ids AS i JOIN :m AS m ON m.other_id = i.id AND m.other_id_type = i.id_type"
+            listed = exp.union(*ids, distinct=True, copy=False) if len(ids) > 1 else ids[0]
+            people.append(build(found, ids=listed, m=mappings))
+        touched = build(
+            "SELECT DISTINCT main_id FROM :all WHERE main_id IS NOT NULL",
+            all=exp.union(*people, distinct=False, copy=False),
+        )
+        nodes = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :t)", m=mappings, t=self.touched)
+        return [
+            Statement(create("temporary table", self.touched, touched), "who is touched"),
+            Statement(create("temporary table", self.nodes, nodes), "their ids"),
+        ]
+
+    def whose_graph_changed(self) -> list[exp.Expr]:
+        """Return the main ids, then and now, of ids whose row in the graph is another one."""
+        since = exp.Literal.number(self.carried.since)
+        return [
             build(
                 "SELECT :side AS main_id FROM :changes WHERE version > :since",
                 side=side,
                 changes=self.carried.changes,
-                since=exp.Literal.number(self.carried.since),
+                since=since.copy(),
             )
             for side in ("main_id_before", "main_id_after")
         ]
-        if ids:
-            found = "SELECT m.main_id FROM :ids AS i JOIN :m AS m ON m.other_id = i.id AND m.other_id_type = i.id_type"
-            parts.append(
-                build(found, ids=exp.union(*ids, distinct=True, copy=False) if len(ids) > 1 else ids[0], m=mappings)
-            )
-        people = build(
-            "SELECT DISTINCT main_id FROM :all WHERE main_id IS NOT NULL",
-            all=exp.union(*parts, distinct=False, copy=False),
-        )
-        nodes = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :t)", m=mappings, t=self.touched)
-        return [
-            Statement(create("temporary table", self.touched, people), "who is touched"),
-            Statement(create("temporary table", self.nodes, nodes), "their ids"),
-        ]
+
+    def with_other_rows(self, accumulators: Iterable[Accumulator]) -> list[exp.Expr]:
+        """Return the ids on rows that came, went, or may belong to somebody else."""
+        found: list[exp.Expr] = []
+        for a in accumulators:
+            if a.is_kept:
+                found += [*self._ids_on(a, a.come), *self._ids_on(a, a.gone), *self._regrouped(a)]
+        return found
+
+    def in_moved_windows(self) -> list[exp.Expr]:
+        """Return the ids on rows that a window in time counts in another way than at the end time of the run before."""
+        found: list[exp.Expr] = []
+        for states in self.states.values():
+            for s in states:
+                if s.kept.is_there and s.split.windows:
+                    found += self._ids_on(s.days, window_flags.moved(s.days.table, s.split, s.before))
+        return found
 
     @property
     def _stitcher(self) -> str:

@@ -222,7 +222,7 @@ def _resolved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
         ),
         _temporary(s("doubtful"), _ends(s("gone")), "ids that may have lost an edge"),
         *_edges_at(model, r, s, ("doubtful", "around")),
-        _temporary(s("loose"), _loose(base, s), "ids of people who lost an edge"),
+        _temporary(s("loose"), ids_of_fallen(base, s), "ids of people who lost an edge"),
         *_edges_at(model, r, s, ("loose", "remaining")),
         _temporary(s("members"), _members(base, s), "ids that may change, with the vertex that they are part of"),
         _temporary(s("points"), _points(s), "vertices, numbered"),
@@ -301,7 +301,7 @@ def _as_rows(query: exp.Expr) -> exp.Subquery:
     return exp.Subquery(this=query, alias=exp.TableAlias(this=exp.to_identifier("tuples")))
 
 
-def _loose(base: exp.Expr, s: _Scratch) -> exp.Expr:
+def ids_of_fallen(base: exp.Expr, s: _Scratch) -> exp.Expr:
     """Return the ids of the components that lost an edge. A lone id that is seen no more has lost the one to itself."""
     return build(
         """

@@ -1,0 +1,96 @@
+"""Each part of the rule of who is touched is needed: left out, one of the kept histories breaks the law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlglot import exp
+
+from profiles_pipeline import increments
+from profiles_pipeline.compile import accumulators, carrying, restitch
+from profiles_pipeline.compile.carrying import Carrying
+from profiles_pipeline.sql import build
+from profiles_pipeline_tests.law.check import LawBrokenError, check
+from profiles_pipeline_tests.law.histories import History
+from profiles_pipeline_tests.law.kept import HISTORIES
+
+pytestmark = pytest.mark.slow
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def keep_from_the_first_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run but the first goes on from what was kept."""
+    monkeypatch.setattr(increments, "was_built_before", lambda *_: True)
+
+
+def people_with_other_rows_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Carrying, "with_other_rows", lambda *_: [])
+
+
+def people_with_another_graph_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = build("SELECT CAST(NULL AS TEXT) AS main_id")
+    monkeypatch.setattr(Carrying, "whose_graph_changed", lambda *_: [nobody.copy(), nobody.copy()])
+
+
+def people_in_moved_windows_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Carrying, "in_moved_windows", lambda *_: [])
+
+
+def who_lost_an_edge_stays_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    none = build("SELECT CAST(NULL AS TEXT) AS id, CAST(NULL AS TEXT) AS id_type WHERE FALSE")
+    monkeypatch.setattr(restitch, "ids_of_fallen", lambda *_: none.copy())
+
+
+def values_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Days are known by the number of their rows and the latest time alone."""
+    fingerprints = accumulators.fingerprints
+
+    def blind(*arguments: object) -> exp.Expr:
+        found = fingerprints(*arguments)  # type: ignore[arg-type]
+        for content in found.find_all(exp.Alias):
+            if content.alias == "content":
+                content.set("this", build("CAST(0 AS HUGEINT)"))
+        return found
+
+    monkeypatch.setattr(carrying, "fingerprints", blind)
+    monkeypatch.setattr(restitch, "fingerprints", blind)
+
+
+def broken(history: History, patches: tuple[Patch, ...]) -> bool:
+    """True when a history breaks the law under patches."""
+
+    @contextmanager
+    def patched() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            for patch in patches:
+                patch(monkeypatch)
+            yield
+
+    try:
+        check(history, every_run=True, patched=patched, judges=("rebuild",))
+    except LawBrokenError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_histories_hold_when_every_run_goes_on(name: str) -> None:
+    assert not broken(HISTORIES[name], (keep_from_the_first_run_on,))
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        people_with_other_rows_are_left_out,
+        people_with_another_graph_are_left_out,
+        people_in_moved_windows_are_left_out,
+        who_lost_an_edge_stays_together,
+        values_are_not_looked_at,
+    ],
+    ids=lambda patch: patch.__name__,
+)
+def test_a_part_left_out_breaks_the_law(patch: Patch) -> None:
+    assert any(broken(history, (keep_from_the_first_run_on, patch)) for history in HISTORIES.values())
