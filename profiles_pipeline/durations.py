@@ -34,6 +34,6 @@ def duration(text: str) -> timedelta | None:
 def shown(length: timedelta) -> str:
     """Return a length of time as one number and a unit: ``30m``, ``24h``, ``7d``."""
     for unit, name in ((_UNITS["d"], "d"), (_UNITS["h"], "h"), (_UNITS["m"], "m")):
-        if length >= unit and not length % unit and length != _UNITS["d"]:
+        if length >= unit and not length % unit and (unit, length) != (_UNITS["d"], _UNITS["d"]):
             return f"{length // unit}{name}"
     return f"{length.total_seconds():g}s"

@@ -198,6 +198,7 @@ def _changes(day: int) -> st.SearchStrategy[Change]:
         _appends(day, day),
         _appends(day, day + 1),
         _appends(0, max(day - 1, 0)),
+        _appends(0, max(day - 1, 0)),
         _TABLES.flatmap(_corrections),
         _TABLES.flatmap(_corrections),
         _TABLES.flatmap(_corrections),
@@ -262,7 +263,7 @@ def histories(draw: st.DrawFn, layout: Layout, most_steps: int) -> History:
         changes = tuple(draw(st.lists(_changes(day), max_size=4)))
         newest = max(step.end for step in steps)
         day, end = draw(_ends((newest - FIRST_DAY).days))
-        if draw(st.integers(0, 7)) == 7:
+        if draw(st.integers(0, 4)) == 4:
             end = draw(st.sampled_from([step.end for step in steps]))
         reshaped = draw(_reshaped(shape)) if draw(st.integers(0, 4)) == 4 else None
         shape = reshaped or shape
