@@ -16,7 +16,7 @@ PROJECT ?= demo/ecommerce
 # An environment that forbids bytecode makes every start of Dagster compile it again: three times slower.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help .venv demo dev test law check bench clean chromium
+.PHONY: help .venv demo dev test law check bench clean chromium postgresql
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z.]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ demo: $(STAMP) ## Install, build the e-commerce example on DuckDB and print some
 dev: $(STAMP) ## Open the demo project in the Dagster UI (another one: make dev PROJECT=path)
 	@$(BIN)/profiles dev -p $(PROJECT)
 
-test: $(STAMP) chromium ## Run every test
+test: $(STAMP) chromium postgresql ## Run every test
 	@$(BIN)/python -m pytest $(TESTS)
 
 law: $(STAMP) ## Prove that runs equal full rebuilds, over thousands of histories (fewer: make law LAW_EXAMPLES=100)
@@ -82,4 +82,14 @@ chromium:
 	    export DEBIAN_FRONTEND=noninteractive; \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >/dev/null 2>&1 \
 	        || echo "Chromium could not be installed; browser tests will be skipped" >&2; \
+	fi
+
+# The test of deploy/ runs a PostgreSQL server of its own, likewise.
+postgresql:
+	@if ! command -v initdb >/dev/null && ! ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 \
+	    && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing PostgreSQL for the test of deploy/"; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null 2>&1 \
+	        || echo "PostgreSQL could not be installed; the test of deploy/ will be skipped" >&2; \
 	fi

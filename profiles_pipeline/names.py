@@ -16,6 +16,9 @@ OBSERVED_BUCKETS = "observed_buckets"
 OBSERVED_FILES = "observed_files"
 """The tables of the registry with what was last seen of each input, each day of it, and each of its files."""
 
+OWN_TABLES = (*REGISTRY_TABLES, HELD_TABLE, OBSERVED_INPUTS, OBSERVED_BUCKETS, OBSERVED_FILES)
+"""All tables of the registry."""
+
 ACCUMULATOR = "State_"
 """How the names of tables begin that keep what the rows of a source add up to, from run to run."""
 

@@ -24,7 +24,7 @@ class GrpcServerRunLauncher(DefaultRunLauncher):
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Return whether a run is at work, as its code server says; while that cannot be reached, it counts as such."""
-        client = self._get_grpc_client_for_termination(run.run_id)
+        client = self._get_grpc_client_for_termination(run.run_id)  # type: ignore[no-untyped-call]
         if client is None:
             return CheckRunHealthResult(WorkerStatus.RUNNING, "it has ended, or is about to begin")
         try:
@@ -33,4 +33,4 @@ class GrpcServerRunLauncher(DefaultRunLauncher):
             return CheckRunHealthResult(WorkerStatus.RUNNING, f"the code server cannot be reached: {error}")
         if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
-        return CheckRunHealthResult(WorkerStatus.FAILED, "the code server was started anew and knows nothing of the run")
+        return CheckRunHealthResult(WorkerStatus.FAILED, "its code server was started anew and knows nothing of it")

@@ -15,6 +15,8 @@ from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.schedules import Due, Group, due, groups_of
 
 END_TIME = "profiles/end_time"
+LOOK_BACK = 50
+"""How many materializations are looked through for the one that is as of the latest moment."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def _as_of(instance: dg.DagsterInstance, scheduled: Scheduled, path: str) -> dat
         if newest is None:
             return None
         wanted = dg.AssetRecordsFilter(key, asset_partitions=[newest])
-    found = instance.fetch_materializations(wanted, limit=1).records
-    built = found[0].event_log_entry.asset_materialization if found else None
-    end = built.metadata.get(END_TIME) if built is not None else None
-    return datetime.fromtimestamp(float(str(end.value)), UTC) if end is not None else None
+    # The latest one may be of a run that looked back: it is the one with the latest end that counts.
+    found = instance.fetch_materializations(wanted, limit=LOOK_BACK).records
+    built = [record.event_log_entry.asset_materialization for record in found]
+    ends = [one.metadata[END_TIME].value for one in built if one is not None and END_TIME in one.metadata]
+    return max((datetime.fromtimestamp(float(str(end)), UTC) for end in ends), default=None)

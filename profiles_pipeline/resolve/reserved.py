@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from profiles_pipeline.errors import Problem
-from profiles_pipeline.names import REGISTRY_TABLES
+from profiles_pipeline.names import OWN_TABLES
 from profiles_pipeline.resolve.model import Input, InputVarTable, Project
 
 COLUMNS = frozenset({"other_id", "other_id_type", "valid_at", "first_seen_at", "input_row_id"})
@@ -28,7 +28,7 @@ def reserved_names(project: Project) -> Iterator[Problem]:
                     yield Problem("reserved-name", message, getattr(var.spec.name, "span", None) or var.spec.span, hint)
         if isinstance(model, Input | InputVarTable):
             continue
-        if model.name.lower() in REGISTRY_TABLES:
+        if model.name.lower() in OWN_TABLES:
             yield Problem("reserved-name", f"'{model.name}' is the name of a table of the registry", model.span, hint)
         elif "/" in model.name:
             message = f"'{model.name}' cannot be a name: '/' separates the parts of a path"

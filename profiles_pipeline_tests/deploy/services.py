@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -43,15 +44,18 @@ def postgresql_programs() -> Path | None:
 
 
 @contextmanager
-def postgresql(programs: Path, folder: Path) -> Iterator[int]:
+def postgresql(programs: Path) -> Iterator[int]:
     """Run a server of its own, without a password for users of this machine; yield its port."""
     user = "postgres" if os.getuid() == 0 else None  # it refuses to be run by root
-    folder.mkdir()
-    if user is not None:
-        shutil.chown(folder, user)
-        for parent in folder.parents:
-            if parent.stat().st_uid == os.getuid() and parent != Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o011)  # it has to reach its folder
+    with tempfile.TemporaryDirectory(prefix="postgresql_") as folder:
+        if user is not None:
+            shutil.chown(folder, user)
+        with _server(programs, Path(folder), user) as port:
+            yield port
+
+
+@contextmanager
+def _server(programs: Path, folder: Path, user: str | None) -> Iterator[int]:
     port = free_port()
 
     def run(*command: str) -> None:

@@ -81,7 +81,7 @@ def deployment(shop: Shop, tmp_path: Path) -> Iterator[Deployment]:
         reason = "PostgreSQL is not installed (Debian: apt-get install postgresql)"
         pytest.fail(reason) if os.environ.get("CI", "").lower() == "true" else pytest.skip(reason)
     pytest.importorskip("dagster_postgres")
-    with postgresql(programs, tmp_path / "postgresql") as port, deployed(shop.folder, tmp_path, port) as made:
+    with postgresql(programs) as port, deployed(shop.folder, tmp_path, port) as made:
         yield made
 
 

@@ -1,6 +1,6 @@
 """How many histories are drawn, and how long they are.
 
-``HYPOTHESIS_PROFILE=deep`` draws thousands of longer ones; ``LAW_EXAMPLES`` is how many for each layout of the tables.
+``HYPOTHESIS_PROFILE=deep`` draws thousands of longer ones; ``LAW_EXAMPLES`` is how many for each of four ways.
 """
 
 import os
@@ -16,9 +16,9 @@ MOST_STEPS = 8 if _DEEP else 4
 """Runs of the longest history."""
 
 PROFILE = settings(
-    max_examples=int(os.environ.get("LAW_EXAMPLES") or (1000 if _DEEP else 40)),
+    max_examples=int(os.environ.get("LAW_EXAMPLES") or (1000 if _DEEP else 30)),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     print_blob=True,
 )
-"""For each layout of the tables."""
+"""For each of the four ways in which they are replayed."""
