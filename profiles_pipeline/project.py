@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from profiles_pipeline import contracts, spec, versions
@@ -42,7 +42,7 @@ class ProfilesProject:
     warnings: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     errors: tuple[Problem, ...] = ()
-    pipeline: PipelineSpec = PipelineSpec()
+    pipeline: PipelineSpec = field(default_factory=PipelineSpec)
 
     @property
     def disabled(self) -> tuple[Disabled, ...]:

@@ -122,9 +122,7 @@ def due(
     return Due(calendar.between(first, wanted))
 
 
-def _wanted(
-    calendar: Calendar | None, tick: datetime, following: datetime
-) -> tuple[Partition | None, datetime]:
+def _wanted(calendar: Calendar | None, tick: datetime, following: datetime) -> tuple[Partition | None, datetime]:
     """Return the newest partition that a tick can ask for, and as of which moment it will be."""
     if calendar is None:
         return None, tick

@@ -14,9 +14,7 @@ from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Warehouse
 
 
-def take(
-    warehouse: Warehouse, step: Step, *, pretty: bool = True, bound: dict[str, exp.Expr] | None = None
-) -> None:
+def take(warehouse: Warehouse, step: Step, *, pretty: bool = True, bound: dict[str, exp.Expr] | None = None) -> None:
     """Do what a step says.
 
     Args:

@@ -141,7 +141,7 @@ def plan_model(session: Session, seq_no: SeqNo, path: str, beside: frozenset[str
     """Return the plan that builds or reuses one model, with those of `beside` that it needs, and promotes nothing."""
     graph = session.project.graph
     needed = graph.with_upstream(beside & frozenset(graph.with_upstream([path])))
-    wanted = tuple(p for p in graph.models if p == path or p in needed and not isinstance(graph.models[p], Input))
+    wanted = tuple(p for p in graph.models if p == path or (p in needed and not isinstance(graph.models[p], Input)))
     own = {material.name for material in session.registry.materials(seq_no.number) if material.model_path == path}
     whole = run.make_plan(session, seq_no, Request(wanted, only=True), freshness.outdated(session, seq_no) & own)
     return replace(whole, stages=tuple(stage for stage in whole.stages if not isinstance(stage, Promote)))
@@ -167,7 +167,7 @@ def record(
     scope: Scope,
     partitions: Partitions | None = None,
 ) -> report.Record:
-    """Return what there is to say about a model that was just built, and the partition of its own that it stands for."""
+    """Return what there is to say about a model that was just built, and the partition that it stands for."""
     window = time_contexts.window_of(session, seq_no)
     end = built.as_of or window.end
     found = shown(partitions, built.model.path, end, end) if partitions else ()

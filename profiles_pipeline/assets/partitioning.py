@@ -71,7 +71,11 @@ class Covered:
         last = self.last
         if wanted is not None and wanted != last.end and not (last.is_open(now) and last.begin < wanted <= now):
             message = f"end_time {wanted:%Y-%m-%dT%H:%M:%SZ} is not the end of partition {last.key}"
-            fail("partition-clash", message, hint=f"leave end_time out: the partition ends at {last.end:%Y-%m-%dT%H:%M:%SZ}")
+            fail(
+                "partition-clash",
+                message,
+                hint=f"leave end_time out: the partition ends at {last.end:%Y-%m-%dT%H:%M:%SZ}",
+            )
         return wanted if wanted is not None or last.is_open(now) else last.end
 
 

@@ -66,7 +66,7 @@ class ShownRun:
         """Tell that the step of an asset has succeeded, and what came of it."""
         step, end = op_name(key), ended.timestamp()
         self._tell(DagsterEventType.STEP_START, end - seconds, step=step)
-        batch, left = generate_event_batch_id(), len(events)
+        batch, left = generate_event_batch_id(), len(events)  # type: ignore[no-untyped-call]
         for event in events:
             left -= 1
             self.event(event, ended, step, DagsterEventBatchMetadata(batch, left == 0))

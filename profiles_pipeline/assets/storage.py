@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.sql_event_log import db_result
+from dagster._core.storage.event_log.sql_event_log import db_result  # type: ignore[attr-defined]
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, SqliteStorageConfig
 from dagster._serdes import ConfigurableClassData
@@ -54,7 +54,7 @@ class BatchedSqliteStorage(DagsterSqliteStorage):
         self._event_log_storage = BatchedEventLogStorage(os.path.join(base_dir, "history", "runs", ""))
 
     @classmethod
-    def from_config_value(
+    def from_config_value(  # type: ignore[override]
         cls, inst_data: ConfigurableClassData, config_value: SqliteStorageConfig
     ) -> "BatchedSqliteStorage":
         """Return the storage that the instance's configuration describes."""

@@ -53,7 +53,7 @@ PartitionKey = Annotated[
     typer.Option(
         "--partition",
         metavar="KEY",
-        help="Build one partition, such as the day 2024-01-31: everything is as of its end, or of now while it is open.",
+        help="Build one partition, such as the day 2024-01-31: as of its end, or of now while it is open.",
     ),
 ]
 PartitionRange = Annotated[

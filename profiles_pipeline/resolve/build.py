@@ -37,8 +37,8 @@ from profiles_pipeline.resolve.row_ids import RowIds
 from profiles_pipeline.resolve.sources import inputs_of, with_sql_models, with_unsupported_models
 from profiles_pipeline.resolve.stitchers import with_stitchers
 from profiles_pipeline.resolve.unions import with_column_unions
-from profiles_pipeline.resolve.var_groups import attached_vars, vars_of_groups
 from profiles_pipeline.resolve.validity import with_validity
+from profiles_pipeline.resolve.var_groups import attached_vars, vars_of_groups
 from profiles_pipeline.resolve.var_tables import with_input_var_tables, with_var_tables
 from profiles_pipeline.resolve.views import with_feature_views
 from profiles_pipeline.spec.model import Materialization, ModelSpec, ProjectSpec, Text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -200,7 +200,7 @@ class PipelineSpec(Spec):
 class PlacedPipeline:
     """What a file says, and where it stands."""
 
-    spec: PipelineSpec = PipelineSpec()
+    spec: PipelineSpec = field(default_factory=PipelineSpec)
     source: PlacedMap | None = None
 
     def check_names(

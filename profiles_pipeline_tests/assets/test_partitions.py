@@ -8,7 +8,7 @@ import pytest
 
 from profiles_pipeline.assets import build_definitions
 from profiles_pipeline_tests import test_time_grain
-from profiles_pipeline_tests.assets.conftest import failure_texts, materialize, settled_in
+from profiles_pipeline_tests.assets.conftest import Query, failure_texts, materialize, settled_in
 from profiles_pipeline_tests.test_run import Shop
 
 BY_TIME = {
@@ -70,16 +70,16 @@ def test_validity_times_are_freshness_policies(definitions: dg.Definitions) -> N
 # --- runs --------------------------------------------------------------------------------------------------------
 
 
-def test_a_partition_is_as_of_its_end(definitions: dg.Definitions, instance: dg.DagsterInstance, query) -> None:  # type: ignore[no-untyped-def]
+def test_a_partition_is_as_of_its_end(definitions: dg.Definitions, instance: dg.DagsterInstance, query: Query) -> None:
     result = materialize(definitions, instance, partitions="2023-11-07")
     assert result.success, failure_texts(result)
-    assert shown(instance, *BY_TIME) == dict.fromkeys(BY_TIME, {"2023-11-07"})
+    assert shown(instance, *BY_TIME) == {key: {"2023-11-07"} for key in BY_TIME}
     assert query(SEQ_NOS) == [(1, datetime(2023, 11, 8), True)]
     for key in BY_TIME | OTHERS:
         assert newest(instance, key).metadata["profiles/end_time"].value == day("2023-11-08").timestamp()
 
 
-def test_a_range_is_one_run_at_its_end(definitions: dg.Definitions, instance: dg.DagsterInstance, query) -> None:  # type: ignore[no-untyped-def]
+def test_a_range_is_one_run_at_its_end(definitions: dg.Definitions, instance: dg.DagsterInstance, query: Query) -> None:
     result = materialize(definitions, instance, partitions="2023-10-30...2023-11-07")
     assert result.success, failure_texts(result)
     days = {f"2023-10-{n}" for n in (30, 31)} | {f"2023-11-0{n}" for n in range(1, 8)}
@@ -184,8 +184,8 @@ def test_a_day_builds_the_month_that_it_needs_and_tells_it(monthly: Shop, instan
     keys = tuple(grained(definitions))
     first = materialize(definitions, instance, partitions="2024-02-10")
     assert first.success, failure_texts(first)
-    assert shown(instance, *keys) == dict.fromkeys(keys, {"2024-01-01"})
-    assert shown(instance, *ALL_BUT_MONTHLY) == dict.fromkeys(ALL_BUT_MONTHLY, {"2024-02-10"})
+    assert shown(instance, *keys) == {key: {"2024-01-01"} for key in keys}
+    assert shown(instance, *ALL_BUT_MONTHLY) == {key: {"2024-02-10"} for key in ALL_BUT_MONTHLY}
     assert monthly.query(test_time_grain.VARS) == [(30, 10, 20, 20, 1), (30, None, None, None, None)]
     second = materialize(definitions, instance, partitions="2024-02-20")
     assert second.success, failure_texts(second)
@@ -199,7 +199,7 @@ def test_a_month_is_built_with_all_that_it_is_made_from(monthly: Shop, instance:
     keys = tuple(grained(definitions))
     result = materialize(definitions, instance, *keys, partitions="2024-02-05")
     assert result.success, failure_texts(result)
-    assert shown(instance, *keys) == dict.fromkeys(keys, {"2024-02-05"})
+    assert shown(instance, *keys) == {key: {"2024-02-05"} for key in keys}
     assert monthly.query("SELECT max(end_ts), count(*) FROM wht_seq_no") == [(datetime(2024, 3, 4), 1)]
     table = newest(instance, keys[-1]).metadata["profiles/relation"].value
     assert monthly.query(f"SELECT max(total_then) FROM {table}") == [(35,)]

@@ -33,7 +33,9 @@ def schedules(definitions: dg.Definitions) -> dict[str, dg.ScheduleDefinition]:
     return {s.name: s for s in definitions.get_repository_def().schedule_defs}
 
 
-def tick(definitions: dg.Definitions, instance: dg.DagsterInstance, at: str, name: str = "profiles_run_schedule"):  # type: ignore[no-untyped-def]
+def tick(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, at: str, name: str = "profiles_run_schedule"
+) -> dict[str, str] | str | None:
     """What the schedule says at a time: the tags of the run it asks for, or why it asks for none."""
     context = dg.build_schedule_context(
         instance=instance,
