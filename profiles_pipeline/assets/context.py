@@ -58,9 +58,9 @@ def settle(session: Session, scope: Scope) -> SeqNo:
     if scope.settled is not None:
         return next(s for s in known if s.number == scope.settled)
     needed = left_out(session.project, scope)
-    candidates = _candidates(known, scope, needed)
-    missing = {s.number: needed - built_in(session, s) for s in candidates}
-    found = next((s for s in candidates if not missing[s.number]), None)
+    fitting = candidates(known, scope, needed)
+    missing = {s.number: needed - built_in(session, s) for s in fitting}
+    found = next((s for s in fitting if not missing[s.number]), None)
     if found is not None:
         return found
     if needed:
@@ -71,13 +71,14 @@ def settle(session: Session, scope: Scope) -> SeqNo:
     return made
 
 
-def _candidates(known: tuple[SeqNo, ...], scope: Scope, needed: frozenset[str]) -> list[SeqNo]:
+def candidates(known: tuple[SeqNo, ...], scope: Scope, needed: frozenset[str]) -> list[SeqNo]:
     """Return the contexts a run may continue, best first: all of them have no lower bound."""
     whole = [s for s in known if s.begin is None and (scope.since is None or s.end > scope.since)]
+    unfinished = [s for s in whole if s.number == scope.first and s.is_run and not s.complete]
     if scope.end is not None:
-        return [s for s in whole if s.end == scope.end]
+        # A partition may have been open when the first run began: what it has left behind is all there is to go on from.
+        return [s for s in whole if s.end == scope.end] + (unfinished if needed and scope.since else [])
     whole = [s for s in whole if s.is_run]
-    unfinished = [s for s in whole if s.number == scope.first and not s.complete]
     return unfinished + (whole if needed else [])
 
 

@@ -40,6 +40,11 @@ concurrency:
   pools:
     default_limit: 1
     granularity: op
+
+# A run that was killed keeps its place in the pool, which others would wait for in vain.
+run_monitoring:
+  enabled: true
+  free_slots_after_run_end_seconds: 30
 """
 
 

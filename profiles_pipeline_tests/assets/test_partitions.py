@@ -7,6 +7,8 @@ import dagster as dg
 import pytest
 
 from profiles_pipeline.assets import build_definitions
+from profiles_pipeline.assets.context import Scope, candidates
+from profiles_pipeline.registry import SeqNo
 from profiles_pipeline_tests import test_time_grain
 from profiles_pipeline_tests.assets.conftest import Query, failure_texts, materialize, settled_in
 from profiles_pipeline_tests.test_run import Shop
@@ -203,3 +205,27 @@ def test_a_month_is_built_with_all_that_it_is_made_from(monthly: Shop, instance:
     assert monthly.query("SELECT max(end_ts), count(*) FROM wht_seq_no") == [(datetime(2024, 3, 4), 1)]
     table = newest(instance, keys[-1]).metadata["profiles/relation"].value
     assert monthly.query(f"SELECT max(total_then) FROM {table}") == [(35,)]
+
+
+# --- which context a run goes on in -------------------------------------------------------------------------------
+
+NOON, MIDNIGHT, NEXT = (datetime(2024, 3, day, hour, tzinfo=UTC) for day, hour in ((9, 12), (10, 0), (11, 0)))
+
+
+@pytest.mark.parametrize(
+    ("end", "since", "needed", "numbers"),
+    [
+        (MIDNIGHT, MIDNIGHT - timedelta(days=1), {"a"}, [2, 1]),  # it was open at noon, and is not any more
+        (MIDNIGHT, MIDNIGHT - timedelta(days=1), set(), [2]),
+        (MIDNIGHT, None, {"a"}, [2]),
+        (None, MIDNIGHT - timedelta(days=1), {"a"}, [1, 2, 1]),
+        (None, MIDNIGHT, {"a"}, []),
+        (NEXT, MIDNIGHT, {"a"}, []),
+    ],
+)
+def test_a_repeated_run_goes_on_where_the_first_one_was_left(
+    end: datetime | None, since: datetime | None, needed: set[str], numbers: list[int]
+) -> None:
+    known = (SeqNo(2, None, MIDNIGHT, NEXT, True, "cli"), SeqNo(1, None, NOON, NOON, False, "dagster:x"))
+    scope = Scope("dagster:x", frozenset(), frozenset(), None, 1, end, {}, since)
+    assert [s.number for s in candidates(known, scope, frozenset(needed))] == numbers

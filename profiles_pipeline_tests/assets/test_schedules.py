@@ -1,12 +1,13 @@
 """Schedules: which there are, and what their ticks ask for with a real instance."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from profiles_pipeline.assets import build_definitions
+from profiles_pipeline.assets import ProfilesTranslator, build_definitions
 from profiles_pipeline_tests.assets.conftest import failure_texts, materialize
 
 DAYS = "partitions: {start: 2023-10-01}\n"
@@ -33,16 +34,14 @@ def schedules(definitions: dg.Definitions) -> dict[str, dg.ScheduleDefinition]:
     return {s.name: s for s in definitions.get_repository_def().schedule_defs}
 
 
-def tick(
-    definitions: dg.Definitions, instance: dg.DagsterInstance, at: str, name: str = "profiles_run_schedule"
-) -> dict[str, str] | str | None:
+def tick(definitions: dg.Definitions, instance: dg.DagsterInstance, at: str) -> dict[str, str] | str | None:
     """What the schedule says at a time: the tags of the run it asks for, or why it asks for none."""
     context = dg.build_schedule_context(
         instance=instance,
         scheduled_execution_time=datetime.fromisoformat(at).replace(tzinfo=UTC),
         repository_def=definitions.get_repository_def(),
     )
-    found = schedules(definitions)[name].evaluate_tick(context)
+    found = schedules(definitions)["profiles_run_schedule"].evaluate_tick(context)
     if not found.run_requests:
         return found.skip_message
     (request,) = found.run_requests
@@ -143,3 +142,38 @@ def test_without_partitions_a_tick_asks_for_now(quickstart: Path, instance: dg.D
     assert materialize(definitions, instance, run_config=end).success
     assert tick(definitions, instance, "2023-11-08") == "up to date: everything is as of 2023-11-08T00:00:00Z"
     assert tick(definitions, instance, "2023-11-09") == {}
+
+
+# --- what the documentation says ----------------------------------------------------------------------------------
+
+
+def block(repository_root: Path, language: str) -> str:
+    """The only block of code in a language on the page about schedules."""
+    text = (repository_root / "docs" / "scheduling.md").read_text(encoding="utf-8")
+    (found,) = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return str(found)
+
+
+def test_the_documented_file_is_one(quickstart: Path, repository_root: Path) -> None:
+    definitions = with_pipeline(quickstart, block(repository_root, "yaml"))
+    dg.Definitions.validate_loadable(definitions)
+    (found,) = schedules(definitions).values()
+    assert (found.cron_schedule, found.execution_timezone) == ("0 6 * * *", "Europe/Berlin")
+
+
+def test_the_documented_alternative_asks_for_what_reads_only_inputs_every_day(
+    quickstart: Path, repository_root: Path, instance: dg.DagsterInstance
+) -> None:
+    (quickstart / "pipeline.yaml").write_text("partitions: false\nschedules: false\n", encoding="utf-8")
+    names: dict[str, type[ProfilesTranslator]] = {}
+    exec(block(repository_root, "python"), names)
+    definitions = build_definitions(quickstart, translator=names["Automated"]())
+    before = dg.evaluate_automation_conditions(
+        definitions, instance, evaluation_time=datetime(2023, 11, 8, 5, tzinfo=UTC)
+    )
+    after = dg.evaluate_automation_conditions(
+        definitions, instance, cursor=before.cursor, evaluation_time=datetime(2023, 11, 8, 6, 1, tzinfo=UTC)
+    )
+    asked = {result.key.to_user_string() for result in after.results if result.true_subset.size}
+    assert "models/user_id_stitcher" in asked
+    assert "models/user_profile" not in asked, "it waits for what it is made from"

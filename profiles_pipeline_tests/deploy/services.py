@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -154,7 +155,7 @@ def deployed(project: Path, folder: Path, postgresql_port: int) -> Iterator[Depl
     for name in ("dagster.yaml", "workspace.yaml"):
         text = (DEPLOY / name).read_text(encoding="utf-8")
         (home / name).write_text(
-            text.replace("poll_interval_seconds: 30", "poll_interval_seconds: 2"), encoding="utf-8"
+            re.sub(r"(poll_interval|run_end)_seconds: 30", r"\1_seconds: 2", text), encoding="utf-8"
         )
     code, web = free_port(), free_port()
     environment = os.environ | {
