@@ -76,7 +76,7 @@ def candidates(known: tuple[SeqNo, ...], scope: Scope, needed: frozenset[str]) -
     whole = [s for s in known if s.begin is None and (scope.since is None or s.end > scope.since)]
     unfinished = [s for s in whole if s.number == scope.first and s.is_run and not s.complete]
     if scope.end is not None:
-        # A partition may have been open when the first run began: what it has left behind is all there is to go on from.
+        # A partition may have been open when the first run began: what that has left behind is all there is.
         return [s for s in whole if s.end == scope.end] + (unfinished if needed and scope.since else [])
     whole = [s for s in whole if s.is_run]
     return unfinished + (whole if needed else [])

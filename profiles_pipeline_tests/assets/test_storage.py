@@ -1,5 +1,6 @@
 """Events about many partitions, written together or one by one: the instance knows the same."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -20,7 +21,7 @@ KEYS = [dg.AssetKey("first"), dg.AssetKey("second")]
     check_specs=[dg.AssetCheckSpec("fine", asset="first")],
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def first():  # type: ignore[no-untyped-def]
+def first() -> Iterator[dg.MaterializeResult]:
     check = dg.AssetCheckResult(passed=True, check_name="fine", asset_key="first")
     yield dg.MaterializeResult("first", metadata={"rows": 1}, data_version=dg.DataVersion("a"), check_results=[check])
 
@@ -28,7 +29,7 @@ def first():  # type: ignore[no-untyped-def]
 @dg.multi_asset(
     specs=[dg.AssetSpec("second", partitions_def=DAYS, deps=["first"])], backfill_policy=dg.BackfillPolicy.single_run()
 )
-def second(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
+def second(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
     if context.run.tags.get("fail"):
         raise ZeroDivisionError
     yield dg.MaterializeResult("second", metadata={"rows": 2})
