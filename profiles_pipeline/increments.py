@@ -15,13 +15,23 @@ from sqlglot import exp
 
 from profiles_pipeline.compile import Compilation, Script
 from profiles_pipeline.compile.carrying import compile_carried
-from profiles_pipeline.compile.restitch import Base, Restitching, accumulators, changes_table, compile_restitching
+from profiles_pipeline.compile.restitch import (
+    Base,
+    Restitching,
+    accumulators,
+    changes_table,
+    compile_restitching,
+    is_plain,
+)
 from profiles_pipeline.compile.rollups import Carried, Strategy
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Cohort, Model, Stitcher, VarTable
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.versions import ANY_TIME
 from profiles_pipeline.windows import Held, Kept, Window
+
+PLAIN = ("plain",)
+"""What stands for columns of an id graph that was made of edges alone."""
 
 KEEPS = "reads everything, and keeps what later runs go on from"
 
@@ -106,13 +116,17 @@ def _stitcher(keeping: Keeping, c: Compilation, later: Compilation, model: Stitc
     sources = accumulators(c, later, model, kept)
     if sources is None:
         return None
-    base = _base(c, keeping, head) if head is not None else None
+    went_on_from = {h.name for h in keeping.held.values() if head and (h.path, h.version) == (model.path, head.version)}
+    dropped = went_on_from - {changes.name, *(source.table.name for source in sources)}
+    base = _base(c, keeping, head) if head is not None and not dropped else None
     version = head.version + 1 if head is not None else 1
     relation = c.relation(model.path)
-    script = compile_restitching(c, model, Restitching(sources, changes, Base(base, version)))
+    script = compile_restitching(
+        c, model, Restitching(sources, changes, Base(base, version, head is not None and head.columns == PLAIN))
+    )
     whole = base is None or not all(source.is_kept for source in sources)
     held = Held(changes.name, model.path, window.seq_no, window.end, version, relation.name,
-                since=version if base is None else (head.since if head else version))  # fmt: skip
+                PLAIN if is_plain(model) else (), version if base is None or head is None else head.since)  # fmt: skip
     accumulated = [Held(a.table.name, model.path, window.seq_no, window.end, version, relation.name) for a in sources]
     reason = KEEPS if whole else f"reads what changed since {_when(head)}"
     return Increment(script, reason, not whole, (held, *accumulated), {})

@@ -206,7 +206,9 @@ class Carrying(Growing):
         ids = id_values(self.c, model, self.cohort.entity) if rows else []
         inputs = ["\x1f".join(rollups.words(self.c.reader.input_var(v))) for v in self._behind(source, variables)]
         owner = f"{self.c.project.name}/{self.model.path}"
-        return ACCUMULATOR + _hash([owner, kind, source, *_texts(rows), *_texts(ids), *inputs])
+        # Which ids on a row are looked up depends on whether they are all one person by the stitcher.
+        looked_up = [self._stitcher, str(bool(rows) and is_stitched_from(self.c, model, self.cohort.entity))]
+        return ACCUMULATOR + _hash([owner, kind, source, *looked_up, *_texts(rows), *_texts(ids), *inputs])
 
     def _choose(self, group: str, needed: Mapping[str, Sequence[str]]) -> list[tuple[Kept, list[str]]]:
         """Return kept tables for vars, each with the names of its vars; one is to be made for those that none has.

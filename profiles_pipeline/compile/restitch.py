@@ -52,10 +52,12 @@ class Base:
     Attributes:
         mappings: its mappings; None when there are none, and everything is new.
         version: number of the state that is made now: one more than that of the state before.
+        is_plain: whether it was made of edges alone, without caps, manual rules and metadata.
     """
 
     mappings: exp.Table | None
     version: int
+    is_plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,16 @@ def compile_restitching(c: Compilation, model: Stitcher, r: Restitching) -> Scri
     r, taken = _set_aside(c, model, r)
     updates += taken
     goes_on = r.base.mappings is not None and all(source.is_kept for source in r.sources)
-    plain = not cardinality.caps(model) and model.rules is None and not node_metadata.is_kept(model)
+    plain = is_plain(model) and r.base.is_plain
     script = _resolved(c, model, r) if goes_on and plain else _solved(c, model, r)
     sides = _sides(c, model, r, goes_on and plain)
     changes = change_steps(c, model, r.changes, r.base.version, sides)
     return Script(script.kind, (*updates, *script.steps, *changes), script.audits)
+
+
+def is_plain(model: Stitcher) -> bool:
+    """True when the edges alone decide on the graph: nothing but them can change what a component is."""
+    return not cardinality.caps(model) and model.rules is None and not node_metadata.is_kept(model)
 
 
 def _sides(c: Compilation, model: Stitcher, r: Restitching, goes_on: bool) -> tuple[exp.Expr, exp.Expr] | None:

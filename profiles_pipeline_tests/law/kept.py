@@ -128,6 +128,13 @@ HISTORIES: dict[str, History] = {
         Step((), _at(4, 0), Shape(_NAMES, cohorts=2, blocks=True)),
         Step((), _at(5, 0), USUAL),
     ),
+    "a source no longer joins ids, and joins them again": _history(
+        Step((*_TWO_PERSONS, _knows("u1", None, "m1@x.com", _at(1))), _at(2, 0)),
+        Step((), _at(3, 0)),
+        Step((), _at(4, 0), Shape(_NAMES, cohorts=2, orders_stitched=False)),
+        Step((_tracks(_track("u2", None, _at(4))),), _at(5, 0)),
+        Step((), _at(6, 0), USUAL),
+    ),
     "vars come, change and go": _history(
         Step(_TWO_PERSONS, _at(3, 0)),
         Step((), _at(3, 0), Shape((*_NAMES, "n_large", "path"), cohorts=2)),
