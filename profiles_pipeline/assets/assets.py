@@ -286,13 +286,14 @@ def _scope(context: dg.AssetExecutionContext, target: Target, profiles: Profiles
     building, now = _models_of(context, target, run), datetime.now(UTC)
     covered, parts = _covered(target, run, building), target.partitions
     others = beside(target.project, parts, building) if parts else frozenset()
+    settled = _settled(run)  # once it is, the run stays with that, even if its partition ends meanwhile
     return Scope(
         invocation=f"dagster:{run.root_run_id or run.run_id}",
         building=building,
         asked=_models_of(context, target, first or run),
-        settled=_settled(run),
+        settled=settled,
         first=_settled(first or run),
-        end=covered.end(profiles.end, now) if covered else profiles.end,
+        end=covered.end(profiles.end, now) if covered and settled is None else profiles.end,
         since=covered.last.begin if covered else None,
         beside=others,
         grained=frozenset(filter(parts.has_own, others)) if parts else frozenset(),

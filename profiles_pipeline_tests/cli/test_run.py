@@ -217,10 +217,13 @@ def test_markup_in_user_text_is_printed_as_it_is(call: Call, quickstart: Path) -
 def test_what_is_built_is_left_for_dagster_even_when_the_run_fails(call: Call, quickstart: Path) -> None:
     edit(quickstart, *FAILING)
     assert call("run", "-p", quickstart, "--no-report").code == 1
-    records = [record for file in report.pending(quickstart) for record in report.read(file)]
+    entries = [entry for file in report.pending(quickstart) for entry in report.read(file)]
+    records = [entry for entry in entries if isinstance(entry, report.Record)]
+    (ended,) = [entry for entry in entries if isinstance(entry, report.RunRecord)]
     assert ["/".join(record.key).lower() for record in records] == MODELS[:4]
     assert {record.seq_no for record in records} == {1}
-    assert len({record.run for record in records}) == 1
+    assert {record.run for record in records} == {ended.run}
+    assert ended.failure
 
 
 @pytest.mark.skipif(importlib.util.find_spec("dagster") is None, reason="Dagster is not installed")
@@ -240,7 +243,9 @@ def test_dagster_need_not_be_installed(call: Call, quickstart: Path, monkeypatch
     outcome = call("run", "-p", quickstart)
     assert outcome.code == 0
     assert outcome.err == "Dagster is not installed: this run is shown there once it is\n"
-    assert len(report.pending(quickstart)) == 7
+    entries = [entry for file in report.pending(quickstart) for entry in report.read(file)]
+    assert sum(isinstance(entry, report.Record) for entry in entries) == 7
+    assert sum(isinstance(entry, report.RunRecord) for entry in entries) == 1
 
 
 def test_an_older_window_leaves_the_plain_views_alone(call: Call, built: Path) -> None:
