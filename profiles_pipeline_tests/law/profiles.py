@@ -16,7 +16,7 @@ MOST_STEPS = 8 if _DEEP else 4
 """Runs of the longest history."""
 
 PROFILE = settings(
-    max_examples=int(os.environ.get("LAW_EXAMPLES") or (1000 if _DEEP else 30)),
+    max_examples=int(os.environ.get("LAW_EXAMPLES") or (1000 if _DEEP else 8)),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     print_blob=True,
