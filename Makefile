@@ -12,6 +12,8 @@ TESTS := profiles_pipeline_tests
 CHROMIUM := /usr/bin/chromium
 # The project that `make dev` opens and `make demo` builds.
 PROJECT ?= demo/ecommerce
+# Processes that share the tests.
+WORKERS ?= 2
 
 # An environment that forbids bytecode makes every start of Dagster compile it again: three times slower.
 export PYTHONDONTWRITEBYTECODE :=
@@ -36,7 +38,7 @@ dev: $(STAMP) ## Open the demo project in the Dagster UI (another one: make dev 
 	@$(BIN)/profiles dev -p $(PROJECT)
 
 test: $(STAMP) chromium postgresql ## Run every test
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 law: $(STAMP) ## Prove that runs equal full rebuilds, over thousands of histories (fewer: make law LAW_EXAMPLES=100)
 	@HYPOTHESIS_PROFILE=deep LAW_EXAMPLES=$(LAW_EXAMPLES) $(BIN)/python -m pytest $(TESTS)/law
