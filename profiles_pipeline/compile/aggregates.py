@@ -11,6 +11,7 @@ from sqlglot import exp
 from profiles_pipeline import sql
 from profiles_pipeline.resolve.reader import ReadVar, Window
 from profiles_pipeline.sql import build
+from profiles_pipeline.sql.time_windows import conjuncts, window_of
 
 
 def shared(read: ReadVar, select: exp.Expr, where: exp.Expr | None) -> exp.Expr | None:
@@ -195,7 +196,7 @@ def filtered(tree: exp.Expr, where: exp.Expr) -> exp.Expr:
             return exp.Filter(this=node.this, expression=exp.Where(this=both))
         inner = node.this if isinstance(node, exp.WithinGroup | exp.IgnoreNulls | exp.RespectNulls) else node
         if sql.is_aggregate_call(inner):
-            return exp.Filter(this=node, expression=exp.Where(this=sql.copied(where)))
+            return exp.Filter(this=guarded(node, where), expression=exp.Where(this=sql.copied(where)))
         for key, child in list(node.args.items()):
             if isinstance(child, exp.Expr):
                 node.set(key, visit(child))
@@ -204,3 +205,29 @@ def filtered(tree: exp.Expr, where: exp.Expr) -> exp.Expr:
         return node
 
     return visit(sql.copied(tree))
+
+
+def guarded(call: exp.Expr, where: exp.Expr) -> exp.Expr:
+    """Return an aggregate whose casts see NULL on rows that `where` keeps from them by what it says of the same column.
+
+    FILTER leaves rows out after the values of all of them are computed: ``sum(x::int)`` would fail on the very rows
+    that ``x != ''`` is there for.
+    """
+    tests = [(test, frozenset(sql.column_names(test))) for test in conjuncts(where) if _may_guard(test)]
+
+    if not tests:
+        return call
+    guarded_call = sql.copied(call)
+    for cast in [node for node in guarded_call.find_all(exp.Cast) if type(node) is exp.Cast]:
+        columns = frozenset(sql.column_names(cast.this))
+        about = [sql.copied(test) for test, names in tests if names & columns]
+        if about:
+            cast.set("this", exp.Case().when(exp.and_(*about, copy=False), cast.this))
+    return guarded_call
+
+
+def _may_guard(test: exp.Expr) -> bool:
+    """True unless a condition is about NULL, which can be cast to anything, or about when a row happened."""
+    asked = test.this.unnest() if isinstance(test, exp.Not) else test
+    about_null = isinstance(asked, exp.Is) and isinstance(asked.this, exp.Column)
+    return not about_null and window_of(test) is None

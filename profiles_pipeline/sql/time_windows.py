@@ -52,7 +52,7 @@ def split(where: exp.Expr, moving: Callable[[exp.Expr], bool]) -> tuple[list[Win
     """
     windows: list[Window] = []
     rest: list[exp.Expr] = []
-    for condition in _conjuncts(where):
+    for condition in conjuncts(where):
         window = window_of(condition) if moving(condition) else None
         if window is None:
             rest.append(copied(condition))
@@ -61,11 +61,12 @@ def split(where: exp.Expr, moving: Callable[[exp.Expr], bool]) -> tuple[list[Win
     return windows, rest
 
 
-def _conjuncts(where: exp.Expr) -> Iterator[exp.Expr]:
+def conjuncts(where: exp.Expr) -> Iterator[exp.Expr]:
+    """Yield the conditions that `where` joins with AND."""
     inner = where.unnest()
     if isinstance(inner, exp.And):
-        yield from _conjuncts(inner.this)
-        yield from _conjuncts(inner.expression)
+        yield from conjuncts(inner.this)
+        yield from conjuncts(inner.expression)
     else:
         yield inner
 
