@@ -10,7 +10,7 @@ from typing import Literal
 
 from profiles_pipeline.enable import Disabled
 from profiles_pipeline.errors import Check, Problem, RunError
-from profiles_pipeline.plan import Plan, Request
+from profiles_pipeline.plan import How, Plan, Request
 from profiles_pipeline.resolve.model import Model
 from profiles_pipeline.warehouse.lock import Holder
 from profiles_pipeline.windows import Window
@@ -49,6 +49,7 @@ class Built:
             model with a coarser time grain is made.
         as_of: the end of its window, where a time grain has moved that back; None when it is the end of the run's.
         versions: input that it is made from -> version of its rows, for those at which anybody has looked.
+        how: how it came to be.
     """
 
     model: Model
@@ -65,6 +66,7 @@ class Built:
     own: bool = True
     as_of: datetime | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    how: How | None = None
 
 
 @dataclass(frozen=True, slots=True)

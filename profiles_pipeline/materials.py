@@ -87,7 +87,7 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
         session.registry.record(material)
     return Built(
         stage.model, stage.material, relation, stage.fingerprint, stage.kind, rows, seconds, False, material.sql_file,
-        columns, checks, _is_own(planned, stage), _as_of(planned, stage), _versions(session, stage),
+        columns, checks, _is_own(planned, stage), _as_of(planned, stage), _versions(session, stage), stage.how,
     )  # fmt: skip
 
 
@@ -110,6 +110,7 @@ def reused_material(session: Session, planned: Plan, stage: ReuseMaterial) -> Bu
         own=_is_own(planned, stage),
         as_of=_as_of(planned, stage),
         versions=_versions(session, stage),
+        how=stage.how,
     )
 
 

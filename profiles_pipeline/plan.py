@@ -76,6 +76,21 @@ class RunHook:
 
 
 @dataclass(frozen=True, slots=True)
+class How:
+    """How a material comes to be.
+
+    Attributes:
+        action: taken over, brought up to date from an earlier run, or built from rows.
+        reason: why so, for people to read.
+        strategies: var over rows -> how it is brought up to date, and why so; none while nothing is kept.
+    """
+
+    action: Literal["reuse", "increment", "build"]
+    reason: str
+    strategies: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BuildMaterial:
     """Build a model's material from its script, and record it."""
 
@@ -86,6 +101,14 @@ class BuildMaterial:
     reason: str
     window: Window
     increment: Increment | None = None
+
+    @property
+    def how(self) -> How:
+        """How it comes to be."""
+        if self.increment is None:
+            return How("build", self.reason)
+        found = [(n, s.kind, s.reason) for n, s in self.increment.strategies.items() if s.kind != "derived"]
+        return How("increment" if self.increment.goes_on else "build", self.reason, tuple(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +123,7 @@ class AuditMaterial:
     count: exp.Expr
     """Query that counts the material's rows."""
     window: Window
+    how: How
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +135,11 @@ class ReuseMaterial:
     script: Script
     reason: str
     window: Window
+
+    @property
+    def how(self) -> How:
+        """How it comes to be."""
+        return How("reuse", self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,11 +378,12 @@ def _stages(
     audits = (*script.audits, *guards(compilation, project.pipeline.checks, model, count, before))
     declared = project.project.hooks.get(path, ())
     hooks = [RunHook(model, name, hook, compile_hook(compilation, path, hook)) for hook in declared]
+    built = BuildMaterial(model, name, fingerprint, script, reason, context, made)
     return (
         *(stage for stage in hooks if stage.hook.when == "pre_run"),
-        BuildMaterial(model, name, fingerprint, script, reason, context, made),
+        built,
         *(stage for stage in hooks if stage.hook.when == "post_run"),
-        AuditMaterial(model, name, fingerprint, script.kind, audits, count, context),
+        AuditMaterial(model, name, fingerprint, script.kind, audits, count, context, built.how),
     )
 
 

@@ -62,6 +62,9 @@ class Record:
         inputs: path and data version of every asset it was built from.
         dialect: the SQL dialect in which the project is written.
         partitions: keys of the partitions it stands for, in order.
+        action: reuse, increment or build; empty when a run of an older version of this tool left it.
+        reason: why so.
+        strategies: vars over rows, how each was brought up to date, and why so.
     """
 
     key: AssetPath
@@ -85,6 +88,9 @@ class Record:
     inputs: tuple[tuple[AssetPath, str | None], ...]
     dialect: str = "snowflake"
     partitions: tuple[str, ...] = ()
+    action: str = ""
+    reason: str = ""
+    strategies: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def identity(self) -> str:
@@ -197,6 +203,9 @@ def record(
         inputs=tuple(parents),
         dialect=project.project.source_dialect,
         partitions=partitions,
+        action=built.how.action if built.how else "",
+        reason=built.how.reason if built.how else "",
+        strategies=built.how.strategies if built.how else (),
     )
 
 

@@ -61,6 +61,10 @@ def of_record(record: Record, project_folder: Path, described: Described | None)
     if record.defined_in:
         file, line = record.defined_in
         found["profiles/defined_in"] = dg.MetadataValue.path(f"{project_folder / file}:{line}")
+    if record.action:
+        found["profiles/action"] = dg.MetadataValue.text(f"{record.action}: {record.reason}")
+    if record.strategies:
+        found["profiles/strategies"] = _strategies(record.strategies)
     if record.sql_file:
         found |= _sql(project_folder / record.sql_file)
     return found
@@ -144,6 +148,13 @@ def built_lineage(described: Described, columns: Sequence[str]) -> dg.TableColum
         for name, sources in lineage.passed_on(model.model, known, columns).items()
     }
     return rekeyed_lineage(lineage_value(known | others), described.renamed)
+
+
+def _strategies(strategies: Sequence[tuple[str, str, str]]) -> dg.MetadataValue:
+    """Return how each var was brought up to date, as a table."""
+    names = ("var", "brought up to date by", "because")
+    columns = dg.TableSchema([dg.TableColumn(name, "string") for name in names])
+    return dg.MetadataValue.table([dg.TableRecord(dict(zip(names, row, strict=True))) for row in strategies], columns)
 
 
 def _sql(file: Path) -> dict[str, dg.MetadataValue]:

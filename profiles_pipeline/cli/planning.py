@@ -12,7 +12,6 @@ from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.progress import Lines, patience
 from profiles_pipeline.cli.running import where, window_document
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
-from profiles_pipeline.compile.rollups import Strategy
 from profiles_pipeline.errors import Problem
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.queries.listing import type_name
@@ -34,7 +33,7 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
     window = found.plan.window
     rows = [
         (
-            _action(stage),
+            stage.how.action,
             stage.model,
             stage.material,
             _why(stage, window),
@@ -55,7 +54,7 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
                     for action, m, material, reason in rows
                 ],
                 "vars": [
-                    {"path": path, "strategy": how.kind, "reason": how.reason} for path, how in _strategies(found.plan)
+                    {"path": path, "strategy": kind, "reason": why} for path, kind, why in _strategies(found.plan)
                 ],
                 "views_stay_on": window_document(found.plan.stays_on),
                 "missing": [problem_document(problem) for problem in found.missing],
@@ -68,7 +67,7 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
     print_table(out(), ("", "model", "material", "why"), [(a, m.path, material, why) for a, m, material, why in rows])
     hows = _strategies(found.plan)
     if hows:
-        print_table(out(), ("var", "brought up to date by", "because"), [(p, h.kind, h.reason) for p, h in hows])
+        print_table(out(), ("var", "brought up to date by", "because"), hows)
     builds = sum(action != "reuse" for action, *_ in rows)
     say(f"{builds} to build, {len(rows) - builds} to reuse; nothing was run or recorded")
     if found.plan.stays_on is not None:
@@ -78,21 +77,12 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
         note("a run would stop at the missing inputs", style="yellow")
 
 
-def _action(stage: plan.BuildMaterial | plan.ReuseMaterial) -> str:
-    """Return what is done for a material, in a word."""
-    if isinstance(stage, plan.ReuseMaterial):
-        return "reuse"
-    return "increment" if stage.increment is not None and stage.increment.goes_on else "build"
-
-
-def _strategies(planned: plan.Plan) -> list[tuple[str, Strategy]]:
-    """Return how each var over rows is brought up to date, by cohort and name; none while nothing is kept."""
+def _strategies(planned: plan.Plan) -> list[tuple[str, str, str]]:
+    """Return how each var over rows is brought up to date and why, by cohort and name; none while nothing is kept."""
     return [
-        (f"{stage.model.path.removesuffix(f'/{VAR_TABLE}')}/{name}", how)
+        (f"{stage.model.path.removesuffix(f'/{VAR_TABLE}')}/{name}", kind, why)
         for stage in planned.materials
-        if isinstance(stage, plan.BuildMaterial) and stage.increment is not None
-        for name, how in stage.increment.strategies.items()
-        if how.kind != "derived"
+        for name, kind, why in stage.how.strategies
     ]
 
 

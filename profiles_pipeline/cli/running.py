@@ -348,6 +348,8 @@ def _model_document(item: run.Built, schema: str, window: Window, promoted: bool
         "rows": item.rows,
         "seconds": round(item.seconds, 3),
         "reused": item.reused,
+        "action": item.how.action if item.how else None,
+        "reason": item.how.reason if item.how else None,
         "sql_file": item.sql_file,
         "checks": [
             {"name": c.name, "description": c.description, "broken": c.broken, "severity": c.severity}

@@ -77,6 +77,7 @@ def test_a_report_says_what_a_run_of_dagster_says(quickstart: Path, records: lis
         result = materialize(build_definitions(quickstart), other, run_config=AT_END_TIME)
     said = {m.asset_key: m.metadata for m in built_events(result)}
     own = {"profiles/seconds", "profiles/reused", "profiles/run", "profiles/event", "profiles/built_at"}
+    own.add("profiles/action")
     with open_instance(quickstart, "test") as instance:
         for key, expected in said.items():
             (found,) = materializations(instance, key.to_user_string())

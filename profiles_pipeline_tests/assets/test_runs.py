@@ -143,6 +143,28 @@ def test_the_same_moment_is_not_built_twice(definitions: dg.Definitions, instanc
     assert len(again.get_asset_check_evaluations()) == 11
 
 
+def test_what_was_built_says_how_and_why(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    days = [{"resources": {"profiles": {"config": {"end_time": f"2023-11-0{day}T00:00:00Z"}}}} for day in (6, 7, 8, 8)]
+    runs = [built(materialize(definitions, instance, run_config=day)) for day in days]
+    said = [run["user/all/var_table"].metadata for run in runs]
+    assert [found["profiles/action"].value for found in said] == [
+        "build: no material of this definition for this window",
+        "build: reads everything, and keeps what later runs go on from",
+        "increment: reads what changed since 2023-11-07 00:00:00",
+        "reuse: complete for this window, definition unchanged",
+    ]
+    table = said[2]["profiles/strategies"]
+    assert isinstance(table, dg.TableMetadataValue)
+    rows = {record.data["var"]: record.data for record in table.records}
+    assert rows["n_active_days_total"] == {
+        "var": "n_active_days_total",
+        "brought up to date by": "state",
+        "because": "kept per id and day",
+    }
+    assert "profiles/strategies" not in said[0]
+    assert "profiles/strategies" not in said[3]
+
+
 def test_dagster_and_the_command_line_share_the_registry(
     definitions: dg.Definitions, instance: dg.DagsterInstance, quickstart: Path
 ) -> None:
