@@ -44,6 +44,7 @@ class Sought:
     entity: str | None
     seq_no: str | None
     lock_timeout: float | None
+    as_of: str | None = None
 
 
 # --- audit --------------------------------------------------------------------------------------------------------
@@ -94,8 +95,12 @@ def _reports(project: ProfilesProject, output: Output, asked: Asked) -> tuple[St
     return identity.stitching_reports(project, output, asked.model, asked.largest, view)
 
 
-def _view(seq_no: str | None, lock_timeout: float | None) -> identity.View:
+def _view(seq_no: str | None, lock_timeout: float | None, as_of: str | None = None) -> identity.View:
     number = values.seq_no(seq_no)
+    if as_of is not None:
+        if number is not None:
+            fail("bad-call", "--seq-no and --as-of both say where to look", hint="leave out one of them")
+        return identity.View(values.moment(as_of, "--as-of"), tell_waiting, lock_timeout)
     if number == "new":
         fail("bad-seq-no", "--seq-no: this looks at what was built", hint="write a number or latest")
     return identity.View(number, tell_waiting, lock_timeout)
@@ -226,7 +231,7 @@ def lookup(place: Place, sought: Sought, as_json: bool) -> None:
     if (sought.value is None) == (sought.explain is None):
         hint = "profiles show entity-lookup -v ann@example.com"
         fail("bad-call", "say either whom to look for (-v) or which two ids to explain (--explain)", hint=hint)
-    view = _view(sought.seq_no, sought.lock_timeout)
+    view = _view(sought.seq_no, sought.lock_timeout, sought.as_of)
     project, output = place.open()
     if sought.explain is not None:
         explanation = identity.explain(project, output, sought.explain, sought.entity, view)

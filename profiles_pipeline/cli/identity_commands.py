@@ -138,6 +138,10 @@ def entity_lookup(  # noqa: PLR0913 - a parameter for each option
     entity: Annotated[
         str | None, typer.Option("--entity", "-e", help="Entity to look for.", show_default="user, or the only one")
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", "--as_of", metavar="TIME", help="Look at what the last run as of this moment built."),
+    ] = None,
     seq_no: o.SeqNo = None,
     as_json: o.Json = False,
     lock_timeout: o.LockTimeout = None,
@@ -151,13 +155,14 @@ def entity_lookup(  # noqa: PLR0913 - a parameter for each option
     Examples:
       profiles show entity-lookup -v ann@example.com
       profiles show entity-lookup -v user_id:42 --entity user --json
+      profiles show entity-lookup -v ann@example.com --as-of 2024-01-31
       profiles show entity-lookup --explain ann@example.com user_id:42
     """
     place = Place(project, siteconfig, target)
     with reported(project, as_json):
         from profiles_pipeline.cli import identities  # noqa: PLC0415
 
-        asked = identities.Sought(value, explain, entity, seq_no, lock_timeout)
+        asked = identities.Sought(value, explain, entity, seq_no, lock_timeout, as_of)
         identities.lookup(place, asked, as_json)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +20,8 @@ from profiles_pipeline.registry import Material
 from profiles_pipeline.resolve.model import Stitcher
 from profiles_pipeline.warehouse.base import Rows
 
-SeqNoAsked = int | Literal["latest"] | None
+SeqNoAsked = int | datetime | Literal["latest"] | None
+"""A time context by its number, or the last that was finished as of a moment; None for the newest finished one."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,14 @@ class Cluster:
 
 
 def open_graph(session: run.Session, stitcher: Stitcher, seq_no: SeqNoAsked = None) -> IdGraph:
-    """Return the graph that a stitcher built: in a time context, or in the newest finished one.
+    """Return the graph that a stitcher built in the time context that is asked for.
 
     Raises:
         ProjectError: it has not been built there.
     """
     material = newest_material(session, stitcher.path, seq_no)
     if material is None:
-        when = f"in seq_no {seq_no}" if seq_no else "yet"
-        fail("not-built", f"'{stitcher.path}' has not been built {when}", hint=f"profiles run -m {stitcher.path}")
+        _fail_not_built(stitcher, seq_no)
     graph = exp.table_(material.name, db=session.output.schema, quoted=True)
     there = {name.lower() for name in session.warehouse.relations(session.output.schema)}
 
@@ -87,22 +87,40 @@ def open_graph(session: run.Session, stitcher: Stitcher, seq_no: SeqNoAsked = No
     return IdGraph(session, stitcher, material, seq_no, edges, mappings, relation("_raw_edges"), removed)
 
 
-def newest_material(session: run.Session, path: str, seq_no: SeqNoAsked = None) -> Material | None:
-    """Return a model's material in a time context, or in the newest finished one that has it; None if none has.
+def _fail_not_built(stitcher: Stitcher, seq_no: SeqNoAsked) -> NoReturn:
+    hint = f"profiles run -m {stitcher.path}"
+    when = f"in seq_no {seq_no}" if seq_no else "yet"
+    if isinstance(seq_no, datetime):
+        when = f"as of {seq_no:%Y-%m-%dT%H:%M:%SZ} or earlier"
+        hint = f"profiles run --end-time {seq_no:%Y-%m-%dT%H:%M:%SZ} builds it from what is known now"
+    fail("not-built", f"'{stitcher.path}' has not been built {when}", hint=hint)
 
-    Where a context has several, that of the definition and the rules as they are now comes first, then the newest.
+
+def newest_material(session: run.Session, path: str, seq_no: SeqNoAsked = None) -> Material | None:
+    """Return a model's material in the time context that is asked for; None if there is none.
+
+    Of the finished contexts the last comes first: by its number, or by its end where a moment is asked for. Where a
+    context has several, that of the definition and the rules as they are now comes first, then the newest.
     """
-    if seq_no is None:
-        contexts = [s.number for s in session.registry.seq_nos(session.project.name) if s.complete]
-    else:
-        contexts = [time_contexts.choose_seq_no(session, run.Options(seq_no=seq_no))[0].number]
-    found = [m for m in session.registry.materials() if m.model_path == path and m.seq_no in contexts]
+    asked = _contexts(session, seq_no)
+    found = [m for m in session.registry.materials() if m.model_path == path and m.seq_no in asked]
     current = session.project.fingerprints.get(path)
 
-    def rank(place: int) -> tuple[int, bool, int]:
-        return found[place].seq_no, found[place].fingerprint == current, place
+    def rank(place: int) -> tuple[datetime, int, bool, int]:
+        material = found[place]
+        return asked[material.seq_no], material.seq_no, material.fingerprint == current, place
 
     return found[max(range(len(found)), key=rank)] if found else None
+
+
+def _contexts(session: run.Session, seq_no: SeqNoAsked) -> Mapping[int, datetime]:
+    """Return the numbers of the time contexts that may be meant, with what puts the last of them first."""
+    finished = [s for s in session.registry.seq_nos(session.project.name) if s.complete]
+    if seq_no is None:
+        return {s.number: datetime.min for s in finished}
+    if isinstance(seq_no, datetime):
+        return {s.number: s.end for s in finished if s.end <= seq_no and s.begin is None}
+    return {time_contexts.choose_seq_no(session, run.Options(seq_no=seq_no))[0].number: datetime.min}
 
 
 def stitcher_named(session: run.Session, name: str) -> Stitcher:

@@ -20,7 +20,7 @@ class View:
     """Which time context to look at, and how long to wait for it.
 
     Attributes:
-        seq_no: its number, or None for the newest that is finished.
+        seq_no: its number, a moment for the last that was finished as of it, or None for the newest that is finished.
         observe: told when the warehouse is not free.
         lock_timeout: seconds to wait for a run to finish.
     """

@@ -205,6 +205,22 @@ def test_everything_known_of_a_person(call: Call, ruled: Path) -> None:
     assert ["n_rows", "2"] in shown
 
 
+def test_a_person_as_of_an_earlier_moment(call: Call, ruled: Path) -> None:
+    assert call("run", "-p", ruled, "--end-time", "2024-01-02", "--no-report", "-q").code == 0
+    lookup = ("show", "entity-lookup", "-p", ruled, "--as-of")
+    for moment in ("2024-01-02", "2024-01-02T09:00:00Z"):
+        (person,) = document(call, *lookup, moment, "-v", "u1")  # type: ignore[misc]
+        assert [each["id"] for each in person["ids"]] == ["a@x.example", "u1"]
+        assert person["features"]["n_rows"] == 1
+        assert "no user has the id 'u2' in seq_no 2" in call(*lookup, moment, "-v", "u2").err
+    (now,) = document(call, *lookup, END, "-v", "u1")  # type: ignore[misc]
+    assert [each["id"] for each in now["ids"]] == ["a@x.example", "u1", "u2"]
+    before = call(*lookup, "2024-01-01", "-v", "u1").err
+    assert "has not been built as of 2024-01-01T00:00:00Z or earlier" in before
+    assert "hint: profiles run --end-time 2024-01-01T00:00:00Z" in before
+    assert "error[bad-call]" in call(*lookup, END, "--seq-no", "1", "-v", "u1").err
+
+
 def test_the_chain_of_evidence(call: Call, ruled: Path) -> None:
     found = document(call, "show", "entity-lookup", "-p", ruled, "--explain", "u1", "user_id:u2")
     assert found["connected"] is True  # type: ignore[index]
