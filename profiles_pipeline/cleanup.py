@@ -1,4 +1,4 @@
-"""Drops materials that nobody needs any more, and nothing else.
+"""Drops materials, and tables kept from run to run, that nobody needs any more, and nothing else.
 
 What goes and what stays is decided purely, from what the registry remembers and what the schema holds; a material that
 any view of the database reads stays, whoever made the view. Dropping and forgetting happen in one transaction.
@@ -24,6 +24,7 @@ from profiles_pipeline.spec.model import Text
 from profiles_pipeline.template.faults import RenderError
 from profiles_pipeline.template.gotime import go_duration
 from profiles_pipeline.warehouse.base import Warehouse
+from profiles_pipeline.windows import Held
 
 USUAL_PERIOD = timedelta(days=30)
 """How long materials are kept when neither the project nor its model says so."""
@@ -32,6 +33,8 @@ _MATERIAL = re.compile(
     r"(?P<material>Material_(?P<model>.+?)_(?P<hash>[0-9a-f]{8})_(?P<seq_no>\d+))"
     r"(?:_internal_edges|_mappings|_raw_edges|_\w+_CARDINALITY_AUDIT)?"
 )
+_OF_HELD = ("", "_days", "_seen", "_days_seen")
+"""What is added to the name of a table that is kept from run to run in those of the tables that belong to it."""
 _WORD = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
 
 
@@ -73,11 +76,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A material of the project as it stands in the schema.
+    """A material of the project, or a table kept from run to run, as it stands in the schema.
 
     Attributes:
         path: the model; None for a build that was never finished.
-        created: when it was built; None for a build that was never finished.
+        created: when it was built; None where nobody has written it down.
         relations: the material itself and the tables that belong to it, as far as they are there.
     """
 
@@ -122,11 +125,13 @@ class Context:
 # --- deciding -----------------------------------------------------------------------------------------------------
 
 
-def decide(candidates: Iterable[Candidate], views: Iterable[View], context: Context) -> tuple[Fate, ...]:
-    """Return the fate of every material, in the order given."""
+def decide(
+    candidates: Iterable[Candidate], views: Iterable[View], context: Context, others: Iterable[Fate] = ()
+) -> tuple[Fate, ...]:
+    """Return the fate of every material, in the order given, and those of others that nothing reads behind them."""
     found = list(candidates)
     newest = {c.path: c.name for c in found if c.path and _is_current(c, context)}
-    fates = [_by_itself(c, newest, context) for c in found]
+    fates = [*(_by_itself(c, newest, context) for c in found), *others]
     return _with_what_is_read(fates, tuple(views))
 
 
@@ -191,7 +196,9 @@ def fates(session: run.Session, rules: Rules) -> tuple[Fate, ...]:
     entries = session.registry.entries()
     relations = _relations(session.warehouse, session.output.schema)
     views = _views(session.warehouse, session.output.schema)
-    return decide(_candidates(session, entries, relations, context), views, context)
+    goes_on = session.project.pipeline.incremental != "never"
+    held = _of_held(session.registry.held(session.project.name), relations, context, goes_on)
+    return decide(_candidates(session, entries, relations, context), views, context, held)
 
 
 def _context(session: run.Session, rules: Rules) -> Context:
@@ -248,6 +255,29 @@ def _candidates(
     return registered + unfinished
 
 
+def _of_held(
+    held: Collection[Held], relations: Iterable[Relation], context: Context, goes_on: bool
+) -> Iterable[Fate]:
+    """Yield the fate of every table kept from run to run: those that a model went on from last are still needed."""
+    there = {relation.name: relation for relation in relations}
+    last = {path: max(h.seq_no for h in held if h.path == path) for path in {h.path for h in held}}
+    for each in held:
+        own = tuple(there[each.name + suffix] for suffix in _OF_HELD if each.name + suffix in there)
+        made = context.seq_nos[each.seq_no].created
+        candidate = Candidate(each.name, each.path, "", each.seq_no, made, own)
+        period = context.periods.get(each.path, context.period)
+        if context.only_expired and context.now - made < period:
+            yield Fate(candidate, False, f"younger than {shown(period)}")
+        elif not goes_on:
+            yield Fate(candidate, True, "pipeline.yaml says that nothing is kept from run to run")
+        elif each.path not in context.fingerprints:
+            yield Fate(candidate, True, "its model is not built any more")
+        elif each.seq_no < last[each.path]:
+            yield Fate(candidate, True, "no run goes on from it any more")
+        else:
+            yield Fate(candidate, False, "the next run goes on from it")
+
+
 def _relations(warehouse: Warehouse, schema: str) -> list[Relation]:
     found = warehouse.query(
         """SELECT table_name, table_type FROM information_schema.tables
@@ -302,4 +332,5 @@ def clean(
                 tree = exp.Drop(tables=[name], kind=relation.kind.upper())
                 session.warehouse.execute(render(tree, session.warehouse.dialect))
             session.registry.forget(fate.material.name for fate in condemned)
+            session.registry.let_go(fate.material.name for fate in condemned)
         return condemned

@@ -266,6 +266,12 @@ class Registry:
                 ],
             )  # fmt: skip
 
+    def let_go(self, tables: Iterable[str]) -> None:
+        """Remove the rows of tables that are kept from run to run no longer."""
+        if HELD_TABLE in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            for name in tables:
+                self.warehouse.execute(f"DELETE FROM {self._table(HELD_TABLE)} WHERE table_name = ?", [name])
+
     def entries(self) -> tuple[Entry, ...]:
         """Return the complete materials of every project of the schema, in the order in which they were built."""
         if not self.exists():

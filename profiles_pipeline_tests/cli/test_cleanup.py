@@ -78,8 +78,13 @@ def test_by_age_alone(call: Call, superseded: Path) -> None:
     assert {fate[0] for fate in cleaned(call, superseded, "--expired", "-y").values()} == {"keep"}
     fates = cleaned(call, superseded, "--expired", "--retain", "0s", "-y")
     assert {name for name, fate in fates.items() if fate[0] == "drop"} == {n for n in fates if n.endswith("_1")}
-    assert {reason for _, reason in fates.values()} == {"older than 0 seconds", "the newest of its definition"}
-    assert {name.rpartition("_")[2] for name in cleaned(call, superseded)} == {"2"}
+    assert {reason for _, reason in fates.values()} == {
+        "older than 0 seconds",
+        "the newest of its definition",
+        "the next run goes on from it",
+    }
+    left = {name for name in cleaned(call, superseded) if not name.startswith("State_")}
+    assert {name.rpartition("_")[2] for name in left} == {"2"}
 
 
 def test_the_parts_of_a_material_go_with_it(call: Call, superseded: Path) -> None:
@@ -122,6 +127,40 @@ def test_what_a_kept_material_reads_stays(call: Call, superseded: Path) -> None:
     assert relations(superseded)["main.rows"] > 0
 
 
+def test_what_no_run_goes_on_from_goes(call: Call, superseded: Path) -> None:
+    """What was kept for another definition of a stitcher or a var is dropped, what runs go on from is not."""
+    kept = {name for name in cleaned(call, superseded, "--dry-run") if name.startswith("State_")}
+    assert len(kept) == 5
+    run(call, superseded, "2023-11-10T00:00:00Z")
+    edit(superseded, "select: 1000 + count( * )", "select: 2000 + count(distinct session_id)")
+    tracks = "table: profiles_sample.ecommerce.tracks\n"
+    edit(superseded, tracks, f"{tracks}    where: user_id != 'nobody'\n", "models/inputs.yaml")
+    run(call, superseded, "2023-11-11T00:00:00Z")
+    fates = cleaned(call, superseded, "-y")
+    states = {name: fate for name, fate in fates.items() if name.startswith("State_")}
+    assert {name for name, fate in states.items() if fate == ("keep", "the next run goes on from it")} - kept
+    gone = {name for name, fate in states.items() if fate == ("drop", "no run goes on from it any more")}
+    assert gone
+    assert gone < kept
+    left = {name.partition(".")[2] for name in relations(superseded)}
+    assert not {name for name in left for other in gone if name.startswith(other)}
+    assert {name for name in states if states[name][0] == "keep"} <= left
+    document = json.loads(call("run", "-p", superseded, "--end-time", "2023-11-12", "--no-report", "--json").out)
+    assert {m["action"] for m in document["models"] if m["path"].endswith(("stitcher", "all/var_table"))} == {
+        "increment"
+    }
+
+
+def test_what_was_kept_goes_where_nothing_is_kept(call: Call, superseded: Path) -> None:
+    (superseded / "pipeline.yaml").write_text("incremental: never\n", encoding="utf-8")
+    run(call, superseded, "2023-11-10T00:00:00Z")
+    states = {name: fate for name, fate in cleaned(call, superseded, "-y").items() if name.startswith("State_")}
+    read = ("keep", "view 'profiles.user_id_stitcher_id_changes' reads it")
+    assert set(states.values()) == {("drop", "pipeline.yaml says that nothing is kept from run to run"), read}
+    left = [name for name in relations(superseded) if ".State_" in name]
+    assert left == [f"profiles.{name}" for name, fate in states.items() if fate == read]
+
+
 def test_builds_that_were_never_finished(call: Call, superseded: Path) -> None:
     do(superseded, 'create table profiles."Material_user_all_0123abcd_1" as select 1 as n')
     do(superseded, 'create table profiles."Material_user_all_0123abcd_9" as select 1 as n')
@@ -151,7 +190,7 @@ def test_a_look_changes_nothing(call: Call, superseded: Path) -> None:
     before = relations(superseded)
     outcome = call("cleanup", "materials", "-p", superseded, "--dry-run")
     assert (outcome.code, outcome.err) == (0, outcome.err)
-    assert "3 to drop, 11 to keep" in outcome.out
+    assert "3 to drop, 16 to keep" in outcome.out
     assert relations(superseded) == before
 
 
