@@ -63,13 +63,14 @@ def write(plan: Plan, project: ProfilesProject, output: Output, dialect: str, ki
     """
     folder = folder_of(project, output, plan.window.seq_no)
     files: dict[str, Path] = {}
+    texts = {stage.material: text(stage, plan, dialect) for stage in plan.materials}
     for name in ("compile",) if kind == "compile" else ("compile", "run"):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for stage in plan.materials:
             if name == "run" and isinstance(stage, ReuseMaterial):
                 continue
             files[stage.material] = folder / name / f"{stage.material}.sql"
-            files[stage.material].write_text(text(stage, plan, dialect), encoding="utf-8")
+            files[stage.material].write_text(texts[stage.material], encoding="utf-8")
     if kind == "run":
         _point_latest(folder.parent, plan.window.seq_no)
     return Files(folder, project.folder, files)

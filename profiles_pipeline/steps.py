@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from profiles_pipeline import identity
+from profiles_pipeline import identity, sql
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import WarehouseError
@@ -43,8 +43,9 @@ def _filled(tree: exp.Expr, bound: Mapping[str, exp.Expr]) -> exp.Expr:
     """Return a statement with literals in the place of its placeholders."""
     if not any(node.name in bound for node in tree.find_all(exp.Placeholder)):
         return tree
-    return tree.copy().transform(
-        lambda node: bound[node.name].copy() if isinstance(node, exp.Placeholder) and node.name in bound else node
+    return sql.copied(tree).transform(
+        lambda node: bound[node.name].copy() if isinstance(node, exp.Placeholder) and node.name in bound else node,
+        copy=False,
     )
 
 

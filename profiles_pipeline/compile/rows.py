@@ -55,9 +55,12 @@ def timestamp(c: Compilation) -> exp.Expr:
     return moment(c.reader.end_time.replace(tzinfo=None).isoformat(sep=" "))
 
 
+_TIMESTAMP = exp.DataType.build("TIMESTAMP")
+
+
 def moment(iso: str) -> exp.Expr:
     """Return a timestamp literal."""
-    return exp.cast(text(iso), "TIMESTAMP")
+    return exp.Cast(this=text(iso), to=_TIMESTAMP.copy())
 
 
 def visible_rows(c: Compilation, model: Model) -> exp.Select:

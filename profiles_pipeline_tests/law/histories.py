@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Literal
 
 from hypothesis import strategies as st
@@ -20,6 +21,9 @@ FIRST_DAY = datetime(2024, 2, 25)
 """The days of a history lie around the end of a month that has 29 days."""
 
 DAYS = 10
+
+GROUPS_OF_CROWD = 40
+"""How many small histories go on beside the one that is drawn."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "identifies": ("user_id", "anonymous_id", "email", "source", "ts"),
@@ -74,7 +78,20 @@ class Empty:
     table: str
 
 
-Change = Append | Repeat | Delete | Correct | Empty
+@dataclass(frozen=True)
+class Crowd:
+    """In many groups of few people, each with ids of its own, rows of these days come, and others go and change.
+
+    What happens follows from the seed, so that one history holds as many small ones as it has groups.
+    """
+
+    groups: int
+    first: int
+    last: int
+    seed: int
+
+
+Change = Append | Repeat | Delete | Correct | Empty | Crowd
 
 
 @dataclass(frozen=True)
@@ -109,12 +126,15 @@ def replay(history: History) -> Iterator[tuple[Step, Shape, Tables]]:
     shape, numbers = history.shape, iter(range(1, 1_000_000))
     for step in history.steps:
         for change in step.changes:
-            tables = {**tables, change.table: _changed(change, tables[change.table], numbers)}
+            for one in crowded(change, tables) if isinstance(change, Crowd) else [change]:
+                tables = {**tables, one.table: _changed(one, tables[one.table], numbers)}
         shape = step.shape or shape
         yield step, shape, tables
 
 
-def _changed(change: Change, rows: list[dict[str, object]], numbers: Iterator[int]) -> list[dict[str, object]]:
+def _changed(
+    change: Append | Repeat | Delete | Correct | Empty, rows: list[dict[str, object]], numbers: Iterator[int]
+) -> list[dict[str, object]]:
     match change:
         case Append():
             columns = COLUMNS[change.table]
@@ -133,35 +153,80 @@ def _changed(change: Change, rows: list[dict[str, object]], numbers: Iterator[in
             return [{**row, change.column: change.value} if row["n"] == meant["n"] else row for row in rows]
 
 
-# --- strategies --------------------------------------------------------------------------------------------------
+# --- values ------------------------------------------------------------------------------------------------------
 
-_IDS = {
-    "user_id": st.sampled_from(["u1", "u2", "u3", "u4", "u5", "u6", None, None, None, "", " "]),
-    "anonymous_id": st.sampled_from(["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", None, None, None, "\t"]),
-    "email": st.sampled_from(["m1@x.com", "m2@x.com", "m3@x.com", "m4@x.com", BLOCKED, None, None, None]),
+_IDS: dict[str, list[object]] = {
+    "user_id": ["u1", "u2", "u3", "u4", "u5", "u6", None, None, None, "", " "],
+    "anonymous_id": ["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", None, None, None, "\t"],
+    "email": ["m1@x.com", "m2@x.com", "m3@x.com", "m4@x.com", BLOCKED, None, None, None],
 }
-_VALUES: dict[str, st.SearchStrategy[object]] = {
+_CELLS: dict[str, list[object]] = {
     **_IDS,
-    "source": st.sampled_from(["web", "app", None]),
-    "event": st.sampled_from(["buy", "view", "login", None]),
-    "amount": st.sampled_from([0, 1, 3, 4, 10, -2, None]),
-    "price": st.sampled_from([Decimal("0.10"), Decimal("19.99"), Decimal("-3.33"), None]),
-    "weight": st.sampled_from([0.1, 0.7, 1e9, -2.5, None]),
-    "flag": st.sampled_from([True, False, None]),
-    "status": st.sampled_from(["paid", "open", None]),
-    "total": st.sampled_from([Decimal("5.00"), Decimal("7.25"), Decimal("1000.01"), None]),
-    "plan": st.sampled_from(["basic", "pro", None]),
-    "seats": st.sampled_from([1, 5, None]),
+    "source": ["web", "app", None],
+    "event": ["buy", "view", "login", None],
+    "amount": [0, 1, 3, 4, 10, -2, None],
+    "price": [Decimal("0.10"), Decimal("19.99"), Decimal("-3.33"), None],
+    "weight": [0.1, 0.7, 1e9, -2.5, None],
+    "flag": [True, False, None],
+    "status": ["paid", "open", None],
+    "total": [Decimal("5.00"), Decimal("7.25"), Decimal("1000.01"), None],
+    "plan": ["basic", "pro", None],
+    "seats": [1, 5, None],
 }
 _MINUTES = (0, 0, 10, 9 * 60, 9 * 60 + 20, 12 * 60, 23 * 60 + 50)
 _CLOCK = (*(timedelta(minutes=minutes) for minutes in _MINUTES), timedelta(days=1, microseconds=-1))
 _ODD_TIMES = (datetime(1970, 1, 1), datetime(2099, 1, 1), None)
 
 
+def _moments(first: int, last: int) -> list[object]:
+    """Return the times of these days; seldom one that is far away, or none."""
+    usual = [FIRST_DAY + timedelta(days=day) + clock for day in range(first, last + 1) for clock in _CLOCK]
+    return usual + list(_ODD_TIMES) * (1 + len(usual) // 30)
+
+
+_ROWS_OF_A_GROUP = {"identifies": 3, "tracks": 6, "orders": 3, "plans": 1}
+
+
+def crowded(crowd: Crowd, tables: Tables) -> Iterator[Append | Repeat | Delete | Correct]:
+    """Yield what happens in a crowd, table by table: about every tenth row is another one afterwards."""
+    chance = Random(crowd.seed)
+    cells = _CELLS | {"ts": _moments(crowd.first, crowd.last)}
+    for table, most in _ROWS_OF_A_GROUP.items():
+        for _ in range(len(tables[table]) // 20):
+            at, column = chance.randrange(1_000_000), chance.choice(COLUMNS[table])
+            yield chance.choice([Repeat(table, at), Delete(table, at)])
+            yield Correct(table, at + 1, column, _of_group(column, chance.choice(cells[column]), crowd, chance))
+        yield Append(
+            table,
+            tuple(
+                tuple(_own(column, chance.choice(cells[column]), group) for column in COLUMNS[table])
+                for group in range(crowd.groups)
+                for _ in range(chance.randrange(most + 1))
+            ),
+        )
+
+
+def _of_group(column: str, value: object, crowd: Crowd, chance: Random) -> object:
+    return _own(column, value, chance.randrange(crowd.groups)) if crowd.groups else value
+
+
+def _own(column: str, value: object, group: int) -> object:
+    """Return an id with the number of its group; anything else, and what is no id, as it is.
+
+    The id that may be left out stands in the first group only: where it counts, it would make them all one.
+    """
+    told = column in _IDS and isinstance(value, str) and value.strip() and (value, group) != (BLOCKED, 0)
+    return f"{value}~{group}" if told else value
+
+
+# --- strategies --------------------------------------------------------------------------------------------------
+
+_VALUES: dict[str, st.SearchStrategy[object]] = {column: st.sampled_from(cells) for column, cells in _CELLS.items()}
+
+
 def _times(first: int, last: int) -> st.SearchStrategy[object]:
     """Draw a time of one of these days; seldom one that is far away, or none."""
-    usual = [FIRST_DAY + timedelta(days=day) + clock for day in range(first, last + 1) for clock in _CLOCK]
-    return st.sampled_from(usual + list(_ODD_TIMES) * (1 + len(usual) // 30))
+    return st.sampled_from(_moments(first, last))
 
 
 def _rows(table: str, first: int, last: int, amount: int) -> st.SearchStrategy[Change]:
@@ -214,6 +279,13 @@ _FIRST_CHANGES = st.tuples(
 )
 
 
+def _crowds(first: int, last: int) -> st.SearchStrategy[Change]:
+    """Draw a crowd, or none."""
+    return st.builds(
+        Crowd, st.sampled_from([0, GROUPS_OF_CROWD]), st.just(first), st.just(last), st.integers(0, 1_000_000)
+    )
+
+
 @st.composite
 def _ends(draw: st.DrawFn, day: int) -> tuple[int, datetime]:
     """Draw the day and the end time of the next run: mostly later than `day`, sometimes the same, seldom earlier."""
@@ -258,9 +330,9 @@ def histories(draw: st.DrawFn, layout: Layout, most_steps: int) -> History:
     """Draw a history of at least two runs."""
     shape = first = draw(_SHAPES)
     day, end = draw(_ends(3))
-    steps = [Step(draw(_FIRST_CHANGES), end)]
+    steps = [Step((*draw(_FIRST_CHANGES), draw(_crowds(0, 4))), end)]
     for _ in range(draw(st.integers(1, most_steps - 1))):
-        changes = tuple(draw(st.lists(_changes(day), max_size=4)))
+        changes = (*draw(st.lists(_changes(day), max_size=4)), draw(_crowds(max(day - 2, 0), day + 1)))
         newest = max(step.end for step in steps)
         day, end = draw(_ends((newest - FIRST_DAY).days))
         if draw(st.integers(0, 4)) == 4:
