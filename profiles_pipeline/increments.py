@@ -27,6 +27,7 @@ from profiles_pipeline.compile.rollups import Carried, Strategy
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Cohort, Model, Stitcher, VarTable
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.spec.pipeline import BLIND
 from profiles_pipeline.versions import ANY_TIME
 from profiles_pipeline.windows import Held, Kept, Window
 
@@ -129,6 +130,7 @@ def _stitcher(keeping: Keeping, c: Compilation, later: Compilation, model: Stitc
                 PLAIN if is_plain(model) else (), version if base is None or head is None else head.since)  # fmt: skip
     accumulated = [Held(a.table.name, model.path, window.seq_no, window.end, version, relation.name) for a in sources]
     reason = KEEPS if whole else f"reads what changed since {_when(head)}"
+    reason += _blind(c, (source.source for source in sources))
     return Increment(script, reason, not whole, (held, *accumulated), {})
 
 
@@ -178,7 +180,14 @@ def _var_table(
         for kept in made.kept
     )  # fmt: skip
     reason = f"reads what changed since {_when(newest)}" if usable else KEEPS
+    reason += _blind(c, (var.source or "" for var in model.vars))
     return Increment(made.script, reason, bool(usable), held, made.strategies)
+
+
+def _blind(c: Compilation, sources: Iterable[str]) -> str:
+    """Return what is not seen of some sources, since pipeline.yaml says not to look for it."""
+    told = {source: BLIND[c.changes[source]] for source in sources if source in c.changes}
+    return "".join(f"; of {source}, {what}" for source, what in told.items() if what)
 
 
 def _when(held: Held | None) -> str:

@@ -325,6 +325,7 @@ def _compilation(
         source=sources.of_input,
         outside=sources.of_table,
         files=sources.files,
+        changes={f"inputs/{name.lower()}": how.changes for name, how in project.pipeline.inputs.items() if how.changes},
     )
 
 

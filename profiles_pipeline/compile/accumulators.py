@@ -167,15 +167,20 @@ def fingerprints(
 ) -> exp.Expr:
     """Return the query of the fingerprints of a source's buckets: file, its state, BUCKET, row_count, newest, content.
 
-    Rows that the time context cannot see yet are in the bucket LATER. Files that are as they were are not read.
+    Rows that the time context cannot see yet are in the bucket LATER. Files that are as they were are not read, nor
+    are days before the newest known one where a source is said to grow at its end only.
 
     Args:
         c: what to compile against.
         source: the source.
-        columns: names of the columns that count; None for all.
+        columns: names of the columns that count; None for all. None does where values are said to stay as they are.
         kept: the table of the fingerprints of earlier runs, and the state in which it has whole files.
     """
+    level = c.changes.get(source.path, "content")
+    columns = columns if level == "content" else ()
     files = c.files(source) if isinstance(source, Input) else None
+    if files is None and level == "append" and kept is not None:
+        return _grown(c, source, kept[0])
     if files is None:
         return _fingerprints(c, source, columns, all_rows(c, source), (text(""), text("")))
     unchanged = {f: s for f, s in files.states.items() if kept and kept[1].get(f) == s}
@@ -193,6 +198,32 @@ def fingerprints(
         "SELECT * FROM :seen WHERE :file IN (:files)", seen=kept[0], file=FILE, files=list(map(text, unchanged))
     )
     return exp.union(known, read, distinct=False, copy=False) if changed else known
+
+
+def _grown(c: Compilation, source: Model, seen: exp.Table) -> exp.Expr:
+    """Return the fingerprints of a source of which only the newest known day and later ones are read."""
+    rows = all_rows(c, source)
+    if (occurred_at := getattr(source, "occurred_at", None)) is None:
+        return _fingerprints(c, source, (), rows, (text(""), text("")))
+    later, timeless = moment(LATER), moment(TIMELESS)
+    newest = build(
+        "(SELECT COALESCE(MAX(:bucket), :timeless) FROM :seen WHERE :bucket NOT IN (:timeless, :later))",
+        bucket=BUCKET,
+        seen=seen,
+        timeless=timeless,
+        later=later,
+    )
+    time = occurred(c, occurred_at, source.path)
+    rows.where(build(":time IS NULL OR :time >= :newest", time=time, newest=newest), copy=False)
+    read = _fingerprints(c, source, (), rows, (text(""), text("")))
+    known = build(
+        "SELECT * FROM :seen WHERE :bucket > :timeless AND :bucket < :newest",
+        bucket=BUCKET,
+        seen=seen,
+        timeless=timeless,
+        newest=newest,
+    )
+    return exp.union(known, read, distinct=False, copy=False)
 
 
 def _fingerprints(

@@ -13,6 +13,7 @@ from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve.model import Input, Project
 from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.spec.pipeline import Level
 
 Kind = Literal["table", "view", "temporary table"]
 
@@ -61,6 +62,7 @@ class Compilation:
         past: a reference to earlier windows -> what was found; None when there is nothing.
         mappings: path of a stitcher -> what to look up main ids in, where that is not all of its mappings.
         files: an input -> the files that it is read from; None where it is not read from local files.
+        changes: path of an input -> how closely its rows are compared with what was read; ``content`` for others.
     """
 
     graph: Graph
@@ -71,6 +73,7 @@ class Compilation:
     past: Callable[[PastRef], Past | None] = no_past
     mappings: Mapping[str, exp.Table] = field(default_factory=dict)
     files: Callable[[Input], Files | None] = lambda _: None
+    changes: Mapping[str, Level] = field(default_factory=dict)
 
     @property
     def project(self) -> Project:

@@ -4,9 +4,10 @@
 neither a restart nor a second reader loses anything.
 """
 
-from profiles_pipeline.observations.buckets import Bucket, Kind, Level
+from profiles_pipeline.observations.buckets import Bucket, Kind
 from profiles_pipeline.observations.looking import Look, Observed, changes_since, look, observing, versions_of
 from profiles_pipeline.observations.memory import Change, Sight
+from profiles_pipeline.spec.pipeline import Level
 
 __all__ = [
     "Bucket",

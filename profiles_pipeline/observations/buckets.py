@@ -8,17 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-Level = Literal["append", "late", "content"]
-"""What of a bucket is compared: its newest time; also the number of rows; also a hash of the columns in use."""
-
-LEVELS: tuple[Level, ...] = ("append", "late", "content")
-
-BLIND: Mapping[Level, str | None] = {
-    "append": "rows that are late, corrected or removed are not seen",
-    "late": "rows that are corrected in place are not seen",
-    "content": None,
-}
-"""What a level cannot see."""
+from profiles_pipeline.spec.pipeline import Level
 
 Kind = Literal["first", "new", "late", "corrected", "emptied"]
 """How a bucket has changed.

@@ -12,13 +12,10 @@ from functools import cached_property
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import ProjectError, WarehouseError
 from profiles_pipeline.observations.buckets import (
-    BLIND,
     EMPTY,
     LATER,
-    LEVELS,
     TIMELESS,
     Kind,
-    Level,
     added_up,
     comparable,
     compare,
@@ -30,6 +27,7 @@ from profiles_pipeline.observations.reading import NO_FILE, reading
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Registry
 from profiles_pipeline.resolve.model import RULES, Input
+from profiles_pipeline.spec.pipeline import BLIND, LEVELS, Level
 from profiles_pipeline.warehouse.base import Source
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.lock import OnWait

@@ -11,8 +11,9 @@ from sqlglot import exp
 
 from profiles_pipeline.dialects import render
 from profiles_pipeline.names import OBSERVED_BUCKETS, OBSERVED_FILES, OBSERVED_INPUTS
-from profiles_pipeline.observations.buckets import EMPTY, TIMELESS, Bucket, Buckets, Kind, Level
+from profiles_pipeline.observations.buckets import EMPTY, TIMELESS, Bucket, Buckets, Kind
 from profiles_pipeline.registry import Registry
+from profiles_pipeline.spec.pipeline import Level
 
 if TYPE_CHECKING:
     import pyarrow

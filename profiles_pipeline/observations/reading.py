@@ -13,7 +13,7 @@ from profiles_pipeline.column_types import types_of_sources
 from profiles_pipeline.compile import Compilation
 from profiles_pipeline.compile.rows import all_rows, col, moment, occurred
 from profiles_pipeline.dialects import render
-from profiles_pipeline.observations.buckets import LATER, TIMELESS, Bucket, Level
+from profiles_pipeline.observations.buckets import LATER, TIMELESS, Bucket
 from profiles_pipeline.observations.columns import columns_in_use
 from profiles_pipeline.observations.memory import bucket_of
 from profiles_pipeline.project import ProfilesProject
@@ -21,6 +21,7 @@ from profiles_pipeline.registry import Registry
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.session import found_sources
+from profiles_pipeline.spec.pipeline import Level
 from profiles_pipeline.sql import build
 from profiles_pipeline.warehouse.base import FILE_COLUMN, Source, Warehouse
 

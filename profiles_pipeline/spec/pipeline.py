@@ -141,10 +141,23 @@ class PartitionsSpec(Switched):
         return start.astimezone(UTC)
 
 
-class InputChanges(Spec):
-    """How it is found out that rows of an input have changed; None leaves the choice to the run."""
+Level = Literal["append", "late", "content"]
+"""What of the days of an input is compared: the newest time; also the number of rows; also a hash of what is used."""
 
-    changes: Literal["append", "late", "content"] | None = None
+LEVELS: tuple[Level, ...] = ("append", "late", "content")
+
+BLIND: Mapping[Level, str | None] = {
+    "append": "rows that are late, corrected or removed are not seen",
+    "late": "rows that are corrected in place are not seen",
+    "content": None,
+}
+"""What a level cannot see."""
+
+
+class InputChanges(Spec):
+    """How it is found out that rows of an input have changed; None leaves the choice to who looks."""
+
+    changes: Level | None = None
 
 
 class SchedulesSpec(Switched):

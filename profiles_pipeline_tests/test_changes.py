@@ -1,0 +1,93 @@
+"""How closely a run looks for changes in a table: what pipeline.yaml says is what it sees, and the plan says so."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from profiles_pipeline import connections
+from profiles_pipeline.run import Options, Planned, run
+from profiles_pipeline.warehouse.connect import connect_duckdb
+from profiles_pipeline_tests.test_run import Shop
+
+PROJECT = """
+name: shop
+schema_version: 98
+connection: none
+model_folders: [models]
+entities: [{name: user, id_types: [user_id], feature_views: {using_ids: [{id: user_id, name: by_user}]}}]
+id_types: [{name: user_id}]
+"""
+MODELS = """
+inputs:
+  - name: orders
+    table: orders
+    occurred_at_col: ts
+    ids: [{select: user_id, type: user_id, entity: user}]
+var_groups:
+  - name: vars
+    entity_key: user
+    vars:
+      - entity_var: {name: total, select: sum(amount), from: inputs/orders}
+"""
+TOTALS = "SELECT user_id, total FROM by_user ORDER BY 1"
+SOON = datetime(2024, 1, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    made = Shop(tmp_path)
+    made.write(MODELS, PROJECT, {})
+    return made
+
+
+def do(shop: Shop, *statements: str) -> None:
+    with connect_duckdb(connections.embedded(shop.folder).settings, purpose="test") as warehouse:
+        for statement in statements:
+            warehouse.execute(statement)
+
+
+def reasons(shop: Shop, end: datetime) -> dict[str, str]:
+    """Run the project; return why each model was built as it was."""
+    plans: list[Planned] = []
+    run(
+        shop.load(),
+        connections.embedded(shop.folder),
+        Options(end=end),
+        lambda event: plans.append(event) if isinstance(event, Planned) else None,
+    )
+    return {stage.model.path: stage.reason for stage in plans[0].plan.materials}
+
+
+@pytest.mark.parametrize(
+    ("changes", "totals", "unseen"),
+    [
+        ("content", {"u1": 11, "u2": 25, "u3": 39, "u4": 50}, ""),
+        ("late", {"u1": 10, "u2": 25, "u3": 39, "u4": 50}, "rows that are corrected in place are not seen"),
+        ("append", {"u1": 10, "u2": 20, "u3": 39, "u4": 50}, "rows that are late, corrected or removed are not seen"),
+    ],
+)
+def test_a_run_sees_what_it_is_told_to_look_for(shop: Shop, changes: str, totals: dict[str, int], unseen: str) -> None:
+    text = f"incremental: always\ninputs: {{orders: {{changes: {changes}}}}}\n"
+    (shop.folder / "pipeline.yaml").write_text(text, encoding="utf-8")
+    rows = "('u1', 10, '2024-01-01'), ('u2', 20, '2024-01-02'), ('u3', 30, '2024-01-10'), ('u4', 50, '2024-01-19')"
+    kinds = "AS rows (user_id, amount, ts)"
+    table = f"CREATE TABLE main.orders AS SELECT user_id, amount, ts::TIMESTAMP AS ts FROM (VALUES {rows}) {kinds}"
+    do(shop, table)
+    reasons(shop, datetime(2024, 1, 15, tzinfo=UTC))
+    assert shop.query(TOTALS) == [("u1", 10), ("u2", 20), ("u3", 30)]
+    do(
+        shop,
+        "UPDATE main.orders SET amount = 11 WHERE user_id = 'u1'",  # corrected in place
+        "INSERT INTO main.orders VALUES ('u2', 5, '2024-01-02')",  # late
+        "INSERT INTO main.orders VALUES ('u3', 9, '2024-01-10')",  # of the newest day that was seen
+    )
+    why = reasons(shop, SOON)
+    assert shop.query(TOTALS) == list(totals.items())
+    for path in ("models/user_default_id_stitcher", "user/all/var_table"):
+        assert why[path] == "reads what changed since 2024-01-15 00:00:00" + (
+            f"; of inputs/orders, {unseen}" if unseen else ""
+        )
+    (shop.folder / "pipeline.yaml").write_text("incremental: always\n", encoding="utf-8")
+    reasons(shop, datetime(2024, 1, 21, tzinfo=UTC))
+    assert dict(shop.query(TOTALS)) == {"u1": 11, "u2": 25, "u3": 39, "u4": 50}
