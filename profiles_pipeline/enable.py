@@ -66,16 +66,31 @@ def shown(node: Node) -> str:
 
 def _disabled(project: Project, needs: Mapping[Node, set[Node]], unavailable: Mapping[Node, str]) -> dict[Node, str]:
     off: dict[Node, str] = {}
-    for node in graphlib.TopologicalSorter(needs).static_order():
+    order = list(graphlib.TopologicalSorter(needs).static_order())
+    for node in order:
         reason = _own_reason(project, node, unavailable) or _inherited_reason(project, node, needs.get(node, ()), off)
         if reason:
             off[node] = reason
-    for node in reversed(list(graphlib.TopologicalSorter(needs).static_order())):
-        if node not in off and _status(project, node) == "only_if_necessary":
-            wanted = any(node in others for other, others in needs.items() if other not in off)
-            if not wanted:
-                off[node] = "it is to run only if necessary, and nothing needs it"
+    needed: set[Node] = set()
+    for node in reversed(order):
+        if node in off:
+            continue
+        if node in needed or _is_wanted(project, node):
+            needed |= needs.get(node, set())
+        elif _status(project, node) == "only_if_necessary":
+            off[node] = "it is to run only if necessary, and nothing needs it"
+    for node in order:  # what falls now are tables of rows that nobody has asked for
+        if node not in off and (reason := _inherited_reason(project, node, needs.get(node, ()), off)):
+            off[node] = reason
     return off
+
+
+def _is_wanted(project: Project, node: Node) -> bool:
+    """Return whether a node is to run for its own sake; the bare var table that every source has is not."""
+    model = project.models.get(node) if isinstance(node, str) else None
+    if isinstance(model, InputVarTable) and not model.vars:
+        return False
+    return _status(project, node) != "only_if_necessary"
 
 
 def _own_reason(project: Project, node: Node, unavailable: Mapping[Node, str]) -> str | None:

@@ -83,7 +83,8 @@ def sorted_later(tree: exp.Expr) -> exp.Expr:
 
 
 def settled(tree: exp.Expr) -> exp.Expr:
-    """Return the tree with ties settled: where several rows are the latest, the largest value counts, and so on.
+    """Return the tree with ties settled: where several rows are the latest, the largest value counts, where several
+    values are the most frequent, the smallest, and so on.
 
     What is kept in parts gives what one look at all rows gives, in whatever order they come. Changes the tree in place.
     """
@@ -93,6 +94,9 @@ def settled(tree: exp.Expr) -> exp.Expr:
             node = node.this
         if isinstance(node, exp.AnyValue) and not isinstance(node.this, exp.HavingMax | exp.Order | exp.Distinct):
             return exp.Min(this=node.this)
+        if isinstance(node, exp.Mode) and node.this is not None and not isinstance(node.this, exp.Order):
+            smallest_first = exp.Ordered(this=sql.copied(node.this), desc=False, nulls_first=False)
+            return exp.Mode(this=exp.Order(this=node.this, expressions=[smallest_first]))
         return node
 
     return _extremes(tree.transform(visit, copy=False))

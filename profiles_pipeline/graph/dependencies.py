@@ -232,7 +232,7 @@ class _Texts:
         self._failed = failed
 
     def _check_row_order(self, var: EntityVar | InputVar, read: ReadVar) -> None:
-        for problem in row_order_problems(var, read):
+        for problem in row_order_problems(var, read, self.project.entities[var.entity].id_column):
             self.problems.found.append(problem)
             self._failed |= problem.severity == "error"
 

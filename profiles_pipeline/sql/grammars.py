@@ -12,6 +12,7 @@ from sqlglot.dialects.databricks import Databricks
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.dialects.snowflake import Snowflake
+from sqlglot.parsers.databricks import DatabricksParser
 from sqlglot.parsers.snowflake import SnowflakeParser
 
 _FOREIGN = ("JSON_EXTRACT_ARRAY", "REGEXP_EXTRACT")
@@ -54,7 +55,24 @@ class _Snowflake(Snowflake):
         }
 
 
+def _days_or_units(args: list[exp.Expr]) -> exp.Expr:
+    """``datediff(end, start)`` counts days of the calendar, ``datediff(unit, start, end)`` whole units that passed."""
+    found: exp.Expr = DatabricksParser.FUNCTIONS["TIMESTAMPDIFF" if len(args) == 3 else "DATEDIFF"](args)
+    return found
+
+
 class _Databricks(Databricks):
+    """Databricks, whose two kinds of DATEDIFF sqlglot does not tell apart."""
+
+    class Parser(DatabricksParser):
+        FUNCTIONS: ClassVar = {
+            **DatabricksParser.FUNCTIONS,
+            "DATEDIFF": _days_or_units,
+            "DATE_DIFF": _days_or_units,
+        }
+
+
+class _DatabricksQuoted(_Databricks):
     class Tokenizer(Databricks.Tokenizer):
         IDENTIFIERS: ClassVar = ["`", '"']
         QUOTES: ClassVar = ["'"]
@@ -66,7 +84,8 @@ class _BigQuery(BigQuery):
         QUOTES: ClassVar = ["'"]
 
 
-_WITH_QUOTED_NAMES: dict[str, type[Dialect]] = {"redshift": Redshift, "databricks": _Databricks, "bigquery": _BigQuery}
+_MENDED: dict[str, type[Dialect]] = {"snowflake": _Snowflake, "databricks": _Databricks}
+_WITH_QUOTED_NAMES: dict[str, type[Dialect]] = {"redshift": Redshift, "databricks": _DatabricksQuoted, "bigquery": _BigQuery}
 
 _SURELY = {
     "databricks": re.compile(r"\blateral\s+view\b", re.IGNORECASE),
@@ -91,6 +110,5 @@ def others(text: str) -> list[str]:
 @lru_cache(maxsize=16)
 def grammar(dialect: str, quoted_names: bool) -> Dialect:
     """Return what splits and parses texts of `dialect`; with `quoted_names` double quotes stand around names."""
-    if dialect == "snowflake":
-        return _Snowflake()
-    return _WITH_QUOTED_NAMES[dialect]() if quoted_names else Dialect.get_or_raise(dialect)
+    found = (_WITH_QUOTED_NAMES.get(dialect) if quoted_names else None) or _MENDED.get(dialect)
+    return Dialect.get_or_raise(dialect) if found is None else found()

@@ -84,9 +84,15 @@ def collected(node: exp.Expr) -> exp.Expr:
     return value
 
 
+def is_text_of_path(node: exp.Expr) -> bool:
+    """Return whether `node` is ``x:a.b`` of Databricks and gives a text, as it does unless x is a VARIANT."""
+    by_colon = node.args.get("variant_extract") and not node.args.get("requires_json")
+    return bool(by_colon) and kind(node.this) != "json"
+
+
 def _of_node(node: exp.Expr) -> Kind | None:
     if isinstance(node, _JSON_NODES):
-        return "json"
+        return "text" if is_text_of_path(node) else "json"
     if isinstance(node, _COLLECTORS):
         return "json" if kind(collected(node)) == "json" else "list"
     if isinstance(node, exp.Array):

@@ -31,6 +31,7 @@ _FORMATS: dict[str, SourceKind] = {
     ".ndjson": "json",
 }
 _COMPRESSIONS = (".gz", ".zst")
+_TABLE_SUFFIXES = (".parquet", ".csv")
 # Parts written over the years differ in their columns; a column that a part lacks is NULL there. The whole of a file is
 # sampled, so that a type never turns out wrong halfway. An empty CSV field is NULL, quoted or not.
 _READERS: dict[SourceKind, str] = {
@@ -235,7 +236,7 @@ def _file_places(parts: tuple[str, ...], settings: DuckDBSettings) -> list[_Plac
 
 def _local_source(stem: str, entries: list[Path]) -> Source | None:
     """Return the files among `entries` that are called `stem`, parquet before csv, a plain folder last."""
-    for suffix in (".parquet", ".csv", ""):
+    for suffix in (*_TABLE_SUFFIXES, ""):
         for entry in entries:
             if entry.name.lower() == (stem + suffix).lower() and (suffix or entry.is_dir()):
                 source = _files(str(entry))
@@ -334,7 +335,10 @@ def _known(settings: DuckDBSettings, catalog: Catalog) -> dict[str, str]:
     known |= {str(relation): relation.name for relation in catalog.relations}
     if settings.sources_dir:
         for entry in _listing(settings.base / settings.sources_dir.expanduser()):
-            known[entry.name] = entry.name.removesuffix(".parquet").removesuffix(".csv").rpartition(".")[2]
+            is_table = entry.suffix.lower() in _TABLE_SUFFIXES
+            if is_table or entry.is_dir():
+                table = entry.stem if is_table else entry.name
+                known[table] = table.rpartition(".")[2]
     return known
 
 

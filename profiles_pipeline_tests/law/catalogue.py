@@ -194,6 +194,7 @@ def _aggregates(level: int) -> list[Feature]:
         ),
         _over("tracks", "any_flag", "boolor_agg(flag)", {"kind": "any", "column": "flag"}),
         _over("tracks", "median_amount", "median(amount)", {"kind": "median", "column": "amount"}),
+        _over("tracks", "usual_event", "mode(event)", {"kind": "most_frequent", "column": "event"}),
         _over("tracks", "stddev_amount", "stddev(amount)", {"kind": "stddev", "column": "amount"}),
         _over(
             "tracks",

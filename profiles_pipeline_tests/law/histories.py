@@ -22,7 +22,7 @@ FIRST_DAY = datetime(2024, 2, 25)
 
 DAYS = 10
 
-GROUPS_OF_CROWD = 40
+GROUPS_OF_CROWD = 100
 """How many small histories go on beside the one that is drawn."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -282,7 +282,11 @@ _FIRST_CHANGES = st.tuples(
 def _crowds(first: int, last: int) -> st.SearchStrategy[Change]:
     """Draw a crowd, or none."""
     return st.builds(
-        Crowd, st.sampled_from([0, GROUPS_OF_CROWD]), st.just(first), st.just(last), st.integers(0, 1_000_000)
+        Crowd,
+        st.sampled_from([0, GROUPS_OF_CROWD, GROUPS_OF_CROWD]),
+        st.just(first),
+        st.just(last),
+        st.integers(0, 1_000_000),
     )
 
 

@@ -282,6 +282,7 @@ AGGREGATES: Mapping[str, Callable[[list[Cell]], Cell]] = {
     "max": lambda values: max(_known(values), default=None),
     "median": lambda values: statistics.median(_known(values)) if _known(values) else None,
     "stddev": lambda values: statistics.stdev(_known(values)) if len(_known(values)) > 1 else None,
+    "most_frequent": lambda values: min(statistics.multimode(_known(values)), default=None),
     "any": lambda values: any(_known(values)) if _known(values) else None,
     "first": lambda values: values[0],
     "last": lambda values: values[-1],

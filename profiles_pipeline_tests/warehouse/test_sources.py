@@ -217,13 +217,16 @@ def test_a_missing_table_lists_every_place_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "hint"),
     [
-        ("rudder.prod.page", "did you mean 'rudder.prod.pages.csv'?"),
+        ("rudder.prod.page", "did you mean 'rudder.prod.pages'?"),
+        ("rudder.prod.visit", "did you mean 'rudder.prod.visits'?"),
+        ("order", "did you mean 'orders'?"),
         ("trax_mapped", "did you mean 'rudder.prod.tracks_mapped'?"),
         ("zzz", None),
     ],
 )
 def test_a_missing_table_names_the_nearest(tmp_path: Path, table: str, hint: str | None) -> None:
-    lay(tmp_path, "+prod.tracks", "data/rudder.prod.pages.csv")
+    files = ("rudder.prod.pages.csv", "rudder.prod.visits.PARQUET", "orders/1.csv")
+    lay(tmp_path, "+prod.tracks", *(f"data/{file}" for file in files))
     assert problem_of(tmp_path, table, {"rudder.prod.tracks_mapped": "prod.tracks"})[2] == hint
 
 

@@ -7,8 +7,8 @@ from functools import partial
 from sqlglot import exp
 
 from profiles_pipeline.sql.build import build
-from profiles_pipeline.sql.kinds import kind, typed
-from profiles_pipeline.sql.rewrites.row import Rewrite, cast, named
+from profiles_pipeline.sql.kinds import dtype, kind, typed
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function, named
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
 
 _SMALL = (exp.DType.INT, exp.DType.SMALLINT, exp.DType.TINYINT)
@@ -23,12 +23,31 @@ def _wide_integer(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def _towards_zero(node: exp.Expr) -> exp.Expr:
+    """``cast(2.7 as int)`` is 2; of what may not be a number, as many digits count as a decimal can have."""
+    operand = node.this
+    whole = kind(operand) in ("boolean", "date", "timestamp", "null") or dtype(operand) in exp.DataType.INTEGER_TYPES
+    if node.args["to"].this not in exp.DataType.INTEGER_TYPES or whole or _is_whole_literal(operand):
+        return node
+    exact = operand if kind(operand) == "number" else type(node)(this=operand, to=_sized_decimal(38, 10))
+    node.set("this", build("TRUNC(:number)", number=exact))
+    return node
+
+
+def _is_whole_literal(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Literal) and node.name.lstrip("+-").isdigit()
+
+
 def _decimal(sizes: tuple[int, int], node: exp.Expr) -> exp.Expr:
     to: exp.DataType = node.args["to"]
     if to.this == exp.DType.DECIMAL and not to.expressions:
-        written = [exp.DataTypeParam(this=exp.Literal.number(size)) for size in sizes]
-        node.set("to", exp.DataType(this=exp.DType.DECIMAL, expressions=written))
+        node.set("to", _sized_decimal(*sizes))
     return node
+
+
+def _sized_decimal(precision: int, scale: int) -> exp.DataType:
+    written = [exp.DataTypeParam(this=exp.Literal.number(size)) for size in (precision, scale)]
+    return exp.DataType(this=exp.DType.DECIMAL, expressions=written)
 
 
 def _to_number(node: exp.Expr) -> exp.Expr:
@@ -71,11 +90,34 @@ def _distance(node: exp.Expr) -> exp.Expr:
 
 def _exact_middle(node: exp.Expr) -> exp.Expr:
     """DuckDB gives the median of decimals the digits of the decimals, which cannot say what lies between two."""
-    operand = node.this
-    is_float = isinstance(operand, exp.Cast) and operand.to.this in exp.DataType.FLOAT_TYPES
-    if kind(operand) != "json" and not is_float:
-        node.set("this", cast(operand, exp.DType.DOUBLE))
+    node.set("this", _in_floating_point(node.this))
     return node
+
+
+def _exact_percentile(node: exp.Expr) -> exp.Expr:
+    """``percentile_cont(0.5) within group (order by x)``"""
+    if isinstance(node.this, exp.PercentileCont):
+        key = node.expression.expressions[0]
+        key.set("this", _in_floating_point(key.this))
+    return node
+
+
+def _percentile(node: exp.Expr) -> exp.Expr:
+    """``percentile(x, 0.5)`` lies between two values where there is none in the middle."""
+    value = node.this
+    if isinstance(value, exp.Distinct):
+        value.set("expressions", [_in_floating_point(item) for item in value.expressions])
+    else:
+        value = _in_floating_point(value)
+    return function("QUANTILE_CONT", value, node.args["quantile"], dtype=exp.DType.DOUBLE)
+
+
+def _in_floating_point(operand: exp.Expr) -> exp.Expr:
+    """Return a number as one of 64 bits; a time, and what is one already, as it is."""
+    is_float = isinstance(operand, exp.Cast) and operand.to.this in exp.DataType.FLOAT_TYPES
+    if is_float or kind(operand) in ("json", "date", "timestamp"):
+        return operand
+    return cast(operand, exp.DType.DOUBLE)
 
 
 ROWS: tuple[Rewrite, ...] = (
@@ -91,4 +133,11 @@ ROWS: tuple[Rewrite, ...] = (
         Rewrite("exact-median", source, "duckdb", (exp.Median,), _exact_middle)
         for source in ("snowflake", "databricks", "redshift")
     ),
+    Rewrite("exact-median", "snowflake", "duckdb", (exp.ApproxQuantile,), _exact_middle),
+    *(
+        Rewrite("exact-percentile", source, "duckdb", (exp.WithinGroup,), _exact_percentile)
+        for source in ("snowflake", "databricks", "redshift")
+    ),
+    Rewrite("percentile", ANY, "duckdb", (exp.Quantile,), _percentile),
+    Rewrite("towards-zero", "databricks", "duckdb", (exp.Cast, exp.TryCast), _towards_zero),
 )

@@ -8,7 +8,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from profiles_pipeline.errors import fail
-from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.kinds import is_text_of_path, kind, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite, cast, function, named
 
 WITH_PATHS = ("snowflake", "databricks", "redshift")
@@ -165,6 +165,10 @@ def _blank_is_null(node: exp.Expr) -> exp.Expr:
     return typed(exp.Case().when(exp.NEQ(this=written, expression=exp.Literal.string("")), node), exp.DType.JSON)
 
 
+def _text_of_path(node: exp.Expr) -> exp.Expr:
+    return scalar(node) if is_text_of_path(node) else node
+
+
 def _typed_json(node: exp.Expr) -> exp.Expr:
     """``from_json(x, 'array<struct<a:int>>')``: the second text is a type."""
     if not isinstance(node.expression, exp.Literal):
@@ -185,6 +189,7 @@ def _schema(text: str) -> exp.DataType:
 ROWS: tuple[Rewrite, ...] = (
     *(Rewrite("json-key", source, "duckdb", (exp.Bracket, exp.GetExtract), _key) for source in WITH_PATHS),
     *(Rewrite("cast-of-json", source, "duckdb", (exp.Cast, exp.TryCast), _cast_of_json) for source in WITH_PATHS),
+    Rewrite("text-of-path", "databricks", "duckdb", (exp.JSONExtract,), _text_of_path),
     Rewrite("rooted-path", "snowflake", "duckdb", (exp.JSONExtract, exp.JSONExtractScalar), _rooted_path),
     *(Rewrite("listed-element", s, "duckdb", (exp.Anonymous,), _listed_element) for s in ("snowflake", "redshift")),
     *(Rewrite("valid-json", s, "duckdb", (exp.Anonymous,), _valid) for s in ("snowflake", "redshift")),

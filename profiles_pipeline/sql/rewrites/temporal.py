@@ -6,6 +6,7 @@ import re
 
 from sqlglot import exp
 
+from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import kind, typed
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function, named
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
@@ -29,6 +30,13 @@ _UNITS_OF_TRUNC = {
 _MIXED_NAMES = {"Month": "%B", "Mon": "%b", "%uay": "%A", "%uy": "%a"}
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 _DATE_UNITS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
+_MONTHS_IN = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
+_IN_MONTH = "(:{0} - DATE_TRUNC('MONTH', :{0}))"
+_LATER, _EARLIER = (f"{_IN_MONTH.format('end')} {sign} {_IN_MONTH.format('start')}" for sign in "><")
+_MONTHS_PASSED = f"""
+    (DATE_DIFF('MONTH', :start, :end)
+      + CASE WHEN :end > :start AND {_EARLIER} THEN -1 WHEN :end < :start AND {_LATER} THEN 1 ELSE 0 END) // :months
+"""
 _AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(| .+)")
 _OFFSET = re.compile(r"\s*([+-]\d{2}):?(\d{2})$")
 
@@ -53,6 +61,17 @@ def _difference(node: exp.Expr) -> exp.Expr:
     _put_moment(node, "this")
     _put_moment(node, "expression")
     return node
+
+
+def _elapsed(node: exp.Expr) -> exp.Expr:
+    """``timestampdiff(unit, start, end)`` of Databricks counts the whole units that passed, months by day and time."""
+    start, end = (cast(moment(node.args[key]), exp.DType.TIMESTAMP) for key in ("expression", "this"))
+    unit = node.text("unit").upper()
+    if unit in _MONTHS_IN:
+        made = build(_MONTHS_PASSED, start=start, end=end, months=exp.Literal.number(_MONTHS_IN[unit]))
+    else:
+        made = function("DATE_SUB", exp.Literal.string(unit), start, end)
+    return typed(made, exp.DType.BIGINT)
 
 
 def _months_apart(node: exp.Expr) -> exp.Expr:
@@ -215,6 +234,7 @@ def _zone_conversion(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("date-diff-by-unit", "snowflake", "duckdb", (exp.DateDiff,), _difference_by_unit),
+    Rewrite("units-passed", "databricks", "duckdb", (exp.TimestampDiff,), _elapsed),
     Rewrite("months-between", ANY, "duckdb", (exp.MonthsBetween,), _months_apart),
     *(Rewrite("days-later", s, "duckdb", (exp.Add, exp.Sub), _days_later) for s in ("snowflake", "redshift")),
     Rewrite("date-difference", ANY, "duckdb", _DIFFERENCES, _difference),

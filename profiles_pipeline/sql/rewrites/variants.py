@@ -188,6 +188,18 @@ def _text_beside_number(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def _texts_beside_others(node: exp.Expr) -> exp.Expr:
+    """``coalesce(s, 0)``, ``s = true``: a text becomes what stands beside it."""
+    for operands in _operands(node):
+        values = [_value(operand) for operand in operands]
+        kinds = {kind(value) for value in values}
+        found = common_type(kinds - {"text"}) if "text" in kinds else None
+        for value in values if found else ():
+            if kind(value) == "text" and not isinstance(value, exp.Literal) and not _is_projection(value):
+                value.replace(cast(value.copy(), found))
+    return node
+
+
 def _arithmetic_on_text(node: exp.Expr) -> exp.Expr:
     kinds = {kind(node.this), kind(node.expression)}
     if "text" in kinds and kinds <= {"text", "number", None}:
@@ -224,5 +236,9 @@ ROWS: tuple[Rewrite, ...] = (
     *(Rewrite("json-as-condition", source, "duckdb", _LOGIC, _logic_operands) for source in WITH_PATHS),
     *(Rewrite("json-as-condition", source, "duckdb", (exp.If,), _condition) for source in WITH_PATHS),
     Rewrite("text-beside-number", "snowflake", "duckdb", _NUMBER_COMPARISONS, _text_beside_number),
-    Rewrite("arithmetic-on-text", "snowflake", "duckdb", _ARITHMETIC, _arithmetic_on_text),
+    Rewrite("text-beside-others", "databricks", "duckdb", (*_NUMBER_COMPARISONS, *_CHOICES), _texts_beside_others),
+    *(
+        Rewrite("arithmetic-on-text", source, "duckdb", _ARITHMETIC, _arithmetic_on_text)
+        for source in ("snowflake", "databricks")
+    ),
 )

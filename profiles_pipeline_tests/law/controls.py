@@ -1,0 +1,31 @@
+"""Asks whether a history breaks the law while parts of the engine are out of order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from profiles_pipeline_tests.law.check import Judge, LawBrokenError, check
+from profiles_pipeline_tests.law.kept import HISTORIES
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+"""Puts a part of the engine out of order."""
+
+
+def is_broken(name: str, *patches: Patch, judge: Judge = "rebuild") -> bool:
+    """True when a kept history breaks the law before a judge, after whichever run; rebuilds are not patched."""
+
+    @contextmanager
+    def patched() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            for patch in patches:
+                patch(monkeypatch)
+            yield
+
+    try:
+        check(HISTORIES[name], every_run=True, patched=patched, judges=(judge,))
+    except LawBrokenError:
+        return True
+    return False
