@@ -5,15 +5,32 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from profiles_pipeline_tests.bench import cases, report
-from profiles_pipeline_tests.bench.measure import Usage, in_turns, median
+from profiles_pipeline_tests.bench import cases, daily, report
+from profiles_pipeline_tests.bench.agreement import Difference
+from profiles_pipeline_tests.bench.measure import Case, Usage, in_turns, median
 from profiles_pipeline_tests.bench.workspace import Workspace, shop_events, workspace
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that are measured in turns, and what has to agree afterwards."""
+
+    cases: tuple[Callable[[Workspace], Sequence[Case]], ...]
+    disagreements: Callable[[Workspace], list[Difference]] = lambda _: []
+
+
+GROUPS = {
+    "runs": Group((cases.whole_runs, cases.stitchings, cases.feature_runs), cases.disagreements),
+    "commands": Group((cases.small_commands,)),
+    "daily": Group((daily.daily_runs,), daily.disagreements),
+}
+"""What can be asked for."""
 
 
 def main() -> int:
@@ -23,12 +40,14 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="runs of each process (default %(default)s)")
     parser.add_argument("--data", type=Path, help="folder with the three tables (default: made once, below .bench/)")
     parser.add_argument("--json", type=Path, help="write all figures to this file as well")
+    parser.add_argument("--only", choices=GROUPS, action="append", help="measure only this; may be repeated")
     asked = parser.parse_args()
     console = Console()
     with console.status("") as status, workspace(shop_events(asked.events, asked.data, status.update)) as work:
-        found = measured(work, asked.runs, status.update)
+        chosen = [GROUPS[name] for name in asked.only or GROUPS]
+        found = {name: usages for group in chosen for name, usages in measured(work, group, asked.runs, status.update)}
         status.update("comparing the results")
-        differing = cases.disagreements(work)
+        differing = [difference for group in chosen for difference in group.disagreements(work)]
     medians = {name: median(usages) for name, usages in found.items()}
     shown = report.figures(medians)
     report.show(medians, shown, console)
@@ -47,12 +66,12 @@ def main() -> int:
     return 1 if differing else 0
 
 
-def measured(work: Workspace, runs: int, say: Callable[[str], None]) -> dict[str, list[Usage]]:
-    """Return what each process used, run by run."""
+def measured(work: Workspace, group: Group, runs: int, say: Callable[[str], None]) -> Iterable[tuple[str, list[Usage]]]:
+    """Return what each process of a group used, run by run."""
     found: dict[str, list[Usage]] = {}
-    for group in (cases.whole_runs, cases.stitchings, cases.feature_runs, cases.small_commands):
-        found |= in_turns(group(work), runs, work.home, say)
-    return found
+    for made in group.cases:
+        found |= in_turns(made(work), runs, work.home, say)
+    return found.items()
 
 
 if __name__ == "__main__":

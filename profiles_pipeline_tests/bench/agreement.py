@@ -26,22 +26,24 @@ def differences(
     relations: Mapping[str, tuple[str, ...]],
     schema: str,
     others: Mapping[str, str] | None = None,
+    other_schema: str = "main",
 ) -> list[Difference]:
     """Return where the relations of two DuckDB files differ.
 
     Args:
         one: file with the relations in `schema`.
-        other: file with the relations in its main schema.
+        other: file with the relations in `other_schema`.
         relations: relation -> its key, by which rows are paired to find the columns at fault.
         schema: the schema in `one`.
         others: relation -> its name in `other`, where it has another one.
+        other_schema: the schema in `other`.
     """
     connection = duckdb.connect()
     connection.execute(f"ATTACH '{one}' AS one (READ_ONLY); ATTACH '{other}' AS other (READ_ONLY)")
     found = []
     for name, key in relations.items():
         partner = (others or {}).get(name, name)
-        message = _difference(connection, f'one."{schema}"."{name}"', f'other.main."{partner}"', key)
+        message = _difference(connection, f'one."{schema}"."{name}"', f'other."{other_schema}"."{partner}"', key)
         if message:
             found.append(Difference(name, message))
     connection.close()

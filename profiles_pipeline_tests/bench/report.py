@@ -20,6 +20,15 @@ from profiles_pipeline_tests.bench.cases import (
     VALIDATE,
     WHOLE_RUN,
 )
+from profiles_pipeline_tests.bench.daily import (
+    FULL,
+    KEEPING,
+    NEWEST,
+    NOTHING_NEW,
+    START,
+    STITCHED_FULL,
+    STITCHED_NEWEST,
+)
 from profiles_pipeline_tests.bench.measure import Usage
 
 MIB, GIB = 2**20, 2**30
@@ -36,17 +45,36 @@ class Figure:
 
 
 def figures(found: Mapping[str, Usage]) -> list[Figure]:
-    """Return the figures that follow from the medians."""
+    """Return the figures that follow from the medians; none of cases that were not measured."""
+    groups = {WHOLE_RUN: _of_runs, HELP: _of_commands, FULL: _of_daily_runs}
+    return [figure for name, group in groups.items() if name in found for figure in group(found)]
+
+
+def _of_runs(found: Mapping[str, Usage]) -> list[Figure]:
     return [
         _ratio(found, WHOLE_RUN, BY_HAND, "at most 2.0 x", lambda ratio: ratio <= 2),
         _ratio(found, STITCHING, SCIPY),
         _ratio(found, COPIED, FEATURES, "at least 2.5 x", lambda ratio: ratio >= 2.5),
         _ratio(found, IN_PLACE, FEATURES),
         _memory(found, WHOLE_RUN, 4 * GIB),
+    ]
+
+
+def _of_commands(found: Mapping[str, Usage]) -> list[Figure]:
+    return [
         _seconds(found, HELP, 0.5),
         _seconds(found, VALIDATE, 2),
         _seconds(found, COMPILE, 3),
         _memory(found, COMPILE, 500 * MIB),
+    ]
+
+
+def _of_daily_runs(found: Mapping[str, Usage]) -> list[Figure]:
+    return [
+        _saved(found, FULL, NEWEST, 15),
+        _saved(found, STITCHED_FULL, STITCHED_NEWEST, 20),
+        _work(found, NOTHING_NEW, 1),
+        _ratio(found, KEEPING, FULL),
     ]
 
 
@@ -57,6 +85,19 @@ def _ratio(
     wall = found[one].wall / found[other].wall
     cpu = found[one].cpu / found[other].cpu
     return Figure(f"{one} : {other}", f"{wall:.2f} x wall, {cpu:.2f} x CPU", aim, met(cpu) if met else None)
+
+
+def _saved(found: Mapping[str, Usage], full: str, part: str, aim: float) -> Figure:
+    """Return how many times cheaper one case is than another, the start of the process left out of both."""
+    start = found[START].cpu
+    ratio = (found[full].cpu - start) / (found[part].cpu - start)
+    return Figure(f"{full} : {part}", f"{ratio:.2f} x CPU, start left out", f"at least {aim:g} x", ratio >= aim)
+
+
+def _work(found: Mapping[str, Usage], name: str, limit: float) -> Figure:
+    """Return the CPU time of a case without the start of the process."""
+    seconds = found[name].cpu - found[START].cpu
+    return Figure(name, f"{seconds:.2f} s CPU, start left out", f"below {limit:g} s", seconds < limit)
 
 
 def _seconds(found: Mapping[str, Usage], name: str, limit: float) -> Figure:

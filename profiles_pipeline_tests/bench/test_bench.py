@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from profiles_pipeline_tests.bench import cases
+from profiles_pipeline_tests.bench import cases, daily
 from profiles_pipeline_tests.bench.agreement import differences
 from profiles_pipeline_tests.bench.measure import in_turns
 from profiles_pipeline_tests.bench.workspace import shop_events, workspace
@@ -56,3 +56,10 @@ def test_engine_and_scripts_agree(tmp_path: Path) -> None:
         for group in (cases.whole_runs, cases.feature_runs):
             in_turns(group(work), 1, work.home, silent)
         assert cases.disagreements(work) == []
+
+
+@pytest.mark.slow
+def test_daily_runs_and_whole_ones_agree(tmp_path: Path) -> None:
+    with workspace(shop_events(EVENTS, tmp_path / "events", silent)) as work:
+        in_turns(daily.daily_runs(work), 1, work.home, silent)
+        assert daily.disagreements(work) == []
