@@ -81,9 +81,9 @@ def check(
             where = f"run {number} of {len(history.steps)}, as of {step.end}"
             found = place.built(report)
             if "oracle" in judges:
-                _compare(f"oracle, {where}", _in_columns(found, said(shape, tables, step.end)), found)
+                compare(f"oracle, {where}", _in_columns(found, said(shape, tables, step.end)), found)
             if "rebuild" in judges and (every_run or number == len(history.steps)):
-                _compare(f"full rebuild, {where}", rebuilt(shape, tables, step, history, root), found)
+                compare(f"full rebuild, {where}", rebuilt(shape, tables, step, history, root), found)
     finally:
         place.remove()
 
@@ -129,7 +129,7 @@ class _Views:
         if (stayed and not later) or (not stayed and any(window.is_whole for window in later)):
             raise LawBrokenError(f"views {'stayed' if stayed else 'moved'} in the run as of {step.end}")
         if stayed:
-            _compare(f"views before a run as of {step.end}", before, self.place.plain(self.shown))
+            compare(f"views before a run as of {step.end}", before, self.place.plain(self.shown))
         else:
             self.shown = report.promoted
         self.finished = [replace(w, is_whole=False) if w.end == step.end else w for w in self.finished]
@@ -200,7 +200,7 @@ def _in_columns(found: Relations, rows: Mapping[str, Rows]) -> Relations:
 # --- comparing ----------------------------------------------------------------------------------------------------
 
 
-def _compare(what: str, expected: Relations, found: Relations) -> None:
+def compare(what: str, expected: Relations, found: Relations) -> None:
     """Raise with the first differences of what both have.
 
     Raises:
