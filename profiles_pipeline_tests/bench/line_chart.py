@@ -50,5 +50,6 @@ def line_chart(title: str, lines: Sequence[Line], marks: Sequence[tuple[int, str
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", size: int = 12) -> str:
-    style = f'font-family="sans-serif" font-size="{size}" text-anchor="{anchor}" fill="#333"'
+    fonts = "Helvetica, Arial, 'DejaVu Sans', 'Liberation Sans', sans-serif"
+    style = f'font-family="{fonts}" font-size="{size}" text-anchor="{anchor}" fill="#333"'
     return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(text)}</text>'

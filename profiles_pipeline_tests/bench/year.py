@@ -96,10 +96,10 @@ def _picture(days: Sequence[Day]) -> bytes:
     lines = [
         Line("CPU seconds of the run", costs, "#c8d3e5"),
         Line("median of 7 days", smooth, "#2a5db0"),
-        Line("per 10,000 persons", [s / (d.persons / 10_000) for s, d in zip(smooth, days, strict=True)], "#d9822b"),
     ]
     marks = [(n, f"{day.end:%b}") for n, day in enumerate(days) if day.end.day == 1]
-    return line_chart("Cost of each daily run of a year", lines, marks)
+    title = f"A year of daily runs, from {days[0].persons:,} to {days[-1].persons:,} persons"
+    return line_chart(title, lines, marks)
 
 
 if __name__ == "__main__":
