@@ -91,3 +91,21 @@ def test_a_run_sees_what_it_is_told_to_look_for(shop: Shop, changes: str, totals
     (shop.folder / "pipeline.yaml").write_text("incremental: always\n", encoding="utf-8")
     reasons(shop, datetime(2024, 1, 21, tzinfo=UTC))
     assert dict(shop.query(TOTALS)) == {"u1": 11, "u2": 25, "u3": 39, "u4": 50}
+
+
+def test_a_value_behind_an_input_var_of_its_name_is_looked_at(shop: Shop) -> None:
+    """An input var named as the column that it is made of does not hide that column from whoever looks for changes."""
+    twice = """      - input_var: {name: amount, select: 2 * amount, default_value: fallback, from: inputs/orders}
+"""
+    shop.write(MODELS + twice, PROJECT, {})
+    (shop.folder / "pipeline.yaml").write_text("incremental: always\n", encoding="utf-8")
+    rows = "('u1', 10, 1, TIMESTAMP '2024-01-01'), ('u2', NULL, 5, TIMESTAMP '2024-01-02')"
+    do(shop, f"CREATE TABLE main.orders AS FROM (VALUES {rows}) AS rows (user_id, amount, fallback, ts)")
+    reasons(shop, datetime(2024, 1, 15, tzinfo=UTC))
+    assert shop.query(TOTALS) == [("u1", 20), ("u2", 5)]
+    do(shop, "UPDATE main.orders SET amount = 11 WHERE user_id = 'u1'")
+    reasons(shop, SOON)
+    assert shop.query(TOTALS) == [("u1", 22), ("u2", 5)]
+    do(shop, "UPDATE main.orders SET fallback = 6 WHERE user_id = 'u2'")
+    assert reasons(shop, datetime(2024, 1, 21, tzinfo=UTC))["user/all/var_table"].startswith("reads what changed")
+    assert shop.query(TOTALS) == [("u1", 22), ("u2", 6)]

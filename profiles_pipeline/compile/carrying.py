@@ -106,6 +106,7 @@ class Carrying(Growing):
         self.kept: list[Kept] = []
         self.replaying = False
         self.everybody = True
+        self.touched_rows: dict[str, exp.Table] = {}
         self.touched = scratch(relation, "touched")
         self.nodes = scratch(relation, "touched_ids")
         self.strategies = self._strategies()
@@ -304,8 +305,12 @@ class Carrying(Growing):
             window = [*read.window.partition_by, *read.window.order_by] if read.window is not None else []
             texts = [read.select, read.where, *window]
             trees += [row_expression(self.c, tree, self.id_column) for tree in texts if tree is not None]
+        defaults = [self.c.reader.input_var(v).default for v in inputs]
+        trees += [row_expression(self.c, tree, self.id_column) for tree in defaults if tree is not None]
         found = columns_read(trees)
-        own = {v.name.lower() for v in inputs} | self._own_ids
+        # An input var may be named as a column of its source, and be made of it.
+        made = {v.name.lower() for v in inputs if v.name.lower() not in self.c.reader.input_var(v).columns}
+        own = made | self._own_ids
         needs = {join_vars.column_of(key).lower() for read in reads for key in read.vars}
         return None if found is None else found - own - needs
 
@@ -562,12 +567,27 @@ class Carrying(Growing):
         needed = (
             self._behind(source, [v for v in self.model.vars if v.source == source]) if through_table else input_vars
         )
-        c = self.c if self.everybody else self._only_touched(source)
-        rows = identified_rows(c, model, [self.cohort.entity], key=key)
+        rows = identified_rows(self.c, model, [self.cohort.entity], key=key)
+        if not self.everybody:
+            rows = exp.select("*").from_(self._rows_of_touched(model))
         if not needed:
             return rows.subquery(copy=False)
         table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=needed)
-        return with_input_vars(c, table, rows).subquery(copy=False)
+        return with_input_vars(self.c, table, rows).subquery(copy=False)
+
+    def _rows_of_touched(self, model: Input | SqlModel) -> exp.Table:
+        """Return the table of the rows of touched people of a source: they are looked for once, however many scans."""
+        if model.path not in self.touched_rows:
+            table = scratch(self.relation, f"touched_rows_{len(self.touched_rows)}")
+            rows = identified_rows(self._only_touched(model.path), model, [self.cohort.entity])
+            observed = self._observed(model.path, self._of(model.path, "replay"))
+            columns = [exp.Star()] if observed is None else [col(self.id_column), *map(col, sorted(observed))]
+            query = build("SELECT :columns FROM :rows AS r WHERE :who", columns=columns, rows=rows,
+                          who=self._who("r", False))  # fmt: skip
+            title = f"rows of {model.path} of who is touched"
+            self.steps.append(Statement(create("temporary table", table, query), title))
+            self.touched_rows[model.path] = table
+        return self.touched_rows[model.path]
 
     def grouped(self, query: exp.Expr) -> exp.Select:
         """Return a query over rows with one row for each person, members of the cohort or not where values are kept."""

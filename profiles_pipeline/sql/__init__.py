@@ -1,9 +1,12 @@
 """User SQL as trees: reading, translating, binding time, asking questions and building. Pure functions on sqlglot."""
 
 from profiles_pipeline.sql.analysis import (
+    ROWS,
     aggregate_names,
     column_names,
+    correlated,
     external_tables,
+    function_names,
     has_subquery,
     has_window,
     is_aggregate,
@@ -43,6 +46,7 @@ from profiles_pipeline.sql.times import bind_time
 __all__ = [
     "NOTHING_KNOWN",
     "READ_AS",
+    "ROWS",
     "UNKNOWN_COLUMNS",
     "Columns",
     "Known",
@@ -54,9 +58,11 @@ __all__ = [
     "column_names",
     "columns_of",
     "copied",
+    "correlated",
     "default_frame",
     "dtype",
     "external_tables",
+    "function_names",
     "has_subquery",
     "has_window",
     "is_aggregate",

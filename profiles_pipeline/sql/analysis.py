@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 
 from profiles_pipeline.names import safe_identifier
 from profiles_pipeline.sql.build import put
 from profiles_pipeline.sql.copying import copied
 from profiles_pipeline.sql.kinds import choices
 from profiles_pipeline.sql.times import clock_type
+
+ROWS = "r"
+"""What the FROM that a var is computed in calls the rows of its source."""
 
 _SYMBOL = re.compile(r"([a-z][a-z_]*):.+", re.DOTALL)
 
@@ -140,6 +144,41 @@ def unqualified(tree: exp.Expr, name: str) -> exp.Expr:
     return tree
 
 
+def correlated(tree: exp.Expr, name: str) -> exp.Expr:
+    """Return `tree` with the columns of the row at hand that its sub-queries read as columns of `ROWS`.
+
+    These are written ``name.column``, where no table of the sub-query has that name, or are ``row:`` symbols. They stay
+    as they are where the sub-query calls a table of its own `ROWS`. Changes the tree in place.
+    """
+    for column in tree.find_all(exp.Column):
+        is_symbol = symbol_kind(column.name) == "row" and not column.table
+        if not _inside_query(column, tree) or not (is_symbol or _belongs_to(column, name)):
+            continue
+        taken = _tables_in_sight(column, tree)
+        if ROWS not in taken and (is_symbol or name.lower() not in taken):
+            if not is_symbol:
+                column.set("this", exp.to_identifier(f"row:{name}/{column.name}", quoted=True))
+            column.set("table", exp.to_identifier(ROWS))
+    return tree
+
+
+def _belongs_to(column: exp.Column, name: str) -> bool:
+    whose = column.table.lower() == name.lower() and not column.args.get("db")
+    return whose and isinstance(column.this, exp.Identifier)
+
+
+def _tables_in_sight(node: exp.Expr, root: exp.Expr) -> set[str]:
+    """Return the lower-case names of the tables that the queries between `node` and `root` read."""
+    found: set[str] = set()
+    while node is not root and node.parent is not None:
+        node = node.parent
+        if isinstance(node, exp.Select):
+            sources = [node.args.get("from_"), *node.args.get("joins", ()), *node.args.get("laterals", ())]
+            tables = [s.this if isinstance(s, exp.From | exp.Join) else s for s in sources if s is not None]
+            found |= {table.alias_or_name.lower().rpartition("/")[2] for table in tables}
+    return found
+
+
 def is_aggregate(tree: exp.Expr) -> bool:
     """Return whether `tree` has an aggregate that is not a window's function and not inside a sub-query."""
     return any(is_aggregate_call(node) and not _inside_query(node, tree) for node in tree.walk())
@@ -155,6 +194,12 @@ def aggregate_names() -> frozenset[str]:
     """Return the names of the aggregates that are known, in lower case."""
     known = (name for cls in exp.ALL_FUNCTIONS if issubclass(cls, exp.AggFunc) for name in cls.sql_names())
     return frozenset(name.lower() for name in (*known, *_AGGREGATE_NAMES))
+
+
+def function_names(dialect: str) -> frozenset[str]:
+    """Return the names of the functions that a dialect is known to have, in lower case; syntax like CAST too."""
+    parser = Dialect.get_or_raise(dialect).parser_class
+    return frozenset(name.lower() for name in (*parser.FUNCTIONS, *parser.FUNCTION_PARSERS))
 
 
 def needs_window(tree: exp.Expr) -> bool:

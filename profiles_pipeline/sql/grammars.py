@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import ClassVar
 
 from sqlglot import exp
@@ -17,6 +18,7 @@ from sqlglot.parsers.snowflake import SnowflakeParser
 
 _FOREIGN = ("JSON_EXTRACT_ARRAY", "REGEXP_EXTRACT")
 _UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "ISOWEEK", "DAY", "HOUR", "MINUTE", "SECOND"}
+_GROUP = re.compile(r"(?<!\\)\((?!\?)")
 _date_trunc = SnowflakeParser.FUNCTIONS["DATE_TRUNC"]
 _path_text = SnowflakeParser.FUNCTIONS["JSON_EXTRACT_PATH_TEXT"]
 
@@ -42,6 +44,19 @@ def _is_unit(node: exp.Expr) -> bool:
     return isinstance(node, exp.Column | exp.Var) and not node.text("table") and node.name.upper() in _UNITS
 
 
+def _match(name: str) -> Callable[[list[exp.Expr], Dialect], exp.Expr]:
+    """``regexp_substr(x, '(a)b', 1, 1, 'e')``: with ``e`` and no number the first group is meant, if there is one."""
+
+    def read(args: list[exp.Expr], dialect: Dialect) -> exp.Expr:
+        by_group = len(args) == 5 and isinstance(args[4], exp.Literal) and "e" in args[4].name
+        if by_group and (not isinstance(args[1], exp.Literal) or _GROUP.search(args[1].name)):
+            args = [*args, exp.Literal.number(1)]
+        found: exp.Expr = SnowflakeParser.FUNCTIONS[name](args, dialect)
+        return found
+
+    return read
+
+
 class _Snowflake(Snowflake):
     """Snowflake, without the functions that it has not and sqlglot would read as it reads its own."""
 
@@ -50,6 +65,7 @@ class _Snowflake(Snowflake):
             **{name: reader for name, reader in SnowflakeParser.FUNCTIONS.items() if name not in _FOREIGN},
             "DATE_TRUNC": _unit_first,
             "JSON_EXTRACT_PATH_TEXT": _keys_or_path,
+            **{name: _match(name) for name in ("REGEXP_SUBSTR", "REGEXP_SUBSTR_ALL")},
             "TO_CHAR": exp.ToChar.from_arg_list,
             "TO_VARCHAR": exp.ToChar.from_arg_list,
         }
@@ -61,6 +77,10 @@ def _days_or_units(args: list[exp.Expr]) -> exp.Expr:
     return found
 
 
+def _converted(dtype: exp.DType, args: list[exp.Expr]) -> exp.Expr:
+    return exp.cast(args[0], dtype)
+
+
 class _Databricks(Databricks):
     """Databricks, whose two kinds of DATEDIFF sqlglot does not tell apart."""
 
@@ -69,6 +89,7 @@ class _Databricks(Databricks):
             **DatabricksParser.FUNCTIONS,
             "DATEDIFF": _days_or_units,
             "DATE_DIFF": _days_or_units,
+            **{name: partial(_converted, exp.DType[name]) for name in ("BIGINT", "SMALLINT", "TINYINT")},
         }
 
 
@@ -85,7 +106,11 @@ class _BigQuery(BigQuery):
 
 
 _MENDED: dict[str, type[Dialect]] = {"snowflake": _Snowflake, "databricks": _Databricks}
-_WITH_QUOTED_NAMES: dict[str, type[Dialect]] = {"redshift": Redshift, "databricks": _DatabricksQuoted, "bigquery": _BigQuery}
+_WITH_QUOTED_NAMES: dict[str, type[Dialect]] = {
+    "redshift": Redshift,
+    "databricks": _DatabricksQuoted,
+    "bigquery": _BigQuery,
+}
 
 _SURELY = {
     "databricks": re.compile(r"\blateral\s+view\b", re.IGNORECASE),

@@ -27,7 +27,7 @@ _ANY_OF: dict[Kind, exp.DType] = {
     "boolean": exp.DType.BOOLEAN, "date": exp.DType.DATE, "timestamp": exp.DType.TIMESTAMP, "time": exp.DType.TIME,
     "null": exp.DType.NULL,
 }  # fmt: skip
-_JSON_NODES = (exp.JSONExtract, exp.ParseJSON, exp.JSONObject, exp.ObjectAgg, exp.ToVariant)
+_JSON_NODES = (exp.JSONExtract, exp.ParseJSON, exp.JSONObject, exp.StarMap, exp.ObjectAgg, exp.ToVariant)
 _COLLECTORS = (exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayUnionAgg)
 _TEXT_NODES = (exp.JSONExtractScalar, exp.Right, exp.Left, exp.Pad, exp.ToChar)
 _NUMBER_NODES = (exp.Mul, exp.Div, exp.IntDiv, exp.Mod)

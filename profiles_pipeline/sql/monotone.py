@@ -20,6 +20,9 @@ from profiles_pipeline.sql.kinds import kind
 Direction = Literal["constant", "rising", "falling"]
 """How a value moves as the column grows; while it rises it may stand still, but never falls."""
 
+MONTHS_PASSED = "months_passed"
+"""In the meta of a call: it counts the whole months between the two times of the list inside."""
+
 _Measure = Literal["date", "midnight", "moment", "difference", "number", "span", "months", "text"]
 """What a value is. ``midnight`` is a timestamp or date without a time of day, ``moment`` any of them; ``difference``
 lies between two of them, as a number of days or an interval; ``span`` is an interval that always takes as long,
@@ -182,10 +185,13 @@ def _sliced(node: exp.Expr) -> _Term | None:
 
 def _boundaries(node: exp.Expr) -> _Term | None:
     """``datediff(unit, start, end)`` counts the boundaries of the unit between two times."""
-    end, start = _term(node.this), _term(node.expression)
+    steady = (_unit(node) or "DAY") in _UNITS and not node.args.get("zone")
+    return _counted_between(node.expression, node.this) if steady else None
+
+
+def _counted_between(first: exp.Expr, last: exp.Expr) -> _Term | None:
+    start, end = _term(first), _term(last)
     if end is None or start is None or end.measure not in _TIMES_OR_TEXT or start.measure not in _TIMES_OR_TEXT:
-        return None
-    if (_unit(node) or "DAY") not in _UNITS or node.args.get("zone"):
         return None
     moved = _joined(end.direction, _FLIPPED[start.direction])
     return _Term(moved, "number") if moved else None
@@ -302,6 +308,9 @@ def _part(node: exp.Expr) -> _Term | None:
 
 
 def _called(node: exp.Expr) -> _Term | None:
+    times = node.find(exp.Array) if node.meta.get(MONTHS_PASSED) else None
+    if times is not None:
+        return _counted_between(*times.expressions)
     measure = _CALLS.get(node.name.upper())
     term = _term(node.expressions[0]) if len(node.expressions) == 1 else None
     if measure == "span":

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import dtype, kind, typed
-from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, aggregate_of, function, named
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, aggregate_of, cast, function, named
 from profiles_pipeline.sql.rewrites.variants import sortable
+
+_CHANGES = """
+    LIST_TRANSFORM([:values], LAMBDA v : LEN(LIST_FILTER(LIST_ZIP(v, v[2:]), LAMBDA pair : pair[1] <> pair[2])))[1]
+"""
 
 
 def _listed(node: exp.Expr) -> exp.Expr:
@@ -14,7 +19,7 @@ def _listed(node: exp.Expr) -> exp.Expr:
     aggregate = aggregate_of(node)
     if not isinstance(aggregate, exp.GroupConcat):
         return node
-    _unseparated(aggregate)
+    _settled(_unseparated(aggregate))
     return typed(exp.Coalesce(this=node, expressions=[exp.Literal.string("")]), exp.DType.VARCHAR)
 
 
@@ -24,6 +29,22 @@ def _separated(node: exp.Expr) -> exp.Expr:
     if isinstance(listed, exp.Distinct) and len(listed.expressions) > 1:
         node.set("separator", listed.expressions[1].pop())
     return node
+
+
+def _settled(node: exp.Expr) -> exp.Expr:
+    """``listagg(distinct x)`` without an order: by the values, so that the result is stable."""
+    if isinstance(node.this, exp.Distinct) and not isinstance(node.parent, exp.WithinGroup):
+        key = exp.Ordered(this=node.this.expressions[0].copy(), nulls_first=False)
+        node.set("this", exp.Order(this=node.this, expressions=[key]))
+    return node
+
+
+def _average(node: exp.Expr) -> exp.Expr:
+    """The average of integers is one: what is behind the point is cut off."""
+    aggregate = aggregate_of(node)
+    if not isinstance(aggregate, exp.Avg) or dtype(aggregate.this) not in exp.DataType.INTEGER_TYPES:
+        return node
+    return cast(build("TRUNC(:average)", average=node), exp.DType.BIGINT)
 
 
 def _everywhere(node: exp.Expr) -> exp.Expr:
@@ -64,6 +85,15 @@ def _count_of_several(node: exp.Expr) -> exp.Expr:
     return typed(exp.Count(this=exp.Case().when(present, exp.Literal.number(1)), big_int=True), exp.DType.BIGINT)
 
 
+def _count_of_row(node: exp.Expr) -> exp.Expr:
+    """``count(t.*)`` counts the rows in which no column is NULL."""
+    row = node.this
+    if not isinstance(row, exp.Column) or not isinstance(row.this, exp.Star):
+        return node
+    present = exp.Not(this=exp.Is(this=exp.Columns(this=row), expression=exp.null()))
+    return exp.Filter(this=exp.Count(this=exp.Star(), big_int=True), expression=exp.Where(this=present))
+
+
 def _share(node: exp.Expr) -> exp.Expr:
     if not named(node.this, "RATIO_TO_REPORT"):
         return node
@@ -78,9 +108,22 @@ def _true_events(node: exp.Expr) -> exp.Expr:
         return node
     held = exp.Case().when(node.this.expressions[0], exp.Literal.number(1)).else_(exp.Literal.number(0))
     node.set("this", exp.Sum(this=held))
-    frame = exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW", end_side=None)
-    node.set("spec", frame)
+    node.set("spec", _up_to_row())
     return typed(node, exp.DType.BIGINT)
+
+
+def _change_events(node: exp.Expr) -> exp.Expr:
+    """How often the value was another than in the row before, both being there, up to the row. DuckDB has no window
+    over another, so the values up to each row are listed."""
+    if not named(node.this, "CONDITIONAL_CHANGE_EVENT"):
+        return node
+    node.set("this", exp.ArrayAgg(this=node.this.expressions[0]))
+    node.set("spec", _up_to_row())
+    return typed(build(_CHANGES, values=node), exp.DType.BIGINT)
+
+
+def _up_to_row() -> exp.WindowSpec:
+    return exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW", end_side=None)
 
 
 def _frame_case(node: exp.Expr) -> exp.Expr:
@@ -93,7 +136,7 @@ def _frame_case(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("listagg", "snowflake", "duckdb", (exp.GroupConcat, exp.WithinGroup, exp.Filter, exp.Window), _listed),
-    Rewrite("listagg", "redshift", "duckdb", (exp.GroupConcat,), lambda node: _unseparated(_separated(node))),
+    Rewrite("listagg", "redshift", "duckdb", (exp.GroupConcat,), lambda node: _settled(_unseparated(_separated(node)))),
     Rewrite("regexp-replace-all", "redshift", "duckdb", (exp.RegexpReplace,), _everywhere),
     *(
         Rewrite("min-by-max-by", source, "duckdb", (exp.ArgMin, exp.ArgMax), _extreme)
@@ -102,7 +145,10 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("hll", "snowflake", "duckdb", (exp.Hll,), lambda node: exp.ApproxDistinct(this=node.this)),
     Rewrite("object-agg", "snowflake", "duckdb", (exp.ObjectAgg,), _object_agg),
     Rewrite("count-of-several", "snowflake", "duckdb", (exp.Count,), _count_of_several),
+    Rewrite("count-of-row", "snowflake", "duckdb", (exp.Count,), _count_of_row),
+    Rewrite("integer-average", "redshift", "duckdb", (exp.Avg, exp.Filter, exp.Window), _average),
     *(Rewrite("ratio-to-report", s, "duckdb", (exp.Window,), _share) for s in ("snowflake", "redshift")),
     Rewrite("conditional-true-event", "snowflake", "duckdb", (exp.Window,), _true_events),
+    Rewrite("conditional-change-event", "snowflake", "duckdb", (exp.Window,), _change_events),
     Rewrite("frame-case", ANY, "duckdb", (exp.WindowSpec,), _frame_case),
 )

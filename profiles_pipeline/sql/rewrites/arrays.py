@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import collected, kind, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite, aggregate_of, cast, function, named
 from profiles_pipeline.sql.rewrites.semi_structured import parsed_json, to_json
@@ -19,7 +20,8 @@ _COLLECTORS = (exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayUnionAgg, exp.WithinGr
 def _size(node: exp.Expr) -> exp.Expr:
     if kind(node.this) == "list":
         return node
-    return function("JSON_ARRAY_LENGTH", parsed_json(node.this), dtype=exp.DType.BIGINT)
+    size = "CASE WHEN JSON_TYPE(:array) = 'ARRAY' THEN JSON_ARRAY_LENGTH(:array) END"
+    return typed(build(size, array=parsed_json(node.this)), exp.DType.BIGINT)
 
 
 def _contains(node: exp.Expr) -> exp.Expr:

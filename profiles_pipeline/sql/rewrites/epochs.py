@@ -10,9 +10,17 @@ from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import kind, typed
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function, named
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
+from profiles_pipeline.sql.rewrites.temporal import year_first
 
 _ZONED = ("TO_TIMESTAMP_LTZ", "TO_TIMESTAMP_TZ", "TRY_TO_TIMESTAMP_LTZ", "TRY_TO_TIMESTAMP_TZ")
 _UNZONED = ("TO_TIMESTAMP", "TO_TIMESTAMP_NTZ", "TRY_TO_TIMESTAMP", "TRY_TO_TIMESTAMP_NTZ")
+_CAST_TO = {
+    exp.DType.DATE: "TO_TIMESTAMP",
+    exp.DType.TIMESTAMP: "TO_TIMESTAMP",
+    exp.DType.TIMESTAMPNTZ: "TO_TIMESTAMP_NTZ",
+    exp.DType.TIMESTAMPTZ: "TO_TIMESTAMP_TZ",
+    exp.DType.TIMESTAMPLTZ: "TO_TIMESTAMP_LTZ",
+}
 _DIGITS = re.compile(r"\d+")
 _PARSED = "COALESCE(TRY_CAST(:value AS TIMESTAMP), :epoch, CAST(CAST(:value AS TEXT) AS TIMESTAMP))"
 _TRIED = "COALESCE(TRY_CAST(:value AS TIMESTAMP), :epoch)"
@@ -35,8 +43,9 @@ def _timestamp(operand: exp.Expr, name: str) -> exp.Expr:
     if found == "json":
         operand = scalar(operand)
     if isinstance(operand, exp.Literal):
-        epoch = operand.is_string and _DIGITS.fullmatch(operand.name)
-        return _of_zone(_seconds(exp.Literal.number(operand.name)), dtype) if epoch else cast(operand, dtype)
+        if operand.is_string and _DIGITS.fullmatch(operand.name):
+            return _of_zone(_seconds(exp.Literal.number(operand.name)), dtype)
+        return cast(year_first(operand), dtype)
     if found in {"date", "timestamp"}:
         return cast(operand, dtype)
     number = build("TRY_CAST(CAST(:value AS TEXT) AS DOUBLE)", value=operand)
@@ -79,6 +88,16 @@ def _epoch_in_text(node: exp.Expr) -> exp.Expr:
     return _timestamp(digits, "TO_TIMESTAMP_TZ" if zoned else "TO_TIMESTAMP")
 
 
+def _cast_of_epoch(node: exp.Expr) -> exp.Expr:
+    """``v:at::timestamp``, ``'1714557600'::timestamp``: what JSON holds, and a text of digits, may be seconds."""
+    operand, to = node.this, node.args["to"]
+    digits = isinstance(operand, exp.Literal) and operand.is_string and _DIGITS.fullmatch(operand.name)
+    if to.this not in _CAST_TO or to.expressions or not (digits or isinstance(operand, exp.JSONExtractScalar)):
+        return node
+    moment = _timestamp(operand, _CAST_TO[to.this])
+    return cast(moment, exp.DType.DATE) if to.this == exp.DType.DATE else moment
+
+
 def _automatic(node: exp.Expr) -> exp.Expr:
     """The format ``auto`` is none."""
     if not isinstance(node.args.get("format"), exp.Literal) or node.args["format"].name.lower() != "auto":
@@ -106,6 +125,7 @@ ROWS: tuple[Rewrite, ...] = (
     ),
     Rewrite("day-of-epoch", "snowflake", "duckdb", (exp.Anonymous, exp.TsOrDsToDate), _day),
     Rewrite("epoch-in-text", "snowflake", "duckdb", (exp.UnixToTime,), _epoch_in_text),
+    Rewrite("cast-of-epoch", "snowflake", "duckdb", (exp.Cast,), _cast_of_epoch),
     Rewrite("to-timestamp-auto", "snowflake", "duckdb", (exp.StrToTime,), _automatic),
     Rewrite("scaled-epoch", "snowflake", "duckdb", (exp.UnixToTime,), _scaled),
     Rewrite("unix-timestamp", ANY, "duckdb", (exp.StrToUnix,), _to_epoch),

@@ -26,16 +26,18 @@ def _wide_integer(node: exp.Expr) -> exp.Expr:
 def _towards_zero(node: exp.Expr) -> exp.Expr:
     """``cast(2.7 as int)`` is 2; of what may not be a number, as many digits count as a decimal can have."""
     operand = node.this
-    whole = kind(operand) in ("boolean", "date", "timestamp", "null") or dtype(operand) in exp.DataType.INTEGER_TYPES
-    if node.args["to"].this not in exp.DataType.INTEGER_TYPES or whole or _is_whole_literal(operand):
+    if node.args["to"].this not in exp.DataType.INTEGER_TYPES or _is_whole(operand):
         return node
     exact = operand if kind(operand) == "number" else type(node)(this=operand, to=_sized_decimal(38, 10))
     node.set("this", build("TRUNC(:number)", number=exact))
     return node
 
 
-def _is_whole_literal(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Literal) and node.name.lstrip("+-").isdigit()
+def _is_whole(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Literal):
+        return node.name.lstrip("+-").isdigit()
+    known = dtype(node) in exp.DataType.INTEGER_TYPES or kind(node) in ("boolean", "date", "timestamp", "null")
+    return known or isinstance(node, exp.Floor | exp.Ceil)
 
 
 def _decimal(sizes: tuple[int, int], node: exp.Expr) -> exp.Expr:
@@ -115,9 +117,9 @@ def _percentile(node: exp.Expr) -> exp.Expr:
 def _in_floating_point(operand: exp.Expr) -> exp.Expr:
     """Return a number as one of 64 bits; a time, and what is one already, as it is."""
     is_float = isinstance(operand, exp.Cast) and operand.to.this in exp.DataType.FLOAT_TYPES
-    if is_float or kind(operand) in ("json", "date", "timestamp"):
+    if is_float or kind(operand) in ("date", "timestamp"):
         return operand
-    return cast(operand, exp.DType.DOUBLE)
+    return cast(scalar(operand) if kind(operand) == "json" else operand, exp.DType.DOUBLE)
 
 
 ROWS: tuple[Rewrite, ...] = (

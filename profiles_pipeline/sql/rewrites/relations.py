@@ -1,4 +1,4 @@
-"""Relations made from values: FLATTEN, SPLIT_TO_TABLE and the column names of VALUES."""
+"""Relations made from values: FLATTEN, SPLIT_TO_TABLE, UNNEST and the column names of VALUES."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ _FLATTENED = """
     SELECT
       1 AS seq,
       CASE WHEN JSON_TYPE(:input) <> 'ARRAY' THEN e.key END AS key,
-      e.fullkey AS path,
+      :place AS path,
       CASE WHEN JSON_TYPE(:input) = 'ARRAY' THEN TRY_CAST(e.key AS BIGINT) END AS index,
       e.value AS value,
       :input AS this
     FROM JSON_EACH(:input) AS e
 """
+_STEP_INTO = """REGEXP_REPLACE(SUBSTRING(e.fullkey, 2), '^[.]"(.*)"$', '[''\\1'']')"""
+_STEP = f"LTRIM({_STEP_INTO}, '.')"
 _POSITIONS = ("input", "path", "outer")
 _SPLIT = """
     SELECT
@@ -26,13 +28,16 @@ _SPLIT = """
       GENERATE_SUBSCRIPTS(STR_SPLIT(:text, :separator), 1) AS index,
       UNNEST(STR_SPLIT(:text, :separator)) AS value
 """
+_STRUCTS = "SELECT UNNEST(:array, max_depth := 2)"  # the fields of each struct as columns; of anything else, itself
+_ELEMENTS = "SELECT UNNEST(:array) AS :element"
+_OFFSET = "GENERATE_SUBSCRIPTS(:array, 1) - 1"
 
 
 def _unpacked(node: exp.Expr) -> exp.Expr:
     call = node.this
     if isinstance(call, exp.Explode):
         arguments = _arguments(call)
-        query = build(_FLATTENED, input=_input(arguments))
+        query = build(_FLATTENED, input=_input(arguments), place=_place(arguments.get("path")))
         outer = isinstance(arguments.get("outer"), exp.Boolean) and arguments["outer"].this
     elif isinstance(call, exp.SplitToTable):
         query, outer = build(_SPLIT, text=call.this, separator=call.expression), False
@@ -58,6 +63,11 @@ def _arguments(call: exp.Explode) -> dict[str, exp.Expr]:
     return found
 
 
+def _place(path: exp.Expr | None) -> exp.Expr:
+    """Return how an element is reached from what was unpacked: ``a``, ``[0]``, ``['a b']``, behind the path to it."""
+    return build(_STEP) if path is None or not path.name else build(f":path || {_STEP_INTO}", path=path)
+
+
 def _input(arguments: dict[str, exp.Expr]) -> exp.Expr:
     value = parsed_json(arguments["input"])
     path = arguments.get("path")
@@ -74,6 +84,40 @@ def _join_outer(join: exp.Join, outer: bool) -> None:
         join.set("on", join.args.get("on") or exp.true())
 
 
+def _fields(node: exp.Expr) -> exp.Expr:
+    """``FROM UNNEST(a)``: the fields of its structs are columns, and offsets count from 0."""
+    if not isinstance(node.parent, exp.From | exp.Join) or len(node.expressions) != 1:
+        return node
+    array, name, offset = node.expressions[0], alias_of_unnest(node), node.args.get("offset")
+    if not yields_columns(node):
+        if not offset:
+            return node
+        query = build(_ELEMENTS, array=array, element=name)
+    else:
+        query = build(_STRUCTS, array=array)
+    if isinstance(offset, exp.Identifier):
+        query.append("expressions", exp.alias_(build(_OFFSET, array=array.copy()), offset))
+    alias = exp.TableAlias(this=exp.to_identifier(name)) if name else None
+    return exp.Subquery(this=query, alias=alias)
+
+
+def alias_of_unnest(node: exp.Expr) -> str:
+    """Return the name that ``UNNEST(a) AS name`` gives each element, or an empty text."""
+    alias = node.args.get("alias")
+    names = (*alias.columns, alias.this) if isinstance(alias, exp.TableAlias) else ()
+    return next((name.name for name in names if name is not None), "")
+
+
+def yields_columns(node: exp.Expr) -> bool:
+    """Return whether an UNNEST of BigQuery can be of structs only: fields of its elements are used, or at least the
+    elements are nowhere used as they are."""
+    name, select = alias_of_unnest(node).lower(), node.find_ancestor(exp.Select)
+    if not name or select is None:
+        return True
+    uses = [column for column in select.find_all(exp.Column) if column.parts[0].name.lower() == name]
+    return any(len(column.parts) > 1 for column in uses) or not (uses or select.is_star)
+
+
 def _value_columns(node: exp.Expr) -> exp.Expr:
     alias = node.args.get("alias")
     in_from = isinstance(node.parent, exp.From | exp.Join)
@@ -85,6 +129,15 @@ def _value_columns(node: exp.Expr) -> exp.Expr:
     name = alias.this if alias is not None else exp.to_identifier("values_")
     node.set("alias", exp.TableAlias(this=name, columns=columns))
     return node
+
+
+def _by_number(node: exp.Expr) -> exp.Expr:
+    """``select $1 from values (...)``, ``select t.$1 from (...) t``: a column of the only relation by its number."""
+    number = node.this if isinstance(node, exp.Column) else node
+    if not isinstance(number, exp.Parameter) or isinstance(node.parent, exp.Column) or not number.name.isdigit():
+        return node
+    select = node.find_ancestor(exp.Select)
+    return exp.PositionalColumn(this=number.this) if select is not None and not select.args.get("joins") else node
 
 
 def _nearest_match(node: exp.Expr) -> exp.Expr:
@@ -100,6 +153,8 @@ def _nearest_match(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("flatten", "snowflake", "duckdb", (exp.Lateral, exp.TableFromRows), _unpacked),
+    Rewrite("unnest-fields", "bigquery", "duckdb", (exp.Unnest,), _fields),
     Rewrite("asof-join", "snowflake", "duckdb", (exp.Join,), _nearest_match),
+    Rewrite("numbered-column", "snowflake", "duckdb", (exp.Parameter, exp.Column), _by_number),
     Rewrite("values-columns", "snowflake", "duckdb", (exp.Values,), _value_columns),
 )

@@ -110,6 +110,16 @@ def _object(node: exp.Expr) -> exp.Expr:
     return function("JSON_MERGE_PATCH", exp.Literal.string("{}"), plain, dtype=exp.DType.JSON)
 
 
+def _whole_row(node: exp.Expr) -> exp.Expr:
+    """``object_construct(*)`` leaves out what is NULL, ``object_construct_keep_null(*)`` does not."""
+    star = node.this if isinstance(node, exp.StarMap) else node.expressions[0] if len(node.expressions) == 1 else None
+    if not isinstance(star, exp.Expr) or not star.is_star:
+        return node
+    row = function("TO_JSON", function("STRUCT_PACK", exp.Columns(this=star, unpack=True)), dtype=exp.DType.JSON)
+    kept = isinstance(node, exp.JSONObject)
+    return row if kept else function("JSON_MERGE_PATCH", exp.Literal.string("{}"), row, dtype=exp.DType.JSON)
+
+
 def _member_name(name: exp.Expr) -> exp.Expr:
     return exp.Literal.string(name.name) if isinstance(name, exp.Identifier) else name
 
@@ -199,6 +209,7 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("get-of-list", "snowflake", "duckdb", (exp.GetExtract,), _get_of_list),
     Rewrite("to-variant", "snowflake", "duckdb", (exp.ToVariant,), lambda node: to_json(node.this)),
     Rewrite("object-construct", "snowflake", "duckdb", (exp.Struct,), _object),
+    Rewrite("object-of-row", "snowflake", "duckdb", (exp.StarMap, exp.JSONObject), _whole_row),
     Rewrite("object-insert", "snowflake", "duckdb", (exp.ObjectInsert,), _object_insert),
     Rewrite("typeof-json", "snowflake", "duckdb", (exp.Typeof,), _type_of_json),
     Rewrite("json-accessor", "snowflake", "duckdb", (exp.Anonymous,), _accessor),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from sqlglot import exp
+from sqlglot.dialects.snowflake import Snowflake
 
 from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.monotone import MONTHS_PASSED
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function, named
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
 from profiles_pipeline.sql.times import clock_type
@@ -27,17 +29,27 @@ _UNITS_OF_TRUNC = {
     "DD": "DAY", "DDD": "DAY", "D": "DAY", "J": "DAY", "WW": "WEEK", "IW": "WEEK", "W": "WEEK", "HH": "HOUR",
     "MI": "MINUTE",
 }  # fmt: skip
+_WORD = re.compile("[A-Za-z]+")
 _MIXED_NAMES = {"Month": "%B", "Mon": "%b", "%uay": "%A", "%uy": "%a"}
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 _DATE_UNITS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
+_MICROSECONDS_IN = {
+    "MICROSECOND": 1, "MILLISECOND": 10**3, "SECOND": 10**6, "MINUTE": 60 * 10**6, "HOUR": 3600 * 10**6,
+    "DAY": 86400 * 10**6, "WEEK": 7 * 86400 * 10**6,
+}  # fmt: skip
+_PASSED = "((EPOCH_US(:end) - EPOCH_US(:start)) // :unit)"
 _MONTHS_IN = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
-_IN_MONTH = "(:{0} - DATE_TRUNC('MONTH', :{0}))"
-_LATER, _EARLIER = (f"{_IN_MONTH.format('end')} {sign} {_IN_MONTH.format('start')}" for sign in "><")
-_MONTHS_PASSED = f"""
-    (DATE_DIFF('MONTH', :start, :end)
-      + CASE WHEN :end > :start AND {_EARLIER} THEN -1 WHEN :end < :start AND {_LATER} THEN 1 ELSE 0 END) // :months
+# On a calendar whose months are all of 32 days, what passed is whole months and a rest, whatever day a month ends on.
+_MONTHS_PASSED = """
+    LIST_REDUCE(
+      LIST_TRANSFORM([:start, :end], LAMBDA t :
+        (12 * YEAR(t) + MONTH(t)) * 32 * 86400000000 + EPOCH_US(t) - EPOCH_US(DATE_TRUNC('MONTH', t))),
+      LAMBDA s, e : (e - s) // (32 * 86400000000 * :months)
+    )
 """
 _AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})(| .+)")
+_MONTH_NAMES = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+_NAMED_MONTH = re.compile(rf"(\d{{1,2}})-({'|'.join(_MONTH_NAMES)})-(\d{{4}})(| .+)", re.IGNORECASE)
 _OFFSET = re.compile(r"\s*([+-]\d{2}):?(\d{2})$")
 
 
@@ -66,11 +78,14 @@ def _difference(node: exp.Expr) -> exp.Expr:
 def _elapsed(node: exp.Expr) -> exp.Expr:
     """``timestampdiff(unit, start, end)`` of Databricks counts the whole units that passed, months by day and time."""
     start, end = (cast(moment(node.args[key]), exp.DType.TIMESTAMP) for key in ("expression", "this"))
-    unit = node.text("unit").upper()
-    if unit in _MONTHS_IN:
+    unit = node.text("unit").upper().removesuffix("S")
+    if unit in _MICROSECONDS_IN:
+        made = build(_PASSED, start=start, end=end, unit=exp.Literal.number(_MICROSECONDS_IN[unit]))
+    elif unit in _MONTHS_IN:
         made = build(_MONTHS_PASSED, start=start, end=end, months=exp.Literal.number(_MONTHS_IN[unit]))
+        made.meta[MONTHS_PASSED] = True
     else:
-        made = function("DATE_SUB", exp.Literal.string(unit), start, end)
+        return node
     return typed(made, exp.DType.BIGINT)
 
 
@@ -156,11 +171,17 @@ def _unit_of_trunc(node: exp.Expr) -> exp.Expr:
 
 
 def _span(node: exp.Expr) -> exp.Expr:
-    """``interval '2 hours, 30 minutes'``"""
-    length = node.this
-    if isinstance(length, exp.Literal) and length.is_string and "," in length.name:
-        node.set("this", exp.Literal.string(length.name.replace(",", "")))
+    """``interval '2 hours, 30 mm'``: DuckDB knows fewer short names of units, and no commas."""
+    length, unit = node.this, node.args.get("unit")
+    if isinstance(length, exp.Literal) and length.is_string:
+        node.set("this", exp.Literal.string(_WORD.sub(lambda word: _unit(word[0]), length.name.replace(",", ""))))
+    if isinstance(unit, exp.Var):
+        node.set("unit", exp.var(_unit(unit.name)))
     return node
+
+
+def _unit(name: str) -> str:
+    return Snowflake.DATE_PART_MAPPING.get(name.upper(), name)
 
 
 def _sunday_is_one(node: exp.Expr) -> exp.Expr:
@@ -203,13 +224,23 @@ def _spaced_offset(node: exp.Expr) -> exp.Expr:
 
 
 def _american(node: exp.Expr) -> exp.Expr:
-    """``'05/01/2024'::date`` is the first of May."""
-    literal = node.this
-    match = _AMERICAN.fullmatch(literal.name) if isinstance(literal, exp.Literal) and literal.is_string else None
-    if match and node.args["to"].this in exp.DataType.TEMPORAL_TYPES:
-        month, day, year, time = match.groups()
-        node.set("this", exp.Literal.string(f"{year}-{month:0>2}-{day:0>2}{time}"))
+    """``'05/01/2024'::date`` is the first of May, and so is ``'01-MAY-2024'::date``."""
+    if node.args["to"].this in exp.DataType.TEMPORAL_TYPES:
+        node.set("this", year_first(node.this))
     return node
+
+
+def year_first(node: exp.Expr) -> exp.Expr:
+    """Return the literal of a day, ``05/01/2024`` or ``01-MAY-2024``, as ``2024-05-01``; anything else as it is."""
+    text = node.name if isinstance(node, exp.Literal) and node.is_string else ""
+    if match := _AMERICAN.fullmatch(text):
+        month, day, year, time = match.groups()
+    elif match := _NAMED_MONTH.fullmatch(text):
+        day, name, year, time = match.groups()
+        month = str(_MONTH_NAMES.index(name.upper()) + 1)
+    else:
+        return node
+    return exp.Literal.string(f"{year}-{month:0>2}-{day:0>2}{time}")
 
 
 def _difference_by_unit(node: exp.Expr) -> exp.Expr:
@@ -220,6 +251,13 @@ def _difference_by_unit(node: exp.Expr) -> exp.Expr:
     later = exp.column(last.name) if isinstance(last, exp.Var) else last
     unit = exp.var(node.this.name.upper().removesuffix("S"))
     return _difference(exp.DateDiff(this=later, expression=node.expression, unit=unit))
+
+
+def _time_of(node: exp.Expr) -> exp.Expr:
+    """``time(x)``"""
+    if node.this is None or node.args.get("zone"):
+        return node
+    return cast(scalar(node.this) if kind(node.this) == "json" else node.this, exp.DType.TIME)
 
 
 def _date_of(node: exp.Expr) -> exp.Expr:
@@ -247,6 +285,7 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("monday-is-zero", "databricks", "duckdb", (exp.Anonymous,), _monday_is_zero),
     *(Rewrite("date-of", s, "duckdb", (exp.Extract,), _date_of) for s in ("snowflake", "bigquery")),
     Rewrite("date-part", ANY, "duckdb", (exp.Extract,), _extract),
+    Rewrite("time-of", "snowflake", "duckdb", (exp.Time,), _time_of),
     Rewrite("datetime", "snowflake", "duckdb", (exp.Datetime,), lambda node: cast(node.this, exp.DType.TIMESTAMP)),
     Rewrite("mixed-case-names", "redshift", "duckdb", (exp.TimeToStr,), lambda node: _mixed_names(_part(node))),
     Rewrite("date-part", ANY, "duckdb", (exp.TimeToStr,), _part),

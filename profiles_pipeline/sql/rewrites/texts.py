@@ -7,7 +7,7 @@ from sqlglot import exp
 from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import collected, dtype, is_float, kind, typed
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast
-from profiles_pipeline.sql.rewrites.semi_structured import scalar
+from profiles_pipeline.sql.rewrites.semi_structured import scalar, to_json
 
 _TEXT_FUNCTIONS = (
     exp.Left, exp.Right, exp.Pad, exp.Substring, exp.Upper, exp.Lower, exp.Trim, exp.Length, exp.Replace, exp.Reverse,
@@ -29,14 +29,16 @@ _QUOTIENT = "CAST(:number AS DECIMAL(38, 6))"
 def as_text(node: exp.Expr) -> exp.Expr:
     """Return `node` as a text: unchanged when it surely is one."""
     found = kind(node)
-    if found in ("json", "timestamp") or is_float(node) or _quotient(node):
+    if found in ("json", "timestamp", "list") or is_float(node) or _quotient(node):
         return text_of(node)
-    sure = found in {"text", "null", "list"} or (isinstance(node, exp.Literal) and node.is_string)
+    sure = found in {"text", "null"} or (isinstance(node, exp.Literal) and node.is_string)
     return node if sure else cast(node, exp.DType.VARCHAR)
 
 
 def text_of(node: exp.Expr) -> exp.Expr:
     """Return a value as the text that Snowflake makes of it."""
+    if kind(node) == "list":
+        return cast(to_json(node), exp.DType.VARCHAR)
     if kind(node) == "json":
         return scalar(node)
     if is_float(node):
@@ -65,7 +67,7 @@ def _as_snowflake_writes(node: exp.Expr) -> exp.Expr:
     if to.this not in exp.DataType.TEXT_TYPES or to.expressions or not isinstance(node.this, exp.Expr):
         return node
     operand = node.this
-    peculiar = kind(operand) == "timestamp" or is_float(operand) or _quotient(operand)
+    peculiar = kind(operand) in ("timestamp", "list") or is_float(operand) or _quotient(operand)
     return text_of(operand) if peculiar else node
 
 
@@ -78,9 +80,17 @@ def _text_operand(node: exp.Expr) -> exp.Expr:
 
 
 def _joined(node: exp.Expr) -> exp.Expr:
+    """``x || y``; the elements of a list are what ``concat_ws`` joins, as in Databricks."""
+    peculiar = ("json", "timestamp") if isinstance(node, exp.ConcatWs) else ("json", "timestamp", "list")
     for operand in list(node.iter_expressions()):
-        if kind(operand) in ("json", "timestamp") or is_float(operand):
+        if kind(operand) in peculiar or is_float(operand):
             operand.replace(text_of(operand.copy()))
+    return node
+
+
+def _null_joined(node: exp.Expr) -> exp.Expr:
+    """``concat(x, NULL)`` is NULL."""
+    node.set("coalesce", False)
     return node
 
 
@@ -93,7 +103,7 @@ def _read(node: exp.Expr) -> exp.Expr:
 def _listed(node: exp.Expr) -> exp.Expr:
     """``listagg(v)``"""
     value = collected(node)
-    if kind(value) in ("json", "timestamp") or is_float(value):
+    if kind(value) in ("json", "timestamp", "list") or is_float(value):
         value.replace(text_of(value.copy()))
     return node
 
@@ -101,6 +111,20 @@ def _listed(node: exp.Expr) -> exp.Expr:
 def _plain_text(node: exp.Expr) -> exp.Expr:
     """``to_varchar(v)``"""
     return node if node.args.get("format") else text_of(node.this)
+
+
+def _one_replaced(node: exp.Expr) -> exp.Expr:
+    """``regexp_replace(x, p, r, 1, 2)``: the second match alone; DuckDB replaces the first or all."""
+    count, start = node.args.get("occurrence"), node.args.get("position")
+    if not isinstance(count, exp.Literal) or not count.is_int or int(count.name) < 2:
+        return node
+    text, new = as_text(node.this), node.args.get("replacement") or exp.Literal.string("")
+    looked_at = text if start is None or start.name == "1" else exp.Substring(this=text.copy(), start=start.copy())
+    flags = exp.Literal.string(node.text("modifiers"))
+    made = build(_ONE_REPLACED, text=looked_at, pattern=node.expression, new=new, flags=flags, n=count)
+    if looked_at is not text:
+        made = build("LEFT(:text, :start - 1) || :made", text=text, start=start, made=made)
+    return typed(build("CASE WHEN NOT :text IS NULL THEN :made END", text=text, made=made), exp.DType.VARCHAR)
 
 
 def _no_match_is_null(node: exp.Expr) -> exp.Expr:
@@ -155,6 +179,16 @@ def _switch(node: exp.Expr) -> exp.Expr:
     return node
 
 
+_ONE_REPLACED = """
+    ARRAY_TO_STRING(
+      LIST_TRANSFORM(
+        LIST_ZIP(REGEXP_SPLIT_TO_ARRAY(:text, :pattern, :flags), REGEXP_EXTRACT_ALL(:text, :pattern, 0, :flags)),
+        LAMBDA part, i : part[1] || CASE WHEN i = :n THEN REGEXP_REPLACE(part[2], :pattern, :new, :flags)
+                                         ELSE COALESCE(part[2], '') END
+      ),
+      ''
+    )
+"""
 _URL_PARTS = """
     JSON_OBJECT(
       'scheme', NULLIF(REGEXP_EXTRACT(:url, '^([^:/?#]+):', 1), ''),
@@ -185,7 +219,9 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("json-as-text", "snowflake", "duckdb", _TEXT_READERS, _read),
     Rewrite("value-as-text", "snowflake", "duckdb", (exp.Cast, exp.TryCast), _as_snowflake_writes),
     Rewrite("value-as-text", "snowflake", "duckdb", _JOINS, _joined),
+    Rewrite("null-joined", "redshift", "duckdb", (exp.Concat,), _null_joined),
     Rewrite("value-as-text", "snowflake", "duckdb", (exp.GroupConcat,), _listed),
     Rewrite("value-as-text", "snowflake", "duckdb", (exp.ToChar,), _plain_text),
+    Rewrite("replace-one-match", "snowflake", "duckdb", (exp.RegexpReplace,), _one_replaced),
     Rewrite("regexp-substr-null", "snowflake", "duckdb", (exp.RegexpExtract,), _no_match_is_null),
 )

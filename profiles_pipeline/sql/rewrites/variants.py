@@ -23,6 +23,7 @@ _NUMERIC = (
     exp.Round, exp.Floor, exp.Ceil, exp.Sqrt, exp.Ln, exp.Pow, exp.Sign, exp.Neg,
 )  # fmt: skip
 _CHOICES = (exp.Coalesce, exp.Nullif, exp.Case, exp.If, exp.Nvl2, exp.DecodeCase, exp.Greatest, exp.Least)
+_MIXED_CHOICES = (exp.Coalesce, exp.Case, exp.If, exp.Nvl2, exp.Greatest, exp.Least)
 _LOGIC = (exp.And, exp.Or, exp.Not, exp.Where, exp.Having, exp.Qualify, exp.CountIf, exp.LogicalOr, exp.LogicalAnd)
 _WINDOW_FUNCTIONS = (
     exp.FirstValue, exp.LastValue, exp.NthValue, exp.Lag, exp.Lead, exp.IgnoreNulls, exp.RespectNulls,
@@ -143,6 +144,8 @@ def _in_order(node: exp.Expr) -> exp.Expr:
     if isinstance(holder, exp.Select) and holder.args.get("distinct"):
         return node
     aggregate = holder.this if isinstance(holder, exp.WithinGroup) else holder
+    if isinstance(aggregate, exp.PercentileCont):  # takes numbers alone
+        return node
     value = node.parent if isinstance(aggregate, exp.AggFunc) and aggregate is holder else aggregate
     if not isinstance(getattr(value, "this", None), exp.Distinct):
         node.set("this", sortable(node.this))
@@ -193,19 +196,34 @@ def _texts_beside_others(node: exp.Expr) -> exp.Expr:
     for operands in _operands(node):
         values = [_value(operand) for operand in operands]
         kinds = {kind(value) for value in values}
-        found = common_type(kinds - {"text"}) if "text" in kinds else None
-        for value in values if found else ():
-            if kind(value) == "text" and not isinstance(value, exp.Literal) and not _is_projection(value):
-                value.replace(cast(value.copy(), found))
+        if "text" in kinds and (found := common_type(kinds - {"text"})):
+            _texts_become(values, found)
     return node
+
+
+def _texts_beside_numbers(node: exp.Expr) -> exp.Expr:
+    """``coalesce(s, 0)``, ``iff(c, s, 0)``: the text is read as a number."""
+    for operands in _operands(node):
+        values = [_value(operand) for operand in operands]
+        if {kind(value) for value in values} - {"null"} == {"text", "number"}:
+            _texts_become(values, exp.DType.DOUBLE)
+    return node
+
+
+def _texts_become(values: list[exp.Expr], found: exp.DType) -> None:
+    """Cast the texts among some values; DuckDB reads literals as what stands beside them by itself."""
+    for value in values:
+        if kind(value) == "text" and not isinstance(value, exp.Literal) and not _is_projection(value):
+            value.replace(cast(value.copy(), found))
 
 
 def _arithmetic_on_text(node: exp.Expr) -> exp.Expr:
     kinds = {kind(node.this), kind(node.expression)}
     if "text" in kinds and kinds <= {"text", "number", None}:
+        found = beside_in_arithmetic([node.this, node.expression])
         for operand in (node.this, node.expression):
             if kind(operand) == "text":
-                operand.replace(cast(operand.copy(), exp.DType.DOUBLE))
+                operand.replace(cast(operand.copy(), found))
     return node
 
 
@@ -236,6 +254,7 @@ ROWS: tuple[Rewrite, ...] = (
     *(Rewrite("json-as-condition", source, "duckdb", _LOGIC, _logic_operands) for source in WITH_PATHS),
     *(Rewrite("json-as-condition", source, "duckdb", (exp.If,), _condition) for source in WITH_PATHS),
     Rewrite("text-beside-number", "snowflake", "duckdb", _NUMBER_COMPARISONS, _text_beside_number),
+    Rewrite("text-beside-number", "snowflake", "duckdb", _MIXED_CHOICES, _texts_beside_numbers),
     Rewrite("text-beside-others", "databricks", "duckdb", (*_NUMBER_COMPARISONS, *_CHOICES), _texts_beside_others),
     *(
         Rewrite("arithmetic-on-text", source, "duckdb", _ARITHMETIC, _arithmetic_on_text)
