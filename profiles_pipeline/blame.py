@@ -111,24 +111,53 @@ def places(project: ProfilesProject, model: Model, names: Iterable[str]) -> Span
     return next((place_of_var(project, model, name) for name in names), place_of_model(model))
 
 
-def origin_of_name(project: ProfilesProject, model: Model, var: str | None, word: str) -> Origin | None:
-    """Return where the SQL of a model, or of one of its vars, writes `word`; None when it does not."""
-    return origin_in(project, model, _texts_of_var(project, model, var) if var else _texts_of_model(model), word)
+def writer_of(project: ProfilesProject, model: Model, name: tuple[str, ...]) -> tuple[str | None, Origin | None]:
+    """Return the var of a model whose SQL writes a name, None for the model itself, and where.
+
+    Args:
+        project: the project.
+        model: the model.
+        name: the parts of the name.
+    """
+    for var in model.vars if isinstance(model, VarTable | InputVarTable) else ():
+        if origin := origin_of_name(project, model, var.name, *name):
+            return var.name, origin
+    if origin := origin_of_name(project, model, None, *name):
+        return None, origin
+    source = source_with_name(project, model, *name)
+    return None, source[1] if source else None
 
 
-def source_with_name(project: ProfilesProject, model: Model, word: str) -> tuple[str, Origin] | None:
-    """Return the source of a model whose ids, filter or time write `word`, in words, and where."""
+def origin_of_name(project: ProfilesProject, model: Model, var: str | None, *name: str) -> Origin | None:
+    """Return where the SQL of a model, or of one of its vars, writes a name; None when it does not."""
+    return origin_in(project, model, _texts_of_var(project, model, var) if var else _texts_of_model(model), *name)
+
+
+def source_with_name(project: ProfilesProject, model: Model, *name: str) -> tuple[str, Origin] | None:
+    """Return the source of a model whose ids, filter or time write a name, in words, and where."""
+    found = next(sources_with_name(project, model, *name), None)
+    return (words_of(found[0]), found[1]) if found else None
+
+
+def sources_with_name(project: ProfilesProject, model: Model, *name: str) -> Iterator[tuple[Input | SqlModel, Origin]]:
+    """Yield each source of a model whose ids, filter or time write a name, and where."""
     for path in project.graph.parents[model.path]:
-        source = project.graph.models[path]
+        parent = project.graph.models[path]
+        source = project.graph.models[parent.source] if isinstance(parent, InputVarTable) else parent
         if isinstance(source, Input | SqlModel):
             own = (source.occurred_at, getattr(source, "where", None), *(row_id.select for row_id in source.ids))
-            if origin := origin_in(project, source, filter(None, own), word):
-                return f"{'input' if isinstance(source, Input) else 'SQL model'} '{source.name}'", origin
-    return None
+            if origin := origin_in(project, source, filter(None, own), *name):
+                yield source, origin
 
 
-def origin_in(project: ProfilesProject, model: Model, texts: Iterable[str], word: str) -> Origin | None:
-    """Return where the first of these texts of a model that writes `word` does so; None when none does."""
+def words_of(source: Input | SqlModel) -> str:
+    """Return what to call a source."""
+    return f"{'input' if isinstance(source, Input) else 'SQL model'} '{source.name}'"
+
+
+def origin_in(project: ProfilesProject, model: Model, texts: Iterable[str], *name: str) -> Origin | None:
+    """Return where the first of these texts of a model that writes a name, given by its parts, does so."""
+    wanted = [word for part in name for word in (".", part.lower())][1:]
     reader = Reader(project.project, ANY_TIME, bound=False)
     for text in texts:
         rendered = reader.render(text, model.path).text
@@ -137,8 +166,9 @@ def origin_in(project: ProfilesProject, model: Model, texts: Iterable[str], word
             tokens = tokenize(written, project.project.source_dialect, None, "text")
         except ProjectError:
             continue
-        for token in tokens:
-            if token.text.lower() == word.lower() and token.token_type != TokenType.STRING:
+        for number, token in enumerate(tokens):
+            words = [following.text.lower() for following in tokens[number : number + len(wanted)]]
+            if words == wanted and token.token_type != TokenType.STRING:
                 return origin_of(written, token.start)
     return None
 
@@ -166,9 +196,19 @@ def _texts_of_model(model: Model) -> Iterator[str]:
 
 def spec_of_var(project: ProfilesProject, model: Model, name: str) -> VarSpec | None:
     """Return how a var of a model is written; None when there is no such var."""
-    var: EntityVar | InputVar | None = None
-    if isinstance(model, VarTable):
-        var = project.project.entity_vars.get(model.cohort, {}).get(name.lower())
-    elif isinstance(model, InputVarTable):
-        var = project.project.input_vars.get(model.source, {}).get(name.lower())
+    var = _var(project, model, name)
     return var.spec if var else None
+
+
+def source_of_var(project: ProfilesProject, model: Model, name: str) -> str | None:
+    """Return the path of what a var of a model reads; None when it reads nothing or there is no such var."""
+    var = _var(project, model, name)
+    return var.source if var else None
+
+
+def _var(project: ProfilesProject, model: Model, name: str) -> EntityVar | InputVar | None:
+    if isinstance(model, VarTable):
+        return project.project.entity_vars.get(model.cohort, {}).get(name.lower())
+    if isinstance(model, InputVarTable):
+        return project.project.input_vars.get(model.source, {}).get(name.lower())
+    return None

@@ -14,15 +14,12 @@ from typing import Literal
 
 from sqlglot import exp
 
-from profiles_pipeline import run, time_contexts
+from profiles_pipeline import durations, run, time_contexts
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import render
-from profiles_pipeline.errors import fail
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Entry, SeqNo
 from profiles_pipeline.spec.model import Text
-from profiles_pipeline.template.faults import RenderError
-from profiles_pipeline.template.gotime import go_duration
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held
 
@@ -187,11 +184,7 @@ def shown(period: timedelta) -> str:
 
 
 def fates(session: run.Session, rules: Rules) -> tuple[Fate, ...]:
-    """Return the fate of every material of the project; nothing is changed.
-
-    Raises:
-        ProjectError: the project's retention_period is no length of time.
-    """
+    """Return the fate of every material of the project; nothing is changed."""
     context = _context(session, rules)
     entries = session.registry.entries()
     relations = _relations(session.warehouse, session.output.schema)
@@ -217,12 +210,8 @@ def _context(session: run.Session, rules: Rules) -> Context:
 
 
 def _period(text: Text) -> timedelta:
-    try:
-        period = go_duration(str(text))
-    except RenderError:
-        period = timedelta(0)
-    if period <= timedelta(0):
-        fail("bad-duration", f"retention_period '{text}' is no length of time", text.span, hint="write 720h or 24h0m0s")
+    period = durations.duration(text)
+    assert period  # a project with one that is none does not load
     return period
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from profiles_pipeline.errors import fail
 from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG, DuckDBOutput, SiteConfig, load_siteconfig
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
 
@@ -42,7 +43,8 @@ def find_output(
         target: which output of the connection; None for its default.
 
     Raises:
-        ProjectError: the connection or target does not exist where one was asked for.
+        ProjectError: the connection or target does not exist where one was asked for, or the target that was asked for
+            cannot be built in.
     """
     config = load_siteconfig(siteconfig)
     found = _found(config, folder, connection, siteconfig, target)
@@ -52,12 +54,16 @@ def find_output(
 def _found(
     config: SiteConfig, folder: Path, connection: str | None, siteconfig: Path | None, target: str | None
 ) -> Output:
-    asked = siteconfig is not None or target not in (None, EMBEDDED_TARGET)
+    asked_target = target if target != EMBEDDED_TARGET else None
+    asked = siteconfig is not None or asked_target is not None
     if connection is not None and (connection in config.connections or asked):
         found = config.output(connection, target)
         if isinstance(found, DuckDBOutput):
             return _duckdb(folder, found)
         why = f"connection '{connection}' is of type '{found.type}', which cannot be built in yet"
+        if asked_target is not None:
+            hint = "without a target it is built on the embedded default; or name a target of type duckdb"
+            fail("unsupported-warehouse", f"target '{asked_target}' of {why}", hint=hint)
         return replace(embedded(folder, f"{why}: building on the embedded default instead"), dialect=str(found.dialect))
     where = siteconfig or DEFAULT_SITECONFIG
     return embedded(folder, f"connection '{connection}' is not in {where}: building on the embedded default instead")

@@ -1,7 +1,8 @@
 """Which models and vars can run at all: what is switched off, and what falls with it.
 
-A model that needs something disabled is disabled too. A stitcher needs only one of its edge sources, a var table and a
-feature table keep what is left of them. What the author calls a must is an error when it falls.
+A model that needs something disabled is disabled too. A stitcher needs only one of its edge sources; a var table keeps
+what is left of it, and so do feature tables and views while there is any of the features chosen for them. What the
+author calls a must is an error when it falls.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from profiles_pipeline.errors import Problems, Span
+from profiles_pipeline.resolve.features import Features
 from profiles_pipeline.resolve.model import (
     ColumnUnion,
     FeatureTable,
@@ -114,10 +116,13 @@ def _inherited_reason(project: Project, node: Node, needs: Iterable[Node], off: 
         return None if any(path not in off for path in model.united) else "none of what it unites can run"
     if isinstance(model, InputVarTable):
         missing = [m for m in missing if not isinstance(project.models.get(m if isinstance(m, str) else ""), Stitcher)]
-    if isinstance(model, FeatureView):
+    if isinstance(model, FeatureTable | FeatureView):
         extra = {m.path for models in project.feature_models.values() for m in models}
-        missing = [m for m in missing if m not in extra]
-    if isinstance(model, VarTable | FeatureTable):
+        features = {need for need in needs if need in extra or not isinstance(need, str)}
+        if model.features and features <= off.keys():
+            return "none of its features can run"
+        missing = [m for m in missing if m not in features]
+    if isinstance(model, VarTable):
         missing = [m for m in missing if m == model.cohort]
     return f"it needs '{shown(missing[0])}', which is disabled" if missing else None
 
@@ -146,19 +151,13 @@ def _without(project: Project, off: Mapping[Node, str]) -> Project:
     features = {
         cohort: tuple(m for m in models if m.path not in off) for cohort, models in project.feature_models.items()
     }
-    gone = {node[1] for node in off if isinstance(node, tuple)} | {
-        column.lower()
-        for models in project.feature_models.values()
-        for m in models
-        if m.path in off
-        for column in m.columns
-    }
-    kept = {p: _kept(project, m, off, gone) for p, m in project.models.items() if p not in off}
+    left = Features(project.models, entity_vars, features)
+    kept = {p: _kept(project, m, off, left) for p, m in project.models.items() if p not in off}
     left_out = project.left_out | (project.models.keys() - kept.keys())
     return replace(project, models=kept, entity_vars=entity_vars, feature_models=features, left_out=left_out)
 
 
-def _kept(project: Project, model: Model, off: Mapping[Node, str], gone: set[str]) -> Model:
+def _kept(project: Project, model: Model, off: Mapping[Node, str], left: Features) -> Model:
     """Return a model without the parts that are disabled."""
     match model:
         case Stitcher():
@@ -169,8 +168,7 @@ def _kept(project: Project, model: Model, off: Mapping[Node, str], gone: set[str
             return replace(model, entities=tuple(e for e in model.entities if project.entities[e].stitcher not in off))
         case VarTable():
             return replace(model, vars=tuple(v for v in model.vars if (v.cohort, v.name.lower()) not in off))
-        case FeatureTable():
-            left = {n for own in project.entity_vars.values() for n in own} - gone
-            kept = tuple(f for f in model.features if f.lower() not in gone or f.lower() in left)
-            return replace(model, features=kept)
+        case FeatureTable(features=tuple() as chosen) | FeatureView(features=tuple() as chosen):
+            known = left.choosable(model.cohort)
+            return replace(model, features=tuple(name for name in chosen if name.lower() in known))
     return model

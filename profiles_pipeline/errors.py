@@ -7,17 +7,22 @@ documentation lists and a test provokes.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Literal, NoReturn
+from typing import Literal, NoReturn, TypeVar
 
 MOST_LISTED = 12
 """Most names that a hint lists."""
 
+_MADE_UP = re.compile(r" \((?:\d+|reserved)\)$")
+"""What stands behind the name of a thing that cannot have its own, as that of an earlier one."""
+
 TOO_DEEP = "the SQL is nested too deeply, or has too many terms in a row"
 
 Severity = Literal["error", "warning"]
+Raised = TypeVar("Raised", bound=BaseException)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -146,11 +151,36 @@ class RunError(ProfilesError):
         super().__init__(problem.render())
 
 
+def as_value(error: Raised) -> Raised:
+    """Return an error that will be kept, without the frames it came through and what these hold, such as connections.
+
+    A frame that has been frozen (`gc.freeze`) and leads to the error would keep all of that to the end.
+    """
+    error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error
+
+
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate most like `name` (case-insensitively), or None when none is close."""
-    by_lower = {candidate.lower(): candidate for candidate in candidates}
-    matches = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[matches[0]] if matches else None
+    return next(iter(most_alike(name, candidates, 1, cutoff=0.6)), None)
+
+
+def most_alike(name: str, candidates: Iterable[str], count: int, cutoff: float = 0) -> list[str]:
+    """Return the candidates most like `name` (case-insensitively), the most like it first.
+
+    Args:
+        name: the name.
+        candidates: what to choose from.
+        count: how many at most.
+        cutoff: how much like it they must be, from 0 to 1.
+    """
+    by_lower = {candidate.lower(): candidate for candidate in as_written(candidates)}
+    return [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=count, cutoff=cutoff)]
+
+
+def as_written(names: Iterable[str]) -> list[str]:
+    """Return the names without those that things have only so that they can be checked beside others of their name."""
+    return [name for name in names if not _MADE_UP.search(name)]
 
 
 def did_you_mean(name: str, candidates: Sequence[str]) -> str | None:
@@ -158,7 +188,7 @@ def did_you_mean(name: str, candidates: Sequence[str]) -> str | None:
     match = nearest(name, candidates)
     if match is not None:
         return f"did you mean '{match}'?"
-    known = dict.fromkeys(candidates)
+    known = dict.fromkeys(as_written(candidates))
     if known and len(known) <= MOST_LISTED:
         return "known: " + ", ".join(sorted(known, key=str.lower))
     return None

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from profiles_pipeline import compiled, steps
 from profiles_pipeline.dialects import identifier, render
-from profiles_pipeline.errors import RunError, WarehouseError
+from profiles_pipeline.errors import RunError, WarehouseError, as_value
 from profiles_pipeline.events import Built, Failed, Started, Working
 from profiles_pipeline.failures import blaming, hook_failed
 from profiles_pipeline.materials import audit_material, build_material, reused_material
@@ -61,7 +61,7 @@ def execute(session: Session, planned: Plan, files: compiled.Files, *, ignore_er
             except RunError as error:
                 if not ignore_errors:
                     raise
-                failed[stage.model.path] = Failed(stage.model, error)
+                failed[stage.model.path] = Failed(stage.model, as_value(error))
                 session.observe(failed[stage.model.path])
                 continue
             if made is not None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from profiles_pipeline import blame, compiled, rejection
+from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Check, Problem, RunError, WarehouseError
+from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, RunHook
+from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.session import Session
 
 
@@ -24,17 +28,32 @@ def blaming(
         if isinstance(error, blame.StepError):
             kind = str(error).partition(":")[0]
             guilty = list(blame.culprits(error.step, session.warehouse, same=lambda own: str(own).startswith(kind)))
-        named = f" (var {', '.join(guilty)})" if guilty else ""
+        words, place = rejection.refused_while_running(
+            session.project, stage.model, guilty, str(error), partial(_reads, session, planned, error.statement or "")
+        )
         notes = "\n".join(getattr(error, "__notes__", ()))
         problem = Problem(
             "warehouse-error",
-            f"{stage.model.path}{named}: {error}",
-            rejection.place_of_refusal(session.project, stage.model, guilty, str(error)),
+            f"{words}: {error}",
+            place,
             f"the SQL is in {files.place(stage.material, error.statement, notes)}; mend the cause and run again, "
             f"it continues with seq_no {planned.window.seq_no}",
             notes or None,
         )
         raise RunError(problem, stage.model.path, planned.window.seq_no, sql_file) from error
+
+
+def _reads(session: Session, planned: Plan, statement: str, source: Model) -> bool:
+    """Return whether a statement reads the rows of a source, or its var table, which may be a view."""
+    paths = (source.path, f"{source.path}/{VAR_TABLE}")
+    names = [identifier(made.material, "duckdb") for made in planned.materials if made.model.path in paths]
+    if isinstance(source, Input) and source.csv is None:
+        names.append(render(session.sources.of_input(source), session.warehouse.dialect))
+    return any(_without_spaces(name) in _without_spaces(statement) for name in names)
+
+
+def _without_spaces(text: str) -> str:
+    return "".join(text.split())
 
 
 def hook_failed(error: WarehouseError, planned: Plan, stage: RunHook, files: compiled.Files) -> RunError:

@@ -54,8 +54,8 @@ class Rule:
         return str(self.entity).lower(), frozenset(ends)
 
     def __str__(self) -> str:
-        other = f" - {self.id2_type} {self.id2}" if self.id2 is not None else ""
-        return f"{self.id1_type} {self.id1}{other}"
+        ends = ((self.id1_type, self.id1), (self.id2_type, self.id2) if self.id2 is not None else ())
+        return " - ".join(" ".join(filter(None, end)) for end in ends if end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,16 +212,17 @@ def _rule(cells: Mapping[str, str], span: Span) -> Rule:
 def _checked(project: Project, rule: Rule, problems: Problems) -> Rule:
     entities = {e.name: e for e in project.entities.values()}
     types = [t for e in entities.values() for t in e.id_types if t in project.id_types]
-    if rule.entity is None and len(entities) > 1:
-        problems.error("missing-entity", f"the rule about {rule} names no entity", rule.span, hint=_listed(entities))
-    entity = _spelt(rule.entity or next(iter(entities)), entities, "entity", rule, problems)
+    meant = [rule.entity] if rule.entity else _with_types_of(rule, project) or list(entities)
+    if len(meant) > 1:
+        problems.error("missing-entity", f"the rule about {rule} names no entity", rule.span, hint=_listed(meant))
+    entity = _spelt(meant[0], entities, "entity", rule, problems)
     if entity in entities:
         types = list(entities[entity].id_types)
     if (rule.id2 is None) != (rule.id2_type is None):
         what = "a second id without its type" if rule.id2_type is None else "the type of a second id, but no id"
         problems.error("missing-id", f"the rule about {rule.id1_type} {rule.id1} has {what}", rule.span)
     if not rule.id1.strip():
-        problems.error("missing-id", "a rule has no id", rule.span, hint="fill in id1 and id1_type")
+        problems.error("missing-id", f"the rule about {rule} has no id1", rule.span, hint="fill in id1 and id1_type")
     return replace(
         rule,
         entity=entity,
@@ -229,6 +230,12 @@ def _checked(project: Project, rule: Rule, problems: Problems) -> Rule:
         id1_type=_spelt(rule.id1_type, types, "id type", rule, problems),
         id2_type=_spelt(rule.id2_type, types, "id type", rule, problems) if rule.id2_type else None,
     )
+
+
+def _with_types_of(rule: Rule, project: Project) -> list[str]:
+    """Return the names of the entities that have ids of all the types in a rule."""
+    wanted = {id_type.strip().lower() for id_type in (rule.id1_type, rule.id2_type) if id_type}
+    return [e.name for e in project.entities.values() if wanted <= {id_type.lower() for id_type in e.id_types}]
 
 
 def _spelt(value: str, known: Iterable[str], what: str, rule: Rule, problems: Problems) -> str:

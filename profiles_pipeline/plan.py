@@ -5,7 +5,7 @@ Building a plan has no effects. It needs the project, what the registry remember
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -18,7 +18,7 @@ from profiles_pipeline.compile.guards import Before, guards
 from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.compile.rows import moment
 from profiles_pipeline.compile.statement import Files
-from profiles_pipeline.errors import Problems, ProjectError, at
+from profiles_pipeline.errors import Problem, Problems, ProjectError, at
 from profiles_pipeline.increments import Increment, Keeping, increment
 from profiles_pipeline.names import material_name
 from profiles_pipeline.project import ProfilesProject
@@ -284,8 +284,9 @@ def build(
                 carried = None if request.whole or request.force else keeping
                 stages += _stages(project, known, own, path, context, carried)
             except ProjectError as error:
-                placed = [at(problem, project.graph.models[path].span) for problem in error.problems]
-                problems.found += [problem for problem in placed if problem not in problems.found]
+                wrong = (*error.problems, *_not_found(project, sources, path))
+                placed = [at(problem, project.graph.models[path].span) for problem in wrong]
+                problems.found += [problem for problem in dict.fromkeys(placed) if problem not in problems.found]
     problems.raise_errors()
     names = frozenset(material_names(project, window).values())
     made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in names}
@@ -327,6 +328,17 @@ def _compilation(
         files=sources.files,
         changes={f"inputs/{name.lower()}": how.changes for name, how in project.pipeline.inputs.items() if how.changes},
     )
+
+
+def _not_found(project: ProfilesProject, sources: Sources, path: str) -> Iterator[Problem]:
+    """Yield what is wrong with each input that a model reads; compiling it stops at the first."""
+    for parent in project.graph.parents[path]:
+        model = project.graph.models[parent]
+        if isinstance(model, Input) and model.csv is None:
+            try:
+                sources.of_input(model)
+            except ProjectError as error:
+                yield from error.problems
 
 
 def _past(

@@ -44,6 +44,10 @@ class ProfilesProject:
     errors: tuple[Problem, ...] = ()
     pipeline: PipelineSpec = field(default_factory=PipelineSpec)
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.graph.models)} models, {len(self.graph.var_homes)} vars, {len(self.errors)} errors"
+        return f"<{type(self).__name__} {self.name} in {self.folder}: {counts}>"
+
     @property
     def disabled(self) -> tuple[Disabled, ...]:
         """What of the project is left out, and why."""
@@ -97,7 +101,7 @@ class ProfilesProject:
         problems = Problems()
         loaded = spec.read_whole_project(path, problems, siteconfig)
         project = resolve(loaded.spec, problems, source_dialect)
-        graph, found = _ordered(project, problems)
+        graph, found = _ordered(project, problems, _missing_files(project))
         pipeline = _pipeline(spec.read_pipeline(path, problems), project, problems)
         notes = tuple(str(n) for n in loaded.notes)
         errors = _with_missing_folders(problems)
@@ -219,6 +223,16 @@ def _with_missing_folders(problems: Problems) -> tuple[Problem, ...]:
         return errors
     missing = (replace(p, severity="error") for p in problems.warnings if p.code == "missing-model-folder")
     return in_file_order((*errors, *missing))
+
+
+def _missing_files(project: Project) -> dict[Node, str]:
+    """Return path -> reason of the inputs that need not be there and whose files are not."""
+    reader = Reader(project, versions.ANY_TIME, bound=False)
+    missing: dict[Node, str] = {}
+    for path, model in project.models.items():
+        if isinstance(model, Input) and model.is_optional and model.csv is not None and not reader.has_file(model.csv):
+            missing[path] = f"its file '{model.csv}' is not there, and its contract says that it is optional"
+    return missing
 
 
 def _ordered(

@@ -22,7 +22,8 @@ from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMater
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input, Model, SqlModel, VarTable
 from profiles_pipeline.resolve.reader import Reader
-from profiles_pipeline.row_texts import Refused, refused_texts, without_refused
+from profiles_pipeline.resolve.row_texts import RowTexts
+from profiles_pipeline.row_texts import refused_texts, without_refused
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
@@ -77,7 +78,7 @@ def _attempt(
     real: tuple[Warehouse, Sources],
     problems: Problems,
     observe: Observer,
-) -> tuple[set[graph.Node], Refused] | None:
+) -> tuple[set[graph.Node], RowTexts] | None:
     """Execute the plan on empty tables; add what is wrong to `problems`.
 
     Returns: the models and vars it is about, and the texts of sources that are refused; None when nothing is wrong.
@@ -130,8 +131,8 @@ class _StandIns:
         """Source -> those of its texts that its rows refuse."""
         self.lacking: dict[str, set[str]] = {}
         """SQL model that is refused -> names that it does not find; its rows are there without them."""
-        self.absent: dict[str, Problem] = {}
-        """Stand-in for a table that SQL text names and that is not found -> what is said of it."""
+        self.absent: dict[str, tuple[tuple[str, ...], Problem]] = {}
+        """Stand-in for a table that SQL text names and that is not found -> its name, what is said of it."""
 
     def of_input(self, model: Input) -> exp.Expr:
         """Return the stand-in of an input; a table that is not there becomes a problem at its place in the YAML."""
@@ -144,6 +145,15 @@ class _StandIns:
             return exp.table_("missing")
         self.problems.found += self._broken_promises(model, rows)
         return rows
+
+    def columns_of(self, path: str) -> tuple[str, ...]:
+        """Return the columns of an input's table; nothing for any other model."""
+        model = self.project.graph.models.get(path)
+        return self._columns(self.of_input(model)) if isinstance(model, Input) and model.csv is None else ()
+
+    def _columns(self, rows: exp.Expr) -> tuple[str, ...]:
+        text = render(exp.select("*").from_(rows.copy()), self.stage.dialect)
+        return tuple(column.name for column in self.stage.describe(text))
 
     def look_at(self, model: Model, rows: exp.Table) -> None:
         """Add a problem for whatever would go wrong with the rows of a model although its statements are accepted."""
@@ -183,7 +193,7 @@ class _StandIns:
         if model.path in self.kept or not model.required_columns:
             return
         self.kept.add(model.path)
-        columns = [c.name for c in self.stage.describe(render(exp.select("*").from_(rows.copy()), self.stage.dialect))]
+        columns = self._columns(rows)
         for name in model.required_columns:
             if name.strip('"').lower() not in map(str.lower, columns):
                 message = f"table '{model.table}' has no column '{name}', which the contract of '{model.name}' promises"
@@ -198,7 +208,8 @@ class _StandIns:
             found = self._stand_in(plan.written_name(table), self.sources.of_table(bare))
         except ProjectError as error:
             found = exp.table_(f"absent_{len(self.absent)}", quoted=True)
-            self.absent[found.name] = replace(error.problems[0], about=table.name)
+            name = tuple(part.name for part in table.parts)
+            self.absent[found.name] = name, replace(error.problems[0], about=table.name)
         return plan.renamed(found.copy(), table)
 
     def of_past(self, table: exp.Table) -> exp.Expr:
@@ -317,18 +328,25 @@ def _failures(
 ) -> dict[graph.Node, tuple[Problem, ...]]:
     """Return what of a model would fail, and why."""
     for step in script.steps:
-        if absent := _absent_table(step, stand_ins):
-            place = blame.origin_of_name(project, model, None, str(absent.about))
-            return {model.path: (at(absent, place.span if place else blame.place_of_model(model)),)}
+        if absent := _absent_tables(project, model, step, stand_ins):
+            return absent
         try:
             steps.take(stand_ins.stage, step, pretty=False)
         except WarehouseError as error:
-            return rejection.blamed(project, model, step, error, stand_ins.stage)
+            return rejection.blamed(project, model, step, error, stand_ins.stage, stand_ins.columns_of)
     return {}
 
 
-def _absent_table(step: Step, stand_ins: _StandIns) -> Problem | None:
-    if not isinstance(step, Statement) or not stand_ins.absent:
-        return None
-    named = (table.name for table in step.tree.find_all(exp.Table))
-    return next((stand_ins.absent[name] for name in named if name in stand_ins.absent), None)
+def _absent_tables(
+    project: ProfilesProject, model: Model, step: Step, stand_ins: _StandIns
+) -> dict[graph.Node, tuple[Problem, ...]]:
+    """Return the problems of a statement with tables that are not found, by the model or var whose SQL names them."""
+    named = step.tree.find_all(exp.Table) if isinstance(step, Statement) and stand_ins.absent else ()
+    found: dict[graph.Node, tuple[Problem, ...]] = {}
+    for stand_in in dict.fromkeys(table.name for table in named if table.name in stand_ins.absent):
+        name, problem = stand_ins.absent[stand_in]
+        var, origin = blame.writer_of(project, model, name)
+        place = origin.span if origin else blame.place_of_model(model)
+        node = rejection.node_of(model, var)
+        found[node] = (*found.get(node, ()), at(problem, place))
+    return found

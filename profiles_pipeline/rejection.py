@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlglot
@@ -12,7 +12,7 @@ from sqlglot import exp
 from profiles_pipeline import blame
 from profiles_pipeline.compile import Step
 from profiles_pipeline.enable import Node
-from profiles_pipeline.errors import Problem, Span, WarehouseError, did_you_mean, nearest
+from profiles_pipeline.errors import MOST_LISTED, Problem, Span, WarehouseError, did_you_mean, most_alike, nearest
 from profiles_pipeline.places import Origin, readable
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import (
@@ -26,6 +26,7 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 from profiles_pipeline.spec.model import EntityVarSpec, Text
+from profiles_pipeline.sql import ROWS, function_names
 from profiles_pipeline.warehouse.base import Warehouse
 
 _MISSING_COLUMN = re.compile(
@@ -40,6 +41,8 @@ _MISSING_FUNCTION = re.compile(r"Function with name \"?(\w+)\"? does not exist",
 _SOURCE_COLUMN = re.compile(r"source column (\w+)")
 _QUOTED = re.compile(r'"([^"]+)"')
 _CULPRIT = re.compile(r"argument types '(\w+)\(|column \"(\w+)\" must appear|LINE \d+: [^\n]*\n *\^")
+_LIKE_A_FUNCTION = 0.75
+"""How much like a function one of the hundreds that a dialect has must be to be meant: some are by chance."""
 _NOUNS = {
     Input: "input",
     Cohort: "cohort",
@@ -51,15 +54,31 @@ _NOUNS = {
 
 
 def blamed(
-    project: ProfilesProject, model: Model, step: Step, error: WarehouseError, stage: Warehouse
+    project: ProfilesProject,
+    model: Model,
+    step: Step,
+    error: WarehouseError,
+    stage: Warehouse,
+    columns_of: Callable[[str], tuple[str, ...]],
 ) -> dict[Node, tuple[Problem, ...]]:
-    """Return the problems of each var of the statement that fails by itself, or those of the model."""
+    """Return the problems of each var of the statement that fails by itself, or those of the model.
+
+    Args:
+        project: the project.
+        model: the model.
+        step: the step of its script that fails.
+        error: what the warehouse says.
+        stage: where it was tried.
+        columns_of: path of a source -> the columns of its table, nothing where they are not known.
+    """
     culprits = blame.culprits(step, stage, same=lambda _: True)
 
     def problems(var: str | None, refusal: WarehouseError) -> tuple[Problem, ...]:
-        return tuple(_explained(_Said(project, model, var), said) for said in _all_said(refusal, stage))
+        source = blame.source_of_var(project, model, var) if var else None
+        about = _Said(project, model, var, columns=columns_of(source) if source else ())
+        return tuple(_explained(about, said) for said in _all_said(refusal, stage))
 
-    return {_node(model, var): problems(var, own) for var, own in culprits.items()} or {
+    return {node_of(model, var): problems(var, own) for var, own in culprits.items()} or {
         model.path: problems(None, error)
     }
 
@@ -110,19 +129,38 @@ def refused_text(project: ProfilesProject, model: Model, text: Text, message: st
     return _explained(_Said(project, model, text=text, owner=owner), message)
 
 
-def place_of_refusal(project: ProfilesProject, model: Model, guilty: Sequence[str], message: str) -> Span | None:
-    """Return where the text stands whose execution a warehouse broke off: the column it names, else the var or model.
+def refused_while_running(
+    project: ProfilesProject, model: Model, guilty: Sequence[str], message: str, reads: Callable[[Model], bool]
+) -> tuple[str, Span | None]:
+    """Return whose text it is whose execution a warehouse broke off, in words, and where it stands.
+
+    That is the text with the column that the warehouse names: of a var, of the model, or of a source of it; else the
+    var or model.
 
     Args:
+        project: the project.
+        model: the model that was being made.
         guilty: the vars that fail by themselves.
         message: what the warehouse said.
+        reads: tells whether the statement reads a source; of several with such a column, the first that it reads.
     """
-    column = _SOURCE_COLUMN.search(message)
-    origin = blame.origin_of_name(project, model, guilty[0] if guilty else None, column[1]) if column else None
-    return (origin.span if origin else None) or blame.places(project, model, guilty)
+    words = f"{model.path} (var {', '.join(guilty)})" if guilty else model.path
+    if column := _SOURCE_COLUMN.search(message):
+        origin = blame.origin_of_name(project, model, guilty[0] if guilty else None, column[1])
+        if origin and origin.span:
+            return words + origin.through, origin.span
+        sources = list(blame.sources_with_name(project, model, column[1]))
+        if sources:
+            source, origin = next((found for found in sources if reads(found[0])), sources[0])
+            key = "occurred_at_col of " if origin.text == source.occurred_at else ""
+            return f"{model.path} ({key}{blame.words_of(source)}){origin.through}", origin.span or source.span
+    return words, blame.places(project, model, guilty)
 
 
-def _node(model: Model, var: str) -> Node:
+def node_of(model: Model, var: str | None) -> Node:
+    """Return what the checks know a var of a model by, or the model itself."""
+    if var is None:
+        return model.path
     if isinstance(model, VarTable):
         return model.cohort, var.lower()
     return (model.source, var.lower()) if isinstance(model, InputVarTable) else model.path
@@ -139,14 +177,17 @@ def _explained(said: _Said, message: str) -> Problem:
             if said.source_hint
             else "{what} uses column '" + name + "', which its source does not have",
             name,
-            said.var_hint(name) or said.source_hint or _nearest_or_examples(name, candidates),
+            said.var_hint(name) or said.source_hint or _nearest_or_examples(name, candidates, said.columns),
         )
     if table := _MISSING_TABLE.search(message):
-        candidates = _QUOTED.findall(message[table.end() :].partition("LINE ")[0])
+        candidates = [c for c in _QUOTED.findall(message[table.end() :].partition("LINE ")[0]) if c != ROWS]
         text = "{what} uses table '" + table[1] + "', which stands in no FROM or JOIN there"
         return said.about("unknown-table", text, table[1], did_you_mean(table[1], candidates))
     if function := _MISSING_FUNCTION.search(message):
-        near = nearest(function[1], _QUOTED.findall(message[function.end() :].partition("LINE ")[0]))
+        proposed = _QUOTED.findall(message[function.end() :].partition("LINE ")[0])  # none that are syntax to it
+        known = (*proposed, *function_names(said.project.project.source_dialect))
+        alike = most_alike(function[1], known, 1, cutoff=_LIKE_A_FUNCTION)
+        near = alike[0] if alike else nearest(function[1], proposed)
         text = "{what} calls function '" + function[1] + "', which there is not"
         return said.about("unknown-function", text, function[1], f"did you mean '{near}'?" if near else None)
     if said.default and "COALESCE" in message and "coalesce" not in str(said.select).lower():
@@ -155,12 +196,20 @@ def _explained(said: _Said, message: str) -> Problem:
     return _rejected(said, message)
 
 
-def _nearest_or_examples(name: str, candidates: list[str]) -> str | None:
-    """Return a hint about the columns that a warehouse proposes, which are not all that there are."""
-    near = nearest(name, candidates)
-    if near:
+def _nearest_or_examples(name: str, proposed: list[str], own: tuple[str, ...]) -> str | None:
+    """Return a hint about the columns that there are.
+
+    Args:
+        name: the column that there is not.
+        proposed: columns of the statement that a warehouse finds alike; not all that there are, and some are ours.
+        own: all columns of the source; nothing when they are not known.
+    """
+    if near := nearest(name, [*proposed, *own]):
         return f"did you mean '{near}'?"
-    return f"it has, for example, {', '.join(candidates)}" if candidates else None
+    if own and len(own) <= MOST_LISTED:
+        return f"it has {', '.join(own)}"
+    examples = most_alike(name, own, MOST_LISTED) or proposed
+    return f"it has, for example, {', '.join(examples)}" if examples else None
 
 
 def _rejected(said: _Said, message: str) -> Problem:
@@ -185,6 +234,7 @@ class _Said:
     var: str | None = None
     text: Text | None = None
     owner: str | None = None
+    columns: tuple[str, ...] = ()
 
     def about(self, code: str, message: str, word: str | None, hint: str | None) -> Problem:
         """Return the problem, at the place where `word` is written; ``{what}`` in the message is who wrote it."""

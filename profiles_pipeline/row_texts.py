@@ -6,7 +6,7 @@ that are refused are replaced, so that the rest can be checked as if they were m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from sqlglot import exp
@@ -15,16 +15,11 @@ from profiles_pipeline import rejection, sql, versions
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Problem, WarehouseError
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import EdgeSource, IdType, Input, Model, RowId, SqlModel, Stitcher
+from profiles_pipeline.resolve.model import Input, Model, SqlModel, Stitcher
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.row_texts import RowTexts, without_filters, without_row_texts
 from profiles_pipeline.spec.model import Text
 from profiles_pipeline.warehouse.base import Warehouse
-
-Refused = Mapping[str, Collection[str]]
-"""Path of a source -> those of its texts that are refused."""
-
-_NO_ID = "cast(null as varchar)"
-_NO_TIME = "cast(null as timestamp)"
 
 
 def refused_texts(
@@ -66,7 +61,7 @@ def _refusal(trees: tuple[exp.Expr, ...], rows: exp.Expr, stage: Warehouse) -> s
     return None
 
 
-def without_refused(project: ProfilesProject, refused: Refused) -> ProfilesProject:
+def without_refused(project: ProfilesProject, refused: RowTexts) -> ProfilesProject:
     """Return the project with NULL for the ids and times that are refused, and without such filters."""
     if not refused:
         return project
@@ -74,36 +69,9 @@ def without_refused(project: ProfilesProject, refused: Refused) -> ProfilesProje
     gone = {text for path in refused for text, _ in _texts_of_filters(project, path) if text in refused[path]}
 
     def mended(models: Mapping[str, Model]) -> dict[str, Model]:
-        return {path: _mended(model, refused, gone) for path, model in models.items()}
+        return without_row_texts(models, refused, gone)
 
-    id_types = {name: _without_filters(id_type, gone) for name, id_type in project.project.id_types.items()}
+    id_types = {name: without_filters(id_type, gone) for name, id_type in project.project.id_types.items()}
     resolved = replace(project.project, models=mended(project.project.models), id_types=id_types)
     ordered = replace(project.graph, project=resolved, models=mended(project.graph.models))
     return replace(project, project=resolved, graph=ordered)
-
-
-def _mended(model: Model, refused: Refused, gone: Collection[str]) -> Model:
-    if isinstance(model, Stitcher):
-        id_types = tuple(_without_filters(id_type, gone) for id_type in model.id_types)
-        sources = tuple(_edges_mended(source, refused) for source in model.sources)
-        return replace(model, sources=sources, id_types=id_types)
-    texts = refused.get(model.path)
-    if not texts or not isinstance(model, Input | SqlModel):
-        return model
-    time = Text(_NO_TIME) if model.occurred_at in texts else model.occurred_at
-    if isinstance(model, Input) and model.where in texts:
-        model = replace(model, where=None)
-    return replace(model, ids=_ids_mended(model.ids, texts), occurred_at=time)
-
-
-def _without_filters(id_type: IdType, gone: Collection[str]) -> IdType:
-    kept = (rule for rule in id_type.filters if rule.sql is None or not {rule.sql.select, rule.sql.where} & {*gone})
-    return replace(id_type, filters=tuple(kept))
-
-
-def _edges_mended(source: EdgeSource, refused: Refused) -> EdgeSource:
-    return replace(source, ids=_ids_mended(source.ids, refused.get(source.path, ())))
-
-
-def _ids_mended(ids: tuple[RowId, ...], texts: Collection[str]) -> tuple[RowId, ...]:
-    return tuple(replace(row_id, select=Text(_NO_ID)) if row_id.select in texts else row_id for row_id in ids)

@@ -270,11 +270,16 @@ def test_an_unfinished_later_window_does_not_hold_the_views(shop: Shop) -> None:
     assert shop.run(end=JANUARY).stays_on is None
 
 
+def test_a_project_is_shown_in_one_line(shop: Shop) -> None:
+    assert repr(shop.load()) == f"<ProfilesProject shop in {shop.folder}: 13 models, 3 vars, 0 errors>"
+
+
 # --- failure ------------------------------------------------------------------------------------------------------
 
 BROKEN = MODELS.replace(
     "select: count(*), from: inputs/visits", "select: max(cast(user_id as integer)), from: inputs/visits"
 )
+PAGES = "  - {name: pages, table: pages, occurred_at_col: ts, ids: [{select: user_id, type: user_id, entity: user}]}\n"
 
 
 def test_a_failing_model_leaves_the_views_and_the_next_run_goes_on(shop: Shop) -> None:
@@ -295,6 +300,21 @@ def test_a_failing_model_leaves_the_views_and_the_next_run_goes_on(shop: Shop) -
     assert (resumed.window.seq_no, resumed.window.end) == (2, FEBRUARY)
     assert {"models/user_default_id_stitcher", "user/all"} <= reused(resumed)
     assert shop.query("SELECT total FROM user_feature_view ORDER BY 1") == [(30,), (30,)]
+
+
+@pytest.mark.parametrize("wrong", ["orders", "pages"])
+def test_a_time_that_cannot_be_read_is_blamed_on_its_input(shop: Shop, wrong: str) -> None:
+    models = MODELS.replace("macros:", PAGES + "macros:")
+    rows = {"orders": "user_id,amount,ts\nu1,10,{}\n", "pages": "user_id,ts\nu1,{}\n"}
+    times = {name: "not-a-date" if name == wrong else "2024-01-01 00:00:00" for name in rows}
+    shop.write(models, data={name: text.format(times[name]) for name, text in rows.items()})
+    with pytest.raises(RunError) as caught:
+        shop.run(end=FEBRUARY)
+    problem = caught.value.problem
+    assert f" (occurred_at_col of input '{wrong}'): Conversion Error: " in problem.message
+    (line,) = (n for n, text in enumerate(models.splitlines(), 1) if f"table: {wrong}, occurred_at_col" in text)
+    column = models.splitlines()[line - 1].index("ts, ids") + 1
+    assert str(problem.span) == f"models/all.yaml:{line}:{column}"
 
 
 def test_what_cannot_work_is_refused_before_anything_is_built(shop: Shop) -> None:

@@ -169,6 +169,17 @@ def _outcome(arguments: list[str], debug: bool) -> int:
         return 70
 
 
+def _command_of(arguments: list[str]) -> str:
+    """Return the command that is called, for mistakes of which click does not say where they were made."""
+    group, found = typer.main.get_command(app), ["profiles"]
+    for word in arguments:
+        command = getattr(group, "commands", {}).get(word)
+        if command is not None:
+            group = command
+            found.append(word)
+    return " ".join(found)
+
+
 def _called(arguments: list[str]) -> int:
     """Return the exit code of a call, wrong uses of the command line included."""
     try:
@@ -179,7 +190,7 @@ def _called(arguments: list[str]) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         typer.echo(f"error[usage]: {error.format_message()}", err=True)
-        typer.echo(f"    hint: {context.command_path if context else 'profiles'} --help", err=True)
+        typer.echo(f"    hint: {context.command_path if context else _command_of(arguments)} --help", err=True)
     except click.Abort as error:
         if isinstance(error.__cause__, KeyboardInterrupt):  # click makes the one of the other
             return INTERRUPTED

@@ -18,14 +18,26 @@ from profiles_pipeline.errors import fail
 from profiles_pipeline.queries.reading import open_for_reading
 
 
-def _period(text: str) -> timedelta:
-    """Return a length of time; a number alone counts days."""
+def _period(asked: CleanupOptions) -> timedelta | None:
+    """Return how long to keep what is not needed, if that is given; a number alone counts days."""
+    if sum(given is not None for given in (asked.retain, asked.hours, asked.milliseconds)) > 1:
+        fail("options-clash", "the age of what is kept is given more than once", hint="--retain alone will do")
+    if asked.hours is not None:
+        return timedelta(hours=asked.hours)
+    if asked.milliseconds is not None:
+        return timedelta(milliseconds=asked.milliseconds)
+    text = asked.retain
+    if text is None:
+        return None
     return timedelta(days=int(text)) if text.isdecimal() else values.duration(text, "--retain")
 
 
 def clean(place: Place, asked: CleanupOptions) -> None:
     """Say what would be dropped and why, ask, and drop it."""
-    rules = Rules(_period(asked.retain) if asked.retain is not None else None, asked.expired)
+    if asked.views:
+        message = "views stay, and with them what they read: --remove-latest-view-ptrs is not done here"
+        fail("unsupported-option", message, hint="drop a view yourself; cleanup then takes what it alone has read")
+    rules = Rules(_period(asked), asked.expired)
     project, output = place.open()
     with open_for_reading(project, output, "profiles cleanup", tell_waiting, asked.lock_timeout) as session:
         fates = cleanup.fates(session, rules)

@@ -28,6 +28,19 @@ class CleanupOptions:
             show_default="retention_period of the project, else 30 days",
         ),
     ] = None
+    hours: Annotated[
+        int | None,
+        typer.Option(
+            "--retention-time-in-hours", "--retention_time_in_hours", min=0, metavar="N", help="The same in hours."
+        ),
+    ] = None
+    milliseconds: Annotated[
+        int | None,
+        typer.Option("--retention-time-in-ms", "--retention_time_in_ms", min=0, metavar="N", help="In milliseconds."),
+    ] = None
+    views: Annotated[
+        bool, typer.Option("--remove-latest-view-ptrs", "--remove_latest_view_ptrs", hidden=True, help="Refused.")
+    ] = False
     expired: Annotated[bool, typer.Option("--expired", help="Drop only what is older than that.")] = False
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "--dry_run", help="Say what would be dropped, and drop nothing.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,7 @@ class Asked:
     largest: int
     seq_no: str | None
     lock_timeout: float | None
+    seeds: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,22 @@ def _written(found: StitchingReport, project: ProfilesProject, output: Output, f
 
 def _reports(project: ProfilesProject, output: Output, asked: Asked) -> tuple[StitchingReport, ...]:
     view = _view(asked.seq_no, asked.lock_timeout)
-    return identity.stitching_reports(project, output, asked.model, asked.largest, view)
+    seeds = _seeds(asked.seeds) if asked.seeds is not None else ()
+    return identity.stitching_reports(project, output, asked.model, asked.largest, view, seeds)
+
+
+def _seeds(file: Path) -> tuple[tuple[str, str], ...]:
+    """Return the ids of a CSV file, and their types."""
+    try:
+        with file.expanduser().open(newline="", encoding="utf-8-sig") as lines:
+            rows = [{(k or "").strip().lower(): v for k, v in row.items()} for row in csv.DictReader(lines)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        fail("cannot-read", f"cannot read {file}: {error}", hint="it is a CSV file with the columns id and id_type")
+    found = [(row.get("id"), row.get("id_type")) for row in rows]
+    seeds = tuple((value.strip(), id_type.strip()) for value, id_type in found if value and id_type)
+    if not seeds:
+        fail("bad-seeds", f"{file} names no ids", hint="it is a CSV file with the columns id and id_type")
+    return seeds
 
 
 def _view(seq_no: str | None, lock_timeout: float | None, as_of: str | None = None) -> identity.View:

@@ -96,6 +96,15 @@ def idstitcher_report(  # noqa: PLR0913 - a parameter for each option
     model: Model = None,
     largest: Largest = 5,
     seq_no: o.SeqNo = None,
+    seeds: Annotated[
+        Path | None,
+        typer.Option(
+            "--seed-clusters-csv",
+            "--seed_clusters_csv",
+            metavar="FILE",
+            help="Show the clusters of these ids instead: a CSV file with the columns id and id_type.",
+        ),
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Option(
@@ -114,12 +123,13 @@ def idstitcher_report(  # noqa: PLR0913 - a parameter for each option
       profiles show idstitcher-report
       profiles show idstitcher-report -o graph.html -l 10
       profiles show idstitcher-report --seq-no 3
+      profiles show idstitcher-report --seed-clusters-csv ids.csv
     """
     place = Place(project, siteconfig, target)
     with reported(project, as_json):
         from profiles_pipeline.cli import identities  # noqa: PLC0415
 
-        identities.report(place, identities.Asked(model, largest, seq_no, lock_timeout), file, as_json)
+        identities.report(place, identities.Asked(model, largest, seq_no, lock_timeout, seeds), file, as_json)
 
 
 def entity_lookup(  # noqa: PLR0913 - a parameter for each option

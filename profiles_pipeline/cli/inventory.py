@@ -14,10 +14,13 @@ from profiles_pipeline.cli.inventory_commands import DiscoverOptions
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.planning import tell_waiting
 from profiles_pipeline.cli.terminal import note, out, plural, print_document, print_table, say
+from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import did_you_mean, fail
+from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries import discover as finding
 from profiles_pipeline.queries.discover import Found, Kind, Wanted
 from profiles_pipeline.queries.history import MaterialRow, history
+from profiles_pipeline.resolve.model import Input
 
 _NUMBERS = ("rows", "members", "features", "seconds", "seq_no")
 
@@ -28,10 +31,12 @@ _NUMBERS = ("rows", "members", "features", "seconds", "seq_no")
 def discover(place: Place, kind: str | None, asked: DiscoverOptions) -> None:
     """List what there is: one table for each kind of thing, or data."""
     kinds = _kinds(kind)
-    wanted = Wanted(asked.entity, asked.model, asked.source, asked.keyword)
+    source = None if asked.source == "*" else asked.source
+    wanted = Wanted(asked.entity, asked.model, source, asked.keyword)
     if asked.file is not None and len(kinds) > 1:
         fail("options-clash", "a file holds one list", hint="profiles discover features --csv features.csv")
     project, output = place.open()
+    _fail_unless_input(project, output, source)
     lists = {
         one: finding.discover(project, output, one, wanted, tell_waiting)
         for one in kinds
@@ -47,6 +52,14 @@ def discover(place: Place, kind: str | None, asked: DiscoverOptions) -> None:
             say(one, style="bold")
             _print(rows)
             say(f"{len(rows):,} found\n")
+
+
+def _fail_unless_input(project: ProfilesProject, output: Output, source: str | None) -> None:
+    """Refuse a part of an input's path that no input has, which may be meant for a schema."""
+    inputs = [path for path, model in project.project.models.items() if isinstance(model, Input)]
+    if source is not None and not any(source.lower() in path.lower() for path in inputs):
+        lists = f"discover lists what is in schema '{output.schema}' of the connection; -s asks for an input"
+        fail("unknown-input", f"there is no input '{source}'", hint=did_you_mean(source, inputs) or lists)
 
 
 def _kinds(name: str | None) -> tuple[Kind, ...]:

@@ -24,7 +24,7 @@ class DiscoverOptions:
         str | None, typer.Option("--model", "-m", metavar="PATH", help="Only where this is part of the model's path.")
     ] = None
     source: Annotated[
-        str | None, typer.Option("--source", "-s", metavar="PATH", help="Only what comes from this input.")
+        str | None, typer.Option("--source", "-s", metavar="PATH", help="Only what comes from this input; * means any.")
     ] = None
     keyword: Annotated[
         str | None, typer.Option("--keyword", "-k", metavar="WORD", help="Only where this word is said anywhere.")

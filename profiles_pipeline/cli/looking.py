@@ -22,7 +22,7 @@ from profiles_pipeline.cli.faults import from_here
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.planning import tell_waiting
 from profiles_pipeline.cli.terminal import note, out, plural, print_document, print_table, print_trees, say
-from profiles_pipeline.cli.trees import forest
+from profiles_pipeline.cli.trees import Branch, forest
 from profiles_pipeline.errors import fail
 from profiles_pipeline.queries import ModelRow
 from profiles_pipeline.queries.answer import Question
@@ -70,7 +70,7 @@ def _print_models(rows: Sequence[ModelRow]) -> None:
         columns["time grain"] = [r.time_grain or "" for r in rows]
     if any(r.status.state != "enabled" for r in rows):
         columns["status"] = [r.status.state + (f": {r.status.reason}" if r.status.reason else "") for r in rows]
-    columns["reads"] = [", ".join(r.reads) for r in rows]
+    columns["reads"] = [", ".join((*r.reads, *r.tables)) for r in rows]
     print_table(out(), tuple(columns), list(zip(*columns.values(), strict=True)))
 
 
@@ -86,6 +86,7 @@ def _model_document(row: ModelRow) -> dict[str, object]:
         "time_grain": row.time_grain,
         "dependencies": list(row.reads),
         "dependents": list(row.read_by),
+        "tables": list(row.tables),
         "description": row.description,
         "file": row.span.file if row.span else None,
         "line": row.span.line if row.span else None,
@@ -100,8 +101,14 @@ def _trees(rows: Sequence[ModelRow]) -> list[Tree]:
         maybe = f"  ({row.status.state})" if row.status.state != "enabled" else ""
         return Text(row.path, style=style) + Text(f"  {row.type}{maybe}", style="dim")
 
-    ends = [(row.path, label(row, "bold")) for row in rows if not row.read_by]
-    return forest(ends, lambda path: [(read, label(by_path[read])) for read in by_path[path].reads])
+    def below(path: str) -> list[Branch]:
+        row = by_path.get(path)
+        if row is None:  # a table
+            return []
+        tables = ((name, Text(name) + Text("  table", style="dim")) for name in row.tables)
+        return [*((read, label(by_path[read])) for read in row.reads), *tables]
+
+    return forest([(row.path, label(row, "bold")) for row in rows if not row.read_by], below)
 
 
 # --- rows -----------------------------------------------------------------------------------------------------------

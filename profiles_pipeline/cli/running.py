@@ -22,7 +22,7 @@ from profiles_pipeline.cli.progress import Seen, patience, watching
 from profiles_pipeline.cli.recording import Outcome, Recorder
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
 from profiles_pipeline.connections import Output
-from profiles_pipeline.errors import ProfilesError, RunError, fail
+from profiles_pipeline.errors import ProfilesError, RunError, as_value, fail
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import type_name
 from profiles_pipeline.resolve.model import FeatureTable, FeatureView, VarTable
@@ -123,7 +123,7 @@ def _refusal(
         dated(project, options, datetime.now(UTC))
         plan.selected(project, options.request)  # so that a misspelled path neither waits for a lock nor takes a seq_no
     except ProfilesError as error:
-        return error
+        return as_value(error)
     return None
 
 
@@ -149,7 +149,7 @@ def _attempt(options: run.Options, seen: Seen, results: Results | None, recorder
     try:
         return run.run(recorder.project, recorder.output, options, observe, at_end)
     except (ProfilesError, KeyboardInterrupt) as error:
-        return error
+        return as_value(error)
 
 
 # --- text -----------------------------------------------------------------------------------------------------------

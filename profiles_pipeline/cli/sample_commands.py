@@ -61,9 +61,17 @@ def sample_data(  # noqa: PLR0913 - a parameter for each option
     ] = None,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Rows of each table.")] = 3000,
     people: Annotated[int, typer.Option("--people", min=1, help="People the rows are about.")] = 300,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed and end give the same rows.")] = 7,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="The same seed and the same --end give the same rows.")
+    ] = 7,
     end: Annotated[
-        str | None, typer.Option("--end", metavar="TIME", help="The rows end at this moment.", show_default="now")
+        str | None,
+        typer.Option(
+            "--end",
+            metavar="TIME",
+            help="The rows end at this moment. Give it for the same times each time.",
+            show_default="now",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there already.")] = False,
 ) -> None:

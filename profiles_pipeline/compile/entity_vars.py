@@ -398,7 +398,7 @@ class Growing:
         if read.window is not None:
             order = [row_expression(self.c, key, self.id_column) for key in read.window.order_by]
             select = over(self.c, select, [col(self.id_column)], order, read.window.frame)
-        per_row = build("SELECT :id, :value AS value FROM :rows AS w WHERE :where", id=self.id_column,
+        per_row = build("SELECT :id, :value AS value FROM :rows AS r WHERE :where", id=self.id_column,
                         value=select, rows=rows, where=where)  # fmt: skip
         query = build(
             "SELECT r.:id, MIN(r.value) AS :name FROM :rows AS r", id=self.id_column, name=var.name, rows=per_row

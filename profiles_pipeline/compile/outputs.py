@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import Literal
 
 from sqlglot import exp
@@ -12,9 +12,10 @@ from profiles_pipeline.compile.entity_vars import main_id_audits
 from profiles_pipeline.compile.join_vars import column_of, home, joined
 from profiles_pipeline.compile.rows import alias, col, left_join, placed, resolve_symbols, text, timestamp, visible_rows
 from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, UniteRows, beside, create
-from profiles_pipeline.errors import BrokenReferenceError, did_you_mean, fail
+from profiles_pipeline.errors import fail
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.cohort_filters import filter_texts, sql_filter_text
+from profiles_pipeline.resolve.features import features_in
 from profiles_pipeline.resolve.model import Cohort, ColumnUnion, FeatureTable, FeatureView, SqlModel
 from profiles_pipeline.resolve.reader import VarKey
 from profiles_pipeline.spec.model import CohortFilter, FilterNode
@@ -93,7 +94,7 @@ def compile_feature_table(c: Compilation, model: FeatureTable) -> Script:
     """Return the script that makes a feature table: main id, valid_at and the chosen features of a cohort."""
     relation = c.relation(model.path)
     id_column = _id_column(c, model.cohort)
-    query = _features(c, model.cohort, {name: None for name in model.features})
+    query = _features(c, model.cohort, model.features)
     title = f"{len(model.features)} features"
     return Script("table", (Statement(create("table", relation, query), title),), main_id_audits(relation, id_column))
 
@@ -102,7 +103,8 @@ def compile_feature_view(c: Compilation, model: FeatureView) -> Script:
     """Return the script that makes a feature view: all features, keyed by main id or by an id type."""
     relation = c.relation(model.path)
     if model.id_type is None:
-        query = _features(c, model.cohort, _view_features(c, model))
+        shown = features_in(c.project).of(model.cohort).values() if model.features is None else model.features
+        query = _features(c, model.cohort, shown)
         return Script(
             "view",
             (Statement(create("view", relation, query), "feature view"),),
@@ -137,7 +139,7 @@ def _id_column(c: Compilation, cohort_path: str) -> str:
     return c.project.entities[cohort.entity].id_column
 
 
-def _features(c: Compilation, cohort: str, names: Mapping[str, str | None]) -> exp.Expr:
+def _features(c: Compilation, cohort: str, names: Collection[str]) -> exp.Expr:
     """Return main id, valid_at and the named features; each is read from the model that has it.
 
     Vars are read from the cohort's own var table where it has them, so that inherited ones cost no further join.
@@ -173,39 +175,6 @@ def _home_of(c: Compilation, cohort: str, name: str) -> str:
     if key[0] != cohort and key in c.graph.var_homes:
         return f"{cohort}/{VAR_TABLE}"
     return found
-
-
-def _view_features(c: Compilation, model: FeatureView) -> dict[str, str | None]:
-    """Return the names of the features of a view: those of the cohort and its ancestors, narrowed by the selection."""
-    names: dict[str, str] = {}
-    chain: list[Cohort] = []
-    cohort = c.graph.models.get(model.cohort)
-    while isinstance(cohort, Cohort):
-        chain.insert(0, cohort)
-        cohort = c.graph.models.get(cohort.parent or "")
-    for member in chain:
-        for var in c.project.entity_vars.get(member.path, {}).values():
-            names.pop(var.name.lower(), None)
-            if var.spec.is_feature:
-                names[var.name.lower()] = var.name
-        for extra in c.project.feature_models.get(member.path, ()):
-            names |= {column.lower(): column for column in extra.columns}
-    chosen: set[str] = set() if model.selection else set(names)
-    for choice in model.selection:
-        for name in (*choice.include, *choice.exclude):
-            if name != "*" and name.lower() not in names:
-                if f"var/{name}" in c.project.broken:
-                    raise BrokenReferenceError
-                hint = did_you_mean(name, list(names.values()))
-                fail(
-                    "unknown-var",
-                    f"feature '{name}' of '{model.name}' is not a feature of {model.cohort}",
-                    name.span,
-                    hint=hint,
-                )
-        included = {str(n).lower() for n in choice.include}
-        chosen |= (names.keys() if "*" in included else included) - {str(n).lower() for n in choice.exclude}
-    return {name: None for key, name in names.items() if key in chosen}
 
 
 # --- SQL models ---------------------------------------------------------------------------------------------------

@@ -219,7 +219,7 @@ def locate_rows(c: Compilation, name: str) -> str:
 def _column(c: Compilation, node: exp.Column) -> exp.Expr:
     kind, rest = sql.split_symbol(node.name)
     if kind == "row":
-        return col(rest.rpartition("/")[2])
+        return col(rest.rpartition("/")[2], node.table or None)
     if kind == "member":
         return _membership(c, rest)
     owner, path = sql.split_symbol(node.table)

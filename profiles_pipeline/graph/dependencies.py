@@ -30,6 +30,8 @@ from profiles_pipeline.resolve.model import (
 )
 from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader, Reading, ReadVar, VarKey
+from profiles_pipeline.resolve.row_texts import RowTexts
+from profiles_pipeline.spec.model import Text
 from profiles_pipeline.sql.rights import means_nothing
 
 Thing = TypeVar("Thing")
@@ -47,6 +49,7 @@ class Dependencies:
         broken: nodes with something wrong in their texts.
         broken_input_vars: the same, as path of the source and name in lower case; their tables are sound without them.
         broken_filters: cohorts with something wrong in their filters; without these there is nothing wrong with them.
+        broken_row_texts: the same of the texts that say what the rows of a source carry.
     """
 
     needs: Mapping[Node, set[Node]]
@@ -56,6 +59,7 @@ class Dependencies:
     broken: Set[Node]
     broken_input_vars: Set[VarKey]
     broken_filters: Set[str]
+    broken_row_texts: RowTexts
 
 
 def read_dependencies(project: Project, reader: Reader, problems: Problems) -> Dependencies:
@@ -76,6 +80,7 @@ class _Texts:
         self.broken: set[Node] = set()
         self.broken_input_vars: set[VarKey] = set()
         self.broken_filters: set[str] = set()
+        self.broken_row_texts: dict[str, set[str]] = {}
         self._failed = False
 
     def all(self) -> Dependencies:
@@ -86,7 +91,7 @@ class _Texts:
             for var in own.values():
                 needs[var.cohort, var.name.lower()] = self._guarded((var.cohort, var.name.lower()), self._of_var, var)
         found = (self.optional, self.detours, self.past, self.broken, self.broken_input_vars, self.broken_filters)
-        return Dependencies(needs, *found)
+        return Dependencies(needs, *found, self.broken_row_texts)
 
     def _guarded(self, node: Node, find: Callable[[Thing], Iterable[Node]], thing: Thing) -> set[Node]:
         """Return what a node needs; when something is wrong with it, that is noted and the node counts as broken."""
@@ -131,7 +136,11 @@ class _Texts:
                 yield from filter(None, (model.cohort, model.inherited, *model.coarser))
             case FeatureTable():
                 yield model.cohort
-                yield from (self._feature(model.cohort, name, model.span) for name in model.features)
+                for name in model.features:
+                    node = self._feature(model.cohort, name, model.span)
+                    yield node
+                    if not isinstance(node, str) and node[0] != model.cohort:  # its own var table has inherited vars
+                        yield f"{model.cohort}/{VAR_TABLE}"
             case FeatureView():
                 yield from self._of_view(model)
 
@@ -185,10 +194,17 @@ class _Texts:
         return self._var(self.reader.var_key(f"{cohort}/{name}", span))
 
     def _of_input(self, model: Input) -> Iterator[Node]:
-        texts = (*(row_id.select for row_id in model.ids), model.occurred_at, model.where)
+        return self._of_row_texts(model, (*(row_id.select for row_id in model.ids), model.occurred_at, model.where))
+
+    def _of_row_texts(self, model: Input | SqlModel, texts: Iterable[Text | None]) -> Iterator[Node]:
+        """Yield what these texts of a source need; without one that is wrong the source is sound."""
         for text in filter(None, texts):
+            failed, self._failed = self._failed, False
             with self._noting(text.span):
                 yield from self._refs(self.reader.expression(text, model.path), text.span or model.span)
+            if self._failed:
+                self.broken_row_texts.setdefault(model.path, set()).add(text)
+            self._failed = failed
 
     def _of_sql(self, model: SqlModel) -> Iterator[Node]:
         place = getattr(model.spec.single_sql or model.spec.multi_sql, "span", None) or model.span
@@ -199,9 +215,7 @@ class _Texts:
 
         for reading in self._both_ways(model, read):
             yield from (n for n in self._refs(reading, place, model.path) if n != model.path)
-        for row_id in model.ids:
-            with self._noting(row_id.select.span):
-                yield from self._refs(self.reader.expression(row_id.select, model.path), model.span)
+        yield from self._of_row_texts(model, (row_id.select for row_id in model.ids))
 
     def _of_filters(self, model: Stitcher) -> Iterator[Node]:
         for id_type in model.id_types:
@@ -266,6 +280,9 @@ class _Texts:
             return
         table = self.project.models[f"{model.cohort}/{VAR_TABLE}"]
         yield from (table.path, *(table.coarser if isinstance(table, VarTable) else ()))
+        if model.features is not None:
+            yield from (self._feature(model.cohort, name, model.span) for name in model.features)
+            return
         cohort_path: str | None = model.cohort
         while cohort_path is not None:
             yield from (m.path for m in self.project.feature_models.get(cohort_path, ()))

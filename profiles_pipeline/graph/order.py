@@ -16,6 +16,7 @@ from profiles_pipeline.graph.parts import cut_in_parts
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.model import Cohort, Input, InputVarTable, Model, Project, VarTable
 from profiles_pipeline.resolve.reader import Reader, VarKey
+from profiles_pipeline.resolve.row_texts import without_row_texts
 
 
 def build(
@@ -38,6 +39,9 @@ def build(
         faulty: models and vars that are known to be wrong.
     """
     found = read_dependencies(project, reader, problems)
+    if found.broken_row_texts:
+        rest = replace(project, models=without_row_texts(project.models, found.broken_row_texts))
+        return build(rest, reader.of(rest), problems, unavailable, faulty)
     fine = dict(found.needs)
     through_tables = without_false_circles(fine, found.detours)
     project = without_circular_edges(project, fine, problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from profiles_pipeline.enable import Node
-from profiles_pipeline.errors import MOST_LISTED, BrokenReferenceError, Problem, ProjectError, Span, nearest
+from profiles_pipeline.errors import MOST_LISTED, BrokenReferenceError, Problem, ProjectError, Span, as_written, nearest
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.model import Project, Unsupported
 
@@ -66,5 +66,6 @@ def _hint(project: Project, wanted: str) -> str | None:
     return _listed(of_owner) or _listed(known)
 
 
-def _listed(paths: Sequence[str]) -> str | None:
+def _listed(found: Sequence[str]) -> str | None:
+    paths = as_written(found)
     return "known: " + ", ".join(sorted(paths)) if 0 < len(paths) <= MOST_LISTED else None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
 from sqlglot import exp
 
@@ -21,6 +21,7 @@ from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.sql.syntax import drop_final_semicolons, tokenize
 from profiles_pipeline.template import Ref
+from profiles_pipeline.versions import ANY_TIME
 from profiles_pipeline.warehouse.base import Rows
 
 if TYPE_CHECKING:
@@ -121,8 +122,8 @@ def _opened(
 ) -> Iterator[tuple[run.Session, str]]:
     """Yield a session in which the names of the question mean what it asks about, and the question as one query."""
     with open_for_reading(project, output, "profiles query", observe, lock_timeout) as session:
-        if not session.registry.exists():
-            fail("nothing-built", "there is nothing to query: the project has not been run here", hint="profiles run")
+        if not session.warehouse.relations(session.output.schema):
+            _tell_nothing_built()
         context = _context(session, question)
         text = _one_query(_rendered(session, question, context), session.warehouse.dialect)
         _open_names(session, context)
@@ -141,6 +142,10 @@ def _context(session: run.Session, question: Question) -> SeqNo | None:
     return time_contexts.choose_seq_no(session, run.Options(seq_no=question.seq_no))[0]
 
 
+def _tell_nothing_built() -> NoReturn:
+    fail("nothing-built", "there is nothing to query: the project has not been run here", hint="profiles run")
+
+
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
@@ -148,10 +153,11 @@ def _rendered(session: run.Session, question: Question, context: SeqNo | None) -
     """Return the text with its templates rendered and every symbol replaced by what the warehouse knows it as."""
     known = session.registry.seq_nos(session.project.name)
     window = context or next((s for s in known if s.complete), known[0] if known else None)
-    if window is None:
-        fail("nothing-built", "there is nothing to query: the project has not been run here", hint="profiles run")
-    reader = Reader(session.project.project, window.end, window.begin, session.warehouse.dialect, bound=False)
+    end, begin = (window.end, window.begin) if window else (ANY_TIME, None)
+    reader = Reader(session.project.project, end, begin, session.warehouse.dialect, bound=False)
     rendered = reader.render(question.text, "query")
+    if window is None and rendered.text != question.text:  # plain names may mean tables made by hand, such as rules
+        _tell_nothing_built()
     text = rendered.text
     for ref in rendered.refs:
         name = _name_of(session, ref, context)

@@ -14,6 +14,7 @@ from profiles_pipeline.errors import ProjectError, WarehouseError, fail
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import list_disabled, list_models
+from profiles_pipeline.queries.raw_tables import raw_tables
 from profiles_pipeline.queries.reading import open_for_reading
 from profiles_pipeline.registry import Entry
 from profiles_pipeline.resolve.model import EntityVar, Input, Model, Project, SqlModel
@@ -71,7 +72,7 @@ class FoundFeature:
 
 @dataclass(frozen=True, slots=True)
 class FoundSource:
-    """An input; `found` says where its rows are, and is None when they are nowhere."""
+    """An input, or a table that SQL names without one; `found` says where its rows are, None that they are nowhere."""
 
     source: str
     table: str
@@ -331,7 +332,7 @@ def _sources(session: run.Session) -> Iterator[FoundSource]:
             yield FoundSource(
                 source=path,
                 table=str(model.table),
-                found=_place(session, model),
+                found=_place(session, str(model.table)) if model.csv is None else str(model.csv),
                 occurred_at=str(model.occurred_at or ""),
                 id_types=", ".join(dict.fromkeys(i.id_type or "main id" for i in model.ids)),
                 entity=_entity(project.project, model),
@@ -339,13 +340,18 @@ def _sources(session: run.Session) -> Iterator[FoundSource]:
                 description=model.description,
             )
 
+    readers: dict[str, list[str]] = {}
+    for path, tables in raw_tables(project).items():
+        for table in tables:
+            readers.setdefault(table, []).append(path)
+    for table, paths in readers.items():
+        yield FoundSource("", table, _place(session, table), "", "", "", ", ".join(paths), None)
 
-def _place(session: run.Session, model: Input) -> str | None:
-    """Return where the rows of an input are; None when they are nowhere."""
-    if model.csv is not None:
-        return str(model.csv)
+
+def _place(session: run.Session, table: str) -> str | None:
+    """Return where the rows of a table are; None when they are nowhere."""
     try:
-        return session.warehouse.source(str(model.table)).origin
+        return session.warehouse.source(table).origin
     except ProjectError:
         return None
 

@@ -11,6 +11,7 @@ from profiles_pipeline.enable import Disabled
 from profiles_pipeline.lineage import ColumnLineage
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import type_name
+from profiles_pipeline.queries.raw_tables import raw_tables
 from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.resolve.reader import Reader
 
@@ -19,9 +20,10 @@ Direction = Literal["both", "upstream", "downstream"]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A model in the graph.
+    """A model in the graph, or a warehouse table that SQL reads without an input in between.
 
     Attributes:
+        path: of the model; the name of such a table.
         type: as in YAML where YAML has one; empty for what is disabled.
         relation: where its rows are read: the source table of an input; None without a plain name.
         disabled: why it is left out; None for what is built.
@@ -84,7 +86,7 @@ def dependencies(project: ProfilesProject, schema: str, selection: Selection = S
     chosen = _chosen(project, selection)
     arrows = [Arrow(p, path) for path, parents in project.graph.parents.items() for p in parents]
     left_out = _disabled_boxes(project.disabled) if selection.include_disabled else ()
-    return _dag(project, schema, chosen, arrows, left_out)
+    return _with_tables(_dag(project, schema, chosen, arrows, left_out), project, selection)
 
 
 def dataflow(project: ProfilesProject, schema: str, selection: Selection = Selection()) -> Dag:
@@ -102,7 +104,7 @@ def dataflow(project: ProfilesProject, schema: str, selection: Selection = Selec
         for parent in parents
     ]
     left_out = _disabled_boxes(project.disabled) if selection.include_disabled else ()
-    return _dag(project, schema, chosen, arrows, left_out)
+    return _with_tables(_dag(project, schema, chosen, arrows, left_out), project, selection)
 
 
 def _between(parent: str, columns: ColumnLineage) -> tuple[ColumnFlow, ...]:
@@ -119,6 +121,17 @@ def _dag(
 ) -> Dag:
     boxes = [_box(model, schema) for path, model in project.graph.models.items() if path in chosen]
     return Dag((*boxes, *left_out), tuple(a for a in arrows if a.source in chosen and a.target in chosen))
+
+
+def _with_tables(dag: Dag, project: ProfilesProject, selection: Selection) -> Dag:
+    """Return the graph with the tables that models in it read without an input in between."""
+    if selection.direction == "downstream":
+        return dag
+    found = project.graph.models if selection.models is None else map(project.graph.find, selection.models)
+    shown = project.graph.with_upstream(found)
+    arrows = [Arrow(name, path) for path, names in raw_tables(project).items() for name in names if path in shown]
+    tables = (Box(name, "table", None) for name in dict.fromkeys(arrow.source for arrow in arrows))
+    return Dag((*tables, *dag.boxes), (*arrows, *dag.arrows))
 
 
 def _box(model: Model, schema: str) -> Box:

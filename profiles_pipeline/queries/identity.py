@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from profiles_pipeline import run
@@ -36,17 +37,23 @@ def stitching_reports(
     model: str | None = None,
     largest: int = stitching.LARGEST,
     view: View = View(),
+    seeds: Sequence[tuple[str, str]] = (),
 ) -> tuple[StitchingReport, ...]:
-    """Return the report of one stitcher, or of every one that has been built.
+    """Return the report of one stitcher, or of every one that has been built; see `stitching_report`.
 
     Raises:
-        ProjectError: the stitcher does not exist, or nothing has been built.
+        ProjectError: the stitcher does not exist, nothing has been built, or none of the seeds is there.
         LockTimeoutError: a run kept the warehouse for too long.
     """
     with open_for_reading(project, output, "profiles audit id_stitcher", view.observe, view.lock_timeout) as session:
         _fail_unless_built(session)
         chosen = (stitcher_named(session, model),) if model else stitchers(session)
-        return tuple(stitching.stitching_report(open_graph(session, s, view.seq_no), largest) for s in chosen)
+        graphs = [open_graph(session, stitcher, view.seq_no) for stitcher in chosen]
+        reports = tuple(stitching.stitching_report(graph, largest, seeds) for graph in graphs)
+    if seeds and not any(report.largest for report in reports):
+        value, id_type = seeds[0]
+        fail("unknown-id", f"there is no {id_type} '{value}', nor any other of the seeds", hint="columns: id, id_type")
+    return reports
 
 
 def look_up(

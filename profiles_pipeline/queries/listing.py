@@ -11,6 +11,7 @@ from profiles_pipeline.compile import compile_model
 from profiles_pipeline.errors import ProjectError, Span
 from profiles_pipeline.grains import TICK
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.queries.raw_tables import raw_tables
 from profiles_pipeline.resolve.model import (
     Cohort,
     ColumnUnion,
@@ -58,6 +59,7 @@ class ModelRow:
         relation: where its rows can be read after a run; the table an input stands for; None without a plain name.
         reads: paths of the models it reads, in build order.
         read_by: paths of the models that read it, in build order.
+        tables: warehouse tables that its SQL names itself.
     """
 
     path: str
@@ -71,6 +73,7 @@ class ModelRow:
     span: Span | None
     status: Status = Status()
     time_grain: str | None = None
+    tables: tuple[str, ...] = ()
 
 
 def list_models(project: ProfilesProject, schema: str) -> tuple[ModelRow, ...]:
@@ -78,7 +81,7 @@ def list_models(project: ProfilesProject, schema: str) -> tuple[ModelRow, ...]:
     compilation = versions.symbolic(project.graph, Reader(project.project, versions.ANY_TIME, bound=False))
     scripts = {path: compile_model(compilation, model) for path, model in project.graph.models.items()}
     kinds = {path: script.kind for path, script in scripts.items() if script is not None}
-    graph, hinges = project.graph, _hinges(project)
+    graph, hinges, tables = project.graph, _hinges(project), raw_tables(project)
     return tuple(
         ModelRow(
             path=path,
@@ -92,6 +95,7 @@ def list_models(project: ProfilesProject, schema: str) -> tuple[ModelRow, ...]:
             span=model.span,
             status=Status("maybe enabled", hinges[path]) if path in hinges else Status(),
             time_grain=None if model.time_grain == TICK else model.time_grain,
+            tables=tables.get(path, ()),
         )
         for path, model in graph.models.items()
     )

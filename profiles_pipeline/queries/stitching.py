@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -82,7 +82,10 @@ class Hub:
 
 @dataclass(frozen=True)
 class LargeCluster:
-    """One of the largest clusters, and the ids that hold it together, worst first; None when it was too large."""
+    """One of the largest clusters, or one that was asked for, and the ids that hold it together, worst first.
+
+    These are None when it was too large.
+    """
 
     cluster: Cluster
     by_type: Mapping[str, int]
@@ -116,12 +119,12 @@ class StitchingReport:
     findings: tuple[str, ...]
 
 
-def stitching_report(graph: IdGraph, largest: int = LARGEST) -> StitchingReport:
-    """Return the report of a graph with its `largest` clusters."""
+def stitching_report(graph: IdGraph, largest: int = LARGEST, seeds: Sequence[tuple[str, str]] = ()) -> StitchingReport:
+    """Return the report of a graph with its `largest` clusters, or with those of `seeds`: ids and their types."""
     material, stitcher = graph.material, graph.stitcher
     sizes = _sizes(graph)
     types = _types(graph)
-    top = tuple(_largest(graph, largest))
+    top = tuple(_clusters(graph, _seeded(graph, seeds) if seeds else _largest(graph, largest)))
     hubs = sorted((h for c in top for h in c.hubs or ()), key=lambda h: (-h.separated, -sum(h.parts[1:]), h.id))
     ids = sum(size * count for size, count in sizes.items())
     report = StitchingReport(
@@ -214,14 +217,32 @@ def _sources(graph: IdGraph) -> Iterator[SourceUse]:
 # --- clusters -----------------------------------------------------------------------------------------------------
 
 
-def _largest(graph: IdGraph, count: int) -> Iterator[LargeCluster]:
+def _largest(graph: IdGraph, count: int) -> list[int]:
+    """Return the components of the largest clusters, largest first."""
     rows = graph.query(
         f"""SELECT component FROM {graph.mappings} GROUP BY component HAVING COUNT(*) > 1
         ORDER BY COUNT(*) DESC, MIN(main_id) LIMIT {int(count)}"""
     ).rows
+    return [as_count(component) for (component,) in rows]
+
+
+def _seeded(graph: IdGraph, seeds: Sequence[tuple[str, str]]) -> list[int]:
+    """Return the components of some ids, each once, largest first."""
+    marks = ", ".join("(?, ?)" for _ in seeds)
+    ids = [part for value, kind in seeds for part in (value, kind.lower())]
+    rows = graph.query(
+        f"""SELECT component FROM {graph.mappings} GROUP BY component
+        HAVING COUNT(CASE WHEN (other_id, LOWER(other_id_type)) IN ({marks}) THEN 1 END) > 0
+        ORDER BY COUNT(*) DESC, MIN(main_id)""",
+        ids,
+    ).rows
+    return [as_count(component) for (component,) in rows]
+
+
+def _clusters(graph: IdGraph, components: Iterable[int]) -> Iterator[LargeCluster]:
     searched = 0
-    for (component,) in rows:
-        found = cluster(graph, as_count(component))
+    for component in components:
+        found = cluster(graph, component)
         searched += len(found.a)
         hubs = _hubs(found) if searched <= _MOST_EDGES_SEARCHED else None
         yield LargeCluster(found, Counter(kind for kind, _ in found.ids), hubs)

@@ -6,6 +6,7 @@ Collects all problems before it gives up. Reads no file, renders no template, pa
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from profiles_pipeline.errors import Problems
@@ -37,7 +38,7 @@ from profiles_pipeline.resolve.row_ids import RowIds
 from profiles_pipeline.resolve.sources import inputs_of, with_sql_models, with_unsupported_models
 from profiles_pipeline.resolve.stitchers import with_stitchers
 from profiles_pipeline.resolve.unions import with_column_unions
-from profiles_pipeline.resolve.validity import with_validity
+from profiles_pipeline.resolve.validity import check_retention, with_validity
 from profiles_pipeline.resolve.var_groups import attached_vars, vars_of_groups
 from profiles_pipeline.resolve.var_tables import with_input_var_tables, with_var_tables
 from profiles_pipeline.resolve.views import with_feature_views
@@ -66,8 +67,9 @@ def resolve(spec: ProjectSpec, problems: Problems, source_dialect: str = "snowfl
     features = Features(models, entity_vars, of_models)
     check_feature_names(declared, features)
     models = with_feature_tables(declared, features)
-    models = with_feature_views(declared, models)
+    models = with_feature_views(declared, replace(features, models=models))
     models = with_validity(models, spec, _of_default_stitchers(declared, "validity_time"), problems)
+    check_retention(spec, problems)
     check_relation_names(models.values(), problems)
     project = Project(
         spec=spec,

@@ -9,11 +9,8 @@ from typing import TypeVar
 from profiles_pipeline.errors import Broken, Problems, Span, did_you_mean
 from profiles_pipeline.names import VAR_TABLE, normalise_path
 from profiles_pipeline.resolve.id_types import id_types_of
-from profiles_pipeline.resolve.model import Entity, IdType
+from profiles_pipeline.resolve.model import MAIN_ID_TYPES, Entity, IdType
 from profiles_pipeline.spec.model import EntitySpec, IdStitcherSpec, ModelSpec, ProjectSpec, Text
-
-MAIN_ID_TYPES = frozenset({"rudder_id", "main_id"})
-"""Names of id types that mean the main id of the entity."""
 
 Body = TypeVar("Body")
 
@@ -60,13 +57,15 @@ class Declared:
             self.problems.error("unknown-entity", f"there is no entity '{name}'", place, hint=did_you_mean(name, known))
         return entity
 
-    def check_id_type(self, name: Text, span: Span | None) -> None:
-        """Tell it when there is no id type of that name."""
-        if name in self.id_types or name in MAIN_ID_TYPES or f"id_type/{name}" in self.broken:
-            return
-        hint = did_you_mean(name, list(self.id_types))
-        place = text_span(name, span)
-        self.problems.error("unknown-id-type", f"id type '{name}' not in project id types", place, hint=hint)
+    def id_type_named(self, name: Text, span: Span | None) -> str:
+        """Return the name of an id type as it is declared, in whatever case it is given; when there is none, that is
+        told and the name comes back."""
+        own = next((known for known in self.id_types if known.lower() == name.lower()), None)
+        if own is None and name.lower() not in MAIN_ID_TYPES and f"id_type/{name}" not in self.broken:
+            hint = did_you_mean(name, list(self.id_types))
+            place = text_span(name, span)
+            self.problems.error("unknown-id-type", f"id type '{name}' not in project id types", place, hint=hint)
+        return own or str(name)
 
 
 def declared_in(spec: ProjectSpec, problems: Problems) -> Declared:
@@ -91,17 +90,28 @@ def text_span(text: str | None, fallback: Span | None = None) -> Span | None:
 
 def _entity(declared: Declared, spec: EntitySpec) -> Entity:
     stitcher = normalise_path(spec.id_stitcher) if spec.id_stitcher else default_stitcher(spec.name)
-    written = declared.model_specs.get(stitcher)
-    column = f"{spec.name.lower()}_main_id"
-    if written is not None and isinstance(written.body, IdStitcherSpec) and written.body.main_id_type == "main_id":
-        column = "main_id"
-    for id_type in spec.id_types:
-        declared.check_id_type(id_type, spec.span)
+    main_id_type = _main_id_type(declared, spec, declared.model_specs.get(stitcher))
+    column = "main_id" if main_id_type == "main_id" else f"{spec.name.lower()}_main_id"
     return Entity(
         name=str(spec.name),
         id_column=spec.id_column_name or column,
-        id_types=tuple(str(t) for t in spec.id_types),
+        id_types=tuple(declared.id_type_named(t, spec.span) for t in spec.id_types),
         stitcher=stitcher,
         span=spec.span,
         description=spec.description,
+        main_id_type=main_id_type,
     )
+
+
+def _main_id_type(declared: Declared, entity: EntitySpec, stitcher: ModelSpec | None) -> str | None:
+    """Return what a stitcher calls the type of its main ids; a type of ids that inputs carry cannot mean these too."""
+    wanted = stitcher.body.main_id_type if stitcher and isinstance(stitcher.body, IdStitcherSpec) else None
+    if stitcher is None or wanted is None:
+        return None
+    carried = (i for source in declared.spec.inputs for i in source.ids if i.type.lower() == wanted.lower())
+    if wanted in MAIN_ID_TYPES or all((i.entity or entity.name).lower() != entity.name.lower() for i in carried):
+        return str(wanted)
+    message = f"main_id_type '{wanted}' of '{stitcher.name}' is left out: inputs carry ids of that type"
+    hint = "give the main ids a type of their own, or leave the key out"
+    declared.problems.warn("ambiguous-main-id-type", message, text_span(wanted, stitcher.span), hint=hint)
+    return None

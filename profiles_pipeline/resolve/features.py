@@ -1,4 +1,4 @@
-"""The features of a cohort, from entity vars and from SQL models, and the tables of chosen ones."""
+"""The features of a cohort, from entity vars and from SQL models, and those that tables and views choose of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from profiles_pipeline.errors import did_you_mean
-from profiles_pipeline.names import normalise_path
+from profiles_pipeline.names import FEATURE_VIEW, VAR_TABLE, normalise_path
 from profiles_pipeline.resolve.declared import Declared, text_span
-from profiles_pipeline.resolve.lookup import find_cohort
-from profiles_pipeline.resolve.model import Cohort, FeatureModel, FeatureTable, Model, SqlModel
+from profiles_pipeline.resolve.lookup import find_cohort, tell_unknown_model
+from profiles_pipeline.resolve.model import Cohort, FeatureModel, FeatureTable, Model, Project, SqlModel
 from profiles_pipeline.resolve.var_groups import EntityVars
-from profiles_pipeline.spec.model import FeatureTableSpec, ModelSpec, UnsupportedModelSpec
+from profiles_pipeline.spec.model import FeatureSelection, FeatureTableSpec, ModelSpec, Text, UnsupportedModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,38 @@ class Features:
         inherited = self.vars_of(parent) if parent else {}
         return inherited | {v.name.lower(): v.name for v in self.entity_vars.get(cohort, {}).values()}
 
+    def choosable(self, cohort: str) -> dict[str, str]:
+        """Return lower-case name -> name of all that can be chosen by its name: features, and vars that are none."""
+        return self.of(cohort) | self.vars_of(cohort)
+
+    def lineage(self, cohort: str) -> list[str]:
+        """Return the path of a cohort and of those that it extends, from the nearest on."""
+        parent = self._parent(cohort)
+        return [cohort, *(self.lineage(parent) if parent else ())]
+
+    def given_by(self, path: str, cohort: str) -> dict[str, str] | None:
+        """Return lower-case name -> name of the features of a cohort that a model gives; None when it gives none.
+
+        A cohort gives its features to those that extend it; a feature table and a model give their columns.
+        """
+        lineage = self.lineage(cohort)
+        if path in lineage:
+            return self.of(path)
+        model = self.models.get(path)
+        if isinstance(model, FeatureTable) and model.cohort in lineage:
+            return {name.lower(): name for name in model.features}
+        giving = (m for member in lineage for m in self.of_models.get(member, ()) if m.path == path)
+        return next(({c.lower(): c for c in m.columns} for m in giving), None)
+
     def _parent(self, cohort: str) -> str | None:
         model = self.models[cohort]
         assert isinstance(model, Cohort)
         return model.parent
+
+
+def features_in(project: Project) -> Features:
+    """Return what the features of a project come from."""
+    return Features(project.models, project.entity_vars, project.feature_models)
 
 
 def features_of_models(declared: Declared, models: Mapping[str, Model]) -> dict[str, tuple[FeatureModel, ...]]:
@@ -119,7 +147,7 @@ def _chosen(
     """Return the names of the columns of a feature table: those it lists, or all features of its cohort."""
     if body.features is None:
         return tuple(features.of(cohort).values())
-    known = features.of(cohort) | features.vars_of(cohort)
+    known = features.choosable(cohort)
     chosen = []
     for feature in body.features:
         name = normalise_path(feature).rpartition("/")[2]  # a name, or a path that ends in one
@@ -130,3 +158,54 @@ def _chosen(
             hint = did_you_mean(feature, list(known.values()))
             declared.problems.error("unknown-var", message, text_span(feature, model.span), hint=hint)
     return tuple(chosen)
+
+
+def selected_features(
+    declared: Declared, features: Features, cohort: str, view: Text, selection: Sequence[FeatureSelection]
+) -> tuple[str, ...]:
+    """Return the names of the features that a view takes: of each model that it names those included, not excluded.
+
+    All features of a cohort are those of its vars and of its models, save models that the view names for themselves.
+    """
+    lineage = features.lineage(cohort)
+    sources = [_feature_source(declared, choice.from_) for choice in selection]
+    models = [model for member in lineage for model in features.of_models.get(member, ())]
+    apart = {column.lower() for model in models if model.path in sources for column in model.columns}
+    chosen: set[str] = set()
+    for choice, source in zip(selection, sources, strict=True):
+        given = features.given_by(source, cohort)
+        if given is None:
+            _tell_no_features(declared, features, cohort, view, choice.from_)
+            continue
+        _check_names(declared, given, view, choice)
+        included = {name.lower() for name in choice.include}
+        if "*" in included:
+            included |= given.keys() - apart if source in lineage else given.keys()
+        chosen |= included - {name.lower() for name in choice.exclude}
+    return tuple(name for key, name in features.choosable(cohort).items() if key in chosen)
+
+
+def _feature_source(declared: Declared, reference: Text) -> str:
+    """Return the path of the model that has the features meant: an entity stands for all of its instances."""
+    path = declared.path(reference).removeprefix("entity/")
+    path = path.removesuffix(f"/{VAR_TABLE}").removesuffix(f"/{FEATURE_VIEW}")
+    entity = declared.entities.get(path)
+    return entity.all_cohort if entity else path
+
+
+def _check_names(declared: Declared, given: Mapping[str, str], view: Text, choice: FeatureSelection) -> None:
+    for name in (*choice.include, *choice.exclude):
+        if name != "*" and name.lower() not in given and f"var/{name}" not in declared.broken:
+            message = f"feature '{name}' of '{view}' is not a feature of {choice.from_}"
+            hint = did_you_mean(name, list(given.values()))
+            declared.problems.error("unknown-var", message, text_span(name, view.span), hint=hint)
+
+
+def _tell_no_features(declared: Declared, features: Features, cohort: str, view: Text, reference: Text) -> None:
+    path = _feature_source(declared, reference)
+    if path not in features.models and path not in declared.model_specs:
+        tell_unknown_model(declared, features.models, reference, view.span, "features of a view")
+    elif not declared.broken.bears(path):
+        message = f"'{reference}' gives {cohort} no features, so '{view}' cannot take any from it"
+        hint = f"they come from '{cohort}', cohorts that it extends, feature tables, and models that list 'features'"
+        declared.problems.error("no-features", message, text_span(reference, view.span), hint=hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from profiles_pipeline.errors import Problems, did_you_mean
 from profiles_pipeline.resolve.model import IdType
@@ -19,27 +19,35 @@ def id_types_of(spec: ProjectSpec, problems: Problems) -> dict[str, IdType]:
 
     Unknown bases and filters that nothing can pass are added to `problems`.
     """
-    written = {str(t.name): t for t in spec.id_types}
+    written = {t.name.lower(): t for t in spec.id_types}
+    known = [str(t.name) for t in written.values()]
     found = {}
-    for name, own in written.items():
-        chain, base = [own], written.get(str(own.extends or ""))
+    for own in written.values():
+        name = str(own.name)
+        chain, base = [own], written.get((own.extends or "").lower())
         while base is not None and base not in chain:
             chain.insert(0, base)
-            base = written.get(str(base.extends or ""))
-        if own.extends and str(own.extends) not in written and f"id_type/{own.extends}" not in problems.broken:
-            hint = did_you_mean(own.extends, list(written))
+            base = written.get((base.extends or "").lower())
+        if own.extends and own.extends.lower() not in written and f"id_type/{own.extends}" not in problems.broken:
+            hint = did_you_mean(own.extends, known)
             message = f"id type '{own.extends}' not in project id types"
             problems.error("unknown-id-type", message, own.extends.span, hint=hint)
-        caps = {other: most for item in chain for other, most in item.maximum_edges.items()}
+        caps = {_named(other, written): most for item in chain for other, most in item.maximum_edges.items()}
         for other in own.maximum_edges:
-            if other not in written and f"id_type/{other}" not in problems.broken:
+            if other.lower() not in written and f"id_type/{other}" not in problems.broken:
                 message = f"maximum_edges of '{name}' names an id type '{other}' that the project has not"
-                problems.error("unknown-id-type", message, own.span, hint=did_you_mean(other, list(written)))
+                problems.error("unknown-id-type", message, own.span, hint=did_you_mean(other, known))
         _check_caps(own, problems)
         filters = tuple(rule for item in chain for rule in item.filters)
         _check_includes(name, filters, problems)
         found[name] = IdType(name, filters, tuple(sorted(caps.items())))
     return found
+
+
+def _named(name: str, written: Mapping[str, IdTypeSpec]) -> str:
+    """Return the name of an id type as it is declared."""
+    own = written.get(name.lower())
+    return str(own.name) if own else name
 
 
 def _check_caps(own: IdTypeSpec, problems: Problems) -> None:

@@ -14,7 +14,6 @@ from profiles_pipeline.resolve.hooks import Hook
 from profiles_pipeline.spec.model import (
     CohortFilter,
     EntityVarSpec,
-    FeatureSelection,
     FilterNode,
     IdFilter,
     InputVarSpec,
@@ -27,6 +26,9 @@ from profiles_pipeline.sql import Columns
 
 RULES = "id_stitcher_rules"
 """Path of the input that holds the manual rules of all id stitchers."""
+
+MAIN_ID_TYPES = frozenset({"rudder_id", "main_id"})
+"""Names of id types that mean the main id of whatever entity."""
 
 NameKind = Literal["entity", "cohort", "rows"]
 
@@ -54,11 +56,18 @@ class Entity:
     """Path of its id stitcher."""
     span: Span | None = None
     description: str | None = None
+    main_id_type: str | None = None
+    """What the stitcher calls the type of its main ids, where it says so."""
 
     @property
     def all_cohort(self) -> str:
         """Path of the cohort of every instance."""
         return f"{self.name.lower()}/all"
+
+    def names_main_id(self, id_type: str) -> bool:
+        """Return whether a type of ids is no type like others, but means the main id of this entity."""
+        own = {name.lower() for name in (self.id_column, self.main_id_type) if name}
+        return id_type.lower() in MAIN_ID_TYPES | own
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +278,8 @@ class FeatureView(Model):
     id_type: str | None = None
     base: str | None = None
     """Path of the main-id view that a view by id type reads."""
-    selection: tuple[FeatureSelection, ...] = ()
+    features: tuple[str, ...] | None = None
+    """Names of those that the author chose; None for all that the cohort has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,8 @@ source as ``row:<model>/<column>``. Pure apart from a cache; a Reader belongs to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
@@ -21,7 +22,7 @@ from profiles_pipeline.names import normalise_path
 from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, Input, InputVar, Model, Project, SqlModel
 from profiles_pipeline.resolve.past import PastRef, past_ref, past_refs
 from profiles_pipeline.resolve.types import Types, place_of
-from profiles_pipeline.spec.model import WindowSpec
+from profiles_pipeline.spec.model import Text, WindowSpec
 
 VALUE = "value:this"
 """Symbol of the value that a cast is applied to."""
@@ -269,22 +270,32 @@ class Reader:
         found = {about} if about else {i.entity for i in getattr(model, "ids", ())} or {*getattr(model, "entities", ())}
         return self.project.entities.get(found.pop()) if len(found) == 1 else None
 
-    def read_file(self, path: str) -> str:
-        """Return the text of a file of the project.
+    def has_file(self, path: str) -> bool:
+        """Return whether the project has a file; what lies outside is none of its."""
+        found = ((folder.resolve(), (folder / path).resolve()) for folder in self._folders)
+        return any(file.is_relative_to(folder) and file.is_file() for folder, file in found)
+
+    def read_file(self, path: str) -> Text:
+        """Return the text of a file of the project, which knows where it stands.
 
         Raises:
             ProjectError: the file is not there, or lies outside the project.
         """
-        for folder in map(Path, (self.project.spec.folder, *self.project.spec.package_folders)):
+        for folder in self._folders:
             file = (folder / path).resolve()
             if not file.is_relative_to(folder.resolve()):
                 raise ProjectError([Problem("bad-path", f"'{path}' lies outside the project folder")])
             if file.is_file():
-                return file.read_text(encoding="utf-8")
+                return _placed_text(file.read_text(encoding="utf-8"), os.path.relpath(file, self.project.spec.folder))
         hint = "the path is relative to the project folder"
         raise ProjectError(
             [Problem("missing-file", f"there is no file '{path}' in the project", getattr(path, "span", None), hint)]
         )
+
+    @property
+    def _folders(self) -> Iterator[Path]:
+        """The folders in which the files of the project are looked for."""
+        return map(Path, (self.project.spec.folder, *self.project.spec.package_folders))
 
     # --- vars -----------------------------------------------------------------------------------------------
 
@@ -397,7 +408,9 @@ class Reader:
 
     def _of_var(self, reading: Reading, var: EntityVar | InputVar) -> Reading:
         """Return a text as it is meant in a var: what stands bare is a var or a column of the source."""
-        return self._unqualified(self._with_bare_names(reading, var), var.source)
+        meant = self._unqualified(self._with_bare_names(reading, var), var.source)
+        source = self.project.models.get(var.source or "")
+        return replace(meant, tree=sql.correlated(meant.tree, source.name)) if source is not None else meant
 
     def _unqualified(self, reading: Reading, path: str | None) -> Reading:
         """Return the reading with columns that are written ``source.column`` as columns of the source at hand."""
@@ -462,6 +475,11 @@ class Reader:
 def _parsed(text: str, dialects: sql.Reading) -> exp.Expr:
     """Return the tree of an expression; the same text is read several times in a run, for different time contexts."""
     return sql.parse_expression(text, dialects)
+
+
+def _placed_text(text: str, file: str) -> Text:
+    """Return the text of a file as one that begins with its first line that is not empty."""
+    return Text(text, Span(file, len(text) - len(text.lstrip("\n")) + 1, 1), block=True)
 
 
 def _row_columns(tree: exp.Expr) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from profiles_pipeline.resolve.declared import MAIN_ID_TYPES, Declared, text_span
+from profiles_pipeline.resolve.declared import Declared, text_span
 from profiles_pipeline.resolve.model import Entity, IdType, RowId
 from profiles_pipeline.spec.model import IdSpec
 
@@ -32,19 +32,19 @@ class RowIds:
         if entity is None:
             self.are_lost = True
             return None
-        if spec.type in MAIN_ID_TYPES or spec.type.lower() == entity.id_column.lower():
+        if entity.names_main_id(spec.type):
             return RowId(spec.select, None, entity.name.lower(), spec.to_default_stitcher)
-        self.declared.check_id_type(spec.type, spec.span)
-        self.types.setdefault(str(spec.type), IdType(str(spec.type)))
-        if entity.id_types and spec.type in self.declared.id_types and spec.type not in entity.id_types:
-            message = f"id type '{spec.type}' is not among the id types of entity '{entity.name}', but rows carry it"
+        name = self.declared.id_type_named(spec.type, spec.span)
+        self.types.setdefault(name, IdType(name))
+        if entity.id_types and name in self.declared.id_types and name not in entity.id_types:
+            message = f"id type '{name}' is not among the id types of entity '{entity.name}', but rows carry it"
             hint = f"add it to the entity's id_types, or take the id out; it joins {entity.name}s as it is"
             self.declared.problems.warn("unlisted-id-type", message, text_span(spec.type, spec.span), hint=hint)
-        return RowId(spec.select, str(spec.type), entity.name.lower(), spec.to_default_stitcher)
+        return RowId(spec.select, name, entity.name.lower(), spec.to_default_stitcher)
 
     def _entity_with_type(self, spec: IdSpec) -> Entity | None:
         entities, broken = list(self.declared.entities.values()), self.declared.broken
-        owners = [e for e in entities if spec.type in e.id_types] or entities
+        owners = [e for e in entities if spec.type.lower() in map(str.lower, e.id_types)] or entities
         if len(owners) == 1:
             return owners[0]
         if broken.anything or any(name.startswith("entity/") for name in broken.names):

@@ -1,4 +1,4 @@
-"""For how long what a model holds is good enough, as far as the project says it."""
+"""For how long what a model holds is good enough, and for how long it is kept, as far as the project says it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from profiles_pipeline import durations
-from profiles_pipeline.errors import Problems
+from profiles_pipeline.errors import Problems, Span
 from profiles_pipeline.resolve.model import Model
 from profiles_pipeline.spec.model import ProjectSpec, Text
+
+_HINT = "write it like 30m, 24h or 7d"
 
 
 def with_validity(
@@ -26,18 +28,27 @@ def with_validity(
     stated: dict[str, Text | None] = {
         f"models/{model.name.lower()}": getattr(model.body, "validity_time", None) for model in spec.models
     }
-    found = {path: _read(text, problems) for path, text in (stated | dict(stitchers)).items() if text is not None}
-    return {
-        path: replace(model, validity=found[path]) if found.get(path) is not None else model
-        for path, model in models.items()
+    texts = {path: text for path, text in (stated | dict(stitchers)).items() if text is not None}
+    found = {path: _length(text, "validity_time", problems) for path, text in texts.items()}
+    return {  # what is good for no time at all is always made anew, as if nothing were stated
+        path: replace(model, validity=found[path]) if found.get(path) else model for path, model in models.items()
     }
 
 
-def _read(text: Text, problems: Problems) -> timedelta | None:
-    """Return the length of time that a text says; None for nothing and for one that always needs to be made anew."""
+def check_retention(spec: ProjectSpec, problems: Problems) -> None:
+    """Add every retention period that is no length of time, or none at all, to `problems`."""
+    for text in (spec.retention_period, *(getattr(model.body, "retention_period", None) for model in spec.models)):
+        if text is not None and _length(text, "retention_period", problems) == timedelta(0):
+            problems.error("bad-duration", f"retention_period '{text}' keeps nothing", _place(text), hint=_HINT)
+
+
+def _length(text: Text, key: str, problems: Problems) -> timedelta | None:
+    """Return the length of time that a text says; one that says none is told."""
     found = durations.duration(str(text)) if isinstance(text, str) else None
     if found is None:
-        span = getattr(text, "span", None)
-        hint = "write it like 30m, 24h or 7d"
-        problems.error("bad-duration", f"validity_time '{text}' is no length of time", span, hint=hint)
-    return found or None
+        problems.error("bad-duration", f"{key} '{text}' is no length of time", _place(text), hint=_HINT)
+    return found
+
+
+def _place(text: Text) -> Span | None:
+    return getattr(text, "span", None)

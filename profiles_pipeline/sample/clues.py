@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 
 from sqlglot import exp
 
+from profiles_pipeline.sample.calendar import parts_wished
 from profiles_pipeline.sample.evidence import USUAL, WEAK, Ledger, Scalar, Slot, Wish
 from profiles_pipeline.sample.patterns import like_examples
 from profiles_pipeline.sample.relations import ALWAYS, Alternatives, Relation, Scope, Value, both
@@ -95,6 +97,9 @@ class Clues(ValueClues):
             right = self._query(node.expression.this.unnest(), scope)
             self.ledger.equal(left.slots, right.slots)
             return self._done(node)
+        for found, other, mirrored in ((left, right, False), (right, left, True)):
+            if found.calendar and other.literal is not None:
+                return self._done(node, parts_wished(node, found, other.literal, mirrored))
         if left.slots and right.slots:
             equal = isinstance(node, exp.EQ) and not left.total and not right.total
             (self.ledger.equal if equal else self.ledger.related)(left.slots, right.slots)
@@ -154,6 +159,13 @@ class Clues(ValueClues):
     def _between(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         bounds = [self.value(node.args[key], scope) for key in ("low", "high")]
+        if found.calendar:
+            ways = (
+                parts_wished(side, found, bound.literal, False)
+                for side, bound in zip((exp.GTE(), exp.LTE()), bounds, strict=True)
+                if bound.literal is not None
+            )
+            return self._done(node, reduce(both, ways, ALWAYS))
         for bound in bounds:
             if found.slots and bound.literal is not None:
                 self._compared(exp.GTE(), found, bound.literal, False)
@@ -169,15 +181,18 @@ class Clues(ValueClues):
         if node.args.get("query") is not None:
             self.ledger.equal(found.slots, self._query(node.args["query"].unnest(), scope).slots)
             return self._done(node)
-        literals = []
+        literals: list[Scalar] = []
+        ways: Alternatives = ()
         for item in node.expressions:
             other = self.value(item, scope)
-            if other.literal is not None and found.slots:
+            if other.literal is not None and found.calendar:
+                ways += parts_wished(exp.EQ(), found, other.literal, False)
+            elif other.literal is not None and found.slots:
                 self._compared(exp.EQ(), found, other.literal, False)
                 literals.append(other.literal)
             elif found.slots:
                 self._alike(other, found)
-        return self._done(node, _wishes(found.slots, tuple(literals)) if literals else ALWAYS)
+        return self._done(node, _wishes(found.slots, tuple(literals)) if literals else ways[:_MOST_WAYS] or ALWAYS)
 
     def _like(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)

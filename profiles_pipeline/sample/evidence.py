@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["text", "number", "timestamp", "date", "boolean", "json", "array"]
+Kind = Literal["text", "number", "timestamp", "date", "boolean", "json", "array", "struct"]
 Scalar = str | float | bool
 ELEMENT = "[]"
 """Step of a JSON path that means any element of an array."""
@@ -20,7 +20,8 @@ WEAK, USUAL, STRONG = 1, 2, 3
 
 @dataclass(frozen=True, order=True, slots=True)
 class Slot:
-    """A place that holds values: a column of a table, or a path inside the JSON of one. All names in lower case."""
+    """A place that holds values: a column of a table, or a path inside the JSON or the struct of one. All names in
+    lower case, but for keys of JSON."""
 
     table: str
     column: str
@@ -36,12 +37,13 @@ class Slot:
 class Wish:
     """Values one of which a row should have at a slot so that some condition holds; no values means any but NULL.
 
-    `missing` asks for NULL.
+    `missing` asks for NULL. With `part` ("year", "hour" ...) the values are of that part of a time.
     """
 
     slot: Slot
     values: tuple[Scalar, ...] = ()
     missing: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -73,6 +75,7 @@ class Clues:
     blank: bool = False
     nullable: bool = False
     epoch: int = 0
+    whole: bool = False
     occurred_at: bool = False
     future: bool = False
 
@@ -86,6 +89,7 @@ class Clues:
         self.blank = self.blank or other.blank
         self.nullable = self.nullable or other.nullable
         self.epoch = self.epoch or other.epoch
+        self.whole = self.whole or other.whole
         self.future = self.future or other.future
 
 
@@ -95,10 +99,12 @@ class Ledger:
     Attributes:
         partial: tables whose rows are taken away from others, so that they must not be about everybody.
         certain: it was filled before, so that a name which several tables may have can now be given to one of them.
+        structs: the SQL is of a warehouse with columns of type STRUCT and ARRAY, into which paths lead.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, structs: bool = False) -> None:
         self.certain = False
+        self.structs = structs
         self.written: dict[str, str] = {}
         self.columns: dict[str, dict[str, str]] = {}
         self.clues: dict[Slot, Clues] = {}
@@ -129,6 +135,15 @@ class Ledger:
         for slot in slots:
             votes = self.of(slot).votes
             votes[kind] = max(weight, votes.get(kind, 0))
+
+    def member(self, slots: Iterable[Slot], steps: Iterable[str]) -> tuple[Slot, ...]:
+        """Return the places that a path without JSON leads to: fields of structs, and elements of arrays."""
+        steps = tuple(step.lower() for step in steps)
+        inner = tuple(Slot(slot.table, slot.column, (*slot.path, *steps)) for slot in slots)
+        for slot in inner:
+            self.of(slot)
+            self.vote([slot.whole], "struct")
+        return inner
 
     def recipe(self, wishes: Iterable[Wish]) -> None:
         """Note that rows are looked for in which all of these hold; wishes for several tables are told apart."""

@@ -81,6 +81,7 @@ def suggested_kind(name: str) -> Kind | None:
     """Return the kind of value that a column of this name usually holds, or None when the name says nothing."""
     lower = name.lower()
     signs: tuple[tuple[Kind, bool], ...] = (
+        ("text", re.search(r"^(string|str|text)_val", lower) is not None),
         ("boolean", _BOOLEAN.search(lower) is not None),
         ("date", _DATE.search(lower) is not None),
         ("timestamp", _TIME.search(lower) is not None and _NOT_TIME.search(lower) is None),

@@ -7,8 +7,19 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from profiles_pipeline.sample.clues import Clues
-from profiles_pipeline.sample.evidence import ELEMENT, Ledger
-from profiles_pipeline.sample.relations import ALWAYS, NOTHING, Relation, Scope, Value, both, likeliest, mixed
+from profiles_pipeline.sample.evidence import Ledger
+from profiles_pipeline.sample.relations import (
+    ALWAYS,
+    NOTHING,
+    Relation,
+    Scope,
+    Value,
+    both,
+    called_like_field,
+    likeliest,
+    mixed,
+)
+from profiles_pipeline.sql.rewrites.relations import yields_columns
 from profiles_pipeline.warehouse.sources import parse_table_name
 
 _UNPACKED = ("value", "this")
@@ -183,17 +194,31 @@ class QueryReader:
         if isinstance(inner, exp.Subquery):
             return self.query(inner.this, scope)
         arguments = [inner.this] if isinstance(inner, exp.Explode) else list(item.expressions)
+        if isinstance(inner, exp.SplitToTable):
+            arguments = [inner]
         if not arguments:
             return Relation(self.ledger)
         source = arguments[0].expression if isinstance(arguments[0], exp.Kwarg) else arguments[0]
         found = self.clues.value(source, scope)
-        element = Value(kind="text") if found.parts else self.clues.step(found, [ELEMENT])
+        element = Value(kind="text") if found.parts else self.clues.element(found)
+        if self.ledger.structs:
+            return self._unnested(item, element)
         alias = item.args.get("alias")
         columns = {"index": Value(kind="number"), "key": Value(kind="text"), "seq": NOTHING, "path": NOTHING}
         columns |= dict.fromkeys(_UNPACKED, element)
         if isinstance(item, exp.Unnest) and alias is not None:
             columns |= {name.name.lower(): element for name in (*(alias.args.get("columns") or ()), alias.this) if name}
+        if isinstance(item, exp.Lateral):
+            columns |= _named_alike(item, element)
         return Relation(self.ledger, columns)
+
+    def _unnested(self, item: exp.Expr, element: Value) -> Relation:
+        """Return the rows that an array of the warehouse makes: one column, or the fields of its structs."""
+        offset = item.args.get("offset")
+        columns = {str(getattr(offset, "name", offset)).lower(): Value(kind="number")} if offset else {}
+        columns |= _named_alike(item, element) or {"col": element}
+        structs = isinstance(item, exp.Unnest) and yields_columns(item)
+        return Relation(self.ledger, columns, element=element if structs else NOTHING)
 
     def _using(self, name: str, scope: Scope) -> None:
         values = [relation.value(name) for relation in _distinct(scope) if relation.may_have(name.lower())]
@@ -213,12 +238,25 @@ class QueryReader:
             return NOTHING
         if isinstance(column.this, exp.Star):
             return NOTHING
-        if not table:
-            return self._bare(name, scope)
+        return self._qualified(column, scope) if table else self._bare(name, scope)
+
+    def _qualified(self, column: exp.Column, scope: Scope) -> Value:
+        table = column.table
         found = scope.item(table.lower())
         if found is None and table.startswith(("ref:", "rows:")):
             found = self.symbol(table)
-        return found.value(name) if found is not None else NOTHING
+        if found is None and self.ledger.structs:
+            return self._field(column, scope)
+        return found.value(column.name) if found is not None else NOTHING
+
+    def _field(self, column: exp.Column, scope: Scope) -> Value:
+        """Return what ``a.b.c`` means where `b` is no table: a field of the column `b` of `a`, or of the column `a`."""
+        first, *rest = (part.name for part in column.parts)
+        relation = scope.item(first.lower())
+        if relation is not None:
+            first, *rest = rest
+        struct = relation.value(first) if relation is not None else self._bare(first, scope)
+        return Value(self.ledger.member(struct.slots, rest))
 
     def _bare(self, name: str, scope: Scope) -> Value:
         lower = name.lower()
@@ -234,16 +272,33 @@ class QueryReader:
             self._defining.discard(key)
             return found
         open_ = [relation for relation in here if relation.may_have(lower)]
-        if len(open_) == 1 or (open_ and self.ledger.certain):
-            return likeliest(open_, lower).value(name)
-        if not open_ and scope.parent is not None:
+        structs = [relation for relation in open_ if relation.element.slots]
+        sure = any(called_like_field(relation, lower) for relation in structs)
+        if scope.parent is not None and len(structs) == len(open_) and not sure and _known(lower, scope.parent, open_):
             return self._bare(name, scope.parent)
+        if open_ and (sure or self.ledger.certain or (len(open_) == 1 and not structs)):
+            return likeliest(open_, lower).value(name)
         return NOTHING
+
+
+def _named_alike(item: exp.Expr, element: Value) -> dict[str, Value]:
+    """Return the columns that the alias of unpacked rows names: the element, after its position if there is one."""
+    alias = item.args.get("alias")
+    names = [name.name.lower() for name in alias.columns] if isinstance(alias, exp.TableAlias) else []
+    positions = names[:-1] if isinstance(item.this, exp.Posexplode) else []
+    return dict.fromkeys(positions, Value(kind="number")) | dict.fromkeys(names[-1:], element)
 
 
 def _distinct(scope: Scope) -> list[Relation]:
     """Return the FROM items of a scope, each once."""
     return list({id(relation): relation for relation in scope.items.values()}.values())
+
+
+def _known(name: str, scope: Scope, inner: list[Relation]) -> bool:
+    """Return whether a name that the relations of a query may have is surely of a query around it."""
+    if not inner or any(relation.knows(name) for relation in _distinct(scope)):
+        return True
+    return scope.parent is not None and _known(name, scope.parent, inner)
 
 
 def _names(tree: exp.Expr, name: str) -> bool:

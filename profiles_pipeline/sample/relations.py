@@ -8,7 +8,7 @@ from itertools import islice, product
 
 from sqlglot import exp
 
-from profiles_pipeline.sample.evidence import Kind, Ledger, Scalar, Slot, Wish
+from profiles_pipeline.sample.evidence import ELEMENT, Kind, Ledger, Scalar, Slot, Wish
 
 Alternatives = tuple[tuple[Wish, ...], ...]
 """Ways to make a condition true; each needs all of its wishes."""
@@ -28,6 +28,8 @@ class Value:
         total: it grows with the number of rows.
         now: it is the moment that everything is as of.
         parts: it is a list of the parts of a text.
+        calendar: times of which it is a part, such as the year.
+        part: which one; "text" where it is written out, as in ``2024-03``.
     """
 
     slots: tuple[Slot, ...] = ()
@@ -36,6 +38,8 @@ class Value:
     total: bool = False
     now: bool = False
     parts: bool = False
+    calendar: tuple[Slot, ...] = ()
+    part: str = ""
 
 
 NOTHING = Value()
@@ -67,6 +71,7 @@ class Relation:
         columns: lower-case name -> its value.
         rest: relations whose columns it has as well.
         table: key of the table from outside that it is, which has any column asked of it.
+        element: the structs whose fields are its columns, which may be any too.
         alternatives: what its rows have in common.
     """
 
@@ -74,17 +79,22 @@ class Relation:
     columns: Mapping[str, Column] = field(default_factory=dict)
     rest: tuple[Relation, ...] = ()
     table: str | None = None
+    element: Value = NOTHING
     alternatives: Alternatives = ALWAYS
 
     def knows(self, name: str) -> bool:
         """True when it has the column for sure."""
         if name in self.columns or any(part.knows(name) for part in self.rest):
             return True
+        if any(Slot(s.table, s.column, (*s.path, name)) in self.ledger.clues for s in self.element.slots):
+            return True
         return self.table is not None and name in self.ledger.columns[self.table]
 
     def may_have(self, name: str) -> bool:
         """True when it has the column or takes it from a table that can have any."""
-        return self.table is not None or name in self.columns or any(part.may_have(name) for part in self.rest)
+        if self.table is not None or self.element.slots or name in self.columns:
+            return True
+        return any(part.may_have(name) for part in self.rest)
 
     def value(self, name: str) -> Value:
         """Return the value of a column. A table from outside has it from now on."""
@@ -98,7 +108,9 @@ class Relation:
         parts = [part for part in self.rest if part.may_have(name.lower())]
         if parts:
             return likeliest(parts, name.lower()).value(name) if len(parts) == 1 or self.ledger.certain else NOTHING
-        return Value((self.ledger.column(self.table, name),)) if self.table is not None else NOTHING
+        if self.table is not None:
+            return Value((self.ledger.column(self.table, name),))
+        return Value(self.ledger.member(self.element.slots, [name]))
 
     def tables(self) -> frozenset[str]:
         """Return the tables from outside whose columns it has by a star alone."""
@@ -106,8 +118,17 @@ class Relation:
         return own.union(*(part.tables() for part in self.rest))
 
 
+def called_like_field(relation: Relation, name: str) -> bool:
+    """Tell whether the structs of a relation probably have a field of that name: ``item_id`` of ``items``."""
+    stems = [next(step for step in (*s.path[::-1], s.column) if step != ELEMENT) for s in relation.element.slots]
+    return any(name in ("key", "value") or name.startswith(f"{stem.removesuffix('s')}_") for stem in stems)
+
+
 def likeliest(relations: Sequence[Relation], name: str) -> Relation:
     """Return the relation that a column without a qualifier most likely belongs to: named alike, else the first."""
+    fields = [relation for relation in relations if called_like_field(relation, name)]
+    if fields:
+        return fields[0]
     head = name.partition("_")[0]
     alike = [r for r in relations if any(head in table.rpartition(".")[2] for table in r.tables())]
     return (alike or relations)[0]

@@ -18,7 +18,7 @@ from profiles_pipeline.warehouse.sources import parse_table_name
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}.*")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _WHOLE = re.compile(
-    r"count|cnt|qty|quantity|num|^n_|_n$|age$|year|days|rank|points|visits|views|clicks|size|id$|position|index"
+    r"count|cnt|qty|quantity|num|^n_|_n$|age$|year|days|rank|^int_|_int$|points|visits|views|clicks|size|id$|position|index"
 )
 _EVENT_COLUMNS = ("id", "received_at", "sent_at", "original_timestamp", "context_ip", "context_library_name")
 _EXTRAS: Mapping[str, tuple[str, ...]] = {
@@ -43,7 +43,8 @@ class ColumnSchema:
         pool: name of the pool of keys that it shares with other columns, if any.
         format: strftime format when it is a time written as text.
         epoch: how many units it counts in a second when it is a time written as a number; else 0.
-        fields: what a JSON object holds; for an array one field, its element.
+        fields: what an object or a struct holds; for an array one field, its element.
+        typed: it is a STRUCT or an ARRAY of the warehouse, not JSON.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ColumnSchema:
     epoch: int = 0
     occurred_at: bool = False
     fields: tuple[ColumnSchema, ...] = ()
+    typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,10 @@ def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) 
     below = {path for path in paths if path[: len(slot.path)] == slot.path and len(path) > len(slot.path)}
     if below:
         fields = _fields(ledger, slot, below)
-        return ColumnSchema(name, "array" if fields[0].name == ELEMENT else "json", fields=fields)
+        votes = ledger.of(slot.whole).votes
+        typed = "struct" in votes and "json" not in votes
+        whole: Kind = "struct" if typed else "json"
+        return ColumnSchema(name, "array" if fields[0].name == ELEMENT else whole, fields=fields, typed=typed)
     kind = decide(name, clues)
     pool = ledger.pool(slot)
     shared = (pool != slot or slot in ledger.pools.values()) and kind in ("text", "number")
@@ -203,7 +208,7 @@ def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) 
         name=name,
         kind=kind,
         theme=theme,
-        literals=tuple(v for v in (*clues.literals, *_alike(clues, theme)) if _fits(v, kind)),
+        literals=tuple(v for v in (*clues.literals, *_alike(clues, theme)) if fits(v, kind)),
         patterns=tuple(clues.regexes),
         bounds=tuple(sorted(clues.bounds)),
         id_use=use if kind in ("text", "number") else None,
@@ -211,7 +216,7 @@ def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) 
         format=as_text if kind == "text" else None,
         separator=clues.separator,
         nullable=clues.nullable,
-        whole=kind == "number" and (_WHOLE.search(name.lower()) is not None or _all_whole(numbers)),
+        whole=kind == "number" and (clues.whole or _WHOLE.search(name.lower()) is not None or _all_whole(numbers)),
         digits=kind == "text" and clues.votes.get("number", 0) > 0,
         epoch=clues.epoch,
         occurred_at=clues.occurred_at,
@@ -272,7 +277,8 @@ def _all_whole(numbers: list[float]) -> bool:
     return bool(numbers) and all(number.is_integer() for number in numbers)
 
 
-def _fits(value: Scalar, kind: Kind) -> bool:
+def fits(value: Scalar, kind: Kind) -> bool:
+    """Tell whether a value of SQL can be one of that kind."""
     if kind == "number":
         return not isinstance(value, bool) and _NUMBER.fullmatch(str(value)) is not None
     if kind == "boolean":

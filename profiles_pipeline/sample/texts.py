@@ -34,6 +34,9 @@ from profiles_pipeline.sample.relations import NOTHING, Column, Relation, Scope,
 from profiles_pipeline.sample.value_clues import kind_of_type
 from profiles_pipeline.spec.model import InputSpec
 
+_WITH_STRUCTS = ("bigquery", "databricks", "redshift")
+"""Dialects in which ``a.b`` may be a field of a column."""
+
 _HASHES = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA2)
 
 
@@ -42,7 +45,7 @@ def read_project(project: ProfilesProject) -> Ledger:
 
     They are read twice: what one text says of a table helps to understand another.
     """
-    ledger = Ledger()
+    ledger = Ledger(structs=project.project.source_dialect in _WITH_STRUCTS)
     for certain in (False, True):
         ledger.certain = certain
         ProjectTexts(project, ledger).read()

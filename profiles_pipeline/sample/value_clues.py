@@ -12,6 +12,7 @@ from sqlglot import exp
 from profiles_pipeline.sample.evidence import ELEMENT, STRONG, USUAL, WEAK, Kind, Ledger, Slot
 from profiles_pipeline.sample.naming import suggested_kind
 from profiles_pipeline.sample.relations import NOTHING, Alternatives, Relation, Scope, Value, mixed
+from profiles_pipeline.sql.rewrites.formats import is_number_format
 from profiles_pipeline.sql.times import clock_type
 from profiles_pipeline.versions import ANY_TIME
 
@@ -32,7 +33,11 @@ _HASHES = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA2)
 _NUMBERS = (
     exp.Avg, exp.Median, exp.Round, exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Pow, exp.Ln, exp.Log, exp.Exp,
     exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Neg, exp.Sign, exp.Trunc,
-    exp.ApproxQuantile, exp.Corr, exp.CovarPop, exp.CovarSamp, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.SafeDivide,
+    exp.ApproxQuantile, exp.Quantile, exp.Corr, exp.CovarPop, exp.CovarSamp, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.SafeDivide,
+)  # fmt: skip
+_BITS = (
+    exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseLeftShift, exp.BitwiseRightShift,
+    exp.BitwiseAndAgg, exp.BitwiseOrAgg, exp.BitwiseXorAgg, exp.Getbit,
 )  # fmt: skip
 _TO_NUMBER = (exp.ToNumber, exp.ToDouble)
 _TIMES = (
@@ -40,6 +45,10 @@ _TIMES = (
     exp.DayOfWeekIso, exp.DayOfMonth, exp.DayOfYear, exp.Week, exp.WeekOfYear, exp.Quarter, exp.Hour, exp.Minute,
     exp.Second, exp.Monthname, exp.Dayname, exp.TimeToStr, exp.UnixSeconds, exp.UnixMillis, exp.TimeToUnix,
 )  # fmt: skip
+_PARTS: dict[type[exp.Expr], str] = {
+    exp.Year: "year", exp.Quarter: "quarter", exp.Month: "month", exp.Day: "day", exp.DayOfMonth: "day",
+    exp.Hour: "hour",
+}  # fmt: skip
 _SAME_TIME = (
     exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.Date, exp.Timestamp, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd,
     exp.DateSub, exp.TimestampAdd, exp.TimestampSub, exp.DatetimeAdd, exp.DatetimeSub, exp.AddMonths, exp.LastDay,
@@ -47,6 +56,12 @@ _SAME_TIME = (
 )  # fmt: skip
 _SAME_MOMENT = (exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.Date, exp.Timestamp, exp.Datetime)
 _NOW = ANY_TIME.strftime("%Y-%m-%d")
+_SCALES = {
+    1_000_000: {"1000000", "6", "US", "MICROSECOND", "MICROSECONDS"},
+    1000: {"1000", "3", "MS", "MILLISECOND", "MILLISECONDS"},
+}
+"""How many units make a second, and by what SQL shows that it has such."""
+
 _TIME_NAMES = frozenset({
     "TO_TIMESTAMP", "TO_TIMESTAMP_NTZ", "TO_TIMESTAMP_LTZ", "TO_TIMESTAMP_TZ", "TRY_TO_TIMESTAMP",
     "TRY_TO_TIMESTAMP_NTZ", "TRY_TO_TIMESTAMP_TZ", "DATE", "TIMESTAMP", "DATE_FORMAT", "UNIX_TIMESTAMP", "DAYNAME",
@@ -153,6 +168,12 @@ class ValueClues(ABC):
         ratio = isinstance(node, exp.Div | exp.SafeDivide)  # a sum divided by a count is of the size of what is summed
         return Value(mixed(values).slots, "number", total=not ratio and any(v.total for v in values))
 
+    def _bits(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self._number(node, scope)
+        for slot in found.slots:
+            self.ledger.of(slot).whole = True
+        return found
+
     def _to_number(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         self.vote(found, "number", WEAK)
@@ -198,15 +219,20 @@ class ValueClues(ABC):
         return Value(kind="text")
 
     def _times(self, node: exp.Expr, scope: Scope) -> Value:
+        times: tuple[Slot, ...] = ()
         for child in node.iter_expressions():
             found = self.value(child, scope)
             if child.arg_key in ("this", "expression"):
                 self.vote(found, "timestamp")
-        return Value(kind="text" if isinstance(node, exp.TimeToStr | exp.Monthname | exp.Dayname) else "number")
+                times += found.slots
+        if isinstance(node, exp.TimeToStr | exp.Monthname | exp.Dayname):
+            return Value(kind="text", calendar=times, part="text")
+        return Value(kind="number", calendar=times, part=_PARTS.get(type(node), ""))
 
     def _extract(self, node: exp.Expr, scope: Scope) -> Value:
-        self.vote(self.value(node.expression, scope), "timestamp")
-        return Value(kind="number")
+        found = self.value(node.expression, scope)
+        self.vote(found, "timestamp")
+        return Value(kind="number", calendar=found.slots, part=node.name.lower())
 
     def _same_time(self, node: exp.Expr, scope: Scope) -> Value:
         self._others(node, scope, done=("this", "expression"))
@@ -241,12 +267,12 @@ class ValueClues(ABC):
         return self._epoch(self.value(node.this, scope), node)
 
     def _epoch(self, found: Value, node: exp.Expr) -> Value:
-        """Note that a number counts seconds since 1970, or thousandths where it is divided or said to be scaled."""
+        """Note that a number counts seconds since 1970, or parts of one where it is divided or said to be scaled."""
         self.ledger.vote(found.slots, "number", STRONG)
-        scaled = any(str(literal.this) in ("1000", "3") for literal in node.find_all(exp.Literal))
-        scaled = scaled or node.text("unit").upper() in ("MS", "MILLISECOND", "MILLISECONDS")
+        written = {node.text("unit").upper(), *(str(literal.this) for literal in node.find_all(exp.Literal))}
+        scale = next((scale for scale, marks in _SCALES.items() if marks & written), 1)
         for slot in found.slots:
-            self.ledger.of(slot).epoch = 1000 if scaled else 1
+            self.ledger.of(slot).epoch = scale
         return Value(found.slots, "timestamp")
 
     def _named(self, node: exp.Expr, scope: Scope) -> Value:
@@ -286,10 +312,13 @@ class ValueClues(ABC):
     def _to_text(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         fmt = node.args.get("format")
-        if fmt is not None and "Y" in str(fmt.this).upper():
-            self.vote(found, "timestamp")
+        if fmt is None or not fmt.is_string:
+            return Value(found.slots, "text")
+        if is_number_format(fmt.name):
+            self.vote(found, "number")
             return Value(kind="text")
-        return Value(found.slots, "text")
+        self.vote(found, "timestamp")
+        return Value(kind="text", calendar=found.slots, part="text")
 
     # --- choices ------------------------------------------------------------------------------------------------
 
@@ -362,9 +391,24 @@ class ValueClues(ABC):
     def _bracket(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         keys = node.expressions or [node.expression]
-        if found.parts or not keys or not isinstance(keys[0], exp.Literal):
-            return Value(kind="text") if found.parts else NOTHING
-        return self.step(found, [str(keys[0].this) if keys[0].is_string else ELEMENT])
+        if found.parts:
+            return Value(kind="text")
+        if found.kind == "number":  # a list that was made of numbers, such as one of percentiles
+            return Value(kind="number")
+        if isinstance(keys[0], exp.Literal) and keys[0].is_string:
+            return self.step(found, [str(keys[0].this)])
+        return self.element(found) if isinstance(keys[0], exp.Literal) or self.ledger.structs else NOTHING
+
+    def _field(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        if isinstance(node.expression, exp.Identifier) and self.ledger.structs:
+            return Value(self.ledger.member(found.slots, [node.expression.name]))
+        self.value(node.expression, scope)
+        return NOTHING
+
+    def _exploded(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        return Value(kind="text") if found.parts else self.element(found)
 
     def _parse_json(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
@@ -396,7 +440,7 @@ class ValueClues(ABC):
 
     def _array(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
-        inner = Value(found.slots) if found.parts else self.step(found, [ELEMENT])
+        inner = Value(found.slots) if found.parts else self.element(found)
         if isinstance(node, exp.ArrayContains):
             other = self.value(node.expression, scope)
             if isinstance(other.literal, str):
@@ -404,6 +448,10 @@ class ValueClues(ABC):
             return Value(kind="boolean")
         self._others(node, scope)
         return Value(kind="number") if isinstance(node, exp.ArraySize) else NOTHING
+
+    def element(self, found: Value) -> Value:
+        """Return any element of an array."""
+        return Value(self.ledger.member(found.slots, [ELEMENT])) if self.ledger.structs else self.step(found, [ELEMENT])
 
     def step(self, found: Value, steps: Iterable[str]) -> Value:
         """Return what lies inside a JSON value."""
@@ -467,7 +515,10 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     exp.Bracket: ValueClues._bracket,
     exp.ParseJSON: ValueClues._parse_json,
     exp.FromJson: ValueClues._typed_json,
+    exp.Dot: ValueClues._field,
+    exp.Explode: ValueClues._exploded,
     exp.Split: ValueClues._split,
+    exp.SplitToTable: ValueClues._split,
     exp.ArraySize: ValueClues._array,
     exp.ArrayContains: ValueClues._array,
     exp.ArrayToString: ValueClues._array,
@@ -481,6 +532,7 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     **dict.fromkeys(_SAME_TEXT, ValueClues._same_text),
     **dict.fromkeys(_HASHES, ValueClues._same_text),
     **dict.fromkeys(_NUMBERS, ValueClues._number),
+    **dict.fromkeys(_BITS, ValueClues._bits),
     **dict.fromkeys(_TO_NUMBER, ValueClues._to_number),
     **dict.fromkeys(_TIMES, ValueClues._times),
     **dict.fromkeys(_SAME_TIME, ValueClues._same_time),

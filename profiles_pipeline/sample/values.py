@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -13,10 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from profiles_pipeline.sample.evidence import ELEMENT, Scalar, Wish
+from profiles_pipeline.sample.calendar import HOUR, hours_in
+from profiles_pipeline.sample.evidence import ELEMENT, Scalar, Slot, Wish
 from profiles_pipeline.sample.patterns import regex_examples
 from profiles_pipeline.sample.people import Ints, Population
-from profiles_pipeline.sample.schema import ColumnSchema, TableSchema
+from profiles_pipeline.sample.schema import ColumnSchema, TableSchema, fits
+from profiles_pipeline.sample.structs import arrow_type, leaves, typed_value
 from profiles_pipeline.sample.words import PERSONAL, WORDS
 
 Bools = npt.NDArray[np.bool_]
@@ -27,6 +28,7 @@ SPAN_DAYS = 400
 DOCUMENTS = 400
 RECIPE_SHARE = 0.6
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+_NOWHERE = Slot("", "")
 _LIST_TYPES = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
 
 
@@ -81,7 +83,8 @@ class Rows:
         for number, recipe in enumerate(self.table.recipes):
             for wish in recipe:
                 if wish.slot.column == column.name.lower():
-                    found.append(((self.recipe == number) & able, wish))
+                    kept = replace(wish, values=()) if wish.part else wish  # see `moments`
+                    found.append(((self.recipe == number) & able, kept))
         return found
 
 
@@ -117,7 +120,7 @@ class Draw:
                 for mask, wish in rows.wishes(column):
                     values = np.where(mask & bool(wish.values), bool(wish.values and wish.values[0]), values)
                 return _with_nulls(pa.array(values), self._absent(column, rows, rng, 0.04))
-            case "json" | "array":
+            case "json" | "array" | "struct":
                 return self._documents(column, rows, rng)
         return self._texts(column, rows, rng)
 
@@ -206,7 +209,9 @@ class Draw:
         pool = [document(column, (), {}, self.seed, rng) for _ in range(min(DOCUMENTS, rows.size))]
         index = rng.integers(0, len(pool), rows.size)
         for number, recipe in enumerate(rows.table.recipes):
-            wishes = {w.slot.path: w for w in recipe if w.slot.column == column.name.lower() and w.slot.path}
+            wishes = {
+                w.slot.path: w for w in recipe if w.slot.column == column.name.lower() and w.slot.path and not w.part
+            }
             if wishes:
                 more = [document(column, (), wishes, self.seed, rng) for _ in range(12)]
                 index = np.where(rows.recipe == number, len(pool) + rng.integers(0, len(more), rows.size), index)
@@ -216,7 +221,10 @@ class Draw:
             lists = pa.array(pool, pa.list_(_LIST_TYPES[column.fields[0].kind]))
             return _with_nulls(lists.take(pa.array(index)), absent)
         texts = pa.array([json.dumps(item, separators=(",", ":")) for item in pool], pa.string())
-        return _with_nulls(self._personal(column, texts.take(pa.array(index)), rows, rng), absent)
+        texts = self._personal(column, texts.take(pa.array(index)), rows, rng)
+        if column.typed:
+            texts = pa.array([typed_value(column, json.loads(text)) for text in texts.to_pylist()], arrow_type(column))
+        return _with_nulls(texts, absent)
 
     def _personal(self, column: ColumnSchema, texts: pa.Array, rows: Rows, rng: np.random.Generator) -> pa.Array:
         """Return JSON texts with what depends on the row in its places: identifiers and keys."""
@@ -298,6 +306,12 @@ def moments(column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> Ints:
         shift = np.where(rng.random(rows.size) < 0.3, (day * 0.9).astype(np.int64), shift)
         around = np.array(near)[rng.integers(0, len(near), rows.size)] + shift
         found = np.where(rng.random(rows.size) < 0.4, np.minimum(around, rows.end - SECOND), found)
+    for number, recipe in enumerate(rows.table.recipes):
+        wanted = [w for w in recipe if w.part and w.slot == Slot(w.slot.table, column.name.lower())]
+        hours = hours_in(wanted, rows.end - SECOND)
+        if hours.size:
+            meant = hours[rng.integers(0, hours.size, rows.size)] + rng.integers(0, HOUR, rows.size)
+            found = np.where(rows.recipe == number, np.minimum(meant, rows.end - SECOND), found)
     return found.astype(np.int64)
 
 
@@ -310,7 +324,7 @@ def document(
 ) -> object:
     """Return a JSON value of a column's shape in which the wishes hold."""
     if column.kind == "array" and column.fields:
-        return [document(column.fields[0], (*path, ELEMENT), wishes, seed, rng) for _ in range(int(rng.integers(1, 4)))]
+        return _elements(column, path, wishes, seed, rng)
     if column.fields:
         return {f.name: document(f, (*path, f.name), wishes, seed, rng) for f in column.fields}
     if _of_row(column):
@@ -318,17 +332,37 @@ def document(
     wish = wishes.get(path)
     if wish is not None and wish.missing:
         return None
-    if wish is not None and wish.values:
-        return _json_value(column, wish.values[int(rng.integers(0, len(wish.values)))])
+    measured = column.kind in ("number", "timestamp", "date")
+    wanted = [v for v in wish.values if not measured or fits(v, column.kind)] if wish is not None else []
+    if wanted:
+        return _json_value(column, wanted[int(rng.integers(0, len(wanted)))])
     return _leaf(column, seed, rng)
 
 
-def leaves(column: ColumnSchema, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], ColumnSchema]]:
-    """Yield the paths inside a column and what is found there; the column itself when it holds no JSON."""
-    if not column.fields:
-        yield path, column
-    for item in column.fields:
-        yield from leaves(item, (*path, item.name))
+def _elements(
+    column: ColumnSchema,
+    path: tuple[str, ...],
+    wishes: dict[tuple[str, ...], Wish],
+    seed: int,
+    rng: np.random.Generator,
+) -> list[object]:
+    """Return elements in which the wishes hold. Structs differ in the field by which SQL looks for one of them, and the
+    wishes hold in the first."""
+    element, path = column.fields[0], (*path, ELEMENT)
+    key = next((f for f in element.fields if f.kind == "text" and f.literals and not _of_row(f)), None)
+    if key is None or not column.typed:
+        return [document(element, path, wishes, seed, rng) for _ in range(int(rng.integers(1, 4)))]
+    wish = wishes.get((*path, key.name))
+    pool = texts_of(key, seed)
+    first = [v for v in map(_text, wish.values) if v] if wish is not None else []
+    names = first[:1] or [pool[int(rng.integers(0, len(pool)))]]
+    others = [name for name in pool if name not in names]
+    names += [others[n] for n in rng.permutation(len(others))[: int(rng.integers(len(pool) // 2, len(pool) + 1))]]
+    found = []
+    for number, name in enumerate(names):
+        held = wishes if number == 0 else {}
+        found.append(document(element, path, held | {(*path, key.name): Wish(_NOWHERE, (name,))}, seed, rng))
+    return found
 
 
 def _is_list(column: ColumnSchema) -> bool:

@@ -17,7 +17,8 @@ from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import RULES, Input
 from profiles_pipeline.sample.people import Ints, Population
 from profiles_pipeline.sample.schema import ColumnSchema, TableSchema, infer
-from profiles_pipeline.sample.values import DAY, RECIPE_SHARE, SECOND, SPAN_DAYS, Draw, Rows, leaves
+from profiles_pipeline.sample.structs import leaves
+from profiles_pipeline.sample.values import DAY, RECIPE_SHARE, SECOND, SPAN_DAYS, Draw, Rows
 
 DEFAULT_ROWS = 3000
 DEFAULT_PEOPLE = 300
@@ -51,8 +52,9 @@ class WrittenTable:
 def write(project: ProfilesProject, folder: Path, size: Size, *, force: bool = False) -> tuple[WrittenTable, ...]:
     """Write a Parquet file for every table that the project reads from outside.
 
-    Afterwards all times of events lie in the 400 days before `size.end`, two of five of them in the last 30. The same
-    project and size give the same rows. A file that is there already stays as it is, unless `force`.
+    Afterwards all times of events lie in the 400 days before `size.end`, two of five of them in the last 30, but for
+    those that SQL looks for by their year or by another part. The same project and size give the same rows. A file
+    that is there already stays as it is, unless `force`.
     """
     tables = infer(project)
     population = Population(project, size.people, size.seed)

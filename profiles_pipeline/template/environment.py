@@ -236,12 +236,13 @@ class SymbolEnvironment(SandboxedEnvironment):
         return self.render_text(context, caller())
 
     def render_text(self, context: SymbolContext, text: str) -> str:
-        """Return a text made by a template, rendered with the names visible there."""
-        if not has_marks(text):
+        """Return a text made by a template, or read from a file, rendered with the names visible there."""
+        is_file = getattr(text, "span", None) is not None
+        if not has_marks(text) and not is_file:
             return text
         context.session.spend(_NESTED_RENDER_COST)
         with context.session.nested("a text"):
-            return _run(compiled(text), context)
+            return _run_placed(text, context) if is_file else _run(compiled(text), context)
 
     def _argument(self, context: SymbolContext, value: object) -> object:
         """A text may itself be a template; a name that nothing answers to stands for the column of that name."""
@@ -319,12 +320,18 @@ def _run(template: Template, context: SymbolContext) -> str:
 
 def render_placed(text: str, session: Session, variables: dict[str, object], macro: str | None = None) -> str:
     """Return `text` rendered with these variables; a fault leaves with its place in `text`. Raises RenderError."""
+    return _run_placed(text, make_context(variables, session), macro)
+
+
+def _run_placed(text: str, context: SymbolContext, macro: str | None = None) -> str:
+    marks = context.session.marks
+    source = marks.marked(text, macro) if marks else str(text)
     if not has_marks(text):
-        return session.marks.marked(text, macro) if session.marks else str(text)
+        return source
     template: Template | None = None
     try:
-        template = compiled(session.marks.marked(text, macro) if session.marks else str(text))
-        return _run(template, make_context(variables, session))
+        template = compiled(source)
+        return _run(template, context)
     except RenderError as fault:
         line = template_line(fault.__traceback__, template) if template else fault.line
         fault.place(text, line)

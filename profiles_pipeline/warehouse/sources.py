@@ -149,7 +149,7 @@ def resolve_source(table: str, settings: DuckDBSettings, catalog: Catalog) -> So
     if found:
         return found
     tried = ["sources entry " + ".".join(parts), *(place.description for place in places)]
-    _missing(f"input table '{table}' was not found; tried " + ", ".join(tried), parts, _known(settings, catalog))
+    _missing(f"table '{table}' was not found; tried " + ", ".join(tried), parts, _known(settings, catalog))
 
 
 def _folded(parts: Iterable[str]) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ def _folded(parts: Iterable[str]) -> tuple[str, ...]:
 
 def _mapped(table: str, key: str, value: str, settings: DuckDBSettings, catalog: Catalog) -> Source:
     """Return what the sources entry `key: value` leads to."""
-    lead = f"input table '{table}' was not found; its sources entry '{key}' names"
+    lead = f"table '{table}' was not found; its sources entry '{key}' names"
     if not _is_path(value, settings.base):
         parts = parse_table_name(value)
         places = _relation_places(_relation_names(parts, settings, catalog), settings, catalog)

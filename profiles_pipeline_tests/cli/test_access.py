@@ -49,7 +49,7 @@ def test_an_input_that_cannot_be_read(call: Call, quickstart: Path) -> None:
     outcome = call("validate", "access", "-p", quickstart)
     assert outcome.code == 1
     assert words(outcome.out) == ["ok", "ok", "failed", "ok"]
-    assert "error[missing-table]: input table 'profiles_sample.ecommerce.tracks' was not found" in outcome.err
+    assert "error[missing-table]: table 'profiles_sample.ecommerce.tracks' was not found" in outcome.err
     assert "inputs.yaml:" in outcome.err
     assert "1 of 4 trials failed" in outcome.err
     document = json.loads(call("validate", "access", "-p", quickstart, "--json").out)

@@ -202,7 +202,7 @@ def test_inputs_that_are_not_there_keep_their_names(call: Call, quickstart: Path
     shutil.rmtree(quickstart / "data")
     outcome = call("compile", "-p", quickstart)
     assert outcome.code == 0
-    assert outcome.err.startswith("../quickstart/models/inputs.yaml:4:12: warning[missing-table]: input table")
+    assert outcome.err.startswith("../quickstart/models/inputs.yaml:4:12: warning[missing-table]: table")
     (stitcher,) = (quickstart / "output/dev/seq_no/0/compile").glob("Material_user_id_stitcher_*.sql")
     assert "profiles_sample.ecommerce.identifies" in stitcher.read_text()
 

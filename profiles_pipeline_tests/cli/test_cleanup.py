@@ -74,6 +74,13 @@ def test_superseded_definitions_go(call: Call, superseded: Path) -> None:
     assert after == {name: count for name, count in before.items() if name in after}
 
 
+@pytest.mark.parametrize("option", ["--retention_time_in_hours", "--retention_time_in_ms"])
+def test_the_age_in_other_units(call: Call, superseded: Path, option: str) -> None:
+    fates = cleaned(call, superseded, "--expired", option, "0", "--dry-run")
+    assert {name for name, fate in fates.items() if fate[0] == "drop"} == {n for n in fates if n.endswith("_1")}
+    assert {fate[0] for fate in cleaned(call, superseded, "--expired", option, "3600000", "-y").values()} == {"keep"}
+
+
 def test_by_age_alone(call: Call, superseded: Path) -> None:
     assert {fate[0] for fate in cleaned(call, superseded, "--expired", "-y").values()} == {"keep"}
     fates = cleaned(call, superseded, "--expired", "--retain", "0s", "-y")
@@ -218,7 +225,15 @@ def test_a_failure_leaves_everything(call: Call, superseded: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "code"), [(["-r", "soon"], "bad-duration"), (["--json"], "no-answer"), (["-r", "-1"], "bad-duration")]
+    ("options", "code"),
+    [
+        (["-r", "soon"], "bad-duration"),
+        (["--json"], "no-answer"),
+        (["-r", "-1"], "bad-duration"),
+        (["-r", "7d", "--retention_time_in_hours", "3"], "options-clash"),
+        (["--remove_latest_view_ptrs", "-y"], "unsupported-option"),
+        (["--retention_time_in_ms", "-5"], "usage"),
+    ],
 )
 def test_a_wrong_call_exits_with_2(call: Call, superseded: Path, options: list[str], code: str) -> None:
     before = relations(superseded)

@@ -113,6 +113,7 @@ def test_everything_at_once(call: Call, built: Path) -> None:
     ]
     narrowed = json.loads(call("discover", "-p", built, "-s", "rstracks", "--json").out)
     assert narrowed.keys() == {"models", "features", "sources"}
+    assert call("discover", "-p", built, "-s", "*").out.splitlines() == lines
 
 
 def test_a_list_as_a_file(call: Call, built: Path, tmp_path: Path) -> None:
@@ -129,6 +130,7 @@ def test_a_list_as_a_file(call: Call, built: Path, tmp_path: Path) -> None:
     [
         (["modles"], "bad-kind"),
         (["entities", "-s", "tracks"], "options-clash"),
+        (["features", "-s", "analytics"], "unknown-input"),
         (["--csv", "all.csv"], "options-clash"),
         (["models", "--csv", "no/such/folder/models.csv"], "cannot-write"),
     ],

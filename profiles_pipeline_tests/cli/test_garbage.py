@@ -46,3 +46,28 @@ def test_no_command_leaves_objects_of_the_binding_behind(spawn: Spawn, quickstar
     _, said = process.communicate(timeout=120)
     assert process.returncode == (2 if "query" in command else 0), said
     assert "nanobind" not in said
+
+
+READ_IN_ANOTHER_DIALECT = "select `user_id`, date_add(current_date, interval 1 day) as tomorrow"
+"""Errors are raised until it is known for what it is, and their frames are there when what is loaded is spared."""
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code"),
+    [
+        ("select user_id from {rows} grup by 1", (), 2),
+        (READ_IN_ANOTHER_DIALECT + ", cast(event as int) as n from {rows}", (), 1),
+        (READ_IN_ANOTHER_DIALECT + ", cast(event as int) as n from {rows}", ("--ignore-model-errors",), 1),
+    ],
+)
+def test_nor_does_a_run_that_fails(
+    spawn: Spawn, quickstart: Path, text: str, options: tuple[str, ...], code: int
+) -> None:
+    sql = text.format(rows='{{ this.DeRef("inputs/rsTracks") }}')
+    model = f"  - name: wrong\n    model_type: sql_template\n    model_spec:\n      single_sql: {sql}\n"
+    model += "      materialization: {output_type: table}\n"
+    (quickstart / "models" / "wrong.yaml").write_text(f"models:\n{model}")
+    process = spawn("run", "-p", quickstart, *options)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == code, said
+    assert "nanobind" not in said

@@ -81,6 +81,47 @@ def test_a_table_is_made_once(call: Call, ruled: Path) -> None:
     assert "the project obeys the rules in 'id_stitch_rules', not those in 'stewards.rules'" in said.err
 
 
+def test_the_table_can_be_queried_before_the_first_run(call: Call, tmp_path: Path) -> None:
+    place = tmp_path / "project"
+    shutil.copytree(PROJECTS / "id_stitcher_rules", place)
+    (place / "data" / "id_stitch_rules.csv").unlink()
+    assert call("idstitch", "rules", "create", "-p", place).code == 0
+    rows = call("query", "-p", place, "select count(*) as n from id_stitch_rules", "--format", "csv")
+    assert (rows.code, rows.out) == (0, "n\n0\n"), rows.err
+    for text, code in (
+        ("select * from user_graph", "query-rejected"),
+        ('select * from {{this.DeRef("models/user_graph")}}', "nothing-built"),
+        ("select {{end_time_sql}}", "nothing-built"),
+    ):
+        outcome = call("query", "-p", place, text)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert f"error[{code}]" in outcome.err
+        assert "profiles run" in outcome.err
+
+
+def test_an_entity_need_not_be_named_where_only_one_has_ids_of_such_types(call: Call, tmp_path: Path) -> None:
+    place = tmp_path / "project"
+    shutil.copytree(PROJECTS / "id_stitcher_rules", place)
+    (place / "data" / "id_stitch_rules.csv").unlink()
+    file = place / "pb_project.yaml"
+    other = "entities:\n  - {name: account, id_types: [email]}\n"
+    file.write_text(file.read_text(encoding="utf-8").replace("entities:\n", other, 1), encoding="utf-8")
+    ids = "[{select: email, type: email, entity: account}]"
+    accounts = f"inputs:\n  - {{name: accounts, table: people, ids: {ids}}}\n"
+    (place / "models" / "accounts.yaml").write_text(accounts, encoding="utf-8")
+    assert call("idstitch", "rules", "create", "-p", place).code == 0
+    update = ["idstitch", "rules", "update", "-p", place, "--action", "EXCLUDE"]
+    (rule,) = document(call, *update, "--id1", "u5", "--id1-type", "user_id")["added"]  # type: ignore[index]
+    assert rule["entity"] == "user"
+    edge = [*update, "--id1", "u5", "--id1-type", "user_id", "--id2", "a@x.example", "--id2-type", "email"]
+    (rule,) = document(call, *edge)["added"]  # type: ignore[index]
+    assert rule["entity"] == "user"
+    unclear = call(*update, "--id1", "a@x.example", "--id1-type", "email", "--id2", "b@x.example")
+    assert unclear.code == 2
+    assert "the rule about email a@x.example - b@x.example names no entity" in unclear.err
+    assert "known: account, user" in unclear.err
+
+
 def test_rules_of_a_file_are_obeyed_by_the_next_run(call: Call, ruled: Path, tmp_path: Path) -> None:
     outcome = call("idstitch", "rules", "update", "-p", ruled, "-f", tmp_path / "rules.csv")
     assert outcome.code == 0
@@ -334,12 +375,31 @@ def test_the_report_is_one_page_that_fetches_nothing(call: Call, ruled: Path, tm
     assert Path(other[0]["file"]).read_text() == text  # type: ignore[index]
 
 
+def test_the_clusters_of_some_ids(call: Call, ruled: Path, tmp_path: Path) -> None:
+    (largest,) = document(call, "show", "idstitcher-report", "-p", ruled)  # type: ignore[misc]
+    smaller = largest["largest_clusters"][1]
+    file = tmp_path / "ids.csv"
+    file.write_text("ID,id_type\nnobody,email\nu3,USER_ID\n")
+    outcome = call("show", "idstitcher-report", "-p", ruled, "--seed_clusters_csv", file, "--json")
+    assert outcome.code == 0, outcome.err
+    (found,) = json.loads(outcome.out)
+    assert found["largest_clusters"] == [smaller]
+    file.write_text("id,id_type\nnobody,email\n")
+    outcome = call("show", "idstitcher-report", "-p", ruled, "--seed_clusters_csv", file)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "error[unknown-id]: there is no email 'nobody', nor any other of the seeds" in outcome.err
+    file.write_text("name\nnobody\n")
+    assert "error[bad-seeds]" in call("show", "idstitcher-report", "-p", ruled, "--seed_clusters_csv", file).err
+
+
 @pytest.mark.parametrize(
     ("arguments", "lines"),
     [
         (["-m", "models/user_grap"], ["error[unknown-model]", "did you mean 'models/user_graph'?"]),
         (["--seq-no", "7"], ["error[unknown-seq-no]"]),
         (["-o", "no/such/folder/page.html"], ["error[cannot-write]"]),
+        (["--seed-clusters-csv", "none.csv"], ["error[cannot-read]", "the columns id and id_type"]),
+        (["-l"], ["error[usage]", "hint: profiles show idstitcher-report --help"]),
     ],
 )
 def test_a_wrong_report_exits_with_2(call: Call, ruled: Path, arguments: list[str], lines: list[str]) -> None:

@@ -285,3 +285,55 @@ def test_a_line_over_several_layers_crosses_no_box_of_its_row() -> None:
     assert {point.x for point in bends} == {box.x, box.x + 100}
     assert not box.y <= bends[0].y <= box.y + 40
     assert found.edges["a", "b"][0] == Point(found.boxes["a"].x + 100, found.boxes["a"].y + 20)
+
+
+# --- tables that SQL names itself -------------------------------------------------------------------------------------
+
+NAMED_IN_SQL = """\
+models:
+  - name: trials
+    model_type: sql_template
+    model_spec:
+      single_sql: select t.user_id from {{this.DeRef("inputs/rsTracks")}} t join CRM.trials x using (user_id)
+      ids: [{select: user_id, type: user_id, entity: user}]
+  - name: ended
+    model_type: sql_template
+    model_spec:
+      materialization: {output_type: table}
+      multi_sql: |
+        create temporary table long_trials as (select user_id from crm.trials where days > 30);
+        create {{this.GetMaterialization().OutputType.ToSql()}} {{this}} as (select user_id from long_trials);
+var_groups:
+  - name: of_trials
+    entity_key: user
+    vars:
+      - entity_var:
+          name: n_paid
+          select: count(*)
+          from: models/trials
+          where: exists (select 1 from crm.paid p where p.user_id = trials.user_id)
+"""
+
+
+def test_tables_that_sql_names_itself_are_part_of_the_graph(call: Call, quickstart: Path) -> None:
+    (quickstart / "models" / "trials.yaml").write_text(NAMED_IN_SQL, encoding="utf-8")
+    expected = {"models/trials": ["crm.trials"], "models/ended": ["crm.trials"], "user/all/var_table": ["crm.paid"]}
+    models = json.loads(call("show", "models", "-p", quickstart, "--json").out)
+    assert {model["path"]: model["tables"] for model in models if model["tables"]} == expected
+    assert "inputs/rstracks, crm.trials" in call("show", "models", "-p", quickstart).out
+    assert "── crm.paid  table" in call("show", "models", "-p", quickstart, "--tree").out
+    for command in ("dependencies", "dataflow"):
+        dag = json.loads(call("show", command, "-p", quickstart, "--json").out)
+        tables = {box["path"] for box in dag["models"] if box["type"] == "table"}
+        found = {(edge["to"], edge["from"]) for edge in dag["edges"] if edge["from"] in tables}
+        assert found == {(path, name) for path, names in expected.items() for name in names}
+    assert "── crm.trials  table" in call("show", "dependencies", "-p", quickstart).out
+    assert "crm.paid  table" in call("show", "dataflow", "-p", quickstart).out.splitlines()
+    assert "crm.paid" not in call("show", "dependencies", "-p", quickstart, "-m", "models/trials", "--upstream").out
+    assert "crm.trials" not in call("show", "dependencies", "-p", quickstart, "-m", "models/trials", "--downstream").out
+
+    (quickstart / "data" / "crm.paid.csv").write_text("user_id\nu1\n", encoding="utf-8")
+    sources = json.loads(call("discover", "sources", "-p", quickstart, "--json").out)
+    named = {row["table"]: (row["found"], row["model"]) for row in sources if not row["source"]}
+    assert named["crm.trials"] == (None, "models/ended, models/trials")
+    assert named["crm.paid"] == (str(quickstart / "data" / "crm.paid.csv"), "user/all/var_table")

@@ -189,7 +189,7 @@ def test_an_input_that_is_missing_for_an_hour_has_not_changed(shop: Shop) -> Non
     shutil.move(file, shop.folder / "orders.csv")
     (orders, _) = seen(shop).inputs
     assert orders.problem is not None
-    assert "input table 'orders' was not found" in orders.problem
+    assert "table 'orders' was not found" in orders.problem
     assert (changed(shop, since=1), versions(shop)) == (set(), before)
     shutil.move(shop.folder / "orders.csv", file)
     assert seen(shop).number == 1

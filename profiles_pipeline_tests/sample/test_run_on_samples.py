@@ -24,14 +24,20 @@ def place(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
         shutil.rmtree(folder / "data", ignore_errors=True)
     else:
         shutil.copytree(HERE / request.param, folder)
-    return Place(folder)
+    connections = folder / "siteconfig.yaml"
+    return Place(folder, connections if connections.is_file() else None)
+
+
+def options(place: Place) -> tuple[object, ...]:
+    """Return the options that mean a project, and its connections if it brings some."""
+    return ("-p", place.folder, *(("-c", place.siteconfig) if place.siteconfig else ()))
 
 
 @pytest.mark.parametrize("place", [*examples.EXAMPLES, *PROJECTS], indirect=True)
 def test_sample_data_then_run_and_no_feature_is_empty(call: Call, place: Place) -> None:
-    sampled = call("sample-data", "-p", str(place.folder), "--seed", "3")
+    sampled = call("sample-data", *options(place), "--seed", "3")
     assert sampled.code == 0, sampled.err
-    run = call("run", "-p", str(place.folder), "-q")
+    run = call("run", *options(place), "-q")
     assert run.code == 0, run.err
     assert coverage(*place.open()) == ()
 

@@ -25,12 +25,13 @@ PROJECT: dict[str, Any] = {
 }
 
 
-def tables_of(folder: Path, models: dict[str, Any]) -> dict[str, TableSchema]:
+def tables_of(folder: Path, models: dict[str, Any], dialect: str = "snowflake") -> dict[str, TableSchema]:
     """Return the tables of a project with these models, by their names in lower case."""
     (folder / "models").mkdir()
     (folder / "pb_project.yaml").write_text(yaml.safe_dump(PROJECT))
     (folder / "models" / "all.yaml").write_text(yaml.safe_dump(models))
-    return {".".join(table.parts).lower(): table for table in infer(ProfilesProject.load(folder))}
+    project = ProfilesProject.load(folder, source_dialect=dialect)
+    return {".".join(table.parts).lower(): table for table in infer(project)}
 
 
 def found(table: TableSchema, path: str) -> ColumnSchema:
@@ -50,7 +51,7 @@ def test_a_query_says_what_its_tables_hold(tmp_path: Path, snippet: dict[str, An
         "model_type": "sql_template",
         "model_spec": {"materialization": {"output_type": "table"}, "single_sql": snippet["sql"], "ids": ids},
     }
-    tables = tables_of(tmp_path, {"models": [model]})
+    tables = tables_of(tmp_path, {"models": [model]}, snippet.get("dialect", "snowflake"))
     for name, columns in snippet["expect"].items():
         for path, expected in columns.items():
             kind, *values = expected.split()

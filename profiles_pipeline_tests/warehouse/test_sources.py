@@ -207,7 +207,7 @@ def test_a_missing_table_lists_every_place_in_order(tmp_path: Path) -> None:
     lay(tmp_path, "+prod.tracks", "data/rudder.prod.pages.csv")
     assert problem_of(tmp_path, "RUDDER.prod.trakcs") == (
         "missing-table",
-        "input table 'RUDDER.prod.trakcs' was not found; tried sources entry RUDDER.prod.trakcs, "
+        "table 'RUDDER.prod.trakcs' was not found; tried sources entry RUDDER.prod.trakcs, "
         "relation RUDDER.prod.trakcs, relation prod.trakcs, "
         "~/data/RUDDER.prod.trakcs.parquet or .csv, ~/data/trakcs.parquet or .csv, relation main.trakcs",
         "did you mean 'c360.prod.tracks'?",
@@ -235,13 +235,13 @@ def test_a_missing_table_names_the_nearest(tmp_path: Path, table: str, hint: str
     [
         (
             "exports/trakcs.csv",
-            "input table 'db.t' was not found; its sources entry 'DB.T' names ~/exports/trakcs.csv, "
+            "table 'db.t' was not found; its sources entry 'DB.T' names ~/exports/trakcs.csv, "
             "where there is no parquet, csv or json file",
             "did you mean 'tracks.csv'?",
         ),
         (
             "sch.tabb",
-            "input table 'db.t' was not found; its sources entry 'DB.T' names 'sch.tabb'; tried relation sch.tabb",
+            "table 'db.t' was not found; its sources entry 'DB.T' names 'sch.tabb'; tried relation sch.tabb",
             "did you mean 'c360.sch.tab'?",
         ),
     ],
@@ -256,7 +256,7 @@ def test_without_a_sources_folder_only_relations_are_tried(tmp_path: Path) -> No
     with connect_duckdb(settings, purpose="look") as memory, pytest.raises(ProjectError) as caught:
         memory.source("t")
     assert caught.value.problems[0].message == (
-        "input table 't' was not found; tried sources entry t, relation profiles.t, relation main.t"
+        "table 't' was not found; tried sources entry t, relation profiles.t, relation main.t"
     )
 
 

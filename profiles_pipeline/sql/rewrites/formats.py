@@ -25,19 +25,33 @@ _QUOTED = re.compile(r'"([^"]*)"')
 _FRACTIONS = {"%f_zero": "", "%f_seven": "%f0", "%f_eight": "%f00", "%f_nine": "%f000"}
 _LOST_FRACTION = re.compile(r"%f_(one|two|four|five)")
 _OF_NUMBERS = re.compile(r"(FM|MI|[SB$])*[09.,DGX]*[09X][09.,DGX]*(MI|S|E+)?|TM[9E]?", re.IGNORECASE)
-_NUMBER = re.compile(r"(?P<fill>FM)?(?P<whole>[09]*(,[09]{3})*)(?P<rest>[.]0*9*)?", re.IGNORECASE)
+_NUMBER = re.compile(r"(?P<fill>FM)?(?P<money>[$])?(?P<whole>[09]*(,[09]{3})*)(?P<rest>[.]0*9*)?", re.IGNORECASE)
+_HEXADECIMAL = re.compile(r"0?X{1,15}")
 _NUMBER_TEXT = """
     LIST_TRANSFORM([:number], LAMBDA n :
       CASE
-        WHEN ABS(n) >= :limit THEN CASE WHEN n < 0 THEN '-' ELSE :blank END || :overflow
+        WHEN ABS(n) >= :limit THEN CASE WHEN n < 0 THEN '-' ELSE :blank END || :money || :overflow
         ELSE :whole || :rest
+      END
+    )[1]
+"""
+_HEXADECIMAL_TEXT = """
+    LIST_TRANSFORM([CAST(:number AS BIGINT)], LAMBDA n :
+      CASE
+        WHEN n >= :limit OR n < -:limit THEN :overflow
+        ELSE LPAD(TO_HEX(CASE WHEN n < 0 THEN n + :limit ELSE n END), :size, :blank)
       END
     )[1]
 """
 _DIGITS = "REPEAT('0', :least - LENGTH(SPLIT_PART(ABS(n)::TEXT, '.', 1))) || SPLIT_PART(ABS(n)::TEXT, '.', 1)"
 _GROUPED = f"REVERSE(RTRIM(REGEXP_REPLACE(REVERSE({_DIGITS}), '([0-9]{{3}})', '\\1,', 'g'), ','))"
-_SIGNED = "CASE WHEN n < 0 THEN '-' ELSE '' END || "
+_SIGNED = "CASE WHEN n < 0 THEN '-' ELSE '' END || :money || "
 _REST = "'.' || REGEXP_REPLACE(SPLIT_PART(ABS(n)::TEXT, '.', 2), :zeros, '')"
+
+
+def is_number_format(pattern: str) -> bool:
+    """Tell whether a format of ``to_char`` writes numbers: else it writes times."""
+    return _OF_NUMBERS.fullmatch(pattern) is not None
 
 
 def _formatted(node: exp.Expr) -> exp.Expr:
@@ -47,7 +61,7 @@ def _formatted(node: exp.Expr) -> exp.Expr:
         return node
     if not isinstance(pattern, exp.Literal):
         _refuse(pattern.sql(), "only a format written out as a text can be")
-    if kind(node.this) == "number" or _OF_NUMBERS.fullmatch(pattern.name):
+    if kind(node.this) == "number" or is_number_format(pattern.name):
         return _number_text(node.this, pattern.name)
     return typed(exp.TimeToStr(this=moment(node.this), format=_time_format(pattern.name)), exp.DType.VARCHAR)
 
@@ -55,8 +69,8 @@ def _formatted(node: exp.Expr) -> exp.Expr:
 def _of_number(node: exp.Expr) -> exp.Expr:
     """``to_char(x, '999')`` of Redshift is read as if all formats were of times."""
     pattern = node.args.get("format")
-    is_number = isinstance(pattern, exp.Literal) and _OF_NUMBERS.fullmatch(pattern.name)
-    return _number_text(node.this, pattern.name) if isinstance(pattern, exp.Literal) and is_number else node
+    written = isinstance(pattern, exp.Literal) and is_number_format(pattern.name)
+    return _number_text(node.this, pattern.name) if isinstance(pattern, exp.Literal) and written else node
 
 
 def _refuse(pattern: str, why: str) -> NoReturn:
@@ -101,19 +115,35 @@ def _element(match: re.Match[str]) -> str:
 
 def _number_text(number: exp.Expr, pattern: str) -> exp.Expr:
     """The sign has a place before the digits, and blanks stand for digits that are missing, unless FM says not."""
+    if _HEXADECIMAL.fullmatch(pattern):
+        return _hexadecimal_text(number, pattern)
     read = _NUMBER.fullmatch(pattern)
     digits = "" if read is None else read["whole"].replace(",", "")
     if read is None or not digits or _irregular(read["whole"]):
-        _refuse(f"'{pattern}'", "digits 0 and 9, commas at thousands, a decimal point and FM can be")
+        _refuse(f"'{pattern}'", "digits 0, 9 and X, commas at thousands, a decimal point, $ and FM can be")
     rest = read["rest"] or ""
     made = build(
         _NUMBER_TEXT,
         number=_decimal(number, max(0, len(rest) - 1)),
         limit=exp.Literal.number("1" + "0" * len(digits)),
         blank=exp.Literal.string("" if read["fill"] else " "),
+        money=exp.Literal.string(read["money"] or ""),
         overflow=exp.Literal.string(re.sub("[09]", "#", read["whole"] + rest)),
-        whole=exp.Paren(this=_whole_part(read["whole"], filled=not read["fill"])),
+        whole=exp.Paren(this=_whole_part(read["whole"], read["money"] or "", filled=not read["fill"])),
         rest=exp.Paren(this=_rest_part(rest, filled=not read["fill"])),
+    )
+    return typed(made, exp.DType.VARCHAR)
+
+
+def _hexadecimal_text(number: exp.Expr, pattern: str) -> exp.Expr:
+    """A number below zero is its complement: there is no place for a sign."""
+    made = build(
+        _HEXADECIMAL_TEXT,
+        number=scalar(number) if kind(number) == "json" else number,
+        limit=exp.Literal.number(16 ** len(pattern)),
+        size=exp.Literal.number(len(pattern)),
+        blank=exp.Literal.string("0" if pattern[0] == "0" else " "),
+        overflow=exp.Literal.string("#" * len(pattern)),
     )
     return typed(made, exp.DType.VARCHAR)
 
@@ -124,10 +154,11 @@ def _decimal(number: exp.Expr, scale: int) -> exp.Expr:
     return exp.Cast(this=operand, to=exp.DataType(this=exp.DType.DECIMAL, expressions=sizes))
 
 
-def _whole_part(whole: str, filled: bool) -> exp.Expr:
+def _whole_part(whole: str, money: str, filled: bool) -> exp.Expr:
     least = exp.Literal.number(len(whole.replace(",", "").lstrip("9")) or 1)
-    shown = build(_SIGNED + (_GROUPED if "," in whole else _DIGITS), least=least)
-    size = exp.Literal.number(1 + len(whole))
+    digits = _GROUPED if "," in whole else _DIGITS
+    shown = build(_SIGNED + digits, least=least, money=exp.Literal.string(money))
+    size = exp.Literal.number(1 + len(money) + len(whole))
     return build("LPAD(:text, :size, ' ')", text=shown, size=size) if filled else shown
 
 

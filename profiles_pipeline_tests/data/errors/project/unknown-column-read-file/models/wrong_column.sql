@@ -1,0 +1,5 @@
+{% with o = this.DeRef("inputs/orders") %}
+select user_id,
+  amout
+from {{ o }}
+{% endwith %}

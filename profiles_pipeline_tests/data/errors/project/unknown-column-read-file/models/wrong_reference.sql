@@ -1,0 +1,2 @@
+select user_id
+from {{ this.DeRef("inputs/order") }}

@@ -1,0 +1,4 @@
+
+
+select user_id amount paid
+from {{ this.DeRef("inputs/orders") }}

@@ -1,0 +1,2 @@
+select {{ nosuch }} from
+ {{ this.DeRef("inputs/orders") }}
