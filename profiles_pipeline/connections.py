@@ -20,14 +20,14 @@ class Output:
     """A place to build in, ready to be connected to.
 
     Attributes:
-        dialect: the dialect in which the project's SQL is written.
+        dialect: the dialect in which the project's SQL is written; None where the siteconfig does not say.
         notice: a sentence for the user when the place is not what the project names; else None.
     """
 
     target: str
     schema: str
     settings: DuckDBSettings
-    dialect: str = "snowflake"
+    dialect: str | None = None
     notice: str | None = None
 
 
@@ -93,4 +93,4 @@ def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
         memory_limit=str(found.memory_limit) if found.memory_limit else None,
         external_access=found.external_access,
     )
-    return Output(found.target, schema, settings, dialect=str(found.dialect or "snowflake"))
+    return Output(found.target, schema, settings, dialect=str(found.dialect) or None)

@@ -14,6 +14,7 @@ from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve import resolve
 from profiles_pipeline.resolve.model import Cohort, Input, Project
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.written_in import WrittenIn, written_in
 from profiles_pipeline.spec import PipelineSpec
 from profiles_pipeline.spec.stores import is_object
 from profiles_pipeline.sql import Columns
@@ -33,6 +34,7 @@ class ProfilesProject:
         notes: what was rewritten from older dialects, one sentence each.
         errors: what is wrong, in file order; a project with errors can be checked further, nothing else.
         pipeline: how it is run, as its pipeline.yaml says.
+        dialect_note: the dialect that its SQL is taken to be written in and why, where that is found out; else None.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class ProfilesProject:
     notes: tuple[str, ...] = ()
     errors: tuple[Problem, ...] = ()
     pipeline: PipelineSpec = field(default_factory=PipelineSpec)
+    dialect_note: str | None = None
 
     def __repr__(self) -> str:
         counts = f"{len(self.graph.models)} models, {len(self.graph.var_homes)} vars, {len(self.errors)} errors"
@@ -71,13 +74,13 @@ class ProfilesProject:
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, source_dialect: str = "snowflake", siteconfig: Path | None = None
+        cls, folder: str | Path, *, source_dialect: str | None = None, siteconfig: Path | None = None
     ) -> ProfilesProject:
         """Return the project in `folder`.
 
         Args:
             folder: the folder that holds pb_project.yaml.
-            source_dialect: the SQL dialect in which the project is written.
+            source_dialect: the SQL dialect in which the project is written; None to find out.
             siteconfig: the file with the git credentials for its packages; None for the default one.
 
         Raises:
@@ -90,7 +93,7 @@ class ProfilesProject:
 
     @classmethod
     def read(
-        cls, folder: str | Path, *, source_dialect: str = "snowflake", siteconfig: Path | None = None
+        cls, folder: str | Path, *, source_dialect: str | None = None, siteconfig: Path | None = None
     ) -> ProfilesProject:
         """Return as much of the project in `folder` as is sound, with everything that is wrong in it.
 
@@ -100,12 +103,13 @@ class ProfilesProject:
         path = Path(folder).expanduser().resolve()
         problems = Problems()
         loaded = spec.read_whole_project(path, problems, siteconfig)
-        project = resolve(loaded.spec, problems, source_dialect)
+        found_out = WrittenIn(source_dialect) if source_dialect else written_in(loaded.spec)
+        project = resolve(loaded.spec, problems, found_out.dialect)
         graph, found = _ordered(project, problems, _missing_files(project))
         pipeline = _pipeline(spec.read_pipeline(path, problems), project, problems)
         notes = tuple(str(n) for n in loaded.notes)
         errors = _with_missing_folders(problems)
-        return cls(path, graph.project, graph, found, problems.warnings, notes, errors, pipeline)
+        return cls(path, graph.project, graph, found, problems.warnings, notes, errors, pipeline, found_out.note)
 
     def without(self, models: Mapping[str, str] = {}, columns: Mapping[str, Collection[str]] = {}) -> ProfilesProject:
         """Return the project without these models, without these columns, and without what cannot run then.

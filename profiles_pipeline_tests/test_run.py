@@ -201,6 +201,15 @@ def test_models_asked_for_are_built_with_what_they_need(shop: Shop) -> None:
     assert reused(shop.run(end=FEBRUARY)) >= {"models/days", "user/all/var_table"}
 
 
+def test_a_feature_table_of_inherited_features_is_built_with_the_var_table_that_it_reads(shop: Shop) -> None:
+    table = "model_type: feature_table_model, model_spec: {entity_cohort: models/rich, features: [total]}"
+    own = "vars: [{entity_var: {name: k, select: count(*), from: inputs/orders}}]"
+    models = MODELS.replace("models:\n", f"models:\n  - {{name: rich_totals, {table}}}\n", 1)
+    shop.write(f"{models}  - {{name: own, entity_cohort: models/rich, {own}}}\n")
+    report = shop.run(end=FEBRUARY, request=plan.Request(("models/rich_totals",)))
+    assert {"models/rich/var_table", "models/rich_totals"} <= built(report)
+
+
 # --- time contexts ------------------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,6 @@ from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
 
 REJECTED = ".rejected"
-SNOWFLAKE = "snowflake"
 
 
 def report_pending(project_folder: Path) -> int:
@@ -87,7 +86,7 @@ class Reporter:
         if record is None or self.instance.get_run_by_id(run_id(name)) is not None:
             return None
         built = [e for e in self.entries if isinstance(e, report.Record) and e.run == name]
-        job = self.job(built[0].dialect if built else SNOWFLAKE)
+        job = self.job(built[0].dialect if built else None)
         if job is None:
             return None
         paths = [e.key for e in built if not _is_known(self.instance, e)]
@@ -113,8 +112,8 @@ class Reporter:
         return found if built_so else None
 
     @functools.cache  # noqa: B019 - there is one reporter in a process, and it is there to the end
-    def project(self, dialect: str) -> ProfilesProject | None:
-        """Return the project written in a dialect; None when it cannot be read any more."""
+    def project(self, dialect: str | None) -> ProfilesProject | None:
+        """Return the project written in a dialect, or the one that is found out; None when it cannot be read any more."""
         try:
             return ProfilesProject.load(self.folder, source_dialect=dialect)
         except ProjectError:
@@ -130,7 +129,7 @@ class Reporter:
         return {model.path: metadata.Described(project.project, model) for model in models}
 
     @functools.cache  # noqa: B019
-    def job(self, dialect: str) -> dg.JobDefinition | None:
+    def job(self, dialect: str | None) -> dg.JobDefinition | None:
         """Return the job that builds all of the project; None when it cannot be read any more."""
         project = self.project(dialect)
         if project is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,8 @@ class Place:
             raise ProjectError([*error.problems, *ProfilesProject.read(folder).errors]) from error
         project = ProfilesProject.read(folder, source_dialect=output.dialect, siteconfig=siteconfig)
         spare_what_is_loaded()
-        return project, output
+        said = "; ".join(filter(None, (output.notice, project.dialect_note)))
+        return project, replace(output, notice=said or None)
 
     @property
     def options(self) -> str:

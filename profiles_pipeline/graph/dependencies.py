@@ -135,12 +135,7 @@ class _Texts:
                 yield from ((model.cohort, var.name.lower()) for var in model.vars)
                 yield from filter(None, (model.cohort, model.inherited, *model.coarser))
             case FeatureTable():
-                yield model.cohort
-                for name in model.features:
-                    node = self._feature(model.cohort, name, model.span)
-                    yield node
-                    if not isinstance(node, str) and node[0] != model.cohort:  # its own var table has inherited vars
-                        yield f"{model.cohort}/{VAR_TABLE}"
+                yield from self._of_feature_table(model)
             case FeatureView():
                 yield from self._of_view(model)
 
@@ -270,6 +265,14 @@ class _Texts:
     def _of_listed(self, model: Cohort, text: str, span: Span | None) -> Iterator[Node]:
         for reading in self._both_ways(model, lambda reader: (reader.query(text, model.path),)):
             yield from self._refs(reading, span)
+
+    def _of_feature_table(self, model: FeatureTable) -> Iterator[Node]:
+        yield model.cohort
+        for name in model.features:
+            feature = self._feature(model.cohort, name, model.span)
+            yield feature
+            if not isinstance(feature, str) and feature[0] != model.cohort:  # inherited vars are in the cohort's table
+                yield f"{model.cohort}/{VAR_TABLE}"
 
     def _of_view(self, model: FeatureView) -> Iterator[Node]:
         if model.id_type is not None:

@@ -56,6 +56,10 @@ _SAME_TIME = (
 )  # fmt: skip
 _SAME_MOMENT = (exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.Date, exp.Timestamp, exp.Datetime)
 _NOW = ANY_TIME.strftime("%Y-%m-%d")
+_ISO = "%Y-%m-%d %H:%M:%S"
+_STRICT = "strict"
+"""What follows the elements of formats that are read from Databricks and allow no fewer digits."""
+
 _SCALES = {
     1_000_000: {"1000000", "6", "US", "MICROSECOND", "MICROSECONDS"},
     1000: {"1000", "3", "MS", "MILLISECOND", "MILLISECONDS"},
@@ -250,13 +254,23 @@ class ValueClues(ABC):
     def _parsed_time(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         fmt = node.args.get("format")
-        self._formatted(found, str(fmt.this) if fmt is not None and fmt.is_string else "%Y-%m-%d %H:%M:%S")
+        self._formatted(found, str(fmt.this) if fmt is not None and fmt.is_string else _ISO)
         return Value(kind="timestamp")
+
+    def _unix_time(self, node: exp.Expr, scope: Scope) -> Value:
+        found = self.value(node.this, scope)
+        fmt = node.args.get("format")
+        written = fmt.name.replace(_STRICT, "") if fmt is not None and fmt.is_string else _ISO
+        if written != _ISO:
+            self._formatted(found, written)
+        else:
+            self.vote(found, "timestamp")
+        return Value(kind="number")
 
     def _formatted(self, found: Value, fmt: str) -> None:
         self.vote(found, "text", STRONG)
         for slot in found.slots:
-            self.ledger.of(slot).formats[fmt] = None
+            self.ledger.of(slot).formats[fmt.replace(_STRICT, "")] = None
 
     def _zone(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.args.get("timestamp"), scope)
@@ -496,6 +510,7 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     exp.Extract: ValueClues._extract,
     exp.StrToTime: ValueClues._parsed_time,
     exp.StrToDate: ValueClues._parsed_time,
+    exp.StrToUnix: ValueClues._unix_time,
     exp.ConvertTimezone: ValueClues._zone,
     exp.UnixToTime: ValueClues._from_epoch,
     exp.Anonymous: ValueClues._named,

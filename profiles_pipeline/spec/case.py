@@ -87,7 +87,7 @@ class Case:
     begin_time: datetime | None = None
     earlier_runs: tuple[datetime, ...] = ()
     description: str = ""
-    dialect: str = "snowflake"
+    dialect: str | None = None
     project: str | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     given: tuple[Given, ...] = ()
@@ -117,7 +117,7 @@ def read_case(path: Path) -> Case:
         begin_time=_moment(root, "begin_time", root.get("begin_time")),
         earlier_runs=tuple(m for text in _texts(root, "earlier_runs") if (m := _moment(root, "earlier_runs", text))),
         description=str(root.get("description") or ""),
-        dialect=str(root.get("dialect") or "snowflake"),
+        dialect=str(root["dialect"]) if root.get("dialect") else None,
         project=str(project) if isinstance(project, str) else None,
         files=_files(project) if isinstance(project, PlacedMap) else {},
         given=tuple(_given(name, value, root) for name, value in _section(root, "given").items()),

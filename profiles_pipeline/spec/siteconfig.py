@@ -37,7 +37,7 @@ class ConnectionOutput(Spec):
         connection: name of the connection.
         target: name of the output, such as ``dev``.
         settings: every key as written, variables filled in; never shown by ``repr``.
-        dialect: the dialect the project's SQL is written in.
+        dialect: the dialect the project's SQL is written in; empty where that is not said.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, arbitrary_types_allowed=True)
@@ -63,7 +63,7 @@ class DuckDBOutput(ConnectionOutput):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
-    default_dialect: ClassVar[str | None] = "snowflake"
+    default_dialect: ClassVar[str | None] = ""
 
     path: Text = Text("profiles.duckdb")
     schema_: Annotated[Text, Field(alias="schema")] = Text("main")
@@ -219,7 +219,7 @@ class SiteConfig:
         if cls is None:
             _fail_for_type(kind, label, filled)
         settings = {key: _plain(value) for key, value in filled.items()}
-        dialect = filled.get("dialect", Text(cls.default_dialect or kind))
+        dialect = filled.get("dialect", Text(kind if cls.default_dialect is None else cls.default_dialect))
         own = {"connection": connection, "target": target, "settings": settings, "dialect": dialect}
         for key, value in own.items():
             filled = filled.with_value(key, value)

@@ -41,6 +41,9 @@ from profiles_pipeline.sql.reading import (
 )
 from profiles_pipeline.sql.rewrites.texts import text_of
 from profiles_pipeline.sql.rewrites.variants import beside
+from profiles_pipeline.sql.signs import Sign, signs_in, signs_of_table
+from profiles_pipeline.sql.signs import agreed as agreed_dialects
+from profiles_pipeline.sql.signs import named as named_dialect
 from profiles_pipeline.sql.times import bind_time
 
 __all__ = [
@@ -51,7 +54,9 @@ __all__ = [
     "Columns",
     "Known",
     "Reading",
+    "Sign",
     "aggregate_names",
+    "agreed_dialects",
     "beside",
     "bind_time",
     "build",
@@ -68,6 +73,7 @@ __all__ = [
     "is_aggregate",
     "is_aggregate_call",
     "is_deterministic",
+    "named_dialect",
     "needs_window",
     "null_on_empty",
     "parse_condition",
@@ -77,6 +83,8 @@ __all__ = [
     "parse_order_by",
     "parse_query",
     "parse_statements",
+    "signs_in",
+    "signs_of_table",
     "split_symbol",
     "substitute",
     "symbol_kind",

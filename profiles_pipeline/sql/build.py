@@ -49,6 +49,13 @@ def wrapped(tree: exp.Expr) -> exp.Expr:
     return exp.Paren(this=tree) if needs else tree
 
 
+def holds_apart(parent: exp.Expr | None, node: exp.Expr, made: exp.Expr) -> exp.Expr:
+    """Return `made`, which takes the place of `node` below `parent`: in brackets where `node` was no operator and
+    `parent` is one."""
+    torn = isinstance(parent, _OPERATORS) and not isinstance(node, _OPERATORS)
+    return wrapped(made) if torn else made
+
+
 def put(place: exp.Expr, tree: exp.Expr) -> None:
     """Replace `place` in its tree by `tree`, in brackets where precedence or a query as a value asks so."""
     parent = place.parent

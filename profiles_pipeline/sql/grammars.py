@@ -1,4 +1,4 @@
-"""Grammars of SQL dialects. In a Snowflake project names are quoted as in Snowflake, whatever dialect a text is in."""
+"""Grammars of SQL dialects. Names are quoted as in the project's dialect, whatever dialect a text is in."""
 
 from __future__ import annotations
 
@@ -93,6 +93,11 @@ class _Databricks(Databricks):
         }
 
 
+class _SnowflakeQuoted(_Snowflake):
+    class Tokenizer(Snowflake.Tokenizer):
+        IDENTIFIERS: ClassVar = ['"', "`"]
+
+
 class _DatabricksQuoted(_Databricks):
     class Tokenizer(Databricks.Tokenizer):
         IDENTIFIERS: ClassVar = ["`", '"']
@@ -107,6 +112,7 @@ class _BigQuery(BigQuery):
 
 _MENDED: dict[str, type[Dialect]] = {"snowflake": _Snowflake, "databricks": _Databricks}
 _WITH_QUOTED_NAMES: dict[str, type[Dialect]] = {
+    "snowflake": _SnowflakeQuoted,
     "redshift": Redshift,
     "databricks": _DatabricksQuoted,
     "bigquery": _BigQuery,
@@ -126,14 +132,15 @@ def surely(text: str) -> list[str]:
     return [name for name, sign in _SURELY.items() if sign.search(text)]
 
 
-def others(text: str) -> list[str]:
-    """Return the dialects that a text of a Snowflake project may be in if it is no Snowflake, the likeliest first."""
+def others(text: str, own: str) -> list[str]:
+    """Return the dialects that a text may be in if it is not in that of its project, `own`, the likeliest first."""
     by_bigquery = _BIGQUERY.search(text) is not None
-    return sorted(_WITH_QUOTED_NAMES, key=lambda name: by_bigquery and name != "bigquery")
+    found = sorted(_WITH_QUOTED_NAMES, key=lambda name: by_bigquery and name != "bigquery")
+    return [name for name in found if name != own]
 
 
 @lru_cache(maxsize=16)
 def grammar(dialect: str, quoted_names: bool) -> Dialect:
-    """Return what splits and parses texts of `dialect`; with `quoted_names` double quotes stand around names."""
+    """Return what splits and parses texts of `dialect`; with `quoted_names` either kind of quotes stands around names."""
     found = (_WITH_QUOTED_NAMES.get(dialect) if quoted_names else None) or _MENDED.get(dialect)
     return Dialect.get_or_raise(dialect) if found is None else found()

@@ -12,6 +12,7 @@ from typing import TypeVar
 from sqlglot import exp
 
 from profiles_pipeline.sql.borrowed import with_borrowed_functions
+from profiles_pipeline.sql.build import holds_apart
 from profiles_pipeline.sql.columns import NOTHING, Known, annotated
 from profiles_pipeline.sql.rewrites import (
     aggregates,
@@ -19,7 +20,9 @@ from profiles_pipeline.sql.rewrites import (
     calls,
     epochs,
     formats,
+    hashes,
     numbers,
+    printf,
     relations,
     semi_structured,
     temporal,
@@ -32,6 +35,8 @@ from profiles_pipeline.sql.rewrites.row import ANY, Rewrite
 REWRITES: tuple[Rewrite, ...] = (
     *relations.ROWS,
     *calls.ROWS,
+    *hashes.ROWS,
+    *printf.ROWS,
     *semi_structured.ROWS,
     *variants.ROWS,
     *arrays.ROWS,
@@ -64,7 +69,7 @@ def translate(tree: Tree, source: str, target: str, known: Known = NOTHING) -> T
         for rewrite in rewrites.get(type(node), ()):
             result = rewrite.apply(node)
             if result is not node:
-                parent.set(key, result, index)
+                parent.set(key, holds_apart(parent, node, result), index)
                 break
     return root.expressions[0].pop()  # type: ignore[no-any-return]
 

@@ -21,6 +21,7 @@ from profiles_pipeline.errors import TOO_DEEP, ProjectError, Span
 from profiles_pipeline.sql import meaning
 from profiles_pipeline.sql.columns import NOTHING, Known
 from profiles_pipeline.sql.grammars import grammar, others, surely
+from profiles_pipeline.sql.signs import DIALECTS
 from profiles_pipeline.sql.syntax import drop_final_semicolons, enclose, refuse, refuse_at, refuse_flaws, tokenize
 
 WHOLE_PARTITION = exp.WindowSpec(
@@ -44,7 +45,7 @@ class Reading:
     """The dialect a text is written in and the one it will run in, by their sqlglot names.
 
     Attributes:
-        borrowed: whether a text of a Snowflake project is read as one of `source`, names quoted as in Snowflake.
+        borrowed: whether a text of a project in another dialect is read as one of `source`, names quoted as there.
         known: the types of what comes from outside the text.
     """
 
@@ -60,11 +61,11 @@ class Reading:
 
 
 def _in_any_dialect(text: str, read: Callable[[Reading], Tree], reading: Reading) -> Tree:
-    """Return what `read` makes of `text`. What is no valid Snowflake but valid in another dialect of the format means
-    what it means there, since a project need not say which it is written in."""
-    if reading.source != "snowflake":
+    """Return what `read` makes of `text`. What is not valid in the project's dialect but in another one of the format
+    means what it means there, since authors take texts from each other's projects."""
+    if reading.source not in DIALECTS:
         return read(reading)
-    for source in surely(text):
+    for source in surely(text) if reading.source == "snowflake" else ():
         with suppress(ProjectError):
             return _borrowed(read, reading, source)
     try:
@@ -72,7 +73,7 @@ def _in_any_dialect(text: str, read: Callable[[Reading], Tree], reading: Reading
     except ProjectError as error:
         if any(problem.code in _FINAL for problem in error.problems):
             raise
-        for source in others(text):
+        for source in others(text, reading.source):
             with suppress(ProjectError):
                 return _borrowed(read, reading, source)
         raise

@@ -14,13 +14,12 @@ _QUOTED = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^'\\]|\\.)*'|\"[^\"]*\"", re.DOTA
 
 _CALLS = {
     "snowflake": (
-        "array_construct", "booland_agg", "boolor_agg", "dayofweekiso", "div0", "div0null", "editdistance", "flatten",
+        "array_construct", "booland_agg", "boolor_agg", "dayofweekiso", "div0", "div0null", "editdistance",
         "generator", "is_null_value", "jarowinkler_similarity", "md5_hex", "object_agg", "object_construct", "seq4",
-        "sha1_hex", "sha2_hex", "strtok_to_array", "to_timestamp_ltz", "to_timestamp_ntz", "to_timestamp_tz",
-        "try_to_boolean", "try_to_date", "try_to_double", "uniform", "weekiso",
+        "sha1_hex", "sha2_hex", "strtok_to_array", "to_timestamp_tz", "try_to_boolean", "try_to_double", "weekiso",
     ),
     "databricks": (
-        "array_join", "array_sort", "collect_list", "collect_set", "date_format", "element_at", "explode",
+        "array_join", "collect_list", "collect_set", "date_format", "element_at", "explode",
         "explode_outer", "from_json", "from_unixtime", "from_utc_timestamp", "get_json_object", "map_from_entries",
         "named_struct", "percentile_approx", "posexplode", "sort_array", "substring_index", "to_utc_timestamp",
         "try_divide", "unix_timestamp", "xxhash64",
@@ -39,7 +38,7 @@ _CALLS = {
     "bigquery databricks": ("date_diff", "struct", "timestamp_millis", "timestamp_seconds", "unix_millis", "unix_seconds"),
     "databricks redshift": ("bool_and", "bool_or", "btrim", "json_array_length"),
     "bigquery redshift": ("to_hex",),
-    "databricks snowflake": ("array_size", "count_if", "iff", "timestampdiff", "to_varchar"),
+    "databricks snowflake": ("array_size", "count_if", "flatten", "iff", "timestampdiff", "to_varchar"),
     "redshift snowflake": ("json_extract_path_text",),
     "bigquery databricks snowflake": ("array_agg", "parse_json"),
     "databricks redshift snowflake": (
@@ -49,8 +48,8 @@ _CALLS = {
 """Dialects -> functions that they have and the others have not."""
 
 _SYNTAX = (
-    ("snowflake", r"\bflatten\s*\(\s*input\s*=>"),
-    ("snowflake", r"::\s*number\b|\bas\s+number\b(?=\s*[()])"),
+    ("snowflake", r"\bflatten\s*\(\s*input\s*=>|\b(?:lateral|table\s*\()\s*flatten\s*\("),
+    ("snowflake", r"::\s*number\b"),
     ("databricks", r"\blateral\s+view\b"),
     ("bigquery", r"\[\s*(?:safe_)?(?:offset|ordinal)\s*\("),
     ("bigquery", r"\bignore\s+nulls\s+(?:order\s+by|limit)\b"),
@@ -115,7 +114,7 @@ def signs_in(text: str) -> Iterator[Sign]:
     bare = _QUOTED.sub(_emptied, _TEMPLATE.sub(_blank, text))
     for dialects, pattern in _KINDS:
         if found := pattern.search(bare):
-            yield Sign(" ".join(found[0].rstrip(" (").split()), dialects)
+            yield Sign(" ".join(found[0].partition("(")[0].split()), dialects)
 
 
 def signs_of_table(name: str) -> Iterator[Sign]:

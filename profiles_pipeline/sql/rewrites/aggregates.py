@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from profiles_pipeline.sql.analysis import is_aggregate
 from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import dtype, kind, typed
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, aggregate_of, cast, function, named
@@ -126,6 +127,18 @@ def _up_to_row() -> exp.WindowSpec:
     return exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW", end_side=None)
 
 
+def _groups_beside_windows(node: exp.Expr) -> exp.Expr:
+    """``group by all`` where an aggregate is ordered by: DuckDB takes such a window for something to group by."""
+    select = node.parent
+    if not node.args.get("all") or not isinstance(select, exp.Select) or select.is_star:
+        return node
+    windowed = [item.find(exp.Window) is not None for item in select.expressions]
+    if not any(over and is_aggregate(item) for item, over in zip(select.expressions, windowed, strict=True)):
+        return node
+    numbers = [n for n, item in enumerate(select.expressions, 1) if not (windowed[n - 1] or is_aggregate(item))]
+    return exp.Group(expressions=[exp.Literal.number(number) for number in numbers]) if numbers else node
+
+
 def _frame_case(node: exp.Expr) -> exp.Expr:
     for key in ("kind", "start", "start_side", "end", "end_side"):
         value = node.args.get(key)
@@ -150,5 +163,6 @@ ROWS: tuple[Rewrite, ...] = (
     *(Rewrite("ratio-to-report", s, "duckdb", (exp.Window,), _share) for s in ("snowflake", "redshift")),
     Rewrite("conditional-true-event", "snowflake", "duckdb", (exp.Window,), _true_events),
     Rewrite("conditional-change-event", "snowflake", "duckdb", (exp.Window,), _change_events),
+    Rewrite("group-by-all", ANY, "duckdb", (exp.Group,), _groups_beside_windows),
     Rewrite("frame-case", ANY, "duckdb", (exp.WindowSpec,), _frame_case),
 )

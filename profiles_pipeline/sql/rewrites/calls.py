@@ -28,6 +28,19 @@ _CASTS = {
     "BOOLEAN": exp.DType.BOOLEAN,
 }
 _NUMBER_OF_BASE = "CASE WHEN :b = 16 THEN TRY_CAST('0x' || :a AS BIGINT) ELSE TRY_CAST(:a AS BIGINT) END"
+_OTHER_BASE = """
+    LIST_TRANSFORM(
+      [LIST_REDUCE(
+        LIST_TRANSFORM(
+          REGEXP_EXTRACT_ALL(UPPER(CAST(:a AS TEXT)), '.'),
+          LAMBDA c : CAST(STRPOS('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ', c) - 1 AS HUGEINT)
+        ),
+        LAMBDA n, c : n * :b + c
+      )],
+      LAMBDA n : CASE WHEN :c = 10 THEN CAST(n AS TEXT) ELSE TO_BASE(CAST(n AS BIGINT), :c) END
+    )[1]
+"""
+_COMPARED = "CASE WHEN CAST(:a AS {0}) < CAST(:b AS {0}) THEN -1 WHEN :a = :b THEN 0 WHEN NOT :a = :b THEN 1 END"
 _PART_OF_PARTS = """
     ARRAY_TO_STRING(
       LIST_SLICE(STR_SPLIT(:text, :mark), CASE WHEN :n < 0 THEN :n ELSE 1 END, CASE WHEN :n < 0 THEN -1 ELSE :n END),
@@ -47,11 +60,27 @@ _LOGIC: dict[type[exp.Expr], str] = {
     exp.Booland: "CAST(:a AS BOOLEAN) AND CAST(:b AS BOOLEAN)",
     exp.Boolor: "CAST(:a AS BOOLEAN) OR CAST(:b AS BOOLEAN)",
 }
+_JSON_CHECKS: dict[type[exp.Expr], str] = {exp.IsNullValue: "NULL", exp.IsArray: "ARRAY"}
 _CALLS: dict[tuple[str, int], tuple[str, exp.DType]] = {
     ("ISNULL", 1): (":a IS NULL", exp.DType.BOOLEAN),
     ("ISNOTNULL", 1): (":a IS NOT NULL", exp.DType.BOOLEAN),
     ("ISNULL", 2): ("COALESCE(:a, :b)", exp.DType.UNKNOWN),
     ("EVERY", 1): ("BOOL_AND(:a)", exp.DType.BOOLEAN),
+    ("SOME", 1): ("BOOL_OR(:a)", exp.DType.BOOLEAN),
+    ("FORALL", 2): ("LEN(LIST_FILTER(:a, :b)) = LEN(:a)", exp.DType.BOOLEAN),
+    ("ARRAYS_OVERLAP", 2): ("LIST_HAS_ANY(:a, :b)", exp.DType.BOOLEAN),
+    ("PMOD", 2): ("((:a % :b) + :b) % :b", exp.DType.UNKNOWN),
+    ("BROUND", 1): ("ROUND_EVEN(:a, 0)", exp.DType.UNKNOWN),
+    ("BROUND", 2): ("ROUND_EVEN(:a, :b)", exp.DType.UNKNOWN),
+    ("CONV", 3): (_OTHER_BASE, exp.DType.VARCHAR),
+    ("DLOG10", 1): ("LOG10(:a)", exp.DType.DOUBLE),
+    ("IEEE_DIVIDE", 2): ("CAST(:a AS DOUBLE) / CAST(:b AS DOUBLE)", exp.DType.DOUBLE),
+    ("RANGE_BUCKET", 2): ("LEN(LIST_FILTER(:b, LAMBDA bound : bound <= :a))", exp.DType.BIGINT),
+    ("DATE_CMP", 2): (_COMPARED.format("DATE"), exp.DType.INT),
+    ("TIMESTAMP_CMP", 2): (_COMPARED.format("TIMESTAMP"), exp.DType.INT),
+    ("INTERVAL_CMP", 2): (_COMPARED.format("INTERVAL"), exp.DType.INT),
+    ("JSON_SERIALIZE", 1): ("CAST(:a AS TEXT)", exp.DType.VARCHAR),
+    ("CAN_JSON_PARSE", 1): ("JSON_VALID(:a)", exp.DType.BOOLEAN),
     ("BTRIM", 1): ("TRIM(:a)", exp.DType.VARCHAR),
     ("BTRIM", 2): ("TRIM(:a, :b)", exp.DType.VARCHAR),
     ("FUNC_SHA1", 1): ("SHA1(:a)", exp.DType.VARCHAR),
@@ -109,6 +138,11 @@ def _logic(node: exp.Expr) -> exp.Expr:
     return typed(exp.Paren(this=made), exp.DType.BOOLEAN)
 
 
+def _json_check(node: exp.Expr) -> exp.Expr:
+    found = build("JSON_TYPE(:a) = :name", a=node.this, name=exp.Literal.string(_JSON_CHECKS[type(node)]))
+    return typed(found, exp.DType.BOOLEAN)
+
+
 def _negated(node: exp.Expr) -> exp.Expr:
     return typed(build("(NOT CAST(:a AS BOOLEAN))", a=node.this), exp.DType.BOOLEAN)
 
@@ -118,6 +152,7 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("soundex", ANY, "duckdb", (exp.Soundex,), _sound),
     Rewrite("boolean-call", "snowflake", "duckdb", tuple(_LOGIC), _logic),
     Rewrite("boolean-call", "snowflake", "duckdb", (exp.Boolnot,), _negated),
+    Rewrite("json-check", "snowflake", "duckdb", tuple(_JSON_CHECKS), _json_check),
     Rewrite("number-of-base", ANY, "duckdb", (exp.FromBase,), _number_of_base),
     Rewrite("substring-index", ANY, "duckdb", (exp.SubstringIndex,), _part_of_parts),
 )

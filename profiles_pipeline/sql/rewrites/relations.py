@@ -30,6 +30,7 @@ _SPLIT = """
 """
 _STRUCTS = "SELECT UNNEST(:array, max_depth := 2)"  # the fields of each struct as columns; of anything else, itself
 _ELEMENTS = "SELECT UNNEST(:array) AS :element"
+_POSITIONED = "SELECT GENERATE_SUBSCRIPTS(:array, 1) - 1 AS :position, UNNEST(:array) AS :element"
 _OFFSET = "GENERATE_SUBSCRIPTS(:array, 1) - 1"
 
 
@@ -49,6 +50,23 @@ def _unpacked(node: exp.Expr) -> exp.Expr:
         return relation
     _join_outer(node.parent, bool(outer))
     return exp.Lateral(this=exp.Subquery(this=query), alias=alias.copy())
+
+
+def _viewed(node: exp.Expr) -> exp.Expr:
+    """``lateral view outer posexplode(a) e as pos, x``: positions count from 0, OUTER keeps rows without elements."""
+    call, alias, outer = node.this, node.args.get("alias"), bool(node.args.get("outer"))
+    names = [name.name for name in alias.columns] if isinstance(alias, exp.TableAlias) else []
+    if isinstance(call, exp.Posexplode) and len(names) in (0, 2):
+        position, element = names or ("pos", "col")
+        query = build(_POSITIONED, array=call.this, position=position, element=element)
+    elif isinstance(call, exp.Explode) and outer and len(names) < 2:
+        query = build(_ELEMENTS, array=call.this, element=names[0] if names else "col")
+    else:
+        return node
+    called = exp.TableAlias(this=exp.to_identifier(node.alias)) if node.alias else None
+    join = exp.Join(this=exp.Lateral(this=exp.Subquery(this=query), alias=called), kind="CROSS")
+    _join_outer(join, outer)
+    return join
 
 
 def _arguments(call: exp.Explode) -> dict[str, exp.Expr]:
@@ -153,6 +171,7 @@ def _nearest_match(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("flatten", "snowflake", "duckdb", (exp.Lateral, exp.TableFromRows), _unpacked),
+    Rewrite("lateral-view", "databricks", "duckdb", (exp.Lateral,), _viewed),
     Rewrite("unnest-fields", "bigquery", "duckdb", (exp.Unnest,), _fields),
     Rewrite("asof-join", "snowflake", "duckdb", (exp.Join,), _nearest_match),
     Rewrite("numbered-column", "snowflake", "duckdb", (exp.Parameter, exp.Column), _by_number),

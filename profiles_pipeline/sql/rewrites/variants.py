@@ -192,21 +192,12 @@ def _text_beside_number(node: exp.Expr) -> exp.Expr:
 
 
 def _texts_beside_others(node: exp.Expr) -> exp.Expr:
-    """``coalesce(s, 0)``, ``s = true``: a text becomes what stands beside it."""
+    """``coalesce(s, 0)``, ``iff(c, s, t)``, ``s = true``: a text becomes what stands beside it."""
     for operands in _operands(node):
         values = [_value(operand) for operand in operands]
-        kinds = {kind(value) for value in values}
-        if "text" in kinds and (found := common_type(kinds - {"text"})):
+        others = {kind(value) for value in values} - {"text", "null"}
+        if found := exp.DType.DATE if others == {"date"} else common_type(others):
             _texts_become(values, found)
-    return node
-
-
-def _texts_beside_numbers(node: exp.Expr) -> exp.Expr:
-    """``coalesce(s, 0)``, ``iff(c, s, 0)``: the text is read as a number."""
-    for operands in _operands(node):
-        values = [_value(operand) for operand in operands]
-        if {kind(value) for value in values} - {"null"} == {"text", "number"}:
-            _texts_become(values, exp.DType.DOUBLE)
     return node
 
 
@@ -254,7 +245,7 @@ ROWS: tuple[Rewrite, ...] = (
     *(Rewrite("json-as-condition", source, "duckdb", _LOGIC, _logic_operands) for source in WITH_PATHS),
     *(Rewrite("json-as-condition", source, "duckdb", (exp.If,), _condition) for source in WITH_PATHS),
     Rewrite("text-beside-number", "snowflake", "duckdb", _NUMBER_COMPARISONS, _text_beside_number),
-    Rewrite("text-beside-number", "snowflake", "duckdb", _MIXED_CHOICES, _texts_beside_numbers),
+    Rewrite("text-beside-others", "snowflake", "duckdb", _MIXED_CHOICES, _texts_beside_others),
     Rewrite("text-beside-others", "databricks", "duckdb", (*_NUMBER_COMPARISONS, *_CHOICES), _texts_beside_others),
     *(
         Rewrite("arithmetic-on-text", source, "duckdb", _ARITHMETIC, _arithmetic_on_text)
