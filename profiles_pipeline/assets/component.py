@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from profiles_pipeline.assets.definitions_builder import JOB_NAME, build_definitions
 from profiles_pipeline.assets.translator import ModelProps, ProfilesTranslator
-from profiles_pipeline.connections import find_output
+from profiles_pipeline.connections import find_output, stated_dialect
 from profiles_pipeline.errors import fail
 from profiles_pipeline.examples import EXAMPLES, copy_example
 from profiles_pipeline.project import ProfilesProject
@@ -122,7 +122,10 @@ class ProfilesProjectComponent(dg.Component, dg.Model, dg.Resolvable):
         """
         stated = {name: getattr(self, name) for name in PipelineSpec.model_fields if hasattr(self, name)}
         said = {name: value for name, value in stated.items() if value is not None}
-        return ProfilesProject.load(_from(folder, self.project)).run_as(said, folder / DEFS_FILE)
+        place = _from(folder, self.project)
+        siteconfig = _from(folder, self.siteconfig) if self.siteconfig else None
+        project = ProfilesProject.load(place, source_dialect=stated_dialect(place, siteconfig, self.target))
+        return project.run_as(said, folder / DEFS_FILE)
 
     def _translator(self) -> ProfilesTranslator:
         made = _loaded(self.translator) if self.translator else ProfilesTranslator()

@@ -9,7 +9,7 @@ from profiles_pipeline.assets.resource import ProfilesResource
 from profiles_pipeline.assets.schedules import build_schedules, job_of
 from profiles_pipeline.assets.sensor import Watched, build_sensor
 from profiles_pipeline.assets.translator import ProfilesTranslator
-from profiles_pipeline.connections import Output
+from profiles_pipeline.connections import Output, stated_dialect
 from profiles_pipeline.project import ProfilesProject
 
 JOB_NAME = "profiles_run"
@@ -59,8 +59,8 @@ def build_definitions(
             )
             defs = dg.Definitions.merge(build_definitions("c360"), ours)
     """
-    loaded = project if isinstance(project, ProfilesProject) else ProfilesProject.load(project)
     profiles = resource or DEFAULT_RESOURCE
+    loaded = project if isinstance(project, ProfilesProject) else _loaded(Path(project).expanduser(), output, profiles)
     assets, scheduled = assets_of(loaded, output, profiles, translator)
     job = job_of(scheduled, job_name, scheduled.keys, f"Build every model of {loaded.name}.")
     sensor = build_sensor(Watched(scheduled, output, profiles), job_name)
@@ -72,3 +72,11 @@ def build_definitions(
         resources={RESOURCE_KEY: profiles},
         executor=executor,
     )
+
+
+def _loaded(folder: Path, output: Output | None, profiles: ProfilesResource) -> ProfilesProject:
+    """Return the project in a folder, in the dialect that its place says."""
+    if output is not None:
+        return ProfilesProject.load(folder, source_dialect=output.dialect)
+    siteconfig = Path(profiles.siteconfig).expanduser() if profiles.siteconfig else None
+    return ProfilesProject.load(folder, source_dialect=stated_dialect(folder, siteconfig, profiles.target))

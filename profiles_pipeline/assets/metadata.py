@@ -99,7 +99,7 @@ def built_events(
             description=f"Built by {record.run}",
             metadata=said if partition == keys[-1] else brief(said),
             partition=partition,
-            tags=version_tags(record, renamed),
+            tags=version_tags(record, renamed) | _outside_tags(described),
         )
         for partition in keys
     ]
@@ -181,6 +181,14 @@ def severity_of(check: Check) -> dg.AssetCheckSeverity:
 def of_check(check: Check) -> Mapping[str, dg.MetadataValue]:
     """Return the metadata of a check's outcome."""
     return {"profiles/broken_rows": dg.MetadataValue.int(check.broken)}
+
+
+def _outside_tags(described: Described | None) -> dict[str, str]:
+    """Return the tags that Dagster itself would have written for tables that are nobody's asset."""
+    keys = [key.to_user_string() for key in described.model.outside] if described else []
+    return {f"dagster/input_data_version/{key}": "INITIAL" for key in keys} | {
+        f"dagster/input_event_pointer/{key}": "NULL" for key in keys
+    }
 
 
 def version_tags(record: Record, renamed: Mapping[dg.AssetKey, dg.AssetKey] = {}) -> dict[str, str]:

@@ -113,7 +113,7 @@ class Reporter:
 
     @functools.cache  # noqa: B019 - there is one reporter in a process, and it is there to the end
     def project(self, dialect: str | None) -> ProfilesProject | None:
-        """Return the project written in a dialect, or the one that is found out; None when it cannot be read any more."""
+        """Return the project in a dialect, or in that which is found out; None when it cannot be read any more."""
         try:
             return ProfilesProject.load(self.folder, source_dialect=dialect)
         except ProjectError:

@@ -8,11 +8,12 @@ import dagster as dg
 
 from profiles_pipeline import lineage, versions
 from profiles_pipeline.assets.translator import Feature, ModelProps, ProfilesTranslator
-from profiles_pipeline.compile import Compilation, compile_model
+from profiles_pipeline.compile import Compilation
 from profiles_pipeline.compile.guards import ANY_BEFORE, NO_COUNT, guards
 from profiles_pipeline.connections import Output
 from profiles_pipeline.partitions import Calendar, Partitions, partitions_of
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.queries import raw_tables
 from profiles_pipeline.report import AssetPath, asset_path
 from profiles_pipeline.resolve.model import (
     Cohort,
@@ -101,7 +102,7 @@ def _described(
     project: ProfilesProject, output: Output, c: Compilation, path: str, columns: lineage.ColumnLineage
 ) -> ModelProps:
     model = project.graph.models[path]
-    script = compile_model(c, model)
+    script, tables = raw_tables.compiled(c, model)
     return ModelProps(
         project=project.name,
         folder=project.folder,
@@ -119,6 +120,7 @@ def _described(
             name: tuple((asset_path(project.project, s.path), s.column) for s in sources)
             for name, sources in columns.items()
         },
+        tables=tables,
         audits=(*script.audits, *guards(c, project.pipeline.checks, model, NO_COUNT, ANY_BEFORE)) if script else (),
     )
 

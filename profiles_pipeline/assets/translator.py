@@ -48,6 +48,7 @@ class ModelProps:
         lineage: column -> the columns that decide it, each as asset path and column.
         audits: the checks that follow each build.
         calendars: the partitions of its asset and of those that it is built from, by path; none for an asset without.
+        tables: tables of the warehouse that its SQL names without an input in between, as it writes them.
     """
 
     project: str
@@ -65,6 +66,12 @@ class ModelProps:
     lineage: Mapping[str, tuple[tuple[AssetPath, str], ...]] | None = None
     audits: tuple[Audit, ...] = ()
     calendars: Mapping[AssetPath, Calendar] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
+
+    @property
+    def outside(self) -> tuple[dg.AssetKey, ...]:
+        """Keys of the assets that stand for `tables`: the parts of the name of each, in lower case."""
+        return tuple(dg.AssetKey([part.strip('"`').lower() for part in name.split(".")]) for name in self.tables)
 
     @property
     def calendar(self) -> Calendar | None:
@@ -100,7 +107,7 @@ class ProfilesTranslator:
         group = model.entity or (INPUTS_GROUP if model.is_input else "models")
         return dg.AssetSpec(
             key=dg.AssetKey(list(model.path)),
-            deps=[_dependency(model, parent) for parent in model.parents],
+            deps=[*(_dependency(model, parent) for parent in model.parents), *map(dg.AssetDep, model.outside)],
             description=describe(model),
             group_name=safe_identifier(group),
             kinds={model.warehouse, model.kind or "input"},

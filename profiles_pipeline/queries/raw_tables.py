@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from profiles_pipeline import plan, versions
-from profiles_pipeline.compile import Compilation, compile_model
+from profiles_pipeline.compile import Compilation, Script, compile_model
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Model
 from profiles_pipeline.resolve.reader import Reader
@@ -22,18 +22,18 @@ def raw_tables(project: ProfilesProject) -> dict[str, tuple[str, ...]]:
     spelt: dict[str, str] = {}
     found = {}
     for path, model in project.graph.models.items():
-        named = [spelt.setdefault(name.lower(), name) for name in _named(compilation, model)]
+        named = [spelt.setdefault(name.lower(), name) for name in compiled(compilation, model)[1]]
         if named:
             found[path] = tuple(dict.fromkeys(named))
     return found
 
 
-def _named(compilation: Compilation, model: Model) -> list[str]:
+def compiled(c: Compilation, model: Model) -> tuple[Script | None, tuple[str, ...]]:
+    """Return the script of a model and the names of such tables in it, as they are written."""
     names: list[str] = []
 
     def outside(table: exp.Table) -> exp.Expr:
         names.append(plan.written_name(table))
-        return compilation.outside(table)
+        return c.outside(table)
 
-    compile_model(replace(compilation, outside=outside), model)
-    return names
+    return compile_model(replace(c, outside=outside), model), tuple(dict.fromkeys(names))

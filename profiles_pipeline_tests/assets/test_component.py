@@ -126,6 +126,15 @@ def test_sections_take_the_place_of_those_of_the_project(sandbox: DefsFolderSand
     assert (pipeline.incremental, pipeline.sensor.at_most) == ("never", 3)
 
 
+def test_the_project_is_read_in_the_dialect_of_its_connection(sandbox: DefsFolderSandbox, tmp_path: Path) -> None:
+    outputs = "{target: a, outputs: {a: {type: duckdb, dialect: redshift}, b: {type: duckdb, dialect: databricks}}}"
+    (tmp_path / "site.yaml").write_text(f"connections: {{test: {outputs}}}\n", encoding="utf-8")
+    folder = write(sandbox, f"  project: {tmp_path}/c360\n  siteconfig: {tmp_path}/site.yaml\n  target: b")
+    with sandbox.load_component_and_build_defs(defs_path=folder) as (component, _):
+        assert isinstance(component, ProfilesProjectComponent)
+        assert component.loaded(folder).project.source_dialect == "databricks"
+
+
 WRONG = {
     "a misspelt key": ("sensor: {at_mots: 3}", "defs.yaml:4:12: error[unknown-key]", "did you mean 'at_most'?"),
     "a wrong value": ("partitions: {cadence: dayly}", "defs.yaml:4:25: error[wrong-value]", "did you mean 'daily'?"),

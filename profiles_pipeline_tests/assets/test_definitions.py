@@ -15,6 +15,7 @@ from profiles_pipeline.connections import embedded
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.examples import copy_example
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline_tests.test_projects import PROJECTS
 
 PARENTS = {
     "inputs/rsIdentifies": set(),
@@ -261,3 +262,12 @@ def test_two_projects_share_a_code_location(quickstart: Path, tmp_path: Path) ->
     built = both.resolve_job_def("second_run").asset_layer.selected_asset_keys
     assert {key.path[0] for key in built} == {"second"}
     assert both.resolve_job_def("profiles_run").asset_layer.selected_asset_keys.isdisjoint(built)
+
+
+def test_tables_that_sql_names_are_upstream() -> None:
+    project = ProfilesProject.load(PROJECTS / "leading_comma")
+    specs = {spec.key.to_user_string(): spec for spec in build_asset_specs(project, embedded(project.folder))}
+    above = {dep.asset_key.to_user_string() for dep in specs["models/plan_names"].deps}
+    assert "raw/app/plans" in above
+    graph = build_definitions(project.folder).resolve_asset_graph()
+    assert dg.AssetKey(["models", "plan_names"]) in graph.get(dg.AssetKey(["raw", "app", "plans"])).child_keys

@@ -64,12 +64,15 @@ def backfill(page: Page, address: str) -> None:
     wait_until("a whole year", lambda: stats(address)["numMaterialized"] == stats(address)["numPartitions"])
 
 
-def switch(page: Page, address: str, name: str) -> None:
-    """Turn a schedule or sensor on, or off again: the last of the two boxes in its row."""
+def switch(page: Page, address: str, name: str, *, on: bool) -> None:
+    """Turn a schedule or sensor on or off: the last of the two boxes in its row, of which the label is seen."""
     page.goto(f"{address}/automation")
     expect(page.get_by_text(name, exact=True)).to_be_visible(timeout=WAIT_MS)
     names = sorted(["profiles_run_schedule", "profiles_run_sensor"])
-    page.get_by_role("checkbox").nth(2 + 2 * names.index(name)).click()
+    box = page.get_by_role("checkbox").nth(2 + 2 * names.index(name))
+    expect(box).to_be_checked(checked=not on, timeout=WAIT_MS)
+    box.locator("xpath=..").click()
+    expect(box).to_be_checked(checked=on, timeout=WAIT_MS)
 
 
 def change(project: Path) -> None:
@@ -116,7 +119,7 @@ def query(project: Path, sql: str) -> list[tuple[object, ...]]:
 @pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.timeout(4 * WITHIN_S)
-def test_a_year_in_the_ui(tmp_path: Path, browser_path: Path, artifacts: Path) -> None:  # noqa: F811 - the fixture
+def test_a_year_in_the_ui(tmp_path: Path, browser_path: Path, artifacts: Path) -> None:
     shop = tmp_path / "shop"
     copy_example("ecommerce", shop)
     start = datetime.now(UTC) - timedelta(days=365)
@@ -124,17 +127,16 @@ def test_a_year_in_the_ui(tmp_path: Path, browser_path: Path, artifacts: Path) -
     with served(shop, tmp_path / "server.log") as address, shown_by(browser_path) as page:
         backfill(page, address)
         assert stats(address)["numPartitions"] >= 366
-        switch(page, address, "profiles_run_sensor")
+        switch(page, address, "profiles_run_sensor", on=True)
         wait_until("the first run of the sensor", lambda: finished(address, "dagster/sensor_name") == 1)
         change(shop)
         wait_until("a run for what changed", lambda: finished(address, "dagster/sensor_name") >= 3)
-        switch(page, address, "profiles_run_sensor")
+        switch(page, address, "profiles_run_sensor", on=False)
         page.goto(f"{address}/assets/models/user_id_stitcher?view=partitions")
         expect(page.get_by_text("Materialized", exact=False).first).to_be_visible(timeout=WAIT_MS)
         page.screenshot(path=artifacts / "dagster_year.png")
-        switch(page, address, "profiles_run_schedule")
+        switch(page, address, "profiles_run_schedule", on=True)
         wait_until("a run of the schedule", lambda: finished(address, "dagster/schedule_name") >= 1)
-        switch(page, address, "profiles_run_schedule")
         assert stats(address)["numFailed"] == 0
     assert query(shop, "SELECT count(*) > 0 FROM profiles.user_id_stitcher_id_changes WHERE change = 'merge'") == [
         (True,)
