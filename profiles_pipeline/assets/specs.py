@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from profiles_pipeline import lineage, versions
+from profiles_pipeline import lineage, raw_tables, versions
 from profiles_pipeline.assets.translator import Feature, ModelProps, ProfilesTranslator
 from profiles_pipeline.compile import Compilation
 from profiles_pipeline.compile.guards import ANY_BEFORE, NO_COUNT, guards
 from profiles_pipeline.connections import Output
 from profiles_pipeline.partitions import Calendar, Partitions, partitions_of
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.queries import raw_tables
 from profiles_pipeline.report import AssetPath, asset_path
 from profiles_pipeline.resolve.model import (
     Cohort,

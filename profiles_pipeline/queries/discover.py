@@ -14,8 +14,8 @@ from profiles_pipeline.errors import ProjectError, WarehouseError, fail
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import list_disabled, list_models
-from profiles_pipeline.queries.raw_tables import raw_tables
 from profiles_pipeline.queries.reading import open_for_reading
+from profiles_pipeline.raw_tables import raw_tables
 from profiles_pipeline.registry import Entry
 from profiles_pipeline.resolve.model import EntityVar, Input, Model, Project, SqlModel
 from profiles_pipeline.spec.model import FeatureSpec

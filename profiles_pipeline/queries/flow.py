@@ -11,7 +11,7 @@ from profiles_pipeline.enable import Disabled
 from profiles_pipeline.lineage import ColumnLineage
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import type_name
-from profiles_pipeline.queries.raw_tables import raw_tables
+from profiles_pipeline.raw_tables import raw_tables
 from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.resolve.reader import Reader
 

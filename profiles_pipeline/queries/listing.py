@@ -11,7 +11,7 @@ from profiles_pipeline.compile import compile_model
 from profiles_pipeline.errors import ProjectError, Span
 from profiles_pipeline.grains import TICK
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.queries.raw_tables import raw_tables
+from profiles_pipeline.raw_tables import raw_tables
 from profiles_pipeline.resolve.model import (
     Cohort,
     ColumnUnion,
