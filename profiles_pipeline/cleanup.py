@@ -244,9 +244,7 @@ def _candidates(
     return registered + unfinished
 
 
-def _of_held(
-    held: Collection[Held], relations: Iterable[Relation], context: Context, goes_on: bool
-) -> Iterable[Fate]:
+def _of_held(held: Collection[Held], relations: Iterable[Relation], context: Context, goes_on: bool) -> Iterable[Fate]:
     """Yield the fate of every table kept from run to run: those that a model went on from last are still needed."""
     there = {relation.name: relation for relation in relations}
     last = {path: max(h.seq_no for h in held if h.path == path) for path in {h.path for h in held}}

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from sqlglot import exp
 
+from profiles_pipeline import versions
+from profiles_pipeline.compile.csv_rows import csv_rows
+from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import ProjectError, WarehouseError
 from profiles_pipeline.freshness import tables_from_outside
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.sql import Columns
 from profiles_pipeline.warehouse.base import Column, Warehouse
 
@@ -46,7 +51,7 @@ def types_of_sources(
         warehouse: where its sources are.
         only: paths of the models whose sources to look at; None for all.
     """
-    found = {}
+    found = _of_files(project, warehouse, only)
     for path, tables in tables_from_outside(project).items():
         if only is not None and path not in only:
             continue
@@ -58,11 +63,26 @@ def types_of_sources(
     return found
 
 
+def _of_files(project: ProfilesProject, warehouse: Warehouse, only: Collection[str] | None) -> dict[str, Columns]:
+    """Return the columns of the inputs whose rows are written down in the project."""
+    reader = Reader(project.project, versions.ANY_TIME, bound=False)
+    found = {}
+    for path, model in project.graph.models.items():
+        if isinstance(model, Input) and model.csv is not None and (only is None or path in only):
+            with suppress(ProjectError, WarehouseError):
+                found[path] = _described(render(csv_rows(reader, model), warehouse.dialect, pretty=False), warehouse)
+    return found
+
+
 def _columns(table: str, warehouse: Warehouse) -> Columns | None:
     try:
-        columns = warehouse.describe(f"SELECT * FROM {warehouse.source(table).sql}")
+        return _described(f"SELECT * FROM {warehouse.source(table).sql}", warehouse)
     except (ProjectError, WarehouseError):
         return None
+
+
+def _described(select_sql: str, warehouse: Warehouse) -> Columns:
+    columns = warehouse.describe(select_sql)
     return Columns(tuple((column.name.lower(), _type_of(column)) for column in columns), complete=True)
 
 

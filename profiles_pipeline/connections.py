@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from profiles_pipeline.errors import fail
+from profiles_pipeline.spec import connection_of
 from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG, DuckDBOutput, SiteConfig, load_siteconfig
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
 
@@ -49,6 +50,15 @@ def find_output(
     config = load_siteconfig(siteconfig)
     found = _found(config, folder, connection, siteconfig, target)
     return replace(found, settings=replace(found.settings, credentials=config.store_credentials))
+
+
+def stated_dialect(folder: Path, siteconfig: Path | None = None, target: str | None = None) -> str | None:
+    """Return the dialect in which the project in `folder` is written, as its connection says; None where it does not.
+
+    Raises:
+        ProjectError: the connection or target does not exist where one was asked for.
+    """
+    return find_output(folder, connection_of(folder), siteconfig, target).dialect
 
 
 def _found(

@@ -251,6 +251,7 @@ def _ordered(
     compiling = Problems()
     found = versions.fingerprints(graph, reader if graph.project is project else reader.of(graph.project), compiling)
     _tell_dialects(reader, problems)
+    _tell_stand_ins(reader, problems)
     if not compiling.broken.names:
         return graph, found
     told = [p for p in compiling.errors if p.about not in graph.doubtful]
@@ -270,6 +271,15 @@ def _tell_dialects(reader: Reader, problems: Problems) -> None:
         message = f"{count} no {own} SQL, and read as {dialect}; this is the first"
         hint = f"for a project in {dialect} say `dialect: {dialect}` in its connection"
         problems.warn("other-dialect", message, first, hint=hint)
+
+
+def _tell_stand_ins(reader: Reader, problems: Problems) -> None:
+    """Warn once for each function that DuckDB has not and for which one with other values stands in."""
+    for name, places in sorted(reader.stand_ins.items()):
+        first = min(places, key=lambda place: (place.file, place.line, place.column))
+        message = f"{name} gives other numbers here than in the warehouse: part of an MD5, always the same for a value"
+        hint = "good as a key or to draw samples; do not compare it with values of the warehouse"
+        problems.warn("other-hash", message, first, hint=hint)
 
 
 def _node(project: Project, about: str) -> Node:

@@ -6,6 +6,7 @@ What a command does is imported when it is called, so that help and completion s
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -141,6 +142,8 @@ def outcome(given: Sequence[str], *, is_last: bool) -> int:
     """
     debug = "--debug" in given or bool(os.environ.get(DEBUG))
     left_out = {"--debug", *WITHOUT_EFFECT}
+    if not debug:  # what cannot be translated is told at its place in the project
+        logging.getLogger("sqlglot").setLevel(logging.ERROR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

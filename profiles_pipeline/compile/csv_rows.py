@@ -11,46 +11,46 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from profiles_pipeline.compile.statement import Compilation
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.sql import build
 
 
-def csv_rows(c: Compilation, model: Input) -> exp.Expr:
+def csv_rows(reader: Reader, model: Input) -> exp.Expr:
     """Return ``SELECT ... FROM (VALUES ...)`` of the file of an input, columns cast to the types its contract promises.
 
     Raises:
         ProjectError: the file cannot be read, or a line has more or fewer cells than the header.
     """
     assert model.csv is not None
-    text = c.reader.render(c.reader.read_file(model.csv), model.path).text
+    text = reader.render(reader.read_file(model.csv), model.path).text
     header, *lines = [line for line in text.splitlines() if line.strip()] or [""]
     names = [name.strip().strip('"') for name in header.split(",")]
-    rows = [_cells(c, model, line, number, len(names)) for number, line in enumerate(lines, start=2)]
+    rows = [_cells(reader, model, line, number, len(names)) for number, line in enumerate(lines, start=2)]
     shown = rows or [[exp.Null() for _ in names]]
     values = exp.Values(
         expressions=[exp.Tuple(expressions=cells) for cells in shown],
         alias=exp.TableAlias(this=exp.to_identifier("t"), columns=[exp.to_identifier(n, quoted=True) for n in names]),
     )
-    columns = [_column(c, model, name) for name in names]
+    columns = [_column(reader, model, name) for name in names]
     return build(
         "SELECT :columns FROM :rows WHERE :some", columns=columns, rows=values, some=None if rows else exp.false()
     )
 
 
-def _column(c: Compilation, model: Input, name: str) -> exp.Expr:
+def _column(reader: Reader, model: Input, name: str) -> exp.Expr:
     promised = {str(column): data_type for column, data_type in model.column_types}
     data_type = promised.get(name.lower())
     column = exp.column(exp.to_identifier(name, quoted=True))
-    value = c.reader.typed(column, data_type, model.path) if data_type else column
+    value = reader.typed(column, data_type, model.path) if data_type else column
     return exp.Alias(this=value, alias=exp.to_identifier(name, quoted=True))
 
 
-def _cells(c: Compilation, model: Input, line: str, number: int, count: int) -> list[exp.Expr]:
+def _cells(reader: Reader, model: Input, line: str, number: int, count: int) -> list[exp.Expr]:
     raw = [cell.strip() for cell in next(csv.reader([line], quotechar="'", doublequote=True, skipinitialspace=True))]
     try:
-        parsed: Sequence[exp.Expr | None] = c.reader.expressions(line, model.path)
+        parsed: Sequence[exp.Expr | None] = reader.expressions(line, model.path)
     except ProjectError:
         parsed = [None] * len(raw)
     if len(parsed) != count:

@@ -92,7 +92,7 @@ def all_rows(c: Compilation, model: Model, source: exp.Expr | None = None) -> ex
 
 def _input_rows(c: Compilation, model: Input) -> exp.Expr:
     """Return what to put behind FROM for an input."""
-    return exp.Subquery(this=csv_rows(c, model)) if model.csv is not None else c.source(model)
+    return exp.Subquery(this=csv_rows(c.reader, model)) if model.csv is not None else c.source(model)
 
 
 def in_window(c: Compilation, occurred_at: str, this: str) -> exp.Expr:

@@ -94,6 +94,7 @@ class Reader:
         bound: False keeps time functions as they are written, for fingerprints that do not move with time.
         has_past: whether there is what a reference to earlier windows asks for; templates can ask this too.
         read_as: dialect -> places of the texts read so far that are in it, where it is not the project's.
+        stand_ins: function -> places of the texts read so far in which something else stands in for it.
     """
 
     project: Project
@@ -103,6 +104,7 @@ class Reader:
     bound: bool = True
     has_past: Callable[[PastRef], bool] = lambda _: False
     read_as: dict[str, set[Span]] = field(default_factory=dict)
+    stand_ins: dict[str, set[Span]] = field(default_factory=dict)
     _vars: dict[tuple[str, str, str], ReadVar] = field(default_factory=dict)
     _named: dict[str, dict[str, VarKey]] = field(default_factory=dict)
 
@@ -188,6 +190,9 @@ class Reader:
     def _reading(self, tree: exp.Expr, rendered: template.Rendered, place: Span | None) -> Reading:
         if place is not None and (dialect := tree.meta.get(sql.READ_AS)):
             self.read_as.setdefault(dialect, set()).add(place)
+        if place is not None:
+            for name in tree.meta.get(sql.STANDS_IN, ()):
+                self.stand_ins.setdefault(name, set()).add(place)
         tree = sql.bind_time(tree, self.end_time) if self.bound else sql.copied(tree)
         past = past_refs(rendered.refs)
         models, variables, optional = set(), set(), set()

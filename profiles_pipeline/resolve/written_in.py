@@ -36,15 +36,16 @@ class WrittenIn:
 def written_in(spec: ProjectSpec) -> WrittenIn:
     """Return the dialect that everything in the project agrees on, the default where nothing speaks for another.
 
-    The name of the connection decides unless the texts speak against it. Without such a name a text is needed that only
-    one dialect understands, and none that this one does not.
+    The name of the connection decides unless more in the texts speaks against it than for it. Without such a name
+    something is needed that only one dialect has, and nothing that it has not.
     """
     signs = list(_signs(spec))
     named = sql.named_dialect(str(spec.connection or ""))
     agreed = sql.agreed_dialects(sign for sign, _ in signs)
     if named is not None:
         speaking = [(sign, text) for sign, text in signs if named in sign.dialects and DEFAULT not in sign.dialects]
-        if named == DEFAULT or not (named in agreed or speaking):
+        against = sum(named not in sign.dialects for sign, _ in signs)
+        if named == DEFAULT or (against and against >= len(speaking)):
             return WrittenIn()
         return WrittenIn(named, " and ".join([f"its connection is named '{spec.connection}'", *_strongest(speaking)]))
     if len(agreed) != 1 or DEFAULT in agreed:

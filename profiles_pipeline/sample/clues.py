@@ -19,6 +19,7 @@ _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}.*)?")
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull)
 _LIKES = (exp.Like, exp.ILike, exp.Contains, exp.StartsWith, exp.EndsWith, exp.RegexpLike, exp.RegexpILike)
 _MOST_WAYS = 12
+_LONGEST = 64
 
 
 class Clues(ValueClues):
@@ -98,8 +99,8 @@ class Clues(ValueClues):
             self.ledger.equal(left.slots, right.slots)
             return self._done(node)
         for found, other, mirrored in ((left, right, False), (right, left, True)):
-            if found.calendar and other.literal is not None:
-                return self._done(node, parts_wished(node, found, other.literal, mirrored))
+            if other.literal is not None and (found.calendar or found.inside or found.measured):
+                return self._done(node, self._of_part(node, found, other.literal, mirrored))
         if left.slots and right.slots:
             equal = isinstance(node, exp.EQ) and not left.total and not right.total
             (self.ledger.equal if equal else self.ledger.related)(left.slots, right.slots)
@@ -115,6 +116,22 @@ class Clues(ValueClues):
                 self.vote(found, other.kind, WEAK if other.kind == "text" else USUAL)
             return self._done(node)
         return self._done(node, self._compared(node, found, other.literal, mirrored))
+
+    def _of_part(self, node: exp.Expr, found: Value, literal: Scalar, mirrored: bool) -> Alternatives:
+        """Note what a part of a time, a piece of a text or its length must be."""
+        if found.calendar:
+            return parts_wished(node, found, literal, mirrored)
+        return self._of_text(found, literal) if isinstance(node, exp.EQ) else ALWAYS
+
+    def _of_text(self, found: Value, literal: Scalar) -> Alternatives:
+        if found.measured and isinstance(literal, float) and 0 < literal <= _LONGEST:
+            for slot in found.measured:
+                self.ledger.of(slot).regexes[f"[A-Z0-9]{{{literal:.0f}}}"] = None
+        if not found.inside or not isinstance(literal, str):
+            return ALWAYS
+        before, after = found.around
+        self.like_text(found.inside, whole := before + literal + after)
+        return _wishes(found.inside, (whole,))
 
     def _compared(self, node: exp.Expr, found: Value, literal: Scalar, mirrored: bool) -> Alternatives:
         """Note a comparison with a literal."""
@@ -185,8 +202,8 @@ class Clues(ValueClues):
         ways: Alternatives = ()
         for item in node.expressions:
             other = self.value(item, scope)
-            if other.literal is not None and found.calendar:
-                ways += parts_wished(exp.EQ(), found, other.literal, False)
+            if other.literal is not None and (found.calendar or found.inside or found.measured):
+                ways += self._of_part(exp.EQ(), found, other.literal, False)
             elif other.literal is not None and found.slots:
                 self._compared(exp.EQ(), found, other.literal, False)
                 literals.append(other.literal)

@@ -11,7 +11,7 @@ Theme = Literal[
     "email", "phone", "first_name", "last_name", "name", "country", "city", "state", "gender", "currency", "device",
     "browser", "os", "platform", "url", "path", "source", "medium", "campaign", "channel", "status", "event", "zip",
     "ip", "language", "timezone", "category", "product", "plan", "birth", "future", "created", "received", "age",
-    "year", "id", "word",
+    "year", "id", "version", "word",
 ]  # fmt: skip
 
 _BOOLEAN = re.compile(
@@ -71,6 +71,7 @@ _THEMES: tuple[tuple[Theme, str], ...] = (
     ("received", r"received|loaded|uuid_ts|sent_at|ingest|synced|_fivetran"),
     ("age", r"(^|_)age$"),
     ("year", r"(^|_)year$"),
+    ("version", r"(^|_)version$|firmware"),
     ("name", r"name$"),
 )
 _ID = re.compile(r"(^|_)(id|ids|uuid|guid|key|token|code|number|no|hash|sku)$|[a-z](Id|ID|Uuid|Key)$")

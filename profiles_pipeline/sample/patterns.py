@@ -34,6 +34,9 @@ def like_examples(pattern: str) -> tuple[str, ...]:
     short = plain.replace("%", "")
     if "%" not in plain:
         return (plain,)
+    scheme = short.removesuffix("://")
+    if scheme in ("http", "https") and plain.startswith("http"):
+        return tuple(f"{scheme}://example.com/{page}" for page in ("one", "two"))
     if short.startswith("@") or short == "@":
         return tuple(plain.replace("%", f"person{number}") for number in range(2))
     return tuple(dict.fromkeys((short, plain.replace("%", "one"), plain.replace("%", " two "))))

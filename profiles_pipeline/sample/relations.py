@@ -30,6 +30,9 @@ class Value:
         parts: it is a list of the parts of a text.
         calendar: times of which it is a part, such as the year.
         part: which one; "text" where it is written out, as in ``2024-03``.
+        inside: slots of whose texts it is a piece.
+        around: what stands before and after the piece there.
+        measured: slots of whose texts it is the length.
     """
 
     slots: tuple[Slot, ...] = ()
@@ -40,6 +43,9 @@ class Value:
     parts: bool = False
     calendar: tuple[Slot, ...] = ()
     part: str = ""
+    inside: tuple[Slot, ...] = ()
+    around: tuple[str, str] = ("", "")
+    measured: tuple[Slot, ...] = ()
 
 
 NOTHING = Value()

@@ -32,8 +32,8 @@ _SAME_TEXT = (exp.Lower, exp.Upper, exp.Trim, exp.Initcap)
 _HASHES = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA2)
 _NUMBERS = (
     exp.Avg, exp.Median, exp.Round, exp.Abs, exp.Ceil, exp.Floor, exp.Sqrt, exp.Pow, exp.Ln, exp.Log, exp.Exp,
-    exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Neg, exp.Sign, exp.Trunc,
-    exp.ApproxQuantile, exp.Quantile, exp.Corr, exp.CovarPop, exp.CovarSamp, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.SafeDivide,
+    exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop, exp.Neg, exp.Sign, exp.ApproxQuantile,
+    exp.Quantile, exp.Corr, exp.CovarPop, exp.CovarSamp, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.SafeDivide,
 )  # fmt: skip
 _BITS = (
     exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseLeftShift, exp.BitwiseRightShift,
@@ -41,9 +41,10 @@ _BITS = (
 )  # fmt: skip
 _TO_NUMBER = (exp.ToNumber, exp.ToDouble)
 _TIMES = (
-    exp.DateDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.MonthsBetween, exp.Year, exp.Month, exp.Day, exp.DayOfWeek,
-    exp.DayOfWeekIso, exp.DayOfMonth, exp.DayOfYear, exp.Week, exp.WeekOfYear, exp.Quarter, exp.Hour, exp.Minute,
-    exp.Second, exp.Monthname, exp.Dayname, exp.TimeToStr, exp.UnixSeconds, exp.UnixMillis, exp.TimeToUnix,
+    exp.DateDiff, exp.TsOrDsDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.MonthsBetween, exp.Year, exp.Month, exp.Day,
+    exp.DayOfWeek, exp.DayOfWeekIso, exp.DayOfMonth, exp.DayOfYear, exp.Week, exp.WeekOfYear, exp.Quarter,
+    exp.Hour, exp.Minute, exp.Second, exp.Monthname, exp.Dayname, exp.TimeToStr, exp.UnixSeconds, exp.UnixMillis,
+    exp.TimeToUnix,
 )  # fmt: skip
 _PARTS: dict[type[exp.Expr], str] = {
     exp.Year: "year", exp.Quarter: "quarter", exp.Month: "month", exp.Day: "day", exp.DayOfMonth: "day",
@@ -172,6 +173,11 @@ class ValueClues(ABC):
         ratio = isinstance(node, exp.Div | exp.SafeDivide)  # a sum divided by a count is of the size of what is summed
         return Value(mixed(values).slots, "number", total=not ratio and any(v.total for v in values))
 
+    def _truncated(self, node: exp.Expr, scope: Scope) -> Value:
+        """``trunc(x)`` is of a number or of a time: what it is of, or what takes it, may tell."""
+        is_time = self.value(node.this, scope).kind in ("date", "timestamp") or isinstance(node.parent, _TIMES)
+        return self._same_time(node, scope) if is_time else self._number(node, scope)
+
     def _bits(self, node: exp.Expr, scope: Scope) -> Value:
         found = self._number(node, scope)
         for slot in found.slots:
@@ -208,7 +214,14 @@ class ValueClues(ABC):
                 self.ledger.of(slot).regexes[node.expression.name] = None
         if isinstance(node, exp.Replace | exp.RegexpReplace):
             return Value(found.slots, "text")
-        counts = isinstance(node, exp.Length | exp.StrPosition | exp.RegexpCount)
+        if isinstance(node, exp.StrPosition) and node.args["substr"].is_string:
+            for slot in found.slots:
+                self.ledger.of(slot).likes[f"%{node.args['substr'].name}%"] = None
+        if isinstance(node, exp.SplitPart):
+            return Value(kind="text", inside=found.slots, around=_around_part(node))
+        if isinstance(node, exp.Length):
+            return Value(kind="number", measured=found.slots)
+        counts = isinstance(node, exp.StrPosition | exp.RegexpCount)
         return Value(kind="number" if counts else "text")
 
     def _same_text(self, node: exp.Expr, scope: Scope) -> Value:
@@ -463,6 +476,18 @@ class ValueClues(ABC):
         self._others(node, scope)
         return Value(kind="number") if isinstance(node, exp.ArraySize) else NOTHING
 
+    def _each(self, node: exp.Expr, scope: Scope) -> Value:
+        """``filter(a, x -> x > 1)``: what is said of x is said of any element."""
+        found = self.value(node.this, scope)
+        body = node.expression
+        if not isinstance(body, exp.Lambda) or len(body.expressions) != 1:
+            return NOTHING
+        said, name = exp.Paren(this=body.this.copy()), body.expressions[0].name.lower()
+        for use in [one for one in said.find_all(exp.Identifier) if one.name.lower() == name]:
+            use.replace(exp.Bracket(this=node.this.copy(), expressions=[exp.Literal.number(0)]))
+        self.value(said, scope)
+        return found if isinstance(node, exp.ArrayFilter) else NOTHING
+
     def element(self, found: Value) -> Value:
         """Return any element of an array."""
         return Value(self.ledger.member(found.slots, [ELEMENT])) if self.ledger.structs else self.step(found, [ELEMENT])
@@ -515,6 +540,7 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     exp.UnixToTime: ValueClues._from_epoch,
     exp.Anonymous: ValueClues._named,
     exp.Cast: ValueClues._cast,
+    exp.Trunc: ValueClues._truncated,
     exp.ToBoolean: ValueClues._to_boolean,
     exp.ToChar: ValueClues._to_text,
     exp.Coalesce: ValueClues._coalesce,
@@ -536,6 +562,8 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     exp.SplitToTable: ValueClues._split,
     exp.ArraySize: ValueClues._array,
     exp.ArrayContains: ValueClues._array,
+    exp.ArrayFilter: ValueClues._each,
+    exp.Transform: ValueClues._each,
     exp.ArrayToString: ValueClues._array,
     exp.ArrayDistinct: ValueClues._array,
     exp.Query: ValueClues._query,
@@ -581,6 +609,14 @@ def json_steps(path: exp.Expr) -> list[str]:
         elif isinstance(part, exp.JSONPathSubscript | exp.JSONPathWildcard):
             steps.append(str(part.this) if isinstance(part.this, str) else ELEMENT)
     return steps[1:] if steps[:1] == ["$"] else steps
+
+
+def _around_part(node: exp.Expr) -> tuple[str, str]:
+    """Return what may stand before and after a part of a text: other parts, with the delimiter between them."""
+    delimiter, index = node.args["delimiter"], node.args["part_index"]
+    number = int(index.name) if isinstance(index, exp.Literal) and index.is_int else 1
+    mark = delimiter.name if isinstance(delimiter, exp.Literal) else "-"
+    return f"one{mark}" * (number - 1), f"{mark}two"
 
 
 def _temporal(found: Value) -> bool:

@@ -39,6 +39,7 @@ from profiles_pipeline.sql.reading import (
     parse_query,
     parse_statements,
 )
+from profiles_pipeline.sql.rewrites.row import STANDS_IN
 from profiles_pipeline.sql.rewrites.texts import text_of
 from profiles_pipeline.sql.rewrites.variants import beside
 from profiles_pipeline.sql.signs import Sign, signs_in, signs_of_table
@@ -50,6 +51,7 @@ __all__ = [
     "NOTHING_KNOWN",
     "READ_AS",
     "ROWS",
+    "STANDS_IN",
     "UNKNOWN_COLUMNS",
     "Columns",
     "Known",

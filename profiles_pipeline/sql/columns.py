@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.optimizer.annotate_types import TypeAnnotator
 from sqlglot.schema import ensure_schema
 
-from profiles_pipeline.sql.kinds import dtype
+from profiles_pipeline.sql.kinds import MAPS, dtype
 
 DType = exp.DType
 
@@ -108,6 +108,10 @@ class _Scope:
         return self.outer.type_of(name, qualifier) if self.outer is not None else None
 
 
+def _of_no_kind(annotator: TypeAnnotator, node: exp.Expr) -> None:
+    annotator._set_type(node, None)
+
+
 def _is_meant(alias: str | None, qualifier: str) -> bool:
     """Return whether a qualifier means a source: a symbol is also known by the name of what it stands for."""
     return alias is None or qualifier in (alias, alias.rpartition("/")[2] if ":" in alias else alias)
@@ -121,6 +125,8 @@ class _Annotation:
         assert schema.dialect is not None
         metadata = dict(schema.dialect.EXPRESSION_METADATA)
         metadata[exp.Column] = {"annotator": self._of_column}
+        if source != "snowflake":  # whose objects alone are JSON
+            metadata |= {made: {"annotator": _of_no_kind} for made in (exp.Struct, *MAPS)}
         self.annotator = TypeAnnotator(schema, expression_metadata=metadata)
         self.found: dict[int, DType] = {}
         self.outside = dict(known.columns)

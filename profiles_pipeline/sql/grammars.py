@@ -14,6 +14,7 @@ from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.redshift import Redshift
 from sqlglot.dialects.snowflake import Snowflake
 from sqlglot.parsers.databricks import DatabricksParser
+from sqlglot.parsers.redshift import RedshiftParser
 from sqlglot.parsers.snowflake import SnowflakeParser
 
 _FOREIGN = ("JSON_EXTRACT_ARRAY", "REGEXP_EXTRACT")
@@ -77,6 +78,13 @@ def _days_or_units(args: list[exp.Expr]) -> exp.Expr:
     return found
 
 
+def _part_of_time(args: list[exp.Expr]) -> exp.Expr:
+    """``date_part('dow', x)`` is ``extract(dow from x)``."""
+    if len(args) != 2 or not isinstance(args[0], exp.Literal):
+        return exp.Anonymous(this="DATE_PART", expressions=args)
+    return exp.Extract(this=exp.var(args[0].name.upper()), expression=args[1])
+
+
 def _converted(dtype: exp.DType, args: list[exp.Expr]) -> exp.Expr:
     return exp.cast(args[0], dtype)
 
@@ -89,7 +97,30 @@ class _Databricks(Databricks):
             **DatabricksParser.FUNCTIONS,
             "DATEDIFF": _days_or_units,
             "DATE_DIFF": _days_or_units,
+            "DATE_PART": _part_of_time,
+            "DATEPART": _part_of_time,
+            "TO_UNIX_TIMESTAMP": DatabricksParser.FUNCTIONS["UNIX_TIMESTAMP"],
             **{name: partial(_converted, exp.DType[name]) for name in ("BIGINT", "SMALLINT", "TINYINT")},
+        }
+
+
+def _redshift_match(args: list[exp.Expr]) -> exp.Expr:
+    """``regexp_substr(x, '(a)b', 1, 1, 'e')``: with ``e`` the first group is meant, if there is one."""
+    found: exp.Expr = RedshiftParser.FUNCTIONS["REGEXP_SUBSTR"](args)
+    pattern = found.expression
+    if "e" in found.text("parameters") and isinstance(pattern, exp.Literal) and _GROUP.search(pattern.name):
+        found.set("group", exp.Literal.number(1))
+    return found
+
+
+class _Redshift(Redshift):
+    """Redshift, with groups of regular expressions and with formats as they are written."""
+
+    class Parser(RedshiftParser):
+        FUNCTIONS: ClassVar = {
+            **RedshiftParser.FUNCTIONS,
+            "REGEXP_SUBSTR": _redshift_match,
+            "TO_CHAR": exp.ToChar.from_arg_list,
         }
 
 
@@ -110,10 +141,10 @@ class _BigQuery(BigQuery):
         QUOTES: ClassVar = ["'"]
 
 
-_MENDED: dict[str, type[Dialect]] = {"snowflake": _Snowflake, "databricks": _Databricks}
+_MENDED: dict[str, type[Dialect]] = {"snowflake": _Snowflake, "databricks": _Databricks, "redshift": _Redshift}
 _WITH_QUOTED_NAMES: dict[str, type[Dialect]] = {
     "snowflake": _SnowflakeQuoted,
-    "redshift": Redshift,
+    "redshift": _Redshift,
     "databricks": _DatabricksQuoted,
     "bigquery": _BigQuery,
 }
@@ -141,6 +172,6 @@ def others(text: str, own: str) -> list[str]:
 
 @lru_cache(maxsize=16)
 def grammar(dialect: str, quoted_names: bool) -> Dialect:
-    """Return what splits and parses texts of `dialect`; with `quoted_names` either kind of quotes stands around names."""
+    """Return what splits and parses texts of `dialect`; with `quoted_names` names stand in either kind of quotes."""
     found = (_WITH_QUOTED_NAMES.get(dialect) if quoted_names else None) or _MENDED.get(dialect)
     return Dialect.get_or_raise(dialect) if found is None else found()

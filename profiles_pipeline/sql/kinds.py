@@ -32,6 +32,9 @@ _COLLECTORS = (exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayUnionAgg)
 _TEXT_NODES = (exp.JSONExtractScalar, exp.Right, exp.Left, exp.Pad, exp.ToChar)
 _NUMBER_NODES = (exp.Mul, exp.Div, exp.IntDiv, exp.Mod)
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div)
+MAPS = (exp.Map, exp.VarMap, exp.MapFromEntries, exp.StrToMap)
+"""Calls that make a map: its elements have keys, but it is no JSON."""
+
 _SAME_AS_FIRST = (
     exp.Paren, exp.Max, exp.Min, exp.AnyValue, exp.FirstValue, exp.LastValue, exp.NthValue, exp.Lag, exp.Lead,
     exp.Window, exp.Filter, exp.IgnoreNulls, exp.RespectNulls, exp.WithinGroup, exp.ArgMax, exp.ArgMin,
@@ -41,7 +44,7 @@ _SAME_AS_FIRST = (
 
 def kind(node: exp.Expr | None) -> Kind | None:
     """Return the kind of value that `node` surely has, or None."""
-    if node is None:
+    if node is None or (isinstance(node, exp.Mul | exp.Div) and _is_length_of_time(node)):
         return None
     if isinstance(node, exp.Null):
         return "null"
@@ -76,12 +79,26 @@ def is_float(node: exp.Expr) -> bool:
     return any(is_float(part) for part in choices(node))
 
 
+def _is_length_of_time(node: exp.Expr) -> bool:
+    """Tell whether a value is an interval, or one multiplied: ``3 * interval '1 day'``."""
+    value = node.unnest()
+    if isinstance(value, exp.Mul | exp.Div):
+        return _is_length_of_time(value.this) or _is_length_of_time(value.expression)
+    return isinstance(value, exp.Interval)
+
+
 def collected(node: exp.Expr) -> exp.Expr:
     """Return the value that an aggregate collects, without DISTINCT, order and limit."""
     value: exp.Expr = node.this
     while isinstance(value, exp.Distinct | exp.Order | exp.Limit):
         value = value.expressions[0] if isinstance(value, exp.Distinct) else value.this
     return value
+
+
+def is_map(node: exp.Expr) -> bool:
+    """Return whether `node` surely makes a map."""
+    cast_to = node.args["to"].this if isinstance(node, exp.Cast) else None
+    return isinstance(node, MAPS) or cast_to == exp.DType.MAP
 
 
 def is_text_of_path(node: exp.Expr) -> bool:
@@ -156,6 +173,8 @@ def _of_sum(node: exp.Add | exp.Sub) -> Kind | None:
 
 def _of_element(node: exp.Bracket | exp.GetExtract) -> Kind | None:
     """Elements of JSON are JSON, and only JSON has elements with names."""
+    if is_map(node.this):
+        return None
     keys = node.expressions if isinstance(node, exp.Bracket) else [node.expression]
     by_name = len(keys) == 1 and isinstance(keys[0], exp.Literal) and keys[0].is_string
     return "json" if by_name or kind(node.this) == "json" else None

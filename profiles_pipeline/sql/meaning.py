@@ -27,10 +27,11 @@ from profiles_pipeline.sql.rewrites import (
     semi_structured,
     temporal,
     texts,
+    time_formats,
     units,
     variants,
 )
-from profiles_pipeline.sql.rewrites.row import ANY, Rewrite
+from profiles_pipeline.sql.rewrites.row import ANY, STANDS_IN, Rewrite
 
 REWRITES: tuple[Rewrite, ...] = (
     *relations.ROWS,
@@ -43,6 +44,7 @@ REWRITES: tuple[Rewrite, ...] = (
     *numbers.ROWS,
     *epochs.ROWS,
     *formats.ROWS,
+    *time_formats.ROWS,
     *units.ROWS,
     *temporal.ROWS,
     *texts.ROWS,
@@ -62,6 +64,7 @@ def translate(tree: Tree, source: str, target: str, known: Known = NOTHING) -> T
         return tree
     root = exp.Tuple(expressions=[annotated(tree, source, known)])
     rewrites = _rewrites_by_node(source, target)
+    stand_ins: list[str] = []
     for node in reversed(list(root.walk(bfs=False))):
         parent, key, index = node.parent, node.arg_key, node.index
         if parent is None or key is None:
@@ -69,9 +72,13 @@ def translate(tree: Tree, source: str, target: str, known: Known = NOTHING) -> T
         for rewrite in rewrites.get(type(node), ()):
             result = rewrite.apply(node)
             if result is not node:
+                stand_ins += [result.meta[STANDS_IN]] if STANDS_IN in result.meta else []
                 parent.set(key, holds_apart(parent, node, result), index)
                 break
-    return root.expressions[0].pop()  # type: ignore[no-any-return]
+    translated: Tree = root.expressions[0].pop()
+    if stand_ins:
+        translated.meta[STANDS_IN] = tuple(stand_ins)
+    return translated
 
 
 @lru_cache(maxsize=64)

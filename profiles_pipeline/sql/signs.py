@@ -1,5 +1,8 @@
-"""Signs of a dialect: what only some of the warehouses of the format understand. Told from the words of a text that need
-not be rendered, let alone parse: sqlglot reads much in one dialect that only another has."""
+"""Signs of a dialect: what only some of the warehouses of the format understand.
+
+Told from the words of a text, which need not be rendered, let alone parsed: sqlglot reads much in one dialect that only
+another one has.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ _CALLS = {
         "try_divide", "unix_timestamp", "xxhash64",
     ),
     "bigquery": (
-        "approx_quantiles", "approx_top_count", "array_to_json_string", "countif", "farm_fingerprint", "format_date",
-        "format_datetime", "format_timestamp", "generate_date_array", "json_extract_scalar", "json_extract_string_array",
-        "json_query", "json_query_array", "json_value", "json_value_array", "logical_and", "logical_or", "parse_date",
+        "approx_quantiles", "approx_top_count", "countif", "farm_fingerprint", "format_date", "format_datetime",
+        "format_timestamp", "generate_date_array", "json_extract_scalar", "json_extract_string_array", "json_query",
+        "json_query_array", "json_value", "json_value_array", "logical_and", "logical_or", "parse_date",
         "parse_timestamp", "regexp_contains", "safe_cast", "safe_divide", "timestamp_diff", "timestamp_sub",
         "timestamp_trunc", "to_json_string", "unnest",
     ),
@@ -35,7 +38,9 @@ _CALLS = {
         "can_json_parse", "func_sha1", "is_valid_json", "is_valid_json_array", "json_extract_array_element_text",
         "json_parse", "strtol",
     ),
-    "bigquery databricks": ("date_diff", "struct", "timestamp_millis", "timestamp_seconds", "unix_millis", "unix_seconds"),
+    "bigquery databricks": (
+        "date_diff", "struct", "timestamp_millis", "timestamp_seconds", "unix_millis", "unix_seconds",
+    ),
     "databricks redshift": ("bool_and", "bool_or", "btrim", "json_array_length"),
     "bigquery redshift": ("to_hex",),
     "databricks snowflake": ("array_size", "count_if", "flatten", "iff", "timestampdiff", "to_varchar"),

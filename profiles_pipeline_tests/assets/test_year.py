@@ -133,7 +133,7 @@ def test_a_year_in_the_ui(tmp_path: Path, browser_path: Path, artifacts: Path) -
         wait_until("a run for what changed", lambda: finished(address, "dagster/sensor_name") >= 3)
         switch(page, address, "profiles_run_sensor", on=False)
         page.goto(f"{address}/assets/models/user_id_stitcher?view=partitions")
-        expect(page.get_by_text("Materialized", exact=False).first).to_be_visible(timeout=WAIT_MS)
+        expect(page.get_by_text("user_id_stitcher", exact=True).first).to_be_visible(timeout=WAIT_MS)
         page.screenshot(path=artifacts / "dagster_year.png")
         switch(page, address, "profiles_run_schedule", on=True)
         wait_until("a run of the schedule", lambda: finished(address, "dagster/schedule_name") >= 1)

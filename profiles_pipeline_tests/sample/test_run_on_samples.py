@@ -66,3 +66,16 @@ def test_the_command_says_what_it_wrote_and_what_it_kept(call: Call, place: Plac
     assert "2 files were there already; --force replaces them" in second.err
     assert "wrote 0 tables" in second.out
     assert call("sample-data", "-p", str(place.folder), "--end", "soon").code == 2
+
+
+@pytest.mark.parametrize("place", ["typed_text"], indirect=True)
+def test_a_text_that_cannot_be_read_is_told_and_left_out(call: Call, place: Place) -> None:
+    models = place.folder / "models" / "all.yaml"
+    unread = "      - entity_var: {name: odd, select: \"to_char(sum(1), '999MI')\", from: inputs/exports}\n"
+    models.write_text(models.read_text() + unread)
+    sampled = call("sample-data", "-p", str(place.folder))
+    assert sampled.code == 0, sampled.err
+    assert "warning[sql-untranslatable]" in sampled.err
+    assert "1 text could not be read" in sampled.err
+    models.write_text(models.read_text() + "      - entity_var: {name: lost, select: max(a), from: inputs/nowhere}\n")
+    assert call("sample-data", "-p", str(place.folder), "--force").code == 2

@@ -57,7 +57,7 @@ def test_the_default_target_with_variables_filled_in(config: SiteConfig) -> None
     output = config.output("shop")
     assert isinstance(output, DuckDBOutput)
     assert (output.connection, output.target, output.type) == ("shop", "dev", "duckdb")
-    assert (output.path, output.schema_, output.dialect) == ("/srv/shop.duckdb", "analytics", "snowflake")
+    assert (output.path, output.schema_, output.dialect) == ("/srv/shop.duckdb", "analytics", "")
     assert (output.sources_dir, dict(output.sources)) == ("data", {"shop.orders": "orders.csv"})
     assert (output.threads, output.memory_limit) == (2, "1GB")
     assert output.span == Span(config.file, 6, 9)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from sqlglot import exp
 
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import ProjectError, Span
 from profiles_pipeline.spec.model import Text
 from profiles_pipeline.sql import (
+    READ_AS,
     Reading,
     default_frame,
     parse_condition,
@@ -50,6 +52,15 @@ def test_query_forms(text: str) -> None:
 )
 def test_common_table_expressions_may_begin_with_a_comma(text: str) -> None:
     assert flat(parse_query(text, READING)) == "WITH a AS (SELECT 1 AS x) SELECT x FROM a"
+
+
+@pytest.mark.parametrize(("source", "mark"), [("bigquery", "`"), ("databricks", "`"), ("redshift", '"')])
+def test_a_text_of_another_dialect_keeps_the_names_of_the_project(source: str, mark: str) -> None:
+    text = f'select t.a as "B" from {mark}ref:models/x{mark} t asof join u match_condition (t.at >= u.at)'
+    query = parse_query(text, Reading(source, "snowflake"))
+    assert query.meta[READ_AS] == "snowflake"
+    assert query.selects[0].alias == "B"
+    assert "ref:models/x" in {table.name for table in query.find_all(exp.Table)}
 
 
 def test_query_in_brackets_with_a_query_after_it_stays_whole() -> None:

@@ -127,6 +127,23 @@ def _up_to_row() -> exp.WindowSpec:
     return exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW", end_side=None)
 
 
+def _estimated(node: exp.Expr) -> exp.Expr:
+    """``hll_estimate(hll_accumulate(x))``: a sketch that is looked at where it is made."""
+    sketch = node.expressions[0] if named(node, "HLL_ESTIMATE") and node.expressions else None
+    if sketch is None or not named(sketch, "HLL_ACCUMULATE"):
+        return node
+    return typed(exp.ApproxDistinct(this=sketch.expressions[0]), exp.DType.BIGINT)
+
+
+def _hash_of_rows(node: exp.Expr) -> exp.Expr:
+    """``hash_agg(x)``: the same for the same rows in any order."""
+    values = [node.this, *node.expressions]
+    if any(value.is_star for value in values):
+        return node
+    made = build("CAST(SUM(HASH(:values)) % 9223372036854775807 AS BIGINT)", values=values)
+    return typed(made, exp.DType.BIGINT)
+
+
 def _groups_beside_windows(node: exp.Expr) -> exp.Expr:
     """``group by all`` where an aggregate is ordered by: DuckDB takes such a window for something to group by."""
     select = node.parent
@@ -163,6 +180,8 @@ ROWS: tuple[Rewrite, ...] = (
     *(Rewrite("ratio-to-report", s, "duckdb", (exp.Window,), _share) for s in ("snowflake", "redshift")),
     Rewrite("conditional-true-event", "snowflake", "duckdb", (exp.Window,), _true_events),
     Rewrite("conditional-change-event", "snowflake", "duckdb", (exp.Window,), _change_events),
+    Rewrite("hll", "snowflake", "duckdb", (exp.Anonymous,), _estimated),
+    Rewrite("hash-agg", "snowflake", "duckdb", (exp.HashAgg,), _hash_of_rows),
     Rewrite("group-by-all", ANY, "duckdb", (exp.Group,), _groups_beside_windows),
     Rewrite("frame-case", ANY, "duckdb", (exp.WindowSpec,), _frame_case),
 )

@@ -7,13 +7,25 @@ from sqlglot import exp
 from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import collected, kind, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite, aggregate_of, cast, function, named
-from profiles_pipeline.sql.rewrites.semi_structured import parsed_json, to_json
+from profiles_pipeline.sql.rewrites.semi_structured import parsed_json, scalar, scalar_of, to_json
 
 _LIST_FUNCTIONS = (
     exp.ArrayToString, exp.ArrayDistinct, exp.ArrayConcat, exp.ArrayAppend, exp.ArrayPrepend, exp.ArrayCompact,
     exp.ArraySlice, exp.ArrayMin, exp.ArrayMax, exp.ArrayIntersect, exp.ArrayExcept, exp.ArrayOverlaps, exp.SortArray,
     exp.ArrayPosition, exp.Flatten,
 )  # fmt: skip
+_TOP = """
+    LIST_SLICE(
+      LIST_SORT(
+        LIST_TRANSFORM(MAP_ENTRIES(HISTOGRAM(:x)), LAMBDA entry : {'count': entry.value, 'value': entry.key}), 'DESC'
+      ),
+      1,
+      :n
+    )
+"""
+_TOP_PAIRS = f"TO_JSON(LIST_TRANSFORM({_TOP}, LAMBDA pair : JSON_ARRAY(pair['value'], pair['count'])))"
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
+_ENDS: dict[type[exp.Expr], str] = {exp.FirstValue: "FIRST", exp.LastValue: "LAST", exp.Last: "LAST"}
 _COLLECTORS = (exp.ArrayAgg, exp.ArrayUniqueAgg, exp.ArrayUnionAgg, exp.WithinGroup, exp.Filter, exp.Window)
 
 
@@ -149,6 +161,56 @@ def _first_few(node: exp.Expr) -> exp.Expr:
     return to_json(whole) if kind(collected(call)) == "json" else whole
 
 
+def _first_few_joined(node: exp.Expr) -> exp.Expr:
+    """``string_agg(x, ',' order by y limit 1)``"""
+    limit = node.this
+    if not isinstance(limit, exp.Limit):
+        return node
+    call = exp.ArrayAgg(this=limit.this)
+    few = function("LIST_SLICE", _without_nulls(call, call), _one(), limit.expression)
+    separator = node.args.get("separator") or exp.Literal.string(",")
+    return function("ARRAY_TO_STRING", few, separator, dtype=exp.DType.VARCHAR)
+
+
+def _most_frequent(node: exp.Expr) -> exp.Expr:
+    """``approx_top_count(x, 2)``: exact, and of values that are equally frequent the greater ones."""
+    return build(_TOP, x=node.this, n=node.expression)
+
+
+def _over_elements(node: exp.Expr) -> exp.Expr:
+    """``filter(v:a, x -> x > 1)``: elements of JSON are compared and computed with as what they hold."""
+    body = node.expression
+    if kind(node.this) != "json" or not isinstance(body, exp.Lambda) or len(body.expressions) != 1:
+        return node
+    name = body.expressions[0].name.lower()
+    for use in [found for found in body.this.find_all(exp.Identifier) if found.name.lower() == name]:
+        beside = use.parent
+        if use.find_ancestor(exp.Lambda) is not body or isinstance(beside, exp.JSONExtract | exp.JSONExtractScalar):
+            continue
+        numeric = isinstance(beside, _ARITHMETIC) or (
+            isinstance(beside, exp.Binary) and "number" in (kind(beside.this), kind(beside.expression))
+        )
+        use.replace(scalar_of(use.copy(), exp.DType.DOUBLE) if numeric else scalar(use.copy()))
+    node.set("this", exp.Cast(this=node.this, to=exp.DataType.build("JSON[]", dialect="duckdb")))
+    return function("TO_JSON", node, dtype=exp.DType.JSON)
+
+
+def _most_frequent_pairs(node: exp.Expr) -> exp.Expr:
+    """``approx_top_k(x, 2)``: pairs of a value and how often it is there."""
+    count = node.expression or exp.Literal.number(1)
+    return typed(build(_TOP_PAIRS, x=node.this, n=count), exp.DType.JSON)
+
+
+def _of_present(node: exp.Expr) -> exp.Expr:
+    """``last(x, true)``, where it is an aggregate and no window"""
+    call = node.this
+    name = _ENDS.get(type(call))
+    if name is None or isinstance(node.parent, exp.Window):
+        return node
+    present = exp.Not(this=exp.Is(this=call.this.copy(), expression=exp.null()))
+    return exp.Filter(this=function(name, call.this), expression=exp.Where(this=present))
+
+
 def _array_literal(node: exp.Expr) -> exp.Expr:
     if kind(node) == "json":
         return cast(function("JSON_ARRAY", *node.expressions), exp.DType.JSON)
@@ -163,5 +225,10 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("array-index", "snowflake", "duckdb", (exp.Bracket,), _index),
     Rewrite("array-agg-limit", "snowflake", "duckdb", (exp.IgnoreNulls, exp.ArrayAgg), _first_few),
     *(Rewrite("array-agg", source, "duckdb", _COLLECTORS, _collected) for source in ("snowflake", "databricks")),
+    Rewrite("string-agg-limit", "bigquery", "duckdb", (exp.GroupConcat,), _first_few_joined),
+    Rewrite("top-count", "bigquery", "duckdb", (exp.ApproxTopK,), _most_frequent),
+    Rewrite("lambda-over-json", "snowflake", "duckdb", (exp.ArrayFilter, exp.Transform), _over_elements),
+    Rewrite("top-count", "snowflake", "duckdb", (exp.ApproxTopK,), _most_frequent_pairs),
+    Rewrite("last-of-present", "databricks", "duckdb", (exp.IgnoreNulls,), _of_present),
     Rewrite("array-agg-limit", "bigquery", "duckdb", (exp.IgnoreNulls, exp.ArrayAgg), _first_few),
 )

@@ -61,6 +61,7 @@ _LOGIC: dict[type[exp.Expr], str] = {
     exp.Boolor: "CAST(:a AS BOOLEAN) OR CAST(:b AS BOOLEAN)",
 }
 _JSON_CHECKS: dict[type[exp.Expr], str] = {exp.IsNullValue: "NULL", exp.IsArray: "ARRAY"}
+_HALVES_OF_MD5: dict[type[exp.Expr], int] = {exp.MD5NumberUpper64: 1, exp.MD5NumberLower64: 17}
 _CALLS: dict[tuple[str, int], tuple[str, exp.DType]] = {
     ("ISNULL", 1): (":a IS NULL", exp.DType.BOOLEAN),
     ("ISNOTNULL", 1): (":a IS NOT NULL", exp.DType.BOOLEAN),
@@ -75,7 +76,7 @@ _CALLS: dict[tuple[str, int], tuple[str, exp.DType]] = {
     ("CONV", 3): (_OTHER_BASE, exp.DType.VARCHAR),
     ("DLOG10", 1): ("LOG10(:a)", exp.DType.DOUBLE),
     ("IEEE_DIVIDE", 2): ("CAST(:a AS DOUBLE) / CAST(:b AS DOUBLE)", exp.DType.DOUBLE),
-    ("RANGE_BUCKET", 2): ("LEN(LIST_FILTER(:b, LAMBDA bound : bound <= :a))", exp.DType.BIGINT),
+    ("POSITIVE", 1): ("+(:a)", exp.DType.UNKNOWN),
     ("DATE_CMP", 2): (_COMPARED.format("DATE"), exp.DType.INT),
     ("TIMESTAMP_CMP", 2): (_COMPARED.format("TIMESTAMP"), exp.DType.INT),
     ("INTERVAL_CMP", 2): (_COMPARED.format("INTERVAL"), exp.DType.INT),
@@ -118,6 +119,32 @@ def _written_out(node: exp.Expr) -> exp.Expr:
     return typed(build(text, **dict(zip(ascii_lowercase, node.expressions, strict=False))), dtype)
 
 
+def _bucket_of(node: exp.Expr) -> exp.Expr:
+    made = build("LEN(LIST_FILTER(:bounds, LAMBDA bound : bound <= :x))", x=node.this, bounds=node.expression)
+    return typed(made, exp.DType.BIGINT)
+
+
+def _exists(node: exp.Expr) -> exp.Expr:
+    """``exists(a, x -> x > 1)``"""
+    if not isinstance(node.expression, exp.Lambda):
+        return node
+    return typed(build("LEN(LIST_FILTER(:a, :f)) > 0", a=node.this, f=node.expression), exp.DType.BOOLEAN)
+
+
+def _any_of_group(node: exp.Expr) -> exp.Expr:
+    """``any(x)`` is an aggregate where it is compared with nothing."""
+    return node if isinstance(node.parent, exp.Binary) else exp.LogicalOr(this=node.this.unnest())
+
+
+def _finished(node: exp.Expr) -> exp.Expr:
+    """``aggregate(a, 0, (x, y) -> x + y, x -> x * 2)``: the last function is for the result."""
+    finish = node.args.get("finish")
+    if finish is None:
+        return node
+    node.set("finish", None)
+    return build("LIST_TRANSFORM([:reduced], :finish)[1]", reduced=node, finish=finish)
+
+
 def _part_of_parts(node: exp.Expr) -> exp.Expr:
     made = build(_PART_OF_PARTS, text=node.this, mark=node.args["delimiter"], n=node.args["count"])
     return typed(made, exp.DType.VARCHAR)
@@ -138,6 +165,17 @@ def _logic(node: exp.Expr) -> exp.Expr:
     return typed(exp.Paren(this=made), exp.DType.BOOLEAN)
 
 
+def _half_of_md5(node: exp.Expr) -> exp.Expr:
+    """``md5_number_lower64(x)``: the last 16 of the 32 digits as a number."""
+    start = exp.Literal.number(_HALVES_OF_MD5[type(node)])
+    made = build("CAST('0x' || SUBSTRING(MD5(:text), :start, 16) AS UBIGINT)", text=node.this, start=start)
+    return typed(made, exp.DType.UBIGINT)
+
+
+def _decoded(node: exp.Expr) -> exp.Expr:
+    return typed(build("TRY(DECODE(FROM_BASE64(:text)))", text=node.this), exp.DType.VARCHAR)
+
+
 def _json_check(node: exp.Expr) -> exp.Expr:
     found = build("JSON_TYPE(:a) = :name", a=node.this, name=exp.Literal.string(_JSON_CHECKS[type(node)]))
     return typed(found, exp.DType.BOOLEAN)
@@ -149,9 +187,15 @@ def _negated(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("call", ANY, "duckdb", (exp.Anonymous,), _written_out),
+    Rewrite("range-bucket", "bigquery", "duckdb", (exp.RangeBucket,), _bucket_of),
+    Rewrite("exists-in-array", "databricks", "duckdb", (exp.Exists,), _exists),
+    Rewrite("any-of-group", "databricks", "duckdb", (exp.Any,), _any_of_group),
+    Rewrite("reduce-finish", ANY, "duckdb", (exp.Reduce,), _finished),
     Rewrite("soundex", ANY, "duckdb", (exp.Soundex,), _sound),
     Rewrite("boolean-call", "snowflake", "duckdb", tuple(_LOGIC), _logic),
     Rewrite("boolean-call", "snowflake", "duckdb", (exp.Boolnot,), _negated),
+    Rewrite("half-of-md5", "snowflake", "duckdb", tuple(_HALVES_OF_MD5), _half_of_md5),
+    Rewrite("try-decode", "snowflake", "duckdb", (exp.TryBase64DecodeString,), _decoded),
     Rewrite("json-check", "snowflake", "duckdb", tuple(_JSON_CHECKS), _json_check),
     Rewrite("number-of-base", ANY, "duckdb", (exp.FromBase,), _number_of_base),
     Rewrite("substring-index", ANY, "duckdb", (exp.SubstringIndex,), _part_of_parts),

@@ -115,7 +115,8 @@ def _scaled(node: exp.Expr) -> exp.Expr:
 def _to_epoch(node: exp.Expr) -> exp.Expr:
     """``unix_timestamp(x)``: with the usual format x may be a time as well as a text."""
     usual = node.text("format").replace("strict", "") == "%Y-%m-%d %H:%M:%S"
-    return cast(function("EPOCH", cast(node.this, exp.DType.TIMESTAMP)), exp.DType.BIGINT) if usual else node
+    seconds = function("EPOCH", cast(node.this, exp.DType.TIMESTAMP)) if usual else node
+    return cast(build("FLOOR(:seconds)", seconds=seconds), exp.DType.BIGINT)
 
 
 ROWS: tuple[Rewrite, ...] = (

@@ -67,7 +67,7 @@ def _formatted(node: exp.Expr) -> exp.Expr:
 
 
 def _of_number(node: exp.Expr) -> exp.Expr:
-    """``to_char(x, '999')`` of Redshift is read as if all formats were of times."""
+    """``to_char(x, '999')`` of Redshift."""
     pattern = node.args.get("format")
     written = isinstance(pattern, exp.Literal) and is_number_format(pattern.name)
     return _number_text(node.this, pattern.name) if isinstance(pattern, exp.Literal) and written else node
@@ -102,6 +102,10 @@ def _parsed(node: exp.Expr) -> exp.Expr:
     pattern = node.args.get("format")
     if not isinstance(pattern, exp.Literal):
         return node
+    if pattern.name.upper() == "AUTO":  # as without a format
+        to = exp.DType.TIMESTAMP if isinstance(node, exp.StrToTime) else exp.DType.DATE
+        made = exp.TryCast if node.args.get("safe") else exp.Cast
+        return typed(made(this=node.this, to=exp.DataType(this=to)), to)
     text = pattern.name.replace("HH:%m", "%H:%M").replace('"', "")
     read = _PARSED_ELEMENT.sub(lambda match: match[0] if match[0][0] == "%" else _element(match), text)
     node.set("format", exp.Literal.string(read))
@@ -177,6 +181,6 @@ def _irregular(whole: str) -> bool:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("date-format", "snowflake", "duckdb", (exp.ToChar,), _formatted),
-    Rewrite("number-format", "redshift", "duckdb", (exp.TimeToStr,), _of_number),
+    Rewrite("number-format", "redshift", "duckdb", (exp.ToChar,), _of_number),
     Rewrite("java-times", "snowflake", "duckdb", (exp.StrToTime, exp.StrToDate, exp.TsOrDsToDate), _parsed),
 )

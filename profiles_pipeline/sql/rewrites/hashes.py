@@ -9,14 +9,16 @@ from sqlglot import exp
 
 from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import kind, typed
-from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, named
+from profiles_pipeline.sql.rewrites.row import ANY, STANDS_IN, Rewrite, cast, named
 
 _STAND_INS = ("XXHASH64", "CHECKSUM")
 _BYTES = "LIST_TRANSFORM(REGEXP_EXTRACT_ALL(HEX(:text), '..'), LAMBDA h : CAST('0x' || h AS UHUGEINT))"
 _UNSIGNED = "CASE WHEN :seed < 0 THEN CAST(:seed AS HUGEINT) + 18446744073709551616 ELSE :seed END"
 _FNV = f"""
     LIST_TRANSFORM(
-      [LIST_REDUCE({_BYTES}, LAMBDA h, b : (XOR(h, b) * 1099511628211) % 18446744073709551616, CAST(:start AS UHUGEINT))],
+      [LIST_REDUCE(
+        {_BYTES}, LAMBDA h, b : (XOR(h, b) * 1099511628211) % 18446744073709551616, CAST(:start AS UHUGEINT)
+      )],
       LAMBDA h : CAST(CASE WHEN h < 9223372036854775808 THEN CAST(h AS HUGEINT)
                            ELSE CAST(h AS HUGEINT) - 18446744073709551616 END AS BIGINT)
     )[1]
@@ -43,7 +45,7 @@ def _text(node: exp.Expr) -> exp.Expr:
 
 
 def _fnv(node: exp.Expr) -> exp.Expr:
-    """``fnv_hash(x, seed)``, exact for texts; Redshift takes the bytes of other values, here it is those of the text."""
+    """``fnv_hash(x, seed)``, exact for texts; of other values Redshift takes the bytes, not those of their texts."""
     if not named(node, "FNV_HASH") or len(node.expressions) not in (1, 2):
         return node
     value, *seeds = node.expressions
@@ -71,9 +73,10 @@ def _stand_in(node: exp.Expr) -> exp.Expr:
     if not isinstance(node, exp.FarmFingerprint) and not named(node, *_STAND_INS):
         return node
     text = reduce(_joined, map(_part, node.expressions)) if len(node.expressions) > 1 else _text(node.expressions[0])
-    if named(node, "CHECKSUM"):
-        return typed(build(_IN_31_BITS, text=text), exp.DType.INT)
-    return typed(build(_IN_64_BITS, text=text), exp.DType.BIGINT)
+    small = named(node, "CHECKSUM")
+    made = typed(build(_IN_31_BITS if small else _IN_64_BITS, text=text), exp.DType.INT if small else exp.DType.BIGINT)
+    made.meta[STANDS_IN] = "farm_fingerprint" if isinstance(node, exp.FarmFingerprint) else node.name.lower()
+    return made
 
 
 def _part(value: exp.Expr) -> exp.Expr:

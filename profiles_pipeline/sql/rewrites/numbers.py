@@ -6,7 +6,7 @@ from functools import partial
 
 from sqlglot import exp
 
-from profiles_pipeline.sql.build import build
+from profiles_pipeline.sql.build import build, wrapped
 from profiles_pipeline.sql.kinds import dtype, kind, typed
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function, named
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
@@ -78,6 +78,33 @@ _KILOMETRES = """
 """
 
 
+_SAFE: dict[type[exp.Expr], str] = {
+    exp.SafeAdd: ":a + :b",
+    exp.SafeSubtract: ":a - :b",
+    exp.SafeMultiply: ":a * :b",
+    exp.SafeNegate: "-:a",
+}
+
+
+def _safe(node: exp.Expr) -> exp.Expr:
+    second = {"b": node.expression} if node.args.get("expression") else {}
+    return _tried(build(_SAFE[type(node)], a=node.this, **second))
+
+
+def _tried(node: exp.Expr) -> exp.Expr:
+    """Return NULL where `node` fails; DuckDB cannot try what holds an aggregate."""
+    return wrapped(node) if node.find(exp.AggFunc) else function("TRY", node)
+
+
+def _seconds_of_time(node: exp.Expr) -> exp.Expr:
+    """``cast(ts as bigint)`` counts seconds since 1970."""
+    to = node.args["to"].this
+    if kind(node.this) != "timestamp" or to not in exp.DataType.NUMERIC_TYPES:
+        return node
+    seconds = function("EPOCH", cast(node.this, exp.DType.TIMESTAMP), dtype=exp.DType.DOUBLE)
+    return cast(build("FLOOR(:seconds)", seconds=seconds) if to in exp.DataType.INTEGER_TYPES else seconds, to)
+
+
 def _bucket(node: exp.Expr) -> exp.Expr:
     value, low, high, count = node.this, node.args["min_value"], node.args["max_value"], node.args["num_buckets"]
     return typed(build(_BUCKET, value=value, low=low, high=high, count=count), exp.DType.BIGINT)
@@ -123,9 +150,12 @@ def _in_floating_point(operand: exp.Expr) -> exp.Expr:
 
 
 ROWS: tuple[Rewrite, ...] = (
-    Rewrite("width-bucket", "snowflake", "duckdb", (exp.WidthBucket,), _bucket),
+    Rewrite("safe-arithmetic", ANY, "duckdb", tuple(_SAFE), _safe),
+    Rewrite("safe-call", "bigquery", "duckdb", (exp.SafeFunc,), lambda node: _tried(node.this)),
+    Rewrite("time-as-number", "databricks", "duckdb", (exp.Cast, exp.TryCast), _seconds_of_time),
+    Rewrite("width-bucket", ANY, "duckdb", (exp.WidthBucket,), _bucket),
     Rewrite("haversine", "snowflake", "duckdb", (exp.Anonymous,), _distance),
-    Rewrite("to-number", "snowflake", "duckdb", (exp.ToNumber,), _to_number),
+    *(Rewrite("to-number", s, "duckdb", (exp.ToNumber,), _to_number) for s in ("snowflake", "redshift")),
     Rewrite("wide-integer", "snowflake", "duckdb", (exp.Cast, exp.TryCast), _wide_integer),
     *(
         Rewrite("plain-decimal", source, "duckdb", (exp.Cast, exp.TryCast), partial(_decimal, sizes))

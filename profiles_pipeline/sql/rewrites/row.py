@@ -9,6 +9,10 @@ from sqlglot import exp
 
 ANY = "any"
 
+STANDS_IN = "stands_in"
+"""In the meta of what a rewrite returns: the function whose place it takes without giving the same values. In the meta
+of a translated tree: all of these in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:

@@ -8,7 +8,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from profiles_pipeline.errors import fail
-from profiles_pipeline.sql.kinds import is_text_of_path, kind, typed
+from profiles_pipeline.sql.kinds import is_map, is_text_of_path, kind, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite, cast, function, named
 
 WITH_PATHS = ("snowflake", "databricks", "redshift")
@@ -81,7 +81,16 @@ def parsed_json(node: exp.Expr) -> exp.Expr:
     return node if kind(node) == "json" else cast(node, exp.DType.JSON)
 
 
+def _field(node: exp.Expr) -> exp.Expr:
+    """``json_parse(x).a``: a path into a SUPER value."""
+    if kind(node.this) != "json" or not isinstance(node.expression, exp.Identifier):
+        return node
+    return typed(exp.JSONExtract(this=node.this, expression=_path(node.expression.name)), exp.DType.JSON)
+
+
 def _key(node: exp.Expr) -> exp.Expr:
+    if is_map(node.this):
+        return node
     keys = node.expressions if isinstance(node, exp.Bracket) else [node.expression]
     key = keys[0] if len(keys) == 1 else None
     if not isinstance(key, exp.Literal) or (not key.is_string and kind(node.this) != "json"):
@@ -180,10 +189,11 @@ def _text_of_path(node: exp.Expr) -> exp.Expr:
 
 
 def _typed_json(node: exp.Expr) -> exp.Expr:
-    """``from_json(x, 'array<struct<a:int>>')``: the second text is a type."""
+    """``from_json(x, 'array<struct<a:int>>')``: the second text is a type; what does not fit it is left out or NULL."""
     if not isinstance(node.expression, exp.Literal):
         return node
-    return exp.Cast(this=cast(node.this, exp.DType.JSON), to=_schema(node.expression.name))
+    text = exp.TryCast(this=node.this, to=exp.DataType(this=exp.DType.JSON))
+    return exp.TryCast(this=text, to=_schema(node.expression.name))
 
 
 def _schema(text: str) -> exp.DataType:
@@ -199,6 +209,7 @@ def _schema(text: str) -> exp.DataType:
 ROWS: tuple[Rewrite, ...] = (
     *(Rewrite("json-key", source, "duckdb", (exp.Bracket, exp.GetExtract), _key) for source in WITH_PATHS),
     *(Rewrite("cast-of-json", source, "duckdb", (exp.Cast, exp.TryCast), _cast_of_json) for source in WITH_PATHS),
+    Rewrite("json-field", "redshift", "duckdb", (exp.Dot,), _field),
     Rewrite("text-of-path", "databricks", "duckdb", (exp.JSONExtract,), _text_of_path),
     Rewrite("rooted-path", "snowflake", "duckdb", (exp.JSONExtract, exp.JSONExtractScalar), _rooted_path),
     *(Rewrite("listed-element", s, "duckdb", (exp.Anonymous,), _listed_element) for s in ("snowflake", "redshift")),

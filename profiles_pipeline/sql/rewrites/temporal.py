@@ -26,11 +26,12 @@ _PARTS = (
 )  # fmt: skip
 _UNITS_OF_TRUNC = {
     "YYYY": "YEAR", "YYY": "YEAR", "YY": "YEAR", "Y": "YEAR", "MM": "MONTH", "MON": "MONTH", "Q": "QUARTER",
+    "QTR": "QUARTER", "QTRS": "QUARTER", "YR": "YEAR", "YRS": "YEAR", "MONS": "MONTH", "HR": "HOUR", "HRS": "HOUR",
+    "MIN": "MINUTE", "MINS": "MINUTE", "SEC": "SECOND", "SECS": "SECOND",
     "DD": "DAY", "DDD": "DAY", "D": "DAY", "J": "DAY", "WW": "WEEK", "IW": "WEEK", "W": "WEEK", "HH": "HOUR",
     "MI": "MINUTE",
 }  # fmt: skip
 _WORD = re.compile("[A-Za-z]+")
-_MIXED_NAMES = {"Month": "%B", "Mon": "%b", "%uay": "%A", "%uy": "%a"}
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
 _DATE_UNITS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
 _MICROSECONDS_IN = {
@@ -126,6 +127,11 @@ def _truncation(node: exp.Expr) -> exp.Expr:
     return _date_again(node) if was_date else typed(node, exp.DType.TIMESTAMP)
 
 
+def _truncated_to_day(node: exp.Expr) -> exp.Expr:
+    """``trunc(x, 'MM')`` of Databricks is a date, ``date_trunc('MONTH', x)`` a time."""
+    return cast(_truncation(node), exp.DType.DATE)
+
+
 def _date_again(node: exp.Expr) -> exp.Expr:
     return node if isinstance(node.parent, exp.Cast) else cast(node, exp.DType.DATE)
 
@@ -143,16 +149,6 @@ def _part(node: exp.Expr) -> exp.Expr:
 
 def _extract(node: exp.Expr) -> exp.Expr:
     _put_moment(node, "expression")
-    return node
-
-
-def _mixed_names(node: exp.Expr) -> exp.Expr:
-    """Names of months and days in the case in which they are to be shown, without the blanks after them."""
-    pattern = node.args.get("format")
-    if isinstance(pattern, exp.Literal):
-        for name, meant in _MIXED_NAMES.items():
-            pattern = exp.Literal.string(pattern.name.replace(name, meant))
-        node.set("format", pattern)
     return node
 
 
@@ -264,6 +260,16 @@ def _date_of(node: exp.Expr) -> exp.Expr:
     return cast(node.expression, exp.DType.DATE) if node.name.upper() == "DATE" else node
 
 
+def _clock_elsewhere(node: exp.Expr) -> exp.Expr:
+    """``from_utc_timestamp(x, z)``, ``extract(hour from x at time zone z)``: what the clocks in z say."""
+    node.set("this", cast(node.this, exp.DType.TIMESTAMPTZ))
+    return typed(node, exp.DType.TIMESTAMP)
+
+
+def _day_of_number(node: exp.Expr) -> exp.Expr:
+    return cast(node, exp.DType.DATE)
+
+
 def _zone_conversion(node: exp.Expr) -> exp.Expr:
     if not node.args.get("source_tz"):
         node.set("timestamp", cast(node.args["timestamp"], exp.DType.TIMESTAMPTZ))
@@ -272,13 +278,19 @@ def _zone_conversion(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("date-diff-by-unit", "snowflake", "duckdb", (exp.DateDiff,), _difference_by_unit),
-    Rewrite("units-passed", "databricks", "duckdb", (exp.TimestampDiff,), _elapsed),
+    *(Rewrite("units-passed", s, "duckdb", (exp.TimestampDiff,), _elapsed) for s in ("databricks", "bigquery")),
+    *(
+        Rewrite("clock-elsewhere", source, "duckdb", (exp.AtTimeZone,), _clock_elsewhere)
+        for source in ("databricks", "bigquery")
+    ),
+    Rewrite("day-of-number", ANY, "duckdb", (exp.DateFromUnixDate,), _day_of_number),
     Rewrite("months-between", ANY, "duckdb", (exp.MonthsBetween,), _months_apart),
     *(Rewrite("days-later", s, "duckdb", (exp.Add, exp.Sub), _days_later) for s in ("snowflake", "redshift")),
     Rewrite("date-difference", ANY, "duckdb", _DIFFERENCES, _difference),
     Rewrite("date-shift", ANY, "duckdb", _SHIFTS, _shift),
+    Rewrite("trunc-to-date", "databricks", "duckdb", (exp.DateTrunc,), _truncated_to_day),
     Rewrite("date-truncation", ANY, "duckdb", _TRUNCATIONS, _truncation),
-    Rewrite("date-interval", "snowflake", "duckdb", (exp.Add, exp.Sub), _interval),
+    *(Rewrite("date-interval", s, "duckdb", (exp.Add, exp.Sub), _interval) for s in ("snowflake", "databricks")),
     Rewrite("date-part", ANY, "duckdb", _PARTS, _part),
     Rewrite("sunday-is-one", "bigquery", "duckdb", (exp.Extract,), _sunday_is_one),
     Rewrite("sunday-is-one", "databricks", "duckdb", (exp.DayOfWeek, exp.Extract), _sunday_is_one),
@@ -287,7 +299,6 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("date-part", ANY, "duckdb", (exp.Extract,), _extract),
     Rewrite("time-of", "snowflake", "duckdb", (exp.Time,), _time_of),
     Rewrite("datetime", "snowflake", "duckdb", (exp.Datetime,), lambda node: cast(node.this, exp.DType.TIMESTAMP)),
-    Rewrite("mixed-case-names", "redshift", "duckdb", (exp.TimeToStr,), lambda node: _mixed_names(_part(node))),
     Rewrite("date-part", ANY, "duckdb", (exp.TimeToStr,), _part),
     Rewrite("interval-parts", "snowflake", "duckdb", (exp.Interval,), _span),
     Rewrite("trunc-of-time", "snowflake", "duckdb", (exp.Trunc,), _whole_day),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import collected, dtype, is_float, kind, typed
-from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function
 from profiles_pipeline.sql.rewrites.semi_structured import scalar, to_json
 
 _TEXT_FUNCTIONS = (
@@ -127,6 +129,68 @@ def _one_replaced(node: exp.Expr) -> exp.Expr:
     return typed(build("CASE WHEN NOT :text IS NULL THEN :made END", text=text, made=made), exp.DType.VARCHAR)
 
 
+def _dollar_groups(node: exp.Expr) -> exp.Expr:
+    """``regexp_replace(s, '(a)(b)', '$2$1')``: groups the Java way, where a backslash takes away any meaning."""
+    new = node.args.get("replacement")
+    if isinstance(new, exp.Literal):
+        node.set("replacement", exp.Literal.string(_JAVA_GROUP.sub(_re2_group, new.name)))
+    return node
+
+
+def _re2_group(match: re.Match[str]) -> str:
+    written = match[0]
+    if written[0] == "$":
+        return f"\\{written[1]}"
+    return "\\\\" if written == "\\\\" else written[1:]
+
+
+def _padded(node: exp.Expr) -> exp.Expr:
+    """``lpad(n, 5, '0')`` of a number"""
+    if kind(node.this) == "number":
+        node.set("this", cast(node.this, exp.DType.VARCHAR))
+    return node
+
+
+def _first_part(node: exp.Expr) -> exp.Expr:
+    found = exp.RegexpExtract(this=node.this, expression=node.expression)
+    return _no_match_is_null(found)
+
+
+def _occurrence(node: exp.Expr) -> exp.Expr:
+    """``instr(s, 'o', 1, 2)``: the second one; from a place below zero on they are looked for backwards."""
+    start, count = node.args.get("position"), node.args.get("occurrence")
+    backwards = isinstance(start, exp.Neg)
+    if not backwards and (count is None or count.name == "1"):
+        return node
+    made = build(
+        _PLACES,
+        text=node.this,
+        part=node.args["substr"],
+        within=build("i <= LENGTH(:text) + :start + 1" if backwards else "i >= :start", **_given(node, backwards)),
+        n=exp.Neg(this=count or exp.Literal.number(1)) if backwards else count,
+    )
+    return typed(made, exp.DType.BIGINT)
+
+
+def _given(node: exp.Expr, backwards: bool) -> dict[str, exp.Expr]:
+    start = {"start": node.args.get("position") or exp.Literal.number(1)}
+    return {**start, "text": node.this} if backwards else start
+
+
+def _normal(node: exp.Expr) -> exp.Expr:
+    """``normalize(x)``, ``normalize_and_casefold(x)``: DuckDB has the form NFC, the default."""
+    form = node.args.get("form")
+    if isinstance(form, exp.Expr) and form.name.upper() != "NFC":
+        return node
+    made = function("NFC_NORMALIZE", node.this, dtype=exp.DType.VARCHAR)
+    return typed(exp.Lower(this=made), exp.DType.VARCHAR) if node.args.get("is_casefold") else made
+
+
+def _host(node: exp.Expr) -> exp.Expr:
+    """``net.host(url)``"""
+    return typed(build(_HOST, url=node.this.this), exp.DType.VARCHAR) if isinstance(node.this, exp.Host) else node
+
+
 def _no_match_is_null(node: exp.Expr) -> exp.Expr:
     whole = exp.Nullif(this=node, expression=exp.Literal.string(""))
     whole.type = exp.DType.VARCHAR
@@ -205,6 +269,47 @@ _URL_PARTS = """
 """
 
 
+_JAVA_GROUP = re.compile(r"\$[0-9]|\\.")
+_HOST = "NULLIF(REGEXP_EXTRACT(:url, '^(?:[^:/?#]+:)?//(?:[^/?#@]*@)?([^:/?#]+)', 1), '')"
+_PLACES = """
+    CASE WHEN NOT :text IS NULL AND NOT :part IS NULL THEN
+      COALESCE(
+        LIST_EXTRACT(
+          LIST_FILTER(
+            RANGE(1, LENGTH(:text) - LENGTH(:part) + 2),
+            LAMBDA i : SUBSTRING(:text, i, LENGTH(:part)) = :part AND :within
+          ),
+          :n
+        ),
+        0
+      )
+    END
+"""
+_URL_PART = {
+    "PROTOCOL": "^([^:/?#]+):",
+    "HOST": "^[^:/?#]+://(?:[^/?#@]*@)?([^:/?#]*)",
+    "PATH": "^[^:/?#]+://[^/?#]*([^?#]*)",
+    "FILE": "^[^:/?#]+://[^/?#]*([^#]*)",
+    "QUERY": "[?]([^#]*)",
+    "REF": "#(.*)",
+    "AUTHORITY": "^[^:/?#]+://([^/?#]*)",
+    "USERINFO": "^[^:/?#]+://([^/?#@]*)@",
+}
+_PARAMETER = "NULLIF(REGEXP_EXTRACT(:url, '[?&]' || :key || '=([^&#]*)', 1), '')"
+
+
+def _one_url_part(node: exp.Expr) -> exp.Expr:
+    """``parse_url(u, 'HOST')``, ``parse_url(u, 'QUERY', 'utm_source')``"""
+    part, key = node.args.get("part_to_extract"), node.args.get("key")
+    pattern = _URL_PART.get(part.name) if isinstance(part, exp.Literal) else None
+    if pattern is None:
+        return node
+    if key is not None:
+        return typed(build(_PARAMETER, url=node.this, key=key), exp.DType.VARCHAR)
+    found = build("REGEXP_EXTRACT(:url, :pattern, 1)", url=node.this, pattern=exp.Literal.string(pattern))
+    return _no_match_is_null(found)
+
+
 def _url_parts(node: exp.Expr) -> exp.Expr:
     return typed(build(_URL_PARTS, url=as_text(node.this)), exp.DType.JSON)
 
@@ -214,6 +319,14 @@ ROWS: tuple[Rewrite, ...] = (
     *(Rewrite("sized-text", s, "duckdb", (exp.Cast, exp.TryCast), _cut) for s in ("snowflake", "redshift")),
     Rewrite("on-or-off", "snowflake", "duckdb", (exp.Cast, exp.TryCast), _switch),
     Rewrite("similar-to", ANY, "duckdb", (exp.SimilarTo,), _similar),
+    Rewrite("parse-url", "databricks", "duckdb", (exp.ParseUrl,), _one_url_part),
+    Rewrite("net-host", "bigquery", "duckdb", (exp.NetFunc,), _host),
+    Rewrite("normal-form", "bigquery", "duckdb", (exp.Normalize,), _normal),
+    Rewrite("nth-place", "bigquery", "duckdb", (exp.StrPosition,), _occurrence),
+    Rewrite("java-groups", "databricks", "duckdb", (exp.RegexpReplace,), _dollar_groups),
+    Rewrite("padded-number", "databricks", "duckdb", (exp.Pad,), _padded),
+    Rewrite("regexp-substr-null", "databricks", "duckdb", (exp.RegexpSubstr,), _first_part),
+    Rewrite("regexp-substr-null", "bigquery", "duckdb", (exp.RegexpExtract,), _no_match_is_null),
     Rewrite("parse-url", "snowflake", "duckdb", (exp.ParseUrl,), _url_parts),
     Rewrite("text-of-value", "snowflake", "duckdb", _TEXT_FUNCTIONS, _text_operand),
     Rewrite("json-as-text", "snowflake", "duckdb", _TEXT_READERS, _read),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from profiles_pipeline.errors import did_you_mean, fail
-from profiles_pipeline.sql.rewrites.row import ANY, Rewrite
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast
+from profiles_pipeline.sql.rewrites.temporal import moment
 
 _UNITS = {
     "year", "y", "yy", "yyy", "yyyy", "yr", "years", "yrs", "isoyear", "quarter", "q", "qtr", "qtrs", "quarters",
@@ -28,6 +29,7 @@ _NAMES = {
     "DW_ISO": "ISODOW", "WEEKISO": "WEEK", "WEEK_ISO": "WEEK", "WEEKOFYEARISO": "WEEK", "WEEKOFYEAR_ISO": "WEEK",
     "ISOWEEK": "WEEK", "YEAROFWEEK": "ISOYEAR", "YEAROFWEEKISO": "ISOYEAR", "EPOCH": "EPOCH_SECOND",
 }  # fmt: skip
+_WEEKS = {"SUNDAY": "%U", "MONDAY": "%W"}
 _WITH_UNITS = (
     exp.DateDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.TsOrDsDiff, exp.DateAdd, exp.DateSub, exp.TimestampAdd,
     exp.TimestampSub, exp.DatetimeAdd, exp.DatetimeSub, exp.TsOrDsAdd, exp.DateTrunc, exp.TimestampTrunc,
@@ -58,7 +60,18 @@ def _refuse_unknown(name: str, known: set[str]) -> None:
         fail("unknown-unit", f"'{name.lower()}' is not a unit of time", hint=did_you_mean(name.lower(), sorted(known)))
 
 
+def _week_of_year(node: exp.Expr) -> exp.Expr:
+    """``extract(week from x)``: from the first Sunday on, or the first of the day that is told; before it is week 0."""
+    part = node.this
+    day = part.this.name.upper() if isinstance(part, exp.WeekStart) else "SUNDAY"
+    if (isinstance(part, exp.Var) and part.name.upper() != "WEEK") or day not in _WEEKS:
+        return node
+    shown = exp.TimeToStr(this=moment(node.expression), format=exp.Literal.string(_WEEKS[day]))
+    return cast(shown, exp.DType.BIGINT)
+
+
 ROWS: tuple[Rewrite, ...] = (
+    Rewrite("week-of-year", "bigquery", "duckdb", (exp.Extract,), _week_of_year),
     Rewrite("unit-of-time", ANY, "duckdb", _WITH_UNITS, _known),
     Rewrite("unit-of-time", ANY, "duckdb", (exp.Extract,), _part),
 )
