@@ -580,7 +580,8 @@ class Carrying(Growing):
         if model.path not in self.touched_rows:
             table = scratch(self.relation, f"touched_rows_{len(self.touched_rows)}")
             rows = identified_rows(self._only_touched(model.path), model, [self.cohort.entity])
-            observed = self._observed(model.path, self._of(model.path, "replay"))
+            # Whatever any var of the source looks at: a scan may compute input vars that its own vars do not need.
+            observed = self._observed(model.path, [v for v in self.model.vars if v.source == model.path])
             columns = [exp.Star()] if observed is None else [col(self.id_column), *map(col, sorted(observed))]
             query = build("SELECT :columns FROM :rows AS r WHERE :who", columns=columns, rows=rows,
                           who=self._who("r", False))  # fmt: skip

@@ -194,7 +194,8 @@ def crowded(crowd: Crowd, tables: Tables) -> Iterator[Append | Repeat | Delete |
     for table, most in _ROWS_OF_A_GROUP.items():
         for _ in range(len(tables[table]) // 20):
             at, column = chance.randrange(1_000_000), chance.choice(COLUMNS[table])
-            yield chance.choice([Repeat(table, at), Delete(table, at)])
+            # Two windows may put two equal rows in different orders, which shows where both are columns of these rows.
+            yield Delete(table, at) if table == "tracks" else chance.choice([Repeat(table, at), Delete(table, at)])
             yield Correct(table, at + 1, column, _of_group(column, chance.choice(cells[column]), crowd, chance))
         yield Append(
             table,
