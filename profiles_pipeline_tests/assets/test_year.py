@@ -90,9 +90,10 @@ def change(project: Path) -> None:
     )
     rewrite(
         data / "shop.web.identifies.parquet",
-        """SELECT * FROM rows UNION ALL
-        (SELECT * REPLACE ('merge' AS id, (SELECT max(user_id) FROM rows) AS user_id) FROM rows
-         WHERE user_id = (SELECT min(user_id) FROM rows) AND email LIKE '%@%' ORDER BY timestamp LIMIT 1)""",
+        """WITH known AS (FROM rows WHERE user_id LIKE 'cus_%')
+        SELECT * FROM rows UNION ALL
+        (SELECT * REPLACE ('merge' AS id, (SELECT max(user_id) FROM known) AS user_id) FROM known
+         WHERE user_id = (SELECT min(user_id) FROM known) AND email LIKE '%@%' ORDER BY timestamp LIMIT 1)""",
     )
 
 
