@@ -6,11 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from profiles_pipeline import plan, sql, versions
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import RULES, Input, SqlModel
-from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.model import RULES, Input
 from profiles_pipeline.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def states_of_sources(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
-    """Return input, or SQL model that names tables itself -> hash of where these rows come from and how they look.
+    """Return input, or model whose SQL names tables itself -> hash of where these rows come from and how they look.
 
     What is a file of the project, or is not found, is left out; so are the rules over the id graph, whose rows are part
     of what the graph means.
@@ -33,15 +31,11 @@ def states_of_sources(project: ProfilesProject, warehouse: Warehouse) -> dict[st
 
 
 def tables_from_outside(project: ProfilesProject) -> dict[str, tuple[str, ...]]:
-    """Return path -> tables from outside that a model reads itself."""
-    reader = Reader(project.project, versions.ANY_TIME, bound=False)
-    found: dict[str, tuple[str, ...]] = {}
+    """Return path -> tables from outside that a model reads itself: that of an input, and those that SQL names."""
+    found = dict(project.tables)
     for path, model in project.graph.models.items():
         if isinstance(model, Input) and model.csv is None and path != RULES:
-            found[path] = (str(model.table),)
-        elif isinstance(model, SqlModel) and model.spec.single_sql is not None:
-            named = sql.external_tables(reader.query(model.spec.single_sql, path).tree)
-            found[path] = tuple(sorted({plan.written_name(table) for table in named}))
+            found[path] = (str(model.table), *found.get(path, ()))
     return found
 
 

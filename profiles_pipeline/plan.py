@@ -211,11 +211,6 @@ def from_item(sql: str) -> exp.Expr:
     return query.args["from_"].this.pop()  # type: ignore[no-any-return]
 
 
-def written_name(table: exp.Table) -> str:
-    """Return the name of a table as SQL text says it, quotes kept where they matter."""
-    return ".".join(part.sql() for part in table.parts)
-
-
 def renamed(item: exp.Expr, table: exp.Table) -> exp.Expr:
     """Return a FROM item under the alias, or else the name, that the rest of a query knows `table` by."""
     name = exp.to_identifier(table.alias or table.name, quoted=True)

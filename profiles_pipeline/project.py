@@ -30,6 +30,7 @@ class ProfilesProject:
         folder: absolute path of the project folder.
         graph: its models in the order in which they can be built.
         fingerprints: path -> fingerprint of every model.
+        tables: path -> warehouse tables that the SQL of a model names without an input in between.
         warnings: what is doubtful, in file order.
         notes: what was rewritten from older dialects, one sentence each.
         errors: what is wrong, in file order; a project with errors can be checked further, nothing else.
@@ -41,6 +42,7 @@ class ProfilesProject:
     project: Project
     graph: Graph
     fingerprints: Mapping[str, str]
+    tables: Mapping[str, tuple[str, ...]]
     warnings: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     errors: tuple[Problem, ...] = ()
@@ -109,7 +111,18 @@ class ProfilesProject:
         pipeline = _pipeline(spec.read_pipeline(path, problems), project, problems)
         notes = tuple(str(n) for n in loaded.notes)
         errors = _with_missing_folders(problems)
-        return cls(path, graph.project, graph, found, problems.warnings, notes, errors, pipeline, found_out.note)
+        return cls(
+            folder=path,
+            project=graph.project,
+            graph=graph,
+            fingerprints=found.fingerprints,
+            tables=found.tables,
+            warnings=problems.warnings,
+            notes=notes,
+            errors=errors,
+            pipeline=pipeline,
+            dialect_note=found_out.note,
+        )
 
     def without(self, models: Mapping[str, str] = {}, columns: Mapping[str, Collection[str]] = {}) -> ProfilesProject:
         """Return the project without these models, without these columns, and without what cannot run then.
@@ -182,7 +195,7 @@ class ProfilesProject:
         problems.raise_errors()
         disabled = (*self.graph.disabled, *dropped, *graph.disabled)
         graph = replace(graph, disabled=disabled, doubtful=graph.doubtful | self.graph.doubtful)
-        return replace(self, project=graph.project, graph=graph, fingerprints=found)
+        return self._with(graph, found)
 
     def lacking(self, faulty: Collection[Node]) -> ProfilesProject:
         """Return what is sound of the project when these models and vars are wrong; for further checks only.
@@ -199,7 +212,7 @@ class ProfilesProject:
         broken = Broken(names, rest.broken.anything)
         graph, found = _ordered(replace(rest, broken=broken), Problems(), faulty=set(faulty) - input_vars - filtered)
         graph = replace(graph, doubtful=graph.doubtful | self.graph.doubtful)
-        return replace(self, project=graph.project, graph=graph, fingerprints=found)
+        return self._with(graph, found)
 
     def with_contents(self, contents: Mapping[str, str]) -> ProfilesProject:
         """Return the project with fingerprints that change with the rows of some inputs.
@@ -210,7 +223,11 @@ class ProfilesProject:
         if not contents:
             return self
         reader = Reader(self.project.untyped, versions.ANY_TIME, bound=False)
-        return replace(self, fingerprints=versions.fingerprints(self.graph, reader, Problems(), contents))
+        return self._with(self.graph, versions.digest(self.graph, reader, Problems(), contents))
+
+    def _with(self, graph: Graph, found: versions.Digest) -> ProfilesProject:
+        """Return this project with another graph in the place of its own."""
+        return replace(self, project=graph.project, graph=graph, fingerprints=found.fingerprints, tables=found.tables)
 
 
 def _pipeline(found: spec.PlacedPipeline, project: Project, problems: Problems) -> PipelineSpec:
@@ -244,12 +261,12 @@ def _ordered(
     problems: Problems,
     unavailable: Mapping[Node, str] | None = None,
     faulty: Collection[Node] = (),
-) -> tuple[Graph, dict[str, str]]:
+) -> tuple[Graph, versions.Digest]:
     """Return the graph and the fingerprints of what is sound; what is wrong is added to `problems`."""
     reader = Reader(project.untyped, versions.ANY_TIME, bound=False)
     graph = graphs.build(project, reader, problems, unavailable, faulty)
     compiling = Problems()
-    found = versions.fingerprints(graph, reader if graph.project is project else reader.of(graph.project), compiling)
+    found = versions.digest(graph, reader if graph.project is project else reader.of(graph.project), compiling)
     _tell_dialects(reader, problems)
     _tell_stand_ins(reader, problems)
     if not compiling.broken.names:

@@ -205,7 +205,7 @@ class _StandIns:
         """Return the stand-in of a table that SQL text names."""
         bare = exp.Table(**{k: table.args[k] for k in ("this", "db", "catalog") if table.args.get(k)}).copy()
         try:
-            found = self._stand_in(plan.written_name(table), self.sources.of_table(bare))
+            found = self._stand_in(sql.written_name(table), self.sources.of_table(bare))
         except ProjectError as error:
             found = exp.table_(f"absent_{len(self.absent)}", quoted=True)
             name = tuple(part.name for part in table.parts)
@@ -214,7 +214,7 @@ class _StandIns:
 
     def of_past(self, table: exp.Table) -> exp.Expr:
         """Return the stand-in of a material of an earlier window."""
-        return self._stand_in(plan.written_name(table), table).copy()
+        return self._stand_in(sql.written_name(table), table).copy()
 
     def ids_that_are_no_text(self, model: Model) -> Iterable[Problem]:
         """Yield a warning for every identifier of an input that has to be cast to text."""

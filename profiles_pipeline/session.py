@@ -10,7 +10,7 @@ from functools import cached_property
 
 from sqlglot import exp
 
-from profiles_pipeline import freshness, plan
+from profiles_pipeline import freshness, plan, sql
 from profiles_pipeline.availability import available_part
 from profiles_pipeline.column_types import types_of_sources
 from profiles_pipeline.compile.statement import Files
@@ -95,6 +95,6 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
 
     return plan.Sources(
         of_input=find_input,
-        of_table=lambda table: plan.renamed(find(plan.written_name(table)), table),
+        of_table=lambda table: plan.renamed(find(sql.written_name(table)), table),
         files=files,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sqlglot import exp
@@ -22,7 +22,7 @@ from profiles_pipeline.grains import TICK
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.resolve.reader import Reader
-from profiles_pipeline.sql import copied
+from profiles_pipeline.sql import copied, written_name
 
 ENGINE_VERSION = "1"
 """Part of every fingerprint; raised when the same SQL would come to mean something else."""
@@ -31,8 +31,23 @@ ANY_TIME = datetime(2001, 1, 1, tzinfo=UTC)
 """The time context in which fingerprints are taken."""
 
 
-def fingerprints(graph: Graph, reader: Reader, problems: Problems, contents: Mapping[str, str] = {}) -> dict[str, str]:
-    """Return path -> fingerprint (64 hex digits) of every model.
+@dataclass(frozen=True)
+class Digest:
+    """What is known of every model once it is compiled.
+
+    Attributes:
+        fingerprints: path -> fingerprint (64 hex digits).
+        tables: path -> names of the warehouse tables that the SQL of its author names without an input in between,
+            that of its vars, and of the ids and filters of what it reads, included; spelt as the first model in build
+            order spells them. Most models have none.
+    """
+
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def digest(graph: Graph, reader: Reader, problems: Problems, contents: Mapping[str, str] = {}) -> Digest:
+    """Return the fingerprints of all models, and the tables from outside that they name.
 
     Compiles every model once; whatever cannot be compiled is added to `problems`, all of it.
 
@@ -44,8 +59,10 @@ def fingerprints(graph: Graph, reader: Reader, problems: Problems, contents: Map
     """
     compilation = symbolic(graph, reader)
     later = symbolic(graph, reader.with_past(lambda _: True))
-    found: dict[str, str] = {}
+    made, spelt = Digest(), dict[str, str]()
+    found = made.fingerprints
     for path, model in graph.models.items():
+        named: list[str] = []
         parts = [ENGINE_VERSION, path, *(found.get(parent, "") for parent in sorted(graph.parents[path]))]
         parts += [] if model.time_grain == TICK else [f"time_grain {model.time_grain}"]
         try:
@@ -53,8 +70,8 @@ def fingerprints(graph: Graph, reader: Reader, problems: Problems, contents: Map
                 parts += [*_input_texts(model), *([contents[path]] if path in contents else [])]
                 parts += [_text(visible_rows(compilation, model))] if model.csv is not None else []
             else:
-                parts += _texts(compile_model(compilation, model))
-                parts += _texts(compile_model(later, model)) if path in graph.past else []
+                parts += _texts(compile_model(_noting(compilation, named), model))
+                parts += _texts(compile_model(_noting(later, named), model)) if path in graph.past else []
                 parts += _hook_texts(compilation, path)
         except ProjectError as error:
             placed = [at(problem, model.span) for problem in error.problems]
@@ -64,7 +81,19 @@ def fingerprints(graph: Graph, reader: Reader, problems: Problems, contents: Map
             problems.found.append(Problem("sql-syntax", TOO_DEEP, model.span, about=path))
             problems.broken.add(path)
         found[path] = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
-    return found
+        if named:
+            made.tables[path] = tuple(dict.fromkeys(spelt.setdefault(name.lower(), name) for name in named))
+    return made
+
+
+def _noting(c: Compilation, names: list[str]) -> Compilation:
+    """Return the compilation that adds the name of every table from outside to `names`."""
+
+    def outside(table: exp.Table) -> exp.Expr:
+        names.append(written_name(table))
+        return c.outside(table)
+
+    return replace(c, outside=outside)
 
 
 def symbolic(graph: Graph, reader: Reader) -> Compilation:

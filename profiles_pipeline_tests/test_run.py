@@ -482,11 +482,47 @@ def test_sources_that_moved_count_as_changed(shop: Shop, tmp_path_factory: pytes
     assert "user/all/var_table" in built(moved.run(end=FEBRUARY))
 
 
-def test_a_table_that_only_sql_names_counts_as_well(shop: Shop) -> None:
-    models = MODELS.replace("from {{this.DeRef('inputs/orders')}} group by 1", "from raw.visits group by 1")
+@pytest.mark.parametrize(
+    ("old", "new", "made_from_it", "query"),
+    [
+        (
+            "from {{this.DeRef('inputs/orders')}} group by 1",
+            "from raw.visits group by 1",
+            "models/days",
+            "SELECT n FROM days",
+        ),
+        (
+            "as (select 1 as one)",
+            "as (select count(*) as one from raw.visits)",
+            "models/by_hand",
+            "SELECT one FROM by_hand",
+        ),
+        (
+            "select: sum(amount), from: inputs/orders",
+            "select: (select count(*) from raw.visits)",
+            "user/all/var_table",
+            "SELECT total FROM user_feature_view WHERE user_main_id IS NOT NULL LIMIT 1",
+        ),
+        (
+            'where: "{{large}}"',
+            "where: user_id in (select user_id from raw.visits)",
+            "user/all/var_table",
+            "SELECT sum(n_large) FROM user_feature_view",
+        ),
+    ],
+    ids=["sql model", "several statements", "var", "filter of a var"],
+)
+def test_a_table_that_only_sql_names_counts_as_well(
+    shop: Shop, old: str, new: str, made_from_it: str, query: str
+) -> None:
+    assert old in MODELS
+    models = MODELS.replace(old, new)
     shop.write(models, data={"raw.visits": "user_id\nu1\n"})
     shop.run(end=FEBRUARY)
+    before = shop.query(query)
     assert built(shop.run(end=FEBRUARY)) == set()
-    shop.write(models, data={"raw.visits": "user_id\nu1\nu1\n"})
-    assert built(shop.run(end=FEBRUARY)) == {"models/days"}
-    assert shop.query("SELECT n FROM days") == [(2,)]
+    shop.write(models, data={"raw.visits": "user_id\nu1\nu2\n"})
+    changed = built(shop.run(end=FEBRUARY))
+    assert made_from_it in changed
+    assert "models/user_default_id_stitcher" not in changed
+    assert shop.query(query) != before

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from profiles_pipeline import lineage, raw_tables, versions
+from profiles_pipeline import lineage, versions
 from profiles_pipeline.assets.translator import Feature, ModelProps, ProfilesTranslator
-from profiles_pipeline.compile import Compilation
+from profiles_pipeline.compile import Compilation, compile_model
 from profiles_pipeline.compile.guards import ANY_BEFORE, NO_COUNT, guards
 from profiles_pipeline.connections import Output
 from profiles_pipeline.partitions import Calendar, Partitions, partitions_of
@@ -101,7 +101,7 @@ def _described(
     project: ProfilesProject, output: Output, c: Compilation, path: str, columns: lineage.ColumnLineage
 ) -> ModelProps:
     model = project.graph.models[path]
-    script, tables = raw_tables.compiled(c, model)
+    script = compile_model(c, model)
     return ModelProps(
         project=project.name,
         folder=project.folder,
@@ -119,7 +119,7 @@ def _described(
             name: tuple((asset_path(project.project, s.path), s.column) for s in sources)
             for name, sources in columns.items()
         },
-        tables=tables,
+        tables=project.tables.get(path, ()),
         audits=(*script.audits, *guards(c, project.pipeline.checks, model, NO_COUNT, ANY_BEFORE)) if script else (),
     )
 

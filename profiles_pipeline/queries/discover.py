@@ -15,7 +15,6 @@ from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import list_disabled, list_models
 from profiles_pipeline.queries.reading import open_for_reading
-from profiles_pipeline.raw_tables import raw_tables
 from profiles_pipeline.registry import Entry
 from profiles_pipeline.resolve.model import EntityVar, Input, Model, Project, SqlModel
 from profiles_pipeline.spec.model import FeatureSpec
@@ -341,7 +340,7 @@ def _sources(session: run.Session) -> Iterator[FoundSource]:
             )
 
     readers: dict[str, list[str]] = {}
-    for path, tables in raw_tables(project).items():
+    for path, tables in project.tables.items():
         for table in tables:
             readers.setdefault(table, []).append(path)
     for table, paths in readers.items():

@@ -11,7 +11,6 @@ from profiles_pipeline.enable import Disabled
 from profiles_pipeline.lineage import ColumnLineage
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import type_name
-from profiles_pipeline.raw_tables import raw_tables
 from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.resolve.reader import Reader
 
@@ -129,7 +128,7 @@ def _with_tables(dag: Dag, project: ProfilesProject, selection: Selection) -> Da
         return dag
     found = project.graph.models if selection.models is None else map(project.graph.find, selection.models)
     shown = project.graph.with_upstream(found)
-    arrows = [Arrow(name, path) for path, names in raw_tables(project).items() for name in names if path in shown]
+    arrows = [Arrow(name, path) for path, names in project.tables.items() for name in names if path in shown]
     tables = (Box(name, "table", None) for name in dict.fromkeys(arrow.source for arrow in arrows))
     return Dag((*tables, *dag.boxes), (*arrows, *dag.arrows))
 

@@ -11,7 +11,6 @@ from profiles_pipeline.compile import compile_model
 from profiles_pipeline.errors import ProjectError, Span
 from profiles_pipeline.grains import TICK
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.raw_tables import raw_tables
 from profiles_pipeline.resolve.model import (
     Cohort,
     ColumnUnion,
@@ -81,7 +80,7 @@ def list_models(project: ProfilesProject, schema: str) -> tuple[ModelRow, ...]:
     compilation = versions.symbolic(project.graph, Reader(project.project, versions.ANY_TIME, bound=False))
     scripts = {path: compile_model(compilation, model) for path, model in project.graph.models.items()}
     kinds = {path: script.kind for path, script in scripts.items() if script is not None}
-    graph, hinges, tables = project.graph, _hinges(project), raw_tables(project)
+    graph, hinges = project.graph, _hinges(project)
     return tuple(
         ModelRow(
             path=path,
@@ -95,7 +94,7 @@ def list_models(project: ProfilesProject, schema: str) -> tuple[ModelRow, ...]:
             span=model.span,
             status=Status("maybe enabled", hinges[path]) if path in hinges else Status(),
             time_grain=None if model.time_grain == TICK else model.time_grain,
-            tables=tables.get(path, ()),
+            tables=project.tables.get(path, ()),
         )
         for path, model in graph.models.items()
     )

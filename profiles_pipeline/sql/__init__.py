@@ -20,6 +20,7 @@ from profiles_pipeline.sql.analysis import (
     symbols,
     unfamiliar_calls,
     unqualified,
+    written_name,
 )
 from profiles_pipeline.sql.build import build, wrapped
 from profiles_pipeline.sql.columns import NOTHING as NOTHING_KNOWN
@@ -95,4 +96,5 @@ __all__ = [
     "unfamiliar_calls",
     "unqualified",
     "wrapped",
+    "written_name",
 ]

@@ -217,6 +217,11 @@ def has_subquery(tree: exp.Expr) -> bool:
     return any(node is not tree for node in tree.find_all(exp.Select, exp.SetOperation))
 
 
+def written_name(table: exp.Table) -> str:
+    """Return the name of a table as SQL text says it, quotes kept where they matter."""
+    return ".".join(part.sql() for part in table.parts)
+
+
 def external_tables(query: exp.Expr) -> tuple[exp.Table, ...]:
     """Return the tables of `query` that are neither symbolic nor common table expressions in sight nor functions."""
     return tuple(

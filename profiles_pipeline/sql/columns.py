@@ -223,7 +223,7 @@ class _Annotation:
         elif isinstance(relation, exp.Table) and isinstance(relation.this, exp.Identifier):
             name = relation.name.lower()
             in_sight = scope.ctes.get(name) if not relation.args.get("db") else None
-            columns = in_sight or self.relations.get(written_name(relation)) or UNKNOWN
+            columns = in_sight or self.relations.get(_known_as(relation)) or UNKNOWN
         else:
             self._expression(relation, scope)
             columns = _unpacked(relation)
@@ -245,8 +245,8 @@ class _Annotation:
                     self._expression(part, scope)
 
 
-def written_name(table: exp.Table) -> str:
-    """Return the name of a table as it is written, with its schema and database, in lower case."""
+def _known_as(table: exp.Table) -> str:
+    """Return the name of a table with its schema and database, in lower case."""
     return ".".join(part.name for part in table.parts).lower()
 
 
