@@ -165,7 +165,7 @@ def origin_in(project: ProfilesProject, model: Model, texts: Iterable[str], *nam
         try:
             tokens = tokenize(written, project.project.source_dialect, None, "text")
         except ProjectError:
-            continue
+            continue  # no text that can be read as SQL names a table, and what is wrong with it is told by who reads it
         for number, token in enumerate(tokens):
             words = [following.text.lower() for following in tokens[number : number + len(wanted)]]
             if words == wanted and token.token_type != TokenType.STRING:

@@ -99,9 +99,11 @@ class Shop:
         models = MODELS.replace("HOOKS", hooks).replace("KIND", kind).replace("TEXT", text)
         (self.folder / "models" / "all.yaml").write_text(models)
 
-    def run(self) -> None:
+    def run(self) -> dict[str, int | None]:
+        """Build everything; return model -> how many rows it has."""
         output = find_output(self.folder, "shop", self.folder / "siteconfig.yaml")
-        run(ProfilesProject.load(self.folder), output, Options(end=FEBRUARY))
+        done = run(ProfilesProject.load(self.folder), output, Options(end=FEBRUARY))
+        return {built.model.name: built.rows for built in done.built}
 
     def files(self) -> dict[str, bytes]:
         files = (path for path in self.root.rglob("*") if path.is_file() and ".duckdb" not in path.name)
@@ -187,8 +189,8 @@ def test_sources_lie_where_the_siteconfig_says(shop: Shop, output: str) -> None:
     (shop.data / "orders.csv").unlink()
     shop.connect(output.replace("OUTSIDE", str(outside)))
     shop.write("single_sql", "select * from {{this.DeRef('inputs/orders')}}")
-    shop.run()
-    shop.run()
+    assert shop.run()["tried"] == 1
+    assert shop.run()["tried"] == 1
 
 
 def test_views_lend_only_what_they_read(tmp_path: Path) -> None:

@@ -34,11 +34,8 @@ def specs_by_key(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
     return {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
 
 
-def test_definitions_load(definitions: dg.Definitions) -> None:
-    dg.Definitions.validate_loadable(definitions)
-
-
 def test_keys_and_dependencies_are_those_of_the_models(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
     graph = definitions.resolve_asset_graph()
     found = {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
