@@ -33,11 +33,11 @@ def unfit_defaults(project: ProfilesProject, model: VarTable, rows: exp.Table, s
     types = {column.name.lower(): column.type for column in stage.describe(query)}
     reader = Reader(project.project, versions.ANY_TIME)
     for var in model.vars:
-        default = reader.entity_var(var).default
-        if not isinstance(default, exp.Literal) or not default.is_string or var.spec.default_value is None:
-            continue
         kind = types.get(var.name.lower(), "VARCHAR")
-        if kind in _ANY_TEXT:
+        if var.spec.default_value is None or kind in _ANY_TEXT:
+            continue
+        default = reader.default_of(var)
+        if not isinstance(default, exp.Literal) or not default.is_string:
             continue
         try:
             stage.scalar(f"SELECT CAST({render(default, stage.dialect)} AS {kind})")

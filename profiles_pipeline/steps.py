@@ -41,11 +41,11 @@ def take(warehouse: Warehouse, step: Step, *, pretty: bool = True, bound: dict[s
 
 def _filled(tree: exp.Expr, bound: Mapping[str, exp.Expr]) -> exp.Expr:
     """Return a statement with literals in the place of its placeholders."""
-    if not any(node.name in bound for node in tree.find_all(exp.Placeholder)):
+    if not any(node.name in bound for node in sql.nodes_of(tree, exp.Placeholder)):
         return tree
-    return sql.copied(tree).transform(
+    return sql.transformed(
+        sql.copied(tree),
         lambda node: bound[node.name].copy() if isinstance(node, exp.Placeholder) and node.name in bound else node,
-        copy=False,
     )
 
 

@@ -19,14 +19,17 @@ _BINDING = "_duckdb"
 
 @contextlib.contextmanager
 def rare_collection(*, is_last: bool) -> Iterator[None]:
-    """Look for garbage less often inside the block; `is_last` says that the process ends with it."""
+    """Look for garbage less often inside the block; `is_last` says that the process ends with it.
+
+    Then it stays so: what is left is looked through once more when Python ends, and that is enough.
+    """
     usual = gc.get_threshold()
     gc.set_threshold(*RARE)
     try:
         yield
     finally:
-        gc.set_threshold(*usual)
         if not is_last:
+            gc.set_threshold(*usual)
             gc.unfreeze()
 
 

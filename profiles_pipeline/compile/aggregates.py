@@ -74,12 +74,12 @@ def sorted_later(tree: exp.Expr) -> exp.Expr:
 
     def visit(node: exp.Expr) -> exp.Expr:
         value = _sorted_by_itself(node.this) if isinstance(node, exp.Filter) else None
-        if value is None or not any(test.this == value for test in node.expression.find_all(exp.Is)):
+        if value is None or not any(test.this == value for test in sql.nodes_of(node.expression, exp.Is)):
             return node  # only where nulls are filtered out, since the two ways put them in different places
         listed = exp.ArrayAgg(this=exp.Distinct(expressions=[sql.copied(value)]))
         return exp.SortArray(this=exp.Filter(this=listed, expression=sql.copied(node.expression)))
 
-    return tree.transform(visit, copy=False)
+    return sql.transformed(tree, visit)
 
 
 def settled(tree: exp.Expr) -> exp.Expr:
@@ -99,7 +99,7 @@ def settled(tree: exp.Expr) -> exp.Expr:
             return exp.Mode(this=exp.Order(this=node.this, expressions=[smallest_first]))
         return node
 
-    return _extremes(tree.transform(visit, copy=False))
+    return _extremes(sql.transformed(tree, visit))
 
 
 def _extremes(tree: exp.Expr) -> exp.Expr:
@@ -154,7 +154,7 @@ def is_value_per_entity(read: ReadVar) -> bool:
 
 
 def _may_aggregate(tree: exp.Expr) -> bool:
-    return any(True for _ in tree.find_all(exp.Star))
+    return any(True for _ in sql.nodes_of(tree, exp.Star))
 
 
 def _unwrapped(function: exp.Expr) -> tuple[exp.Expr, bool]:
@@ -222,7 +222,7 @@ def guarded(call: exp.Expr, where: exp.Expr) -> exp.Expr:
     if not tests:
         return call
     guarded_call = sql.copied(call)
-    for cast in [node for node in guarded_call.find_all(exp.Cast) if type(node) is exp.Cast]:
+    for cast in [node for node in sql.nodes_of(guarded_call, exp.Cast) if type(node) is exp.Cast]:
         columns = frozenset(sql.column_names(cast.this))
         about = [sql.copied(test) for test, names in tests if names & columns]
         if about:

@@ -458,7 +458,7 @@ class Growing:
                 return self._var_column(self.c.reader.var_key(node.name.removeprefix("var:")))
             return node
 
-        return placed(self.c, tree).transform(as_column, copy=False)
+        return sql.transformed(placed(self.c, tree), as_column)
 
     def _var_column(self, key: VarKey) -> exp.Expr:
         return col(self.names[key[1]] if self._has(key) else join_vars.column_of(key))

@@ -245,7 +245,7 @@ def row_expression(c: Compilation, tree: exp.Expr, id_column: str) -> exp.Expr:
             return col(id_column)
         return node
 
-    return placed(c, tree).transform(replace, copy=False)
+    return sql.transformed(placed(c, tree), replace)
 
 
 def windowed(c: Compilation, function: exp.Expr, window: Window, id_column: str, where: exp.Expr | None) -> exp.Expr:

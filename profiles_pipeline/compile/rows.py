@@ -135,7 +135,7 @@ def resolve_symbols(c: Compilation, tree: exp.Expr) -> exp.Expr:
             return _column(c, node)
         return node
 
-    return sql.copied(tree).transform(replace, copy=False)
+    return sql.transformed(sql.copied(tree), replace)
 
 
 def placed(c: Compilation, tree: exp.Expr) -> exp.Expr:

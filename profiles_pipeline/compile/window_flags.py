@@ -39,7 +39,7 @@ def _at(tree: exp.Expr, column: str, function: str) -> exp.Expr:
         is_it = isinstance(node, exp.Column) and node.name.lower() == column.lower()
         return col(_bound(column, function), "t") if is_it else node
 
-    return sql.copied(tree).transform(moved, copy=False)
+    return sql.transformed(sql.copied(tree), moved)
 
 
 def is_mixed(split: Split, flag: str) -> exp.Expr:

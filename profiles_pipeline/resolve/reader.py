@@ -318,6 +318,13 @@ class Reader:
             self._vars[key] = self._read_var(var)
         return self._vars[key]
 
+    def default_of(self, var: EntityVar) -> exp.Expr | None:
+        """Return what stands in for a missing value of a var, as read; cheaper than reading all of its texts."""
+        text = var.spec.default_value
+        if text is None:
+            return None
+        return self._of_var(self.expression(text, place_of(var), "default_value", var), var).tree
+
     def _read_var(self, var: EntityVar | InputVar) -> ReadVar:
         spec, this = var.spec, place_of(var)
         window = spec.window
@@ -439,7 +446,7 @@ class Reader:
                 return exp.column(exp.to_identifier(f"var:{key[0]}/{key[1]}", quoted=True))
             return node
 
-        tree = sql.copied(reading.tree).transform(replace_name, copy=False) if visible else reading.tree
+        tree = sql.transformed(sql.copied(reading.tree), replace_name) if visible else reading.tree
         return replace(reading, tree=tree, vars=reading.vars | found)
 
     def visible_bare_names(self, var: EntityVar | InputVar) -> dict[str, VarKey]:
@@ -491,7 +498,7 @@ def _row_columns(tree: exp.Expr) -> set[str]:
     """Return the column names behind ``row:`` symbols."""
     return {
         identifier.name.rpartition("/")[2]
-        for identifier in tree.find_all(exp.Identifier)
+        for identifier in sql.nodes_of(tree, exp.Identifier)
         if identifier.name.startswith("row:")
     }
 

@@ -47,6 +47,7 @@ from profiles_pipeline.sql.signs import Sign, signs_in, signs_of_table
 from profiles_pipeline.sql.signs import agreed as agreed_dialects
 from profiles_pipeline.sql.signs import named as named_dialect
 from profiles_pipeline.sql.times import bind_time
+from profiles_pipeline.sql.walking import nodes_of, transformed
 
 __all__ = [
     "NOTHING_KNOWN",
@@ -78,6 +79,7 @@ __all__ = [
     "is_deterministic",
     "named_dialect",
     "needs_window",
+    "nodes_of",
     "null_on_empty",
     "parse_condition",
     "parse_expression",
@@ -93,6 +95,7 @@ __all__ = [
     "symbol_kind",
     "symbols",
     "text_of",
+    "transformed",
     "unfamiliar_calls",
     "unqualified",
     "wrapped",

@@ -18,6 +18,7 @@ from profiles_pipeline.sql.build import put
 from profiles_pipeline.sql.copying import copied
 from profiles_pipeline.sql.kinds import choices
 from profiles_pipeline.sql.times import clock_type
+from profiles_pipeline.sql.walking import nodes_of
 
 ROWS = "r"
 """What the FROM that a var is computed in calls the rows of its source."""
@@ -88,7 +89,7 @@ def split_symbol(name: str) -> tuple[str, str]:
 def symbols(tree: exp.Expr) -> dict[str, frozenset[str]]:
     """Return the symbolic identifiers of `tree`, whole (``ref:inputs/x``), by their kind."""
     found: dict[str, set[str]] = {}
-    for node in tree.find_all(exp.Identifier):
+    for node in nodes_of(tree, exp.Identifier):
         kind = _symbolic(node) and symbol_kind(node.name)
         if kind:
             found.setdefault(kind, set()).add(node.name)
@@ -103,7 +104,7 @@ def substitute(tree: exp.Expr, mapping: Mapping[str, exp.Expr]) -> exp.Expr:
     a qualifier, or that becomes a sub-query, gets one. Symbols without an entry stay.
     """
     root = exp.Tuple(expressions=[copied(tree)])
-    for node in list(root.find_all(exp.Identifier)):
+    for node in nodes_of(root, exp.Identifier):
         value = mapping.get(node.name) if _symbolic(node) else None
         parent = node.parent
         if value is None or parent is None:
@@ -121,10 +122,10 @@ def substitute(tree: exp.Expr, mapping: Mapping[str, exp.Expr]) -> exp.Expr:
 def column_names(tree: exp.Expr) -> frozenset[str]:
     """Return the unqualified columns that `tree` reads, as written. Symbols, parameters of lambdas and whatever
     stands inside sub-queries do not count."""
-    bound = {param.name.lower() for node in tree.find_all(exp.Lambda) for param in node.expressions}
+    bound = {param.name.lower() for node in nodes_of(tree, exp.Lambda) for param in node.expressions}
     return frozenset(
         column.name
-        for column in tree.find_all(exp.Column)
+        for column in nodes_of(tree, exp.Column)
         if isinstance(column.this, exp.Identifier)
         and not column.args.get("table")
         and not _symbolic(column.this)
@@ -138,7 +139,7 @@ def unqualified(tree: exp.Expr, name: str) -> exp.Expr:
 
     Changes the tree in place.
     """
-    for column in tree.find_all(exp.Column):
+    for column in nodes_of(tree, exp.Column):
         if column.table.lower() == name.lower() and not column.args.get("db") and not _inside_query(column, tree):
             column.set("table", None)
     return tree
@@ -150,7 +151,7 @@ def correlated(tree: exp.Expr, name: str) -> exp.Expr:
     These are written ``name.column``, where no table of the sub-query has that name, or are ``row:`` symbols. They stay
     as they are where the sub-query calls a table of its own `ROWS`. Changes the tree in place.
     """
-    for column in tree.find_all(exp.Column):
+    for column in nodes_of(tree, exp.Column):
         is_symbol = symbol_kind(column.name) == "row" and not column.table
         if not _inside_query(column, tree) or not (is_symbol or _belongs_to(column, name)):
             continue
@@ -186,7 +187,7 @@ def is_aggregate(tree: exp.Expr) -> bool:
 
 def unfamiliar_calls(tree: exp.Expr) -> tuple[str, ...]:
     """Return the names of the functions that `tree` calls and that nothing is known of, as written."""
-    calls = tree.find_all(exp.Anonymous)
+    calls = nodes_of(tree, exp.Anonymous)
     return tuple(call.name for call in calls if call.name.upper() not in {*_AGGREGATE_NAMES, *_WINDOW_ONLY_NAMES})
 
 
@@ -209,12 +210,12 @@ def needs_window(tree: exp.Expr) -> bool:
 
 def has_window(tree: exp.Expr) -> bool:
     """Return whether `tree` has a window, sub-queries aside."""
-    return any(not _inside_query(node, tree) for node in tree.find_all(exp.Window))
+    return any(not _inside_query(node, tree) for node in nodes_of(tree, exp.Window))
 
 
 def has_subquery(tree: exp.Expr) -> bool:
     """Return whether a query stands inside `tree`."""
-    return any(node is not tree for node in tree.find_all(exp.Select, exp.SetOperation))
+    return any(node is not tree for node in nodes_of(tree, exp.Select, exp.SetOperation))
 
 
 def written_name(table: exp.Table) -> str:
@@ -226,7 +227,7 @@ def external_tables(query: exp.Expr) -> tuple[exp.Table, ...]:
     """Return the tables of `query` that are neither symbolic nor common table expressions in sight nor functions."""
     return tuple(
         table
-        for table in query.find_all(exp.Table)
+        for table in nodes_of(query, exp.Table)
         if isinstance(table.this, exp.Identifier) and not _symbolic(table.this) and not _names_cte(table)
     )
 

@@ -12,6 +12,7 @@ from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from profiles_pipeline.sql.copying import copied
+from profiles_pipeline.sql.walking import nodes_of
 
 Filling = exp.Expr | str | Sequence[exp.Expr | str] | None
 
@@ -32,7 +33,7 @@ def build(text: str, /, **fillings: Filling) -> exp.Expr:
     Raises ValueError when the text is not valid SQL or names and fillings do not match.
     """
     tree = copied(_parsed(text))
-    gaps = [node for node in tree.find_all(exp.Identifier) if node.name.startswith(_MARK)]
+    gaps = [node for node in nodes_of(tree, exp.Identifier) if node.name.startswith(_MARK)]
     names = {gap.name.removeprefix(_MARK) for gap in gaps}
     if names != fillings.keys():
         raise ValueError(f"gaps {sorted(names)} do not match fillings {sorted(fillings)}")

@@ -10,6 +10,7 @@ from sqlglot import exp
 from profiles_pipeline.sql.analysis import is_aggregate_call
 from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.copying import copied
+from profiles_pipeline.sql.walking import transformed
 
 _SKIP_NULLS = (
     exp.Sum, exp.Count, exp.Min, exp.Max, exp.Avg, exp.Median, exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance,
@@ -54,7 +55,7 @@ def in_cases(tree: exp.Expr, cannot_fail: Callable[[exp.Expr], bool] = _never) -
             aggregates of what may fail stay. Known without asking: columns, literals, sums and products of them,
             casts to texts, TRY_CAST, fields of JSON.
     """
-    return copied(tree).transform(lambda node: _rewritten(node, cannot_fail), copy=False)
+    return transformed(copied(tree), lambda node: _rewritten(node, cannot_fail))
 
 
 def _rewritten(node: exp.Expr, cannot_fail: Callable[[exp.Expr], bool]) -> exp.Expr:

@@ -15,6 +15,7 @@ from sqlglot import exp
 from profiles_pipeline.sql.build import wrapped
 from profiles_pipeline.sql.copying import copied
 from profiles_pipeline.sql.monotone import column_name, is_monotone_comparison
+from profiles_pipeline.sql.walking import nodes_of
 
 Comparisons = tuple[exp.Expr, ...]
 
@@ -38,7 +39,7 @@ class Window:
 def window_of(condition: exp.Expr) -> Window | None:
     """Return the window that a condition is, translated and with its time bound, or None when it is not known to be
     one."""
-    names = [column_name(column) for column in condition.find_all(exp.Column)]
+    names = [column_name(column) for column in nodes_of(condition, exp.Column)]
     comparisons = _comparisons(condition) if len({name.lower() for name in names}) == 1 else None
     return Window(names[0], copied(condition), tuple(dict.fromkeys(comparisons))) if comparisons else None
 

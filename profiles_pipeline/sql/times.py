@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sqlglot import exp
 
 from profiles_pipeline.sql.copying import copied
+from profiles_pipeline.sql.walking import transformed
 
 _CLOCK = (
     exp.CurrentTimestamp,
@@ -50,7 +51,7 @@ def bind_time(tree: exp.Expr, end_time: datetime, target: str = "duckdb") -> exp
         kind = clock_type(node)
         return node if kind is None else _literal(moment, _zoned(node, kind, target))
 
-    return copied(tree).transform(bound, copy=False)
+    return transformed(copied(tree), bound)
 
 
 def clock_type(node: exp.Expr) -> exp.DType | None:

@@ -53,6 +53,7 @@ class DuckDBWarehouse:
         self.external_access = settings.external_access
         self._confined = False
         self._objects: ObjectStore | None = None
+        self._known: Catalog | None = None
         self._set(_session_settings(settings))
         if any(map(is_object, (*settings.objects, *settings.sources.values()))):
             self._store()
@@ -83,6 +84,7 @@ class DuckDBWarehouse:
         """Run one or more statements for their effect."""
         if self._confined:
             refuse_outward(self._connection, sql)
+        self._known = None
         self._run(lambda: self._connection.execute(sql, params), sql)
 
     def query(self, sql: str, params: Sequence[object] | None = None) -> Rows:
@@ -125,6 +127,7 @@ class DuckDBWarehouse:
             self.execute("COMMIT")
         except BaseException:
             # A commit that failed has already rolled back.
+            self._known = None
             with suppress(duckdb.TransactionException):
                 self._connection.rollback()
             raise
@@ -184,11 +187,11 @@ class DuckDBWarehouse:
         self._connection.close()
 
     def _catalog(self) -> Catalog:
-        rows = self.query(_RELATIONS).rows
-        return Catalog(
-            str(self.scalar("SELECT current_database()")),
-            tuple(Relation(*map(str, row)) for row in rows),
-        )
+        """Return what there is, looked up again once a statement may have changed it: nobody else writes meanwhile."""
+        if self._known is None:
+            database = str(self.scalar("SELECT current_database()"))
+            self._known = Catalog(database, tuple(Relation(*map(str, row)) for row in self.query(_RELATIONS).rows))
+        return self._known
 
     def _run(self, work: Callable[[], Result], statement: str) -> Result:
         # Left to itself, DuckDB 2.0 looks at signals only now and then: after Ctrl-C a sort goes on for seconds, an
