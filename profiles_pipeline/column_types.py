@@ -83,7 +83,8 @@ def _columns(table: str, warehouse: Warehouse) -> Columns | None:
 
 def _described(select_sql: str, warehouse: Warehouse) -> Columns:
     columns = warehouse.describe(select_sql)
-    return Columns(tuple((column.name.lower(), _type_of(column)) for column in columns), complete=True)
+    named = tuple((column.name.lower(), column.type) for column in columns)
+    return Columns(tuple((column.name.lower(), _type_of(column)) for column in columns), complete=True, named=named)
 
 
 def _type_of(column: Column) -> exp.DType | None:

@@ -109,3 +109,66 @@ def test_a_value_behind_an_input_var_of_its_name_is_looked_at(shop: Shop) -> Non
     do(shop, "UPDATE main.orders SET fallback = 6 WHERE user_id = 'u2'")
     assert reasons(shop, datetime(2024, 1, 21, tzinfo=UTC))["user/all/var_table"].startswith("reads what changed")
     assert shop.query(TOTALS) == [("u1", 22), ("u2", 6)]
+
+
+@pytest.mark.parametrize(
+    "var",
+    [
+        "select: sum(amount), from: inputs/orders",
+        "select: median(amount), from: inputs/orders",
+        'select: max(amount), from: inputs/orders, where: "amount < {{user.n}} * 1000"',
+        "select: sum(amount), from: models/copied",
+    ],
+    ids=["in parts", "from rows", "with another var", "from an sql model"],
+)
+def test_what_is_kept_has_the_types_that_the_columns_have_now(shop: Shop, var: str) -> None:
+    counted = "      - entity_var: {name: n, select: count(*), from: inputs/orders}"
+    vars_ = f"vars:\n{counted}\n      - entity_var: {{name: total, {var}}}"
+    copied = """models:
+  - name: copied
+    model_type: sql_template
+    model_spec:
+      materialization: {output_type: table}
+      single_sql: "select * from {{this.DeRef('inputs/orders')}}"
+      occurred_at_col: ts
+      ids: [{select: user_id, type: user_id, entity: user, to_default_stitcher: true}]
+"""
+    text = MODELS.partition("vars:")[0] + vars_
+    shop.write(text + "\n" + copied, PROJECT, {})
+    (shop.folder / "pipeline.yaml").write_text("incremental: always\n", encoding="utf-8")
+    do(
+        shop,
+        "CREATE TABLE main.orders (user_id VARCHAR, amount INTEGER, ts TIMESTAMP)",
+        "INSERT INTO main.orders VALUES ('u1', 10, '2024-01-01'), ('u2', 20, '2024-01-02')",
+    )
+    reasons(shop, datetime(2024, 1, 15, tzinfo=UTC))
+    reasons(shop, datetime(2024, 1, 16, tzinfo=UTC))
+    assert shop.query(TOTALS) == [("u1", 10), ("u2", 20)]
+    for day, dtype, amount in (
+        (17, "DECIMAL(10, 1)", "30.5"),
+        (18, "DECIMAL(10, 3)", "40.125"),
+        (19, "DOUBLE", "50.0625"),
+    ):
+        do(
+            shop,
+            f"ALTER TABLE main.orders ALTER amount TYPE {dtype}",
+            f"INSERT INTO main.orders VALUES ('u{day}', {amount}, '2024-01-{day - 1}')",
+        )
+        reasons(shop, datetime(2024, 1, day, tzinfo=UTC))
+        assert float(str(dict(shop.query(TOTALS))[f"u{day}"])) == float(amount)
+
+
+def test_a_column_of_the_main_id_may_get_another_name(shop: Shop) -> None:
+    (shop.folder / "pipeline.yaml").write_text("incremental: always\n", encoding="utf-8")
+    do(
+        shop,
+        "CREATE TABLE main.orders (user_id VARCHAR, amount INTEGER, ts TIMESTAMP)",
+        "INSERT INTO main.orders VALUES ('u1', 10, '2024-01-01'), ('u2', 20, '2024-01-02')",
+    )
+    reasons(shop, datetime(2024, 1, 15, tzinfo=UTC))
+    renamed = PROJECT.replace("id_types: [user_id],", "id_types: [user_id], id_column_name: person_id,", 1)
+    assert renamed != PROJECT
+    shop.write(MODELS, renamed, {})
+    do(shop, "INSERT INTO main.orders VALUES ('u1', 5, '2024-01-15')")
+    reasons(shop, datetime(2024, 1, 16, tzinfo=UTC))
+    assert shop.query(TOTALS) == [("u1", 15), ("u2", 20)]

@@ -52,6 +52,9 @@ from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, SqlModel
 from profiles_pipeline.resolve.reader import VarKey
 from profiles_pipeline.sql import build
 
+_TYPE = "type of "
+"""What begins the marks of types among the columns of a kept table; no name of a column of it does."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -59,7 +62,7 @@ class Kept:
 
     Attributes:
         table: the main id, and the columns.
-        columns: its columns and those of its accumulator.
+        columns: its columns and those of its accumulator, and the types that these are made from.
         is_there: whether it exists from the run before.
         superfluous: columns that it has and that nobody needs any more.
     """
@@ -209,6 +212,7 @@ class Carrying(Growing):
         owner = f"{self.c.project.name}/{self.model.path}"
         # Which ids on a row are looked up depends on whether they are all one person by the stitcher.
         looked_up = [self._stitcher, str(bool(rows) and is_stitched_from(self.c, model, self.cohort.entity))]
+        looked_up.append(self.id_column.lower())
         return ACCUMULATOR + _hash([owner, kind, source, *looked_up, *_texts(rows), *_texts(ids), *inputs])
 
     def _choose(self, group: str, needed: Mapping[str, Sequence[str]]) -> list[tuple[Kept, list[str]]]:
@@ -216,14 +220,15 @@ class Carrying(Growing):
 
         Args:
             group: what their names have in common.
-            needed: name of a var -> the columns that it needs, all of them in one table.
+            needed: name of a var -> the columns that it needs, all of them in one table, and marks of types
+                (`_types_read`), without which these are not what it needs.
         """
         found, missing = [], list(needed)
         for name, columns in sorted(self.carried.kept.items()):
             covered = [v for v in missing if set(needed[v]) <= set(columns)] if name.startswith(group) else []
             if covered:
                 used = tuple(c for c in columns if any(c in needed[v] for v in covered))
-                superfluous = tuple(c for c in columns if c not in used)
+                superfluous = tuple(c for c in columns if c not in used and not c.startswith(_TYPE))
                 found.append((Kept(self._named_table(name), used, True, superfluous), covered))
                 missing = [v for v in missing if v not in covered]
         if missing:
@@ -239,7 +244,10 @@ class Carrying(Growing):
     def _states(self, source: str) -> list[_State]:
         variables = {v.name: v for v in self._of(source, "state")}
         splits = {n: self._split_of(v) for n, v in variables.items()}
-        needed = {n: [*s.partials, *s.merged, *window_flags.bounds(s)] for n, s in splits.items()}
+        needed = {
+            n: [*s.partials, *s.merged, *window_flags.bounds(s), *self._types_read(variables[n])]
+            for n, s in splits.items()
+        }
         found = []
         for kept, names in self._choose(self._group("state", source, variables.values()), needed):
             split = window_flags.united(splits[n] for n in names)
@@ -313,6 +321,27 @@ class Carrying(Growing):
         own = made | self._own_ids
         needs = {join_vars.column_of(key).lower() for read in reads for key in read.vars}
         return None if found is None else found - own - needs
+
+    def _types_read(self, var: EntityVar) -> list[str]:
+        """Return marks of the types of what a var is computed from: a column of a kept table has the type that its
+        first values had, which would round others or refuse them.
+
+        Of an SQL model all inputs and tables above it count, since what it yields has no types before it is built.
+        """
+        source, types = str(var.source), self.c.project.types
+        found: set[str] = set()
+        if isinstance(self.c.graph.models[source], Input):
+            read = self._observed(source, [var])
+            named = types[source].named if source in types else ()
+            found = {f"{source}.{name} {dtype}" for name, dtype in named if read is None or name in read}
+        elif isinstance(self.c.graph.models[source], SqlModel):
+            above = self.c.graph.with_upstream([source])
+            paths = [path for path in types if path in above or path.startswith("table:")]
+            found = {f"{path}.{name} {dtype}" for path in paths for name, dtype in types[path].named}
+        marks = {f"{_TYPE}{each}" for each in found}
+        needed = {key[1] for key in self._needs(var.name.lower())}
+        others = [v for v in self.model.vars if v.name.lower() in needed and v.source is not None]
+        return sorted(marks.union(*map(self._types_read, others)))
 
     # --- bringing it up to date ---------------------------------------------------------------------------------
 
@@ -518,7 +547,7 @@ class Carrying(Growing):
         if not self.replaying:
             return super().scan(source, through_table, variables, result)
         by_name = {v.name: v for v in variables}
-        needed = {v.name: [self._replayed_column(v)] for v in variables}
+        needed = {v.name: [self._replayed_column(v), *self._types_read(v)] for v in variables}
         found = []
         chunks = self._choose(self._group_of_values(source, variables), needed)
         for number, (kept, names) in enumerate(chunks):
@@ -528,7 +557,10 @@ class Carrying(Growing):
             values = self.query_of_scan(source, through_table, chunk)
             columns = [alias(col(v.name), self._replayed_column(v)) for v in chunk]
             query = build("SELECT :id, :columns FROM :values", id=self.id_column, columns=columns, values=values)
-            title, by_var = f"{', '.join(names)} by going over {source}", {n: (n, *needed[n]) for n in names}
+            title, by_var = (
+                f"{', '.join(names)} by going over {source}",
+                {n: (n, self._replayed_column(by_name[n])) for n in names},
+            )
             self.steps += self._stored(kept.table, query, self.everybody, title, by_var)
             columns = [alias(col(self._replayed_column(v)), v.name) for v in chunk]
             shown = build("SELECT :id, :columns FROM :table", id=self.id_column, columns=columns, table=kept.table)

@@ -21,6 +21,9 @@ _FLATTENED = (
     ("seq", DType.BIGINT), ("key", DType.VARCHAR), ("path", DType.VARCHAR), ("index", DType.BIGINT),
     ("value", DType.JSON), ("this", DType.JSON),
 )  # fmt: skip
+_COUNTED = (exp.TsOrDsDiff, exp.RegexpCount)
+"""Calls that give whole numbers, which sqlglot leaves without a type in some dialects."""
+
 _YIELDED = "columns"
 _SPLIT = (("seq", DType.BIGINT), ("index", DType.BIGINT), ("value", DType.VARCHAR))
 
@@ -32,10 +35,12 @@ class Columns:
     Attributes:
         types: lower-case name and type of each, in order; None for a type that is not known.
         complete: True when it has no other columns.
+        named: lower-case name and type of each as the warehouse names it, for a relation of the warehouse.
     """
 
     types: tuple[tuple[str, DType | None], ...] = ()
     complete: bool = False
+    named: tuple[tuple[str, str], ...] = ()
 
     @property
     def by_name(self) -> dict[str, DType | None]:
@@ -125,6 +130,7 @@ class _Annotation:
         assert schema.dialect is not None
         metadata = dict(schema.dialect.EXPRESSION_METADATA)
         metadata[exp.Column] = {"annotator": self._of_column}
+        metadata |= {counted: {"returns": DType.BIGINT} for counted in _COUNTED}
         if source != "snowflake":  # whose objects alone are JSON
             metadata |= {made: {"annotator": _of_no_kind} for made in (exp.Struct, *MAPS)}
         self.annotator = TypeAnnotator(schema, expression_metadata=metadata)
