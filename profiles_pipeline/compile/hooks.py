@@ -9,20 +9,20 @@ from profiles_pipeline.compile.rows import resolve_symbols
 from profiles_pipeline.compile.statement import Compilation, Statement
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.resolve.hooks import Hook
-from profiles_pipeline.sql.rights import means_nothing
+from profiles_pipeline.sql.rights import why_left_out
 
 
 def compile_hook(c: Compilation, path: str, hook: Hook) -> tuple[Statement, ...]:
     """Return the statements of a hook of the model at `path`.
 
     Tables that are written without a schema stand in the output schema, unless they are read and found elsewhere.
-    Statements that mean nothing in the warehouse, such as GRANT where there are no roles, are left out.
+    Statements that the warehouse has no use for, such as GRANT where there are no roles, are left out.
 
     Raises:
         ProjectError: the text cannot be read, or names a model that does not exist.
     """
     readings = c.reader.statements(hook.text, path)
-    kept = [r.tree for r in readings if not means_nothing(r.tree, c.reader.target)]
+    kept = [r.tree for r in readings if why_left_out(r.tree, c.reader.target) is None]
     count = "" if len(kept) == 1 else " {number}"
     return tuple(
         Statement(_placed(c, tree, c.relation(path)), f"{hook.when} of {hook.owner}" + count.format(number=number))

@@ -20,6 +20,7 @@ from profiles_pipeline.resolve.model import Cohort, ColumnUnion, FeatureTable, F
 from profiles_pipeline.resolve.reader import VarKey
 from profiles_pipeline.spec.model import CohortFilter, FilterNode
 from profiles_pipeline.sql import build
+from profiles_pipeline.sql.rights import why_left_out
 
 # --- cohorts ------------------------------------------------------------------------------------------------------
 
@@ -193,7 +194,8 @@ def compile_sql_model(c: Compilation, model: SqlModel) -> Script:
         tree = _named(c, c.reader.query(model.spec.single_sql, model.path).tree, relation)
         made = Statement(create(kind, relation, tree), f"SQL model {model.name}")  # type: ignore[arg-type]
         return Script(kind, (made,), _feature_audits(c, model, relation))  # type: ignore[arg-type]
-    readings = c.reader.statements(model.spec.multi_sql or "", model.path)
+    read = c.reader.statements(model.spec.multi_sql or "", model.path)
+    readings = [reading for reading in read if why_left_out(reading.tree, c.reader.target) is None]
     own = frozenset(name for reading in readings if (name := _created(reading.tree)))
     steps = tuple(
         Statement(_named(c, reading.tree, relation, own), f"statement {number} of {model.name}")

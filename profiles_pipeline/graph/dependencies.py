@@ -32,7 +32,7 @@ from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader, Reading, ReadVar, VarKey
 from profiles_pipeline.resolve.row_texts import RowTexts
 from profiles_pipeline.spec.model import Text
-from profiles_pipeline.sql.rights import means_nothing
+from profiles_pipeline.sql.rights import why_left_out
 
 Thing = TypeVar("Thing")
 
@@ -147,12 +147,15 @@ class _Texts:
         for hook in self.project.hooks.get(model.path, ()):
             with self._noting(hook.text.span):
                 for reading in self.reader.statements(hook.text, model.path):
-                    if means_nothing(reading.tree, self.reader.target):
-                        statement = reading.tree.sql(self.project.source_dialect)
-                        message = f"{hook.when} of {hook.owner}: '{statement}' is left out"
-                        hint = f"{self.reader.target} has no roles, rights or sessions to alter"
-                        self.problems.warn("hook-left-out", message, hook.text.span, hint=hint)
+                    self._tell_left_out(f"{hook.when} of {hook.owner}", reading, hook.text.span)
                     yield from (n for n in self._refs(reading, hook.text.span, model.path) if n != model.path)
+
+    def _tell_left_out(self, of: str, reading: Reading, span: Span | None) -> None:
+        """Warn of a statement that the warehouse has no use for."""
+        if why := why_left_out(reading.tree, self.reader.target):
+            statement = reading.tree.sql(self.project.source_dialect).replace('"ref:this"', "{{this}}")
+            message, hint = f"{of}: '{statement}' is left out", f"{self.reader.target} {why}"
+            self.problems.warn("statement-left-out", message, span, hint=hint)
 
     def _both_ways(self, model: Model, read: Callable[[Reader], Iterable[Reading]]) -> Iterator[Reading]:
         """Yield a text as it reads where nothing was built before; and as it reads later, where that can differ."""
@@ -209,6 +212,8 @@ class _Texts:
             return (reader.query(single, model.path),) if single is not None else reader.statements(several, model.path)
 
         for reading in self._both_ways(model, read):
+            if single is None:
+                self._tell_left_out(f"model '{model.name}'", reading, place)
             yield from (n for n in self._refs(reading, place, model.path) if n != model.path)
         yield from self._of_row_texts(model, (row_id.select for row_id in model.ids))
 

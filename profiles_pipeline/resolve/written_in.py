@@ -36,15 +36,16 @@ class WrittenIn:
 def written_in(spec: ProjectSpec) -> WrittenIn:
     """Return the dialect that everything in the project agrees on, the default where nothing speaks for another.
 
-    The name of the connection decides unless more in the texts speaks against it than for it. Without such a name
+    The name of the connection decides unless more in the SQL speaks against it than for it; names of tables do not, as
+    any warehouse can have them. Without such a name
     something is needed that only one dialect has, and nothing that it has not.
     """
-    signs = list(_signs(spec))
+    signs = [*_signs(spec), *_signs_of_tables(spec)]
     named = sql.named_dialect(str(spec.connection or ""))
     agreed = sql.agreed_dialects(sign for sign, _ in signs)
     if named is not None:
         speaking = [(sign, text) for sign, text in signs if named in sign.dialects and DEFAULT not in sign.dialects]
-        against = sum(named not in sign.dialects for sign, _ in signs)
+        against = sum(named not in sign.dialects for sign, _ in _signs(spec))
         if named == DEFAULT or (against and against >= len(speaking)):
             return WrittenIn()
         return WrittenIn(named, " and ".join([f"its connection is named '{spec.connection}'", *_strongest(speaking)]))
@@ -65,14 +66,18 @@ def _strongest(signs: list[tuple[sql.Sign, Text]]) -> list[str]:
 def _signs(spec: ProjectSpec) -> Iterator[tuple[sql.Sign, Text]]:
     """Yield what tells the dialect. Texts that ask for the warehouse tell nothing, for they are written for several; in
     a project with such texts macros tell nothing either, as they may be meant for one of these."""
-    texts = [(key, text) for key, text in _texts(spec) if key in _SQL or key in _TABLES]
+    texts = [text for key, text in _texts(spec) if key in _SQL]
     macros = [macro.value for macro in spec.macros]
-    asking = any(_BRANCHES in text for text in (*macros, *(text for _, text in texts)))
-    for key, text in (*texts, *(("macro", value) for value in macros if not asking)):
-        if key in _TABLES:
-            yield from ((sign, text) for sign in sql.signs_of_table(text))
-        elif _BRANCHES not in text:
+    asking = any(_BRANCHES in text for text in (*macros, *texts))
+    for text in (*texts, *(macros if not asking else ())):
+        if _BRANCHES not in text:
             yield from ((sign, text) for sign in sql.signs_in(text))
+
+
+def _signs_of_tables(spec: ProjectSpec) -> Iterator[tuple[sql.Sign, Text]]:
+    """Yield what the names of tables tell of the dialect."""
+    for text in (text for key, text in _texts(spec) if key in _TABLES):
+        yield from ((sign, text) for sign in sql.signs_of_table(text))
 
 
 def _texts(part: object, key: str = "") -> Iterator[tuple[str, Text]]:

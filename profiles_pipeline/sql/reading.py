@@ -21,6 +21,7 @@ from profiles_pipeline.errors import TOO_DEEP, ProjectError, Span
 from profiles_pipeline.sql import meaning
 from profiles_pipeline.sql.columns import NOTHING, Known
 from profiles_pipeline.sql.grammars import grammar, others, surely
+from profiles_pipeline.sql.rights import why_left_out
 from profiles_pipeline.sql.signs import DIALECTS
 from profiles_pipeline.sql.syntax import drop_final_semicolons, enclose, refuse, refuse_at, refuse_flaws, tokenize
 
@@ -132,10 +133,13 @@ def _query(text: str, reading: Reading, span: Span | None, what: str) -> exp.Que
 
 def parse_statements(text: str, reading: Reading, span: Span | None = None, what: str = "statements") -> list[exp.Expr]:
     """Return the statements of `text`, in order. A statement sqlglot does not know is kept word for word when source
-    and target are the same dialect, and refused otherwise."""
+    and target are the same dialect, or the target has no use for it, and refused otherwise."""
     statements = []
     for tokens in _split(_tokens(text, reading, span, what)):
         tree = _parse(Parser._parse_statement, tokens, text, reading, span, what)
+        if isinstance(tree, exp.Command) and why_left_out(tree, reading.target):
+            statements.append(tree)
+            continue
         if isinstance(tree, exp.Command) and reading.source != reading.target:
             refuse_at(text, span, tokens[0], f"cannot translate the statement to {reading.target}")
         statements.append(_translated(tree, reading))
