@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from profiles_pipeline import versions
-from profiles_pipeline.errors import ProjectError, WarehouseError
+from profiles_pipeline.errors import ProjectError, Span, WarehouseError
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.resolve.model import RULES, Input, Project
+from profiles_pipeline.resolve.model import RULES, EntityVar, Input, InputVar, Project
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.warehouse.base import Warehouse
 
@@ -60,6 +60,20 @@ def columns_to_know(project: ProfilesProject, warehouse: Warehouse) -> dict[str,
     return found
 
 
+def vars_by_bare_name(project: ProfilesProject) -> dict[Span, frozenset[str]]:
+    """Return, for each var over an input whose columns are known, the lower-case names that mean vars in it.
+
+    Args:
+        project: a project of an old dialect, as its sources allow it.
+    """
+    resolved = project.project
+    reader = Reader(resolved, versions.ANY_TIME, bound=False)
+    every: list[EntityVar | InputVar] = [var for own in resolved.entity_vars.values() for var in own.values()]
+    every += [var for own in resolved.input_vars.values() for var in own.values()]
+    over_known = (var for var in every if var.bare_names and var.source in resolved.columns)
+    return {place: frozenset(reader.visible_bare_names(var)) for var in over_known if (place := var.spec.span)}
+
+
 def _bare_names(project: Project, reader: Reader, model: Input) -> Iterator[tuple[frozenset[str], AbstractSet[str]]]:
     """Yield, for each var over an input in an old dialect, the columns it seems to use and the vars it might mean."""
     own = project.input_vars.get(model.path, {})
@@ -102,6 +116,7 @@ def _columns(model: Input, warehouse: Warehouse) -> frozenset[str] | None:
 def _is_there(model: Input, warehouse: Warehouse) -> bool:
     try:
         warehouse.source(str(model.table))
-    except ProjectError:
-        return False
+    except ProjectError as error:
+        # What is there and cannot be read is told by the rehearsal.
+        return any(problem.code == "unreadable-source" for problem in error.problems)
     return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -51,43 +51,61 @@ def culprits(step: Step, warehouse: Warehouse, same: Callable[[WarehouseError], 
     """
     if not isinstance(step, Statement) or not step.vars:
         return {}
-    for alone in (_others_null, _others_gone):
-        found = {}
-        for name in step.vars:
+    reads = {name: len(_queries_before(step.tree, step.columns_of(name))) for name in step.vars}
+    for gone in (False, True):
+        found: dict[str, WarehouseError] = {}
+        for name in sorted(step.vars, key=lambda var: reads[var]):  # what a var is made from comes before it
             try:
-                warehouse.execute(render(alone(step, name), warehouse.dialect, pretty=False))
+                alone = _alone(step, name, guilty=found, gone=gone)
+                warehouse.execute(render(alone, warehouse.dialect, pretty=False))
             except WarehouseError as error:
                 if same(error):
                     found[name] = error
         if found:
-            return found
+            return {name: found[name] for name in step.vars if name in found}
     return {}
 
 
-def _others_null(step: Statement, name: str) -> exp.Expr:
-    """Return the statement with every var but `name` replaced by NULL, as a query whose result nobody keeps."""
-    copy = step.tree.copy()
-    for aliased in _others(copy, step, name):
-        aliased.set("this", exp.Null())
-    return copy.expression if isinstance(copy, exp.Create | exp.Insert) else copy
+def _alone(step: Statement, name: str, guilty: Iterable[str], *, gone: bool) -> exp.Expr:
+    """Return the statement for one var and for those it is made from, as a query whose result nobody keeps.
 
-
-def _others_gone(step: Statement, name: str) -> exp.Expr:
-    """Return the statement without any var but `name`, so that none stands in for a column of its name."""
+    The other vars and the guilty ones are NULL; with `gone`, the other ones are left out, so that none stands in for a
+    column of its name.
+    """
     copy = step.tree.copy()
-    for aliased in _others(copy, step, name):
-        aliased.pop()
-    others = step.columns_beside(name)
-    for select in copy.find_all(exp.Select):
-        for column in [c for c in select.expressions if isinstance(c, exp.Column) and c.name.lower() in others]:
+    own, others = step.columns_of(name), step.columns_beside(name)
+    made_from = _queries_before(copy, own)
+    for aliased in _aliases(copy, others):
+        if id(aliased.parent) not in made_from and gone:
+            aliased.pop()
+        elif id(aliased.parent) not in made_from or aliased.alias.lower() in step.columns_of(*guilty):
+            aliased.set("this", exp.Null())
+    for select in copy.find_all(exp.Select) if gone else ():
+        passed_on = [c for c in select.expressions if isinstance(c, exp.Column) and c.name.lower() in others]
+        for column in passed_on if id(select) not in made_from else ():
             column.pop()
     return copy.expression if isinstance(copy, exp.Create | exp.Insert) else copy
 
 
-def _others(tree: exp.Expr, step: Statement, name: str) -> list[exp.Alias]:
-    others = step.columns_beside(name)
-    found = list(tree.find_all(exp.Alias))
-    return [a for a in found if a.alias.lower() in others and isinstance(a.parent, exp.Select)]
+def _queries_before(tree: exp.Expr, columns: Collection[str]) -> set[int]:
+    """Return the identities of the queries that the outermost one that computes one of these columns may read: those
+    inside it, and the earlier ones of its WITH."""
+    own = next((aliased.parent for aliased in _aliases(tree, columns)), None)
+    if own is None:
+        return set()
+    found = {id(select) for select in own.find_all(exp.Select) if select is not own}
+    cte = own.find_ancestor(exp.CTE)
+    while cte is not None and isinstance(cte.parent, exp.With):
+        earlier = cte.parent.expressions[: cte.index]
+        found |= {id(select) for named in earlier for select in named.find_all(exp.Select)}
+        cte = cte.find_ancestor(exp.CTE)
+    return found
+
+
+def _aliases(tree: exp.Expr, columns: Collection[str]) -> list[exp.Alias]:
+    """Return where queries compute columns of these names, in lower case; outer ones first."""
+    found = list(tree.find_all(exp.Alias, bfs=True))
+    return [a for a in found if a.alias.lower() in columns and isinstance(a.parent, exp.Select)]
 
 
 def place_of_var(project: ProfilesProject, model: Model, name: str) -> Span | None:

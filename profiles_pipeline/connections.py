@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from profiles_pipeline.errors import fail
 from profiles_pipeline.spec import connection_of
 from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG, DuckDBOutput, SiteConfig, load_siteconfig
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
+
+if TYPE_CHECKING:
+    from profiles_pipeline.project import ProfilesProject
 
 EMBEDDED_TARGET = "dev"
 STATE_FOLDER = ".profiles"
@@ -30,6 +34,15 @@ class Output:
     settings: DuckDBSettings
     dialect: str | None = None
     notice: str | None = None
+
+    def settings_for(self, project: ProfilesProject) -> DuckDBSettings:
+        """Return how to connect so that the sources of a project are found and read as it means them."""
+        return replace(
+            self.settings,
+            built_here=project.relation_names,
+            objects=project.objects,
+            id_columns=project.id_columns,
+        )
 
 
 def find_output(

@@ -157,6 +157,14 @@ def _without(project: Project, off: Mapping[Node, str]) -> Project:
     return replace(project, models=kept, entity_vars=entity_vars, feature_models=features, left_out=left_out)
 
 
+def _inherited(project: Project, table: VarTable, off: Mapping[Node, str]) -> str | None:
+    """Return the nearest var table above one that is left: a cohort goes on without the one of its parent."""
+    if table.inherited not in off:
+        return table.inherited
+    above = project.models.get(table.inherited or "")
+    return _inherited(project, above, off) if isinstance(above, VarTable) else None
+
+
 def _kept(project: Project, model: Model, off: Mapping[Node, str], left: Features) -> Model:
     """Return a model without the parts that are disabled."""
     match model:
@@ -167,7 +175,12 @@ def _kept(project: Project, model: Model, off: Mapping[Node, str], left: Feature
         case InputVarTable():
             return replace(model, entities=tuple(e for e in model.entities if project.entities[e].stitcher not in off))
         case VarTable():
-            return replace(model, vars=tuple(v for v in model.vars if (v.cohort, v.name.lower()) not in off))
+            return replace(
+                model,
+                vars=tuple(v for v in model.vars if (v.cohort, v.name.lower()) not in off),
+                inherited=_inherited(project, model, off),
+                coarser=tuple(path for path in model.coarser if path not in off),
+            )
         case FeatureTable(features=tuple() as chosen) | FeatureView(features=tuple() as chosen):
             known = left.choosable(model.cohort)
             return replace(model, features=tuple(name for name in chosen if name.lower() in known))

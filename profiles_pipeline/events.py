@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from profiles_pipeline.enable import Disabled
 from profiles_pipeline.errors import Check, Problem, RunError
 from profiles_pipeline.plan import How, Plan, Request
+from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Model
 from profiles_pipeline.warehouse.lock import Holder
 from profiles_pipeline.windows import Window
@@ -87,12 +87,16 @@ class Rehearsing:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The plan is made; nothing has been built yet."""
+    """The plan is made; nothing has been built yet.
+
+    Attributes:
+        project: what the plan is for: the project as its sources allow it and as their columns are understood.
+    """
 
     plan: Plan
+    project: ProfilesProject
     resumed: bool
     warnings: tuple[Problem, ...] = ()
-    disabled: tuple[Disabled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile import Compilation, Statement, compile_model
-from profiles_pipeline.compile.entity_vars import column_order, var_table
+from profiles_pipeline.compile.entity_vars import column_order, taken_over, var_table
 from profiles_pipeline.compile.join_vars import home
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.cohort_filters import filter_texts
@@ -201,12 +201,8 @@ def _of_var_table(c: Compilation, model: VarTable) -> Columns:
     column = _id_column(c, cohort.entity)
     yield column, [ColumnSource(model.cohort, column)]
     own = {var.name.lower(): var for var in model.vars}
-    before = model.previous or model.inherited
-    if before is not None:
-        earlier = c.graph.models[before]
-        assert isinstance(earlier, VarTable)
-        names = [name for name in column_order(c, earlier) if name.lower() not in own]
-        yield from ((name, [ColumnSource(before, name)]) for name in names)
+    for path, names in taken_over(c, model).items():
+        yield from ((name, [ColumnSource(path, name)]) for name in names)
     for path in model.coarser:
         yield from ((name, [ColumnSource(path, name)]) for name in column_order(c, var_table(c, path)))
     needs = {name: _of_entity_var(c, var, model.path) for name, var in own.items()}

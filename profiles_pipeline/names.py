@@ -19,6 +19,9 @@ OBSERVED_FILES = "observed_files"
 OWN_TABLES = (*REGISTRY_TABLES, HELD_TABLE, OBSERVED_INPUTS, OBSERVED_BUCKETS, OBSERVED_FILES)
 """All tables of the registry."""
 
+MATERIAL = "Material_"
+"""How the names of materials begin."""
+
 ACCUMULATOR = "State_"
 """How the names of tables begin that keep what the rows of a source add up to, from run to run."""
 
@@ -38,7 +41,7 @@ def normalise_path(path: str) -> str:
 
 def material_name(model: str, fingerprint: str, seq_no: int) -> str:
     """Return the name of a material: ``Material_<model>_<first 8 of the fingerprint>_<seq_no>``."""
-    return f"Material_{model}_{fingerprint[:8]}_{seq_no}"
+    return f"{MATERIAL}{model}_{fingerprint[:8]}_{seq_no}"
 
 
 def safe_identifier(text: str) -> str:

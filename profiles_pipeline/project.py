@@ -12,6 +12,7 @@ from profiles_pipeline.enable import Disabled, Node
 from profiles_pipeline.errors import Broken, Problem, Problems, ProjectError, in_file_order
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve import resolve
+from profiles_pipeline.resolve.id_columns import id_columns
 from profiles_pipeline.resolve.model import Cohort, Input, Project
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.resolve.written_in import WrittenIn, written_in
@@ -68,6 +69,11 @@ class ProfilesProject:
         """Addresses in object stores that the inputs name."""
         tables = (str(m.table) for m in self.graph.models.values() if isinstance(m, Input) and m.csv is None)
         return frozenset(filter(is_object, tables))
+
+    @property
+    def id_columns(self) -> Mapping[str, frozenset[str]]:
+        """Table, in lower case -> lower-case names of its columns that carry ids."""
+        return id_columns(Reader(self.project, versions.ANY_TIME, bound=False))
 
     @property
     def name(self) -> str:

@@ -185,8 +185,11 @@ def _explained(said: _Said, message: str) -> Problem:
         return said.about("unknown-table", text, table[1], did_you_mean(table[1], candidates))
     if function := _MISSING_FUNCTION.search(message):
         proposed = _QUOTED.findall(message[function.end() :].partition("LINE ")[0])  # none that are syntax to it
-        known = (*proposed, *function_names(said.project.project.source_dialect))
-        alike = most_alike(function[1], known, 1, cutoff=_LIKE_A_FUNCTION)
+        known = function_names(said.project.project.source_dialect)
+        if function[1].lower() in known:
+            text = "{what} calls function '" + function[1] + "', which is not translated"
+            return said.about("sql-untranslatable", text, function[1], "write the expression without it")
+        alike = most_alike(function[1], (*proposed, *known), 1, cutoff=_LIKE_A_FUNCTION)
         near = alike[0] if alike else nearest(function[1], proposed)
         text = "{what} calls function '" + function[1] + "', which there is not"
         return said.about("unknown-function", text, function[1], f"did you mean '{near}'?" if near else None)

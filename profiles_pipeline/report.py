@@ -173,7 +173,11 @@ def _as_written(project: Project, path: str) -> str:
 def record(
     project: ProfilesProject, built: Built, window: Window, run: str, partitions: tuple[str, ...] = ()
 ) -> Record:
-    """Return what there is to say about a model that was just built, and stands for partitions with these keys."""
+    """Return what there is to say about a model that was just built, and stands for partitions with these keys.
+
+    The project is the one that was planned for: the columns of sources may have cut it down, or shown a name to be a
+    var, so that it has other parts than the project as it was read.
+    """
     model, graph = built.model, project.graph
     own = window.of(model.time_grain)
     names = material_names(project, window)

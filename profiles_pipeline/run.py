@@ -30,6 +30,7 @@ from profiles_pipeline.plan import Plan, Request
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.session import Session, found_sources, open_session
+from profiles_pipeline.taken_names import taken_names
 from profiles_pipeline.warehouse.settings import MEMORY
 
 __all__ = [
@@ -94,7 +95,7 @@ def run(
         if not resumed:
             session.registry.record_seq_no(project.name, seq_no)
         time_contexts.record_coarser(session, planned.window)
-        observe(Planned(planned, resumed, warnings, session.project.disabled))
+        observe(Planned(planned, session.project, resumed, warnings))
         files = compiled.write(planned, session.project, output, session.warehouse.dialect, "run")
         done = execute(session, planned, files, ignore_errors=options.ignore_model_errors)
         if not done.failed:
@@ -124,10 +125,11 @@ def rehearsed(session: Session, planned: Plan) -> tuple[Problem, ...]:
     """Rehearse a plan with all that is above it on empty tables; return warnings.
 
     Raises:
-        ProjectError: with every model and var that would fail.
+        ProjectError: with every model and var that would fail, or with the names that it may not have.
     """
     piece = rehearse.piece_of(planned)
-    return rehearse.rehearse(session.typed, piece, session.warehouse, session.sources, session.observe)
+    warnings = rehearse.rehearse(session.typed, piece, session.warehouse, session.sources, session.observe)
+    return *warnings, *taken_names(session, planned)
 
 
 def make_plan(session: Session, seq_no: SeqNo, request: Request, outdated: frozenset[str] = frozenset()) -> Plan:

@@ -61,7 +61,7 @@ def open_session(
     def on_wait(holder: Holder) -> None:
         observe(Waiting(holder))
 
-    settings = replace(output.settings, built_here=project.relation_names, objects=project.objects)
+    settings = output.settings_for(project)
     with connect_duckdb(
         settings, purpose=purpose, confined=True, lock_timeout=lock_timeout, on_wait=on_wait
     ) as warehouse:

@@ -61,7 +61,6 @@ STATEMENTS = [
     "set global allowed_directories = ['/']; create table x as select * from read_text('SECRET')",
     "reset lock_configuration",
     "pragma enable_external_access = true",
-    "call enable_logging(storage = 'file', storage_path = 'OUTSIDE/log')",
     "explain analyze copy (select 1) to 'OUTSIDE/new.csv'",
 ]
 
@@ -137,6 +136,17 @@ def test_what_hooks_may_not_do(shop: Shop, statement: str) -> None:
     before = shop.files()
     with pytest.raises(ProfilesError):
         shop.run()
+    assert shop.files() == before
+
+
+def test_a_call_is_left_out(shop: Shop) -> None:
+    """DuckDB would take it for one of its own functions, which may write files; other warehouses call procedures."""
+    call = "call enable_logging(storage = 'file', storage_path = 'OUTSIDE/log')"
+    shop.write("multi_sql", f"{call}; {CREATE}", f'    hooks: {{post_run: "{call}"}}\n')
+    before = shop.files()
+    warnings = ProfilesProject.load(shop.folder).warnings
+    assert [problem.code for problem in warnings if "CALL" in problem.message] == ["statement-left-out"] * 2
+    assert shop.run()["tried"] == 1
     assert shop.files() == before
 
 

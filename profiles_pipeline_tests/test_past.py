@@ -183,7 +183,7 @@ def test_what_needs_an_earlier_state_is_left_out_until_there_is_one(tmp_path: Pa
     events: list[Event] = []
     run(shop.load(), connections.embedded(shop.folder), Options(end=FIRST), events.append)
     (planned,) = [event for event in events if isinstance(event, Planned)]
-    reasons = {item.path: item.reason for item in planned.disabled}
+    reasons = {item.path: item.reason for item in planned.project.disabled}
     assert reasons["models/newcomers"] == "it needs an earlier state of 'user/all', and there is none yet"
     assert "models/readers_of_newcomers" in reasons
     assert "models/growth" not in reasons

@@ -12,7 +12,7 @@ import pytest
 from profiles_pipeline import connections, plan
 from profiles_pipeline.errors import ProjectError, RunError
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.run import Event, Options, Rehearsing, Report, run
+from profiles_pipeline.run import Event, Options, Planned, Rehearsing, Report, run
 from profiles_pipeline.warehouse.connect import connect_duckdb
 
 JANUARY, FEBRUARY = datetime(2024, 1, 3, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)
@@ -354,6 +354,41 @@ def test_a_source_that_lost_a_column_is_refused_and_the_views_stand(shop: Shop) 
     with pytest.raises(ProjectError, match="unknown-column"):
         shop.run(end=FEBRUARY)
     assert shop.query("SELECT total FROM user_feature_view ORDER BY 1") == [(10,), (30,)]
+
+
+@pytest.mark.parametrize(
+    "statement", ["CREATE TABLE user_feature_view (a INT)", "CREATE VIEW user_feature_view AS SELECT 1 AS a"]
+)
+def test_what_no_run_has_made_is_not_replaced(shop: Shop, statement: str) -> None:
+    output = connections.embedded(shop.folder)
+    with connect_duckdb(output.settings, purpose="test") as warehouse:
+        warehouse.execute("CREATE SCHEMA profiles")
+        warehouse.execute("SET schema = 'profiles'")
+        warehouse.execute(statement)
+    with pytest.raises(ProjectError) as caught:
+        shop.run(end=FEBRUARY)
+    (problem,) = caught.value.problems
+    kind = statement.split()[1].lower()
+    assert problem.code == "name-taken"
+    assert (
+        problem.message
+        == f"profiles.user_feature_view is a {kind} that no run of a project has made, and it is not replaced"
+    )
+    assert shop.query("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'material_registry'") == [(0,)]
+
+
+def test_a_view_that_was_that_of_another_project_is_told(shop: Shop, tmp_path: Path) -> None:
+    shop.run(end=FEBRUARY)
+    other = Shop(tmp_path / "other")
+    other.write(project=PROJECT.replace("name: shop", "name: copy"))
+    output = connections.embedded(shop.folder)
+    told: list[Planned] = []
+    run(other.load(), output, Options(end=FEBRUARY), lambda e: told.append(e) if isinstance(e, Planned) else None)
+    warned = [problem.message for problem in told[0].warnings if problem.code == "name-taken"]
+    assert "the view profiles.user_feature_view was that of project 'shop' and is now this one's" in warned
+    told.clear()
+    run(other.load(), output, Options(end=FEBRUARY), lambda e: told.append(e) if isinstance(e, Planned) else None)
+    assert [problem for problem in told[0].warnings if problem.code == "name-taken"] == []
 
 
 def test_two_projects_share_a_schema_without_sharing_contexts(shop: Shop, tmp_path: Path) -> None:

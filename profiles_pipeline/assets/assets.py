@@ -191,7 +191,7 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
     project = target.project
     with _as_failure(project), profiles.session(project, target.output, purpose, context.log.info) as opened:
         opened.registry.ensure()
-        scope = _scope(context, target, profiles)
+        scope = work.widened(_scope(context, target, profiles), project, opened.project)
         seq_no = work.settle(opened, scope)
         _remember(context, seq_no)
         session = time_contexts.with_what_it_needs(opened, seq_no)
@@ -208,16 +208,16 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
             raise
         _observe_inputs(context, target, session, built)
         promoted = work.promote(session, seq_no, scope)
-        record = work.record(session, project, built, seq_no, scope)
+        record = work.record(session, built, seq_no, scope)
         for item in beside:
-            _tell_built_beside(context, target, work.record(session, project, item, seq_no, scope, target.partitions))
+            _tell_built_beside(context, target, work.record(session, item, seq_no, scope, target.partitions))
     if promoted:
         context.log.info(_said_of(promoted))
     yield _result(context, target, model, spec, record)
 
 
 def _tell_built_beside(context: dg.AssetExecutionContext, target: Target, record: report.Record) -> None:
-    """Tell that a model with partitions of its own was built because others needed it."""
+    """Tell that a model for which the run was not was built because others needed it."""
     for event in metadata.built_events(record, target.project.folder, None, target.renamed):
         if isinstance(event, dg.AssetMaterialization):
             context.log_event(event)

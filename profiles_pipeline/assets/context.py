@@ -101,6 +101,24 @@ def beside(project: ProfilesProject, partitions: Partitions, building: frozenset
     return frozenset(filter(partitions.has_own, upstream))
 
 
+def widened(scope: Scope, read: ProfilesProject, present: ProfilesProject) -> Scope:
+    """Return the scope of a run that also builds what only the columns of the sources show to be needed.
+
+    A name that stands bare can turn out to be a var once they are known. The part of a var table that has it is no
+    asset: definitions are made without a look at the warehouse.
+
+    Args:
+        scope: what the run builds.
+        read: the project as it was read, of whose models the assets are made.
+        present: the same project as its sources allow it.
+    """
+    foreseen, needed = (
+        frozenset(project.graph.with_upstream(scope.building & project.graph.models.keys()))
+        for project in (read, present)
+    )
+    return replace(scope, beside=scope.beside | (needed - foreseen))
+
+
 def built_in(session: Session, seq_no: SeqNo) -> frozenset[str]:
     """Return the models that are complete in a time context as they are defined now."""
     complete = {kept.name for kept in session.registry.kept(session.project.name)}
@@ -162,7 +180,6 @@ def build(session: Session, planned: Plan, path: str) -> tuple[Built, tuple[Buil
 
 def record(
     session: Session,
-    project: ProfilesProject,
     built: Built,
     seq_no: SeqNo,
     scope: Scope,
@@ -172,7 +189,7 @@ def record(
     window = time_contexts.window_of(session, seq_no)
     end = built.as_of or window.end
     found = shown(partitions, built.model.path, end, end) if partitions else ()
-    return report.record(project, built, window, scope.invocation, tuple(p.key for p in found))
+    return report.record(session.project, built, window, scope.invocation, tuple(p.key for p in found))
 
 
 def promote(session: Session, seq_no: SeqNo, scope: Scope) -> Promote | None:

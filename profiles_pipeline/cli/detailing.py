@@ -41,7 +41,7 @@ def _of(document: object, path: str) -> Mapping[str, object]:
 
 
 def _lines(value: object, indent: str = "") -> Iterator[str]:
-    """Yield a value as indented lines; what is empty is left out."""
+    """Yield a value as indented lines; what there is none of is left out."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if isinstance(inner, dict | list) and inner and not _is_short(inner):
@@ -51,9 +51,9 @@ def _lines(value: object, indent: str = "") -> Iterator[str]:
                 yield f"{indent}{key}: {_shown(inner, indent)}"
     elif isinstance(value, list):
         for item in value:
-            first, *rest = _lines(item, indent + _DEPTH)
-            yield f"{indent}- {first.lstrip()}"
-            yield from rest
+            lines = list(_lines(item, indent + _DEPTH))
+            yield from (f"{indent}- {first.lstrip()}" for first in lines[:1])
+            yield from lines[1:]
     else:
         yield f"{indent}{_shown(value, indent)}"
 
@@ -67,4 +67,6 @@ def _shown(value: object, indent: str) -> str:
         return ", ".join(map(str, value))
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value == "":
+        return "''"
     return str(value).strip().replace("\n", f"\n{indent}{_DEPTH}")

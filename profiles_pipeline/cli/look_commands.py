@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
+from typer.core import TyperCommand
 
 from profiles_pipeline.cli import graph_commands, identity_commands, inventory_commands
 from profiles_pipeline.cli import options as o
@@ -27,7 +29,14 @@ def add_to(app: typer.Typer) -> None:
     inventory_commands.add_to_show(show)
     app.add_typer(show, name="show")
     identity_commands.add_to(app, show)
-    app.command("query")(query)
+    app.command("query", cls=_TakesSql)(query)
+
+
+class _TakesSql(TyperCommand):
+    """A command whose SQL may begin with a comment, which is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f"\n{arg}" if arg.startswith("-- ") else arg for arg in args])
 
 
 def show_models(

@@ -42,7 +42,8 @@ def auto(
 
     The models stay the same. Comments are kept, and lines that need no change stay as they are. Without --inplace or -d
     the changes are shown and nothing is written. A project need not be migrated to be run: older schemas are read as
-    they are.
+    they are. What a bare name in a var over rows means, a column or a var, is looked up in the tables; where they are
+    not there it stays, and is told as doubtful.
 
     \b
     Examples:

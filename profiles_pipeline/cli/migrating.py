@@ -9,12 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from profiles_pipeline.availability import vars_by_bare_name
 from profiles_pipeline.cli.faults import from_here
-from profiles_pipeline.cli.terminal import note, plural, print_document, say
+from profiles_pipeline.cli.place import Place
+from profiles_pipeline.cli.progress import patience
+from profiles_pipeline.cli.terminal import err, note, plural, print_document, say
 from profiles_pipeline.connections import STATE_FOLDER
-from profiles_pipeline.errors import fail
+from profiles_pipeline.errors import ProfilesError, fail
+from profiles_pipeline.queries.reading import open_for_reading
+from profiles_pipeline.spec import Note
 from profiles_pipeline.spec.fetch import NEWEST_SCHEMA
-from profiles_pipeline.spec.migrate import FileChange, Migration, migrate
+from profiles_pipeline.spec.migrate import FileChange, Meant, Migration, migrate
 
 _LEFT_BEHIND = (STATE_FOLDER, "output", "logs", ".git")
 
@@ -38,7 +43,7 @@ def auto(folder: Path, where: Where, as_json: bool) -> None:
         fail("options-clash", "--inplace and --destination both say where to write", hint="leave one of them out")
     folder = folder.expanduser().resolve()
     target = folder if where.inplace else where.destination and where.destination.expanduser().resolve()
-    done = migrate(folder, target)
+    done = _migrated(folder, target)
     if target is not None and target != folder:
         _refuse_shared(done)
         _copy(folder, target, where.force)
@@ -51,6 +56,8 @@ def auto(folder: Path, where: Where, as_json: bool) -> None:
         _show(done)
     else:
         _conclude(done, target)
+    if not as_json:
+        _say_doubts(done, folder)
 
 
 def manual(folder: Path, as_json: bool) -> None:
@@ -59,15 +66,41 @@ def manual(folder: Path, as_json: bool) -> None:
     Raises:
         ProjectError: the project is wrong.
     """
-    done = migrate(folder.expanduser().absolute())
+    done = _migrated(folder.expanduser().absolute())
     if as_json:
         print_document(_document(done, None))
         return
-    for step in done.notes:
-        place = step.span
-        say(f"{from_here(folder / place.file)}:{place.line}:{place.column}: {step.message}")
-    rest = f"{plural(len(done.notes), 'place')} to rewrite; `profiles migrate auto` does it"
-    note(rest if done.notes else f"nothing to rewrite: the project has the newest schema, {NEWEST_SCHEMA}")
+    for step in done.rewritten:
+        say(_placed(step, folder))
+    rest = f"{plural(len(done.rewritten), 'place')} to rewrite; `profiles migrate auto` does it"
+    note(rest if done.rewritten else f"nothing to rewrite: the project has the newest schema, {NEWEST_SCHEMA}")
+    _say_doubts(done, folder)
+
+
+def _migrated(folder: Path, target: Path | None = None) -> Migration:
+    """Return the migration of a project: what is in doubt without the columns of its sources is looked up in them."""
+    done = migrate(folder, target)
+    return migrate(folder, target, _meant(folder)) if done.doubts else done
+
+
+def _meant(folder: Path) -> Meant:
+    """Return what bare names mean in the vars whose sources are there; the doubts about the others are told."""
+    try:
+        project, output = Place(folder).open()
+        with patience(err()) as tell, open_for_reading(project, output, "profiles migrate", tell) as session:
+            return vars_by_bare_name(session.project)
+    except ProfilesError:
+        return {}
+
+
+def _placed(step: Note, folder: Path) -> str:
+    place = step.span
+    return f"{from_here(folder / place.file)}:{place.line}:{place.column}: {step.message}"
+
+
+def _say_doubts(done: Migration, folder: Path) -> None:
+    for doubt in done.doubts:
+        note(f"doubtful: {_placed(doubt, folder)}", style="yellow")
 
 
 def _refuse_shared(done: Migration) -> None:
@@ -121,7 +154,7 @@ def _diff(change: FileChange) -> Iterator[str]:
 def _conclude(done: Migration, target: Path) -> None:
     for change in done.changes:
         say(f"  {from_here(target / change.name)}")
-    changed = f"{plural(len(done.changes), 'file')} changed, {plural(len(done.notes), 'place')} rewritten"
+    changed = f"{plural(len(done.changes), 'file')} changed, {plural(len(done.rewritten), 'place')} rewritten"
     say(f"{changed}: {from_here(target)} has schema {NEWEST_SCHEMA}", style="bold green")
 
 
@@ -130,8 +163,10 @@ def _document(done: Migration, target: Path | None) -> dict[str, object]:
         "schema_version": NEWEST_SCHEMA,
         "written_to": str(target) if target else None,
         "files": [{"file": change.file, "name": change.name} for change in done.changes],
-        "rewritten": [
-            {"file": n.span.file, "line": n.span.line, "column": n.span.column, "message": n.message}
-            for n in done.notes
-        ],
+        "rewritten": list(map(_note_document, done.rewritten)),
+        "doubtful": list(map(_note_document, done.doubts)),
     }
+
+
+def _note_document(step: Note) -> dict[str, object]:
+    return {"file": step.span.file, "line": step.span.line, "column": step.span.column, "message": step.message}

@@ -185,7 +185,7 @@ def remarks(event: Planned) -> list[str]:
     """Return what is doubtful about the plan and what is left out of it, one text each."""
     return [
         *(warning.render() for warning in event.warnings),
-        *(f"disabled: {item.path}: {item.reason}" for item in event.disabled),
+        *(f"disabled: {item.path}: {item.reason}" for item in event.project.disabled),
     ]
 
 

@@ -22,6 +22,7 @@ class Recorder:
     """Writes down one run.
 
     Attributes:
+        project: the project as it was read.
         name: a UUID in hexadecimal digits.
         asked: keys of the first and the last partition that it was asked for.
     """
@@ -37,11 +38,12 @@ class Recorder:
         """The partitions of the project."""
         return partitions_of(self.project, self.started)
 
-    def built(self, event: run.Built, window: Window) -> None:
+    def built(self, event: run.Built, planned: run.Planned) -> None:
         """Write down a model as soon as it is built, so that no crash can lose it."""
         if event.own:
+            window = planned.plan.window
             keys = self._shown(event.model.path, event.as_of or window.end, window)
-            report.append(self.project.folder, report.record(self.project, event, window, self.name, keys))
+            report.append(self.project.folder, report.record(planned.project, event, window, self.name, keys))
 
     def inputs(self, session: run.Session, built: tuple[run.Built, ...]) -> None:
         """Write down the inputs that were read."""

@@ -139,7 +139,7 @@ def _attempt(options: run.Options, seen: Seen, results: Results | None, recorder
     def observe(event: run.Event) -> None:
         seen.observe(event)
         if isinstance(event, run.Built) and seen.planned:
-            recorder.built(event, seen.planned.plan.window)
+            recorder.built(event, seen.planned)
 
     def at_end(session: run.Session, built: tuple[run.Built, ...]) -> None:
         if results is not None:

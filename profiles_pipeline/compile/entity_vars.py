@@ -76,13 +76,25 @@ def finished(table: Growing) -> Script:
 
 def column_order(c: Compilation, model: VarTable) -> list[str]:
     """Return the names of the vars of a var table: inherited ones first, then its own in the order of declaration."""
-    before = c.graph.models.get(model.previous or model.inherited or "")
-    inherited = column_order(c, before) if isinstance(before, VarTable) else []
-    own = {var.name.lower(): var.name for var in model.vars}
-    own |= {name.lower(): name for name in _joined_names(c, model)}
-    names = [name for name in inherited if name.lower() not in own] + list(own.values())
+    earlier = [name for names in taken_over(c, model).values() for name in names]
     declared = {name.lower(): n for n, name in enumerate(_declared(c, model))}
-    return sorted(names, key=lambda name: declared.get(name.lower(), -1))
+    return sorted(earlier + _added_names(c, model), key=lambda name: declared.get(name.lower(), -1))
+
+
+def taken_over(c: Compilation, model: VarTable) -> dict[str, list[str]]:
+    """Return path -> names of the vars that a var table takes over from the part before it and from its parent's table.
+
+    The part before has those of the parent's table already, unless that table needs it.
+    """
+    paths = [path for path in (model.previous, model.inherited) if path is not None]
+    if model.previous is not None and var_table(c, model.previous).inherited is not None:
+        paths = [model.previous]
+    taken = {name.lower() for name in _added_names(c, model)}
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        found[path] = [name for name in column_order(c, var_table(c, path)) if name.lower() not in taken]
+        taken.update(map(str.lower, found[path]))
+    return found
 
 
 def var_table(c: Compilation, path: str) -> VarTable:
@@ -90,6 +102,13 @@ def var_table(c: Compilation, path: str) -> VarTable:
     model = c.graph.models[path]
     assert isinstance(model, VarTable)
     return model
+
+
+def _added_names(c: Compilation, model: VarTable) -> list[str]:
+    """Return the names of the vars that a var table adds: its own, and those that are joined to it."""
+    added = {var.name.lower(): var.name for var in model.vars}
+    added |= {name.lower(): name for name in _joined_names(c, model)}
+    return list(added.values())
 
 
 def _joined_names(c: Compilation, model: VarTable) -> list[str]:
@@ -154,23 +173,19 @@ class Growing:
         return Problem("not-an-aggregate", message, span, hint, about=about)
 
     def _base(self) -> exp.Expr:
-        """Return the members of the cohort with the vars they have from the part before or from the parent cohort."""
-        before = self.model.previous or self.model.inherited
-        if before is None:
-            return build("SELECT :id FROM :members", id=self.id_column, members=self.c.relation(self.model.cohort))
-        earlier = self.c.graph.models[before]
-        assert isinstance(earlier, VarTable)
-        own = {name.lower() for name in [*(v.name for v in self.model.vars), *_joined_names(self.c, self.model)]}
-        columns = [col(n, "v") for n in column_order(self.c, earlier) if n.lower() not in own]
-        # Members as of an earlier boundary may have become somebody else since.
-        kind = "LEFT JOIN" if self.cohort.time_grain != earlier.time_grain else "JOIN"
-        return build(
-            f"SELECT m.:id, :columns FROM :members AS m {kind} :vars AS v ON v.:id = m.:id",
-            id=self.id_column,
-            columns=columns,
-            members=self.c.relation(self.model.cohort),
-            vars=self.c.relation(before),
-        )
+        """Return the members of the cohort with the vars they have from the part before and from the parent cohort."""
+        members = self.c.relation(self.model.cohort)
+        earlier = taken_over(self.c, self.model)
+        if not earlier:
+            return build("SELECT :id FROM :members", id=self.id_column, members=members)
+        query = exp.select(col(self.id_column, "m")).from_(_as(members, "m"))
+        for name, (path, columns) in zip(("v", "i"), earlier.items(), strict=False):
+            # Members as of an earlier boundary may have become somebody else since.
+            kind = "left" if self.cohort.time_grain != var_table(self.c, path).time_grain else ""
+            on = exp.EQ(this=col(self.id_column, name), expression=col(self.id_column, "m"))
+            query = query.join(_as(self.c.relation(path), name), on=on, join_type=kind, copy=False)
+            query = query.select(*(col(column, name) for column in columns), copy=False)
+        return query
 
     def _with_coarser(self, rows: exp.Expr) -> exp.Expr:
         """Return the rows with the vars of coarser time grain; who was not yet known at their boundary has none."""

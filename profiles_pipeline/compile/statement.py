@@ -97,11 +97,13 @@ class Statement:
     vars: tuple[str, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def columns_of(self, *names: str) -> frozenset[str]:
+        """Return the lower-case names of the columns that are computed for these vars."""
+        return frozenset(column.lower() for var in names for column in self.columns.get(var, (var,)))
+
     def columns_beside(self, name: str) -> frozenset[str]:
         """Return the lower-case names of the columns that are computed for other vars only."""
-        own = {c.lower() for c in self.columns.get(name, (name,))}
-        others = {c.lower() for var in self.vars if var != name for c in self.columns.get(var, (var,))}
-        return frozenset(others - own)
+        return self.columns_of(*(var for var in self.vars if var != name)) - self.columns_of(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def build(
     order = list(graphlib.TopologicalSorter(fine).static_order())
     models, homes = cut_in_parts(project, fine, order)
     past = {path: tuple(sorted(refs)) for path, refs in found.past.items() if path in models}
-    try:  # a cohort inherits whole var tables: this can close a circle too
+    try:  # a part has all vars that can be computed by then: what these need can close a circle too
         graph = replace(_ordered(project, models, homes, fine), past=past, through_tables=through_tables)
         problems.found += _same_names(graph)
         return graph

@@ -65,7 +65,12 @@ def _last_part(project: Project, model: VarTable, parts: Mapping[VarKey, int], r
         other = project.models[path]
         assert isinstance(other, VarTable)
         numbers += [reach[model.cohort, v.name.lower()].get(model.path, -1) + 1 for v in other.vars]
-    return max(numbers, default=0)
+    return max([*numbers, _needed_above(model, reach) + 1])
+
+
+def _needed_above(model: VarTable, reach: Reach) -> int:
+    """Return the number of the last part that the table it inherits needs itself; -1 when that needs none."""
+    return reach[model.inherited].get(model.path, -1) if model.inherited is not None else -1
 
 
 def _cut(project: Project, parts: Mapping[VarKey, int], reach: Reach) -> tuple[dict[str, Model], dict[VarKey, str]]:
@@ -76,7 +81,7 @@ def _cut(project: Project, parts: Mapping[VarKey, int], reach: Reach) -> tuple[d
         if not isinstance(model, VarTable):
             models[path] = model
             continue
-        last = _last_part(project, model, parts, reach)
+        last, needed_above = _last_part(project, model, parts, reach), _needed_above(model, reach)
         previous = None
         used = {parts[model.cohort, v.name.lower()] for v in model.vars} | {last}
         for number in sorted(used):
@@ -88,6 +93,7 @@ def _cut(project: Project, parts: Mapping[VarKey, int], reach: Reach) -> tuple[d
                 name=model.name if number == last else f"{model.name}_part_{number + 1}",
                 vars=mine,
                 previous=previous,
+                inherited=model.inherited if number > needed_above else None,
                 coarser=model.coarser if number == last else (),
             )
             homes |= {(model.cohort, v.name.lower()): here for v in mine}

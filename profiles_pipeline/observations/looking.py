@@ -89,7 +89,7 @@ def observing(
     Raises:
         LockTimeoutError: others kept the warehouse for too long.
     """
-    settings = replace(output.settings, built_here=project.relation_names, objects=project.objects)
+    settings = output.settings_for(project)
     purpose = f"looking for changes in the inputs of {project.name}"
     with connect_duckdb(
         settings, purpose=purpose, confined=True, lock_timeout=lock_timeout, on_wait=on_wait

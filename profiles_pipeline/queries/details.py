@@ -24,6 +24,7 @@ from profiles_pipeline.resolve.model import (
     Stitcher,
     VarTable,
 )
+from profiles_pipeline.spec.model import IdFilter
 
 Document = dict[str, object]
 
@@ -71,12 +72,15 @@ def _project(project: ProfilesProject, output: Output) -> Document:
 def _id_type(item: IdType) -> Document:
     return {
         "name": item.name,
-        "filters": [
-            {rule.type: _text(rule.value or rule.regex) or (_text(rule.sql.select) if rule.sql else None)}
-            for rule in item.filters
-        ],
+        "filters": [{rule.type: _matched(rule)} for rule in item.filters],
         "maximum_edges": dict(item.maximum_edges),
     }
+
+
+def _matched(rule: IdFilter) -> str | None:
+    """Return what a filter matches: a value, which may be the empty text, a pattern or an expression."""
+    written = (rule.value, rule.regex, rule.sql.select if rule.sql else None)
+    return _text(next((text for text in written if text is not None), None))
 
 
 def _entity(entity: Entity) -> Document:

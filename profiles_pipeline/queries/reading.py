@@ -29,7 +29,7 @@ def open_for_reading(
 
     A warehouse file that does not exist is not created: an empty database in memory takes its place.
     """
-    settings = replace(output.settings, built_here=project.relation_names, objects=project.objects)
+    settings = output.settings_for(project)
     if settings.file is not None and not settings.file.exists():
         settings = replace(settings, path=MEMORY)
     with connect_duckdb(

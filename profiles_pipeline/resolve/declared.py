@@ -10,7 +10,7 @@ from profiles_pipeline.errors import Broken, Problems, Span, did_you_mean
 from profiles_pipeline.names import VAR_TABLE, normalise_path
 from profiles_pipeline.resolve.id_types import id_types_of
 from profiles_pipeline.resolve.model import MAIN_ID_TYPES, Entity, IdType
-from profiles_pipeline.spec.model import EntitySpec, IdStitcherSpec, ModelSpec, ProjectSpec, Text
+from profiles_pipeline.spec.model import EntitySpec, IdStitcherSpec, ModelSpec, ProjectSpec, Text, UnsupportedModelSpec
 
 Body = TypeVar("Body")
 
@@ -89,7 +89,7 @@ def text_span(text: str | None, fallback: Span | None = None) -> Span | None:
 
 
 def _entity(declared: Declared, spec: EntitySpec) -> Entity:
-    stitcher = normalise_path(spec.id_stitcher) if spec.id_stitcher else default_stitcher(spec.name)
+    stitcher = _stitcher(declared, spec)
     main_id_type = _main_id_type(declared, spec, declared.model_specs.get(stitcher))
     column = "main_id" if main_id_type == "main_id" else f"{spec.name.lower()}_main_id"
     return Entity(
@@ -101,6 +101,31 @@ def _entity(declared: Declared, spec: EntitySpec) -> Entity:
         description=spec.description,
         main_id_type=main_id_type,
     )
+
+
+def _stitcher(declared: Declared, spec: EntitySpec) -> str:
+    """Return the path of the stitcher of an entity; where something else is there, that is told, and another comes
+    back: the one written for the entity, or else a default one."""
+    name = spec.name.lower()
+    path = normalise_path(spec.id_stitcher) if spec.id_stitcher else default_stitcher(name)
+    model = declared.model_specs.get(path)
+    if path not in {f"inputs/{source.name.lower()}" for source in declared.spec.inputs} and (
+        model is None or isinstance(model.body, IdStitcherSpec | UnsupportedModelSpec)
+    ):
+        return path
+    written = next((p for p, _, body in declared.specs_of(IdStitcherSpec) if body.entity_key.lower() == name), None)
+    if f"{path} (2)" not in declared.model_specs:  # the stitcher meant may be the second of its name, which is told
+        kind = f"of type {model.model_type}" if model else "an input"
+        message = f"'{spec.id_stitcher or path}', the id_stitcher of entity '{spec.name}', is {kind}"
+        if spec.id_stitcher is None:
+            hint = "give that model another name"
+        elif written is None:
+            hint = "leave the key out to have a stitcher made"
+        else:
+            hint = f"did you mean 'models/{declared.model_specs[written].name}'?"
+        place = spec.id_stitcher.span if spec.id_stitcher else model.span if model else None
+        declared.problems.error("wrong-type", message, place or spec.span, hint=hint)
+    return written or f"{default_stitcher(name)} (2)"
 
 
 def _main_id_type(declared: Declared, entity: EntitySpec, stitcher: ModelSpec | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from profiles_pipeline.errors import Span, did_you_mean
 from profiles_pipeline.names import normalise_path
 from profiles_pipeline.resolve.declared import Declared, text_span
-from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.resolve.model import Cohort, Input, Model, SqlModel
 from profiles_pipeline.spec.model import CohortSpec, ModelSpec, Text, VarGroupSpec
 
 
@@ -47,15 +47,34 @@ def find_cohort(
 def tell_unknown_model(
     declared: Declared, models: Mapping[str, Model], reference: Text, span: Span | None, what: str
 ) -> None:
-    """Tell that there is no model of that name, unless it is one that is known to be broken."""
+    """Tell that there is no model of that name, or only one of another kind, unless it is known to be broken."""
     path = normalise_path(reference)
     if declared.broken.bears(declared.path(reference)):
+        return
+    if path in models or path in declared.model_specs:
+        _tell_other_kind(declared, models, reference, text_span(reference, span), what)
         return
     kind = "unknown-input" if path.startswith("inputs/") else "unknown-model"
     known = [*models, *declared.model_specs]
     hint = did_you_mean(path, [_as_written(declared, models, k) for k in known])
     message = f"no model found for '{reference}' ({what})"
     declared.problems.error(kind, message, text_span(reference, span), hint=hint)
+
+
+def _tell_other_kind(
+    declared: Declared, models: Mapping[str, Model], reference: Text, place: Span | None, what: str
+) -> None:
+    path = normalise_path(reference)
+    own = declared.model_specs.get(path)
+    kind = f"of type {own.model_type}" if own else "an input"
+    message = f"'{reference}' is {kind}, which cannot be used as {what}"
+    if "cohort" in what:
+        whole = {entity.all_cohort for entity in declared.entities.values()}
+        fit = {*whole, *(k for k, model in models.items() if isinstance(model, Cohort))}
+    else:
+        fit = {k for k, model in models.items() if isinstance(model, Input | SqlModel)}
+    hint = did_you_mean(path, sorted(_as_written(declared, models, k) for k in fit))
+    declared.problems.error("wrong-type", message, place, hint=hint)
 
 
 def _as_written(declared: Declared, models: Mapping[str, Model], path: str) -> str:

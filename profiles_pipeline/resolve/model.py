@@ -249,7 +249,7 @@ class VarTable(Model):
     previous: str | None = None
     """Path of the part before this one."""
     inherited: str | None = None
-    """Path of the parent cohort's var table."""
+    """Path of the parent cohort's var table; None also for a part that this table needs itself."""
     coarser: tuple[str, ...] = ()
     """Paths of the tables of those vars of the cohort that have a coarser time grain; their columns are joined."""
 

@@ -270,7 +270,8 @@ class Reader:
 
     def _entity_of(self, model: Model) -> Entity | None:
         """Return the entity that a model is about; None when it is about none, or several."""
-        cohort = self.project.models.get(getattr(model, "cohort", None) or "")
+        owner = (model.spec.entity_key or model.spec.entity_cohort) if isinstance(model, SqlModel) else None
+        cohort = self.cohort_named(owner) if owner else self.project.models.get(getattr(model, "cohort", None) or "")
         about = getattr(cohort if isinstance(cohort, Cohort) else model, "entity", None)
         found = {about} if about else {i.entity for i in getattr(model, "ids", ())} or {*getattr(model, "entities", ())}
         return self.project.entities.get(found.pop()) if len(found) == 1 else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from profiles_pipeline.names import normalise_path
 from profiles_pipeline.resolve.declared import Declared, default_stitcher, text_span
 from profiles_pipeline.resolve.lookup import find_source, tell_unknown_model
 from profiles_pipeline.resolve.model import (
@@ -20,7 +21,7 @@ from profiles_pipeline.resolve.model import (
     Stitcher,
 )
 from profiles_pipeline.resolve.row_ids import RowIds
-from profiles_pipeline.spec.model import IdStitcherSpec, ModelSpec, Text
+from profiles_pipeline.spec.model import IdStitcherSpec, ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,11 @@ def with_stitchers(declared: Declared, ids: RowIds, models: Mapping[str, Model])
     for entity in declared.entities.values():
         if entity.stitcher in found or entity.stitcher in declared.model_specs:
             continue
-        if entity.stitcher != default_stitcher(entity.name):
-            spec = next(e for e in declared.spec.entities if e.name.lower() == entity.name.lower())
-            named = spec.id_stitcher or Text(entity.stitcher)
+        is_default = entity.stitcher == default_stitcher(entity.name)
+        named = next(e.id_stitcher for e in declared.spec.entities if e.name.lower() == entity.name.lower())
+        if named and not is_default and normalise_path(named) == entity.stitcher:
             tell_unknown_model(declared, found, named, entity.span, "id_stitcher of an entity")
-        name = f"{entity.name}_default_id_stitcher"
+        name = f"{entity.name}_default_id_stitcher" if is_default else entity.stitcher.rpartition("/")[2]
         found |= _built(declared, ids, _Wanted(entity.stitcher, name, entity, _carriers(found, entity)))
     return found
 
@@ -174,9 +175,14 @@ def _tell_no_edges(declared: Declared, ids: RowIds, wanted: _Wanted) -> None:
         return
     message = f"nothing carries ids of entity '{entity.name}'"
     hint = f"give an input 'ids' with 'entity: {entity.name}'"
-    if not declared.spec.inputs:
+    place = wanted.model.span if wanted.model else entity.span
+    edges = getattr(wanted.model.body, "edge_sources", ()) if wanted.model else ()
+    if edges:
+        message = f"no edge source of id stitcher '{wanted.name}' carries ids of entity '{entity.name}'"
+        hint = f"give '{edges[0].from_}' 'ids' with 'entity: {entity.name}', or name a source that has some"
+        place = text_span(edges[0].from_, edges[0].span)
+    elif not declared.spec.inputs:
         folders = ", ".join(f"'{name}'" for name in declared.spec.model_folders) or "empty"
         message += ": the project has no inputs at all"
         hint = f"they belong into YAML files in the model_folders, which are {folders}"
-    place = wanted.model.span if wanted.model else entity.span
     problems.error("no-edge-source", message, place, hint=hint)

@@ -106,6 +106,8 @@ class Clues(ValueClues):
             (self.ledger.equal if equal else self.ledger.related)(left.slots, right.slots)
             return self._done(node)
         found, other, mirrored = (left, right, False) if left.slots else (right, left, True)
+        if isinstance(node, exp.EQ):
+            self.matched(found, other)
         if not found.slots:
             return self._done(node)
         if other.now and isinstance(node, (exp.LT, exp.LTE) if mirrored else (exp.GT, exp.GTE)):
@@ -116,6 +118,13 @@ class Clues(ValueClues):
                 self.vote(found, other.kind, WEAK if other.kind == "text" else USUAL)
             return self._done(node)
         return self._done(node, self._compared(node, found, other.literal, mirrored))
+
+    def matched(self, one: Value, other: Value) -> None:
+        """Note that rows are matched by two values: they come from one pool, or are among the choices of one."""
+        self.ledger.equal(one.slots, other.slots)
+        for found, choices in ((one, other.choices), (other, one.choices)):
+            for literal in choices if found.slots else ():
+                self._compared(exp.EQ(), found, literal, False)
 
     def _of_part(self, node: exp.Expr, found: Value, literal: Scalar, mirrored: bool) -> Alternatives:
         """Note what a part of a time, a piece of a text or its length must be."""
@@ -196,7 +205,7 @@ class Clues(ValueClues):
     def _in(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         if node.args.get("query") is not None:
-            self.ledger.equal(found.slots, self._query(node.args["query"].unnest(), scope).slots)
+            self.matched(found, self._query(node.args["query"].unnest(), scope))
             return self._done(node)
         literals: list[Scalar] = []
         ways: Alternatives = ()

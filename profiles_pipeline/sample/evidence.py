@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["text", "number", "timestamp", "date", "boolean", "json", "array", "struct"]
+from profiles_pipeline.sample.patterns import first_match
+
+Kind = Literal["text", "number", "timestamp", "date", "boolean", "json", "array", "struct", "map"]
 Scalar = str | float | bool
 ELEMENT = "[]"
 """Step of a JSON path that means any element of an array."""
@@ -47,17 +49,58 @@ class Wish:
 
 
 @dataclass(frozen=True, order=True, slots=True)
+class IdForm:
+    """How a column writes identifiers that SQL makes of its values.
+
+    Attributes:
+        before: what stands before the identifier where SQL cuts it out; ``one@`` is any mailbox.
+        after: what stands after it there.
+        pattern: the regular expression that cuts it out, if one does.
+        group: the group of the expression that is the identifier.
+        prefix: what SQL puts before the value to make the identifier.
+        suffix: what it puts after it.
+        width: how many digits it fills up with zeros; else 0.
+    """
+
+    before: str = ""
+    after: str = ""
+    pattern: str = ""
+    group: int = 0
+    prefix: str = ""
+    suffix: str = ""
+    width: int = 0
+
+    @property
+    def made(self) -> bool:
+        """True when SQL puts identifiers together from the values."""
+        return bool(self.prefix or self.suffix or self.width)
+
+    def written(self, identifier: str) -> str:
+        """Return the value of which SQL makes the identifier."""
+        inner = identifier.removeprefix(self.prefix).removesuffix(self.suffix)
+        return self.before + (inner.lstrip("0") if self.width else inner) + self.after
+
+    def gives(self, identifier: str) -> bool:
+        """Tell whether SQL makes the identifier of the value that is written for it."""
+        if self.pattern and first_match(self.pattern, self.group, self.written(identifier)) != identifier:
+            return False
+        return identifier.startswith(self.prefix) and identifier.endswith(self.suffix)
+
+
+@dataclass(frozen=True, order=True, slots=True)
 class IdUse:
     """A column holds identifiers of an entity.
 
     Attributes:
         share: which of the people: "all", or "few" for a list of identifiers to leave out; "sound" means all of them
             and nothing else, where an identifier is made from the value, so that no filter can tell what is junk.
+        form: how the column writes them.
     """
 
     entity: str
     id_type: str
     share: Literal["all", "few", "sound"] = "all"
+    form: IdForm = IdForm()
 
 
 @dataclass(slots=True)
@@ -70,11 +113,13 @@ class Clues:
     likes: dict[str, None] = field(default_factory=dict)
     regexes: dict[str, None] = field(default_factory=dict)
     formats: dict[str, None] = field(default_factory=dict)
+    around_numbers: dict[tuple[str, str], None] = field(default_factory=dict)
     ids: dict[IdUse, None] = field(default_factory=dict)
     separator: str | None = None
     blank: bool = False
     nullable: bool = False
     epoch: int = 0
+    most: float | None = None
     whole: bool = False
     occurred_at: bool = False
     future: bool = False
@@ -83,12 +128,13 @@ class Clues:
         """Take over everything `other` knows except which identifiers it holds and whether it is the row's time."""
         for kind, weight in other.votes.items():
             self.votes[kind] = max(weight, self.votes.get(kind, 0))
-        for name in ("literals", "bounds", "likes", "regexes", "formats"):
+        for name in ("literals", "bounds", "likes", "regexes", "formats", "around_numbers"):
             getattr(self, name).update(getattr(other, name))
         self.separator = self.separator or other.separator
         self.blank = self.blank or other.blank
         self.nullable = self.nullable or other.nullable
         self.epoch = self.epoch or other.epoch
+        self.most = self.most or other.most
         self.whole = self.whole or other.whole
         self.future = self.future or other.future
 
@@ -97,6 +143,7 @@ class Ledger:
     """Everything noted about the tables of a project.
 
     Attributes:
+        timed: tables whose rows are of a time, such as events.
         partial: tables whose rows are taken away from others, so that they must not be about everybody.
         certain: it was filled before, so that a name which several tables may have can now be given to one of them.
         structs: the SQL is of a warehouse with columns of type STRUCT and ARRAY, into which paths lead.
@@ -112,6 +159,7 @@ class Ledger:
         self.same_columns: list[frozenset[str]] = []
         self.pools: dict[Slot, Slot] = {}
         self.kin: set[tuple[Slot, Slot]] = set()
+        self.timed: set[str] = set()
         self.partial: set[str] = set()
 
     def table(self, key: str, written: str) -> None:

@@ -11,7 +11,7 @@ Theme = Literal[
     "email", "phone", "first_name", "last_name", "name", "country", "city", "state", "gender", "currency", "device",
     "browser", "os", "platform", "url", "path", "source", "medium", "campaign", "channel", "status", "event", "zip",
     "ip", "language", "timezone", "category", "product", "plan", "birth", "future", "created", "received", "age",
-    "year", "id", "version", "word",
+    "year", "id", "version", "latitude", "longitude", "size", "word",
 ]  # fmt: skip
 
 _BOOLEAN = re.compile(
@@ -28,7 +28,7 @@ _NOT_TIME = re.compile(
 )
 _NUMBER = re.compile(
     r"(^|_)(amount|amt|price|revenue|total|subtotal|qty|quantity|count|cnt|num|number_of|n|sum|score|rate|value|cost|"
-    r"discount|tax|ltv|aov|balance|spend|spent|fee|points|rank|size|length|duration|seconds|minutes|hours|days|age|lat|"
+    r"discount|tax|ltv|aov|balance|spend|spent|fee|points|rank|length|duration|seconds|minutes|hours|days|age|lat|"
     r"lng|lon|latitude|longitude|weight|percent|pct|rating|arr|mrr|views|clicks|visits|sessions|employees|margin|profit|"
     r"budget|index|position|level|year|month|gross|net|units|salary|income)$|^(num|n|nb|number_of|count|total|avg|sum|max|min)_"
 )
@@ -51,7 +51,7 @@ _THEMES: tuple[tuple[Theme, str], ...] = (
     ("browser", r"browser|user_?agent"),
     ("os", r"(^|_)os(_name)?($|_)"),
     ("platform", r"platform"),
-    ("url", r"url|uri|referr?er|href|link$"),
+    ("url", r"url|uri|referr?er|href|link$|page_?location|website"),
     ("path", r"(^|_)(path|page|screen)$"),
     ("medium", r"medium"),
     ("campaign", r"campaign"),
@@ -71,6 +71,9 @@ _THEMES: tuple[tuple[Theme, str], ...] = (
     ("received", r"received|loaded|uuid_ts|sent_at|ingest|synced|_fivetran"),
     ("age", r"(^|_)age$"),
     ("year", r"(^|_)year$"),
+    ("latitude", r"(^|_|geo)lat(itude)?$"),
+    ("longitude", r"(^|_|geo)(lng|lon|long|longitude)$"),
+    ("size", r"(^|_)size$"),
     ("version", r"(^|_)version$|firmware"),
     ("name", r"name$"),
 )

@@ -14,6 +14,7 @@ Piece = tuple[object, Any]
 """An operation of a parsed regular expression and its argument, which has a shape of its own for each operation."""
 
 _DOT = string.ascii_lowercase + string.digits
+_NUMBERS = ("1", "2", "5", "12", "40", "99.5")
 _CLASSES = {
     op.CATEGORY_DIGIT: string.digits,
     op.CATEGORY_WORD: string.ascii_letters + string.digits,
@@ -80,6 +81,34 @@ def regex_examples(pattern: str, count: int, seed: int = 0) -> tuple[str, ...]:
     return tuple(found)
 
 
+def around_group(pattern: str, group: int) -> tuple[str, str] | None:
+    """Return texts that may stand before and after what a group of a regular expression matches, as short as they can
+    be; blank ones for group 0. None when the expression has no such group at its top or cannot be read."""
+    if group == 0:
+        return "", ""
+    rng = random.Random(pattern)  # noqa: S311 - sample values, not secrets
+    try:
+        items = [item for item in parser.parse(python_regex(pattern)) if not _may_be_absent(*item)]
+    except re.error:
+        return None
+    place = next((n for n, (code, arg) in enumerate(items) if code is op.SUBPATTERN and arg[0] == group), None)
+    return (_sequence(items[:place], rng), _sequence(items[place + 1 :], rng)) if place is not None else None
+
+
+def first_match(pattern: str, group: int, text: str) -> str | None:
+    """Return what a group of a regular expression takes out of a text."""
+    try:
+        found = re.search(python_regex(pattern), text)
+    except re.error:
+        return None
+    return found[group] if found is not None and group <= len(found.groups()) else None
+
+
+def _may_be_absent(code: object, argument: Any) -> bool:  # noqa: ANN401
+    repeated = code in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT)
+    return repeated and argument[0] == 0
+
+
 def _sequence(items: Iterable[Piece], rng: random.Random) -> str:
     return "".join(_piece(code, argument, rng) for code, argument in items)
 
@@ -110,9 +139,20 @@ def _piece(code: object, argument: Any, rng: random.Random) -> str:  # noqa: ANN
 
 def _repeated(low: int, high: int, inner: Iterable[Piece], rng: random.Random) -> str:
     open_ended = high > 64
+    if open_ended and _of_number(inner):
+        return rng.choice(_NUMBERS)
     most = min(high, low + (12 if open_ended else 4))
     least = max(low, min(most, 6)) if open_ended else low
     return "".join(_sequence(inner, rng) for _ in range(rng.randint(least, max(least, most))))
+
+
+def _of_number(inner: Iterable[Piece]) -> bool:
+    """Tell whether any number of these is meant to be a number: ``[0-9.]``."""
+    match list(inner):
+        case [(op.IN, parts)] if parts[0][0] is not op.NEGATE:
+            characters = set("".join(_characters(code, argument) for code, argument in parts))
+            return characters > set(string.digits) and characters <= set(string.digits + ".,")
+    return False
 
 
 def _one_of(parts: Sequence[Piece], rng: random.Random) -> str:

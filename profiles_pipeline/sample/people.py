@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,21 +12,22 @@ import numpy.typing as npt
 
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import IdType, Input, SqlModel
-from profiles_pipeline.sample.evidence import IdUse
+from profiles_pipeline.sample.evidence import IdForm, IdUse
+from profiles_pipeline.sample.naming import theme_of
 from profiles_pipeline.sample.patterns import matches, regex_examples
 
 Ints = npt.NDArray[np.int64]
 
-_COARSER = re.compile(
-    r"account|compan|organi|workspace|household|team|group|store|tenant|business|employer|brand|family|merchant"
-)
+_BUSINESS = re.compile(r"account|compan|organi|workspace|tenant|business|employer|merchant")
+_COARSER = re.compile(rf"{_BUSINESS.pattern}|household|team|group|store|brand|family")
 _FINER = re.compile(
     r"session|order|device|cart|transaction|visit|subscription|ticket|booking|invoice|event|lead|contract"
 )
 _PER_PERSON = 4
+_DIGITS = 6
 _SEVERAL = re.compile(r"anon|device|cookie|session|visitor|client|browser|idfa|gaid|mobile_ad|uuid")
 _PEOPLE = ("user", "customer", "person", "contact")
-_STYLES = ("plain", "uuid", "digits", "hex", "email", "phone")
+_STYLES = ("plain", "slug", "uuid", "digits", "hex", "email", "phone")
 FIRST_NAMES = tuple(
     ["anna", "ben", "carla", "deniz", "eva", "farid", "gita", "hugo", "ines", "jon", "kira", "liam", "mona", "noor"]
 )
@@ -49,18 +50,23 @@ class Population:
     """A number of people, and whatever else the project profiles, in proportion.
 
     Attributes:
-        people: number of instances of the first entity, or of the one called user.
+        people: number of instances of the entity called user, or else of the first, a business only if all are.
+        uses: how columns use identifiers.
     """
 
     project: ProfilesProject
     people: int
     seed: int
+    uses: tuple[IdUse, ...] = ()
 
     @cached_property
     def base(self) -> str:
         """Key of the entity that the others are counted by."""
         keys = list(self.project.project.entities)
-        return next((key for key in _PEOPLE if key in keys), keys[0] if keys else _PEOPLE[0])
+        single = (key for key in keys if not _COARSER.search(key) and not _FINER.search(key))
+        first = keys[0] if keys else _PEOPLE[0]
+        first = next(single, first) if _BUSINESS.search(first) else first
+        return next((key for key in _PEOPLE if key in keys), first)
 
     def count(self, entity: str) -> int:
         """Return how many instances of an entity there are."""
@@ -78,15 +84,22 @@ class Population:
             return person * _PER_PERSON + luck % _PER_PERSON
         return person % self.count(entity)
 
+    def rows_of(self, entity: str) -> tuple[Ints, Ints]:
+        """Return the people and the luck with which each instance of an entity comes up once, in order."""
+        number = np.arange(self.count(entity))
+        if self.count(entity) <= self.people:
+            return number, np.zeros_like(number)
+        return number // _PER_PERSON, number % _PER_PERSON
+
     def pool(self, use: IdUse, digits: bool = False) -> IdPool:
         """Return the identifiers of a type, all of which its filters keep, and some junk, which they do not."""
-        key = (use.entity, use.id_type.lower(), digits)
+        key = (use.entity, use.id_type.lower(), digits, use.form if use.form.made else IdForm())
         if key not in self._pools:
             self._pools[key] = self._made(use, digits)
         return self._pools[key]
 
     @cached_property
-    def _pools(self) -> dict[tuple[str, str, bool], IdPool]:
+    def _pools(self) -> dict[tuple[str, str, bool, IdForm], IdPool]:
         return {}
 
     def _made(self, use: IdUse, digits: bool) -> IdPool:
@@ -94,8 +107,13 @@ class Population:
         per = 3 if _SEVERAL.search(use.id_type.lower()) and use.entity == self.base else 1
         per = 2 if "mail" in use.id_type.lower() else per
         count = self.count(use.entity) * per
-        for style in ("digits",) if digits else (_style(use.id_type), *_STYLES):
-            if all(accepted(id_type, identifier(style, use, n)) for n in (0, 1, count // 2)):
+        forms = self._forms(use)
+        made = next((form for form in (use.form, *forms) if form.made), None)
+        forms = tuple(form for form in forms if form == made or not form.made)
+        use = replace(use, form=made or use.form)
+        for style in ("made",) if made else ("digits",) if digits else (_style(use.id_type), *_STYLES):
+            tried = [identifier(style, use, n) for n in (0, 1, count // 2)]
+            if all(accepted(id_type, value) and all(form.gives(value) for form in forms) for value in tried):
                 values = tuple(identifier(style, use, n) for n in range(count))
                 values = self._at_work(values, use, per) if style == "email" else values
                 break
@@ -103,6 +121,11 @@ class Population:
             values = self._by_pattern(id_type, count) or tuple(identifier("plain", use, n) for n in range(count))
         sound = digits or (style == "email" and self._mail_domains is not None)
         return IdPool(values, per, () if sound else _junk(id_type, values[0]))
+
+    def _forms(self, use: IdUse) -> tuple[IdForm, ...]:
+        """Return the ways in which columns write the identifiers of a type, but for the plain one."""
+        kind = (use.entity, use.id_type.lower())
+        return tuple(u.form for u in self.uses if (u.entity, u.id_type.lower()) == kind and u.form != IdForm())
 
     @cached_property
     def _mail_domains(self) -> IdUse | None:
@@ -146,13 +169,17 @@ def accepted(id_type: IdType, value: str) -> bool:
 
 
 def identifier(style: str, use: IdUse, number: int) -> str:
-    """Return identifier `number` of a type, written in a style."""
+    """Return identifier `number` of a type, written in a style; "made" is as SQL makes it of a number."""
     space = f"{use.entity}/{use.id_type.lower()}/{number}"
     # Every so often two people share a mailbox.
     owner = number - 1 if number % 40 == 3 else number
     first, last = FIRST_NAMES[owner % len(FIRST_NAMES)], LAST_NAMES[owner // 3 % len(LAST_NAMES)]
     plain = re.sub("[^a-z0-9]+", "_", use.id_type.lower()).removesuffix("_id")
+    made, short = use.form, 0 < use.form.width < _DIGITS
     written = {
+        "made": f"{made.prefix}{number + (1 if short else 100_000):0{made.width}d}{made.suffix}",
+        "ip": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+        "slug": f"{plain.replace('_', '-')}-{number + 1}",
         "email": f"{first}.{last}{owner}@example.com",
         "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, space)),
         "hex": uuid.uuid5(uuid.NAMESPACE_OID, space).hex,
@@ -173,6 +200,8 @@ def _style(id_type: str) -> str:
         return "phone"
     if "domain" in name:
         return "domain"
+    if theme_of(name) == "ip":
+        return "ip"
     return "uuid" if re.search(r"anon|device|cookie|uuid|guid|idfa|gaid", name) else "plain"
 
 

@@ -170,12 +170,33 @@ class QueryReader:
                 relation = Relation(self.ledger)
             case _:
                 relation = self.query(item, scope)
+        for pivot in item.args.get("pivots") or ():
+            relation = self._pivoted(pivot, relation, scope)
+            names |= {pivot.alias.lower()} if pivot.alias else set()
         alias = item.args.get("alias")
         if isinstance(alias, exp.TableAlias) and not isinstance(item, exp.Lateral | exp.TableFromRows | exp.Unnest):
             relation = _renamed(relation, [column.name.lower() for column in alias.args.get("columns") or ()])
         for name in names or {f"item {len(scope.items)}"}:
             scope.items.setdefault(name, relation)
         scope.alternatives = both(scope.alternatives, relation.alternatives)
+
+    def _pivoted(self, pivot: exp.Expr, relation: Relation, around: Scope) -> Relation:
+        """Return rows after a PIVOT: the columns it does not use, and one for each value that it looks for."""
+        if pivot.args.get("unpivot"):
+            return relation
+        scope = Scope(parent=around, items={"": relation})
+        totals = [self.clues.value(total, scope) for total in pivot.expressions]
+        for field in pivot.args.get("fields") or ():
+            if isinstance(field, exp.In):
+                sought = [item.unalias() for item in field.expressions]
+                self.clues.condition(exp.In(this=field.this.copy(), expressions=sought), scope)
+        cells = [cell.name.lower() for cell in pivot.args.get("columns") or ()]
+        called = [name.name.lower() for name in pivot.args["alias"].columns] if pivot.args.get("alias") else []
+        rows = (called or cells)[-len(cells) :] + [cell.strip("'") for cell in cells if not called]
+        used = {column.name.lower() for column in pivot.find_all(exp.Column)}
+        kept = {name: value for name, value in relation.columns.items() if name not in used}
+        kept = dict(zip(called or kept, kept.values(), strict=False)) | dict.fromkeys(rows, mixed(totals))
+        return Relation(self.ledger, kept, (relation,) if relation.tables() else (), alternatives=relation.alternatives)
 
     def _table(self, table: exp.Table, scope: Scope) -> Relation:
         if not isinstance(table.this, exp.Identifier):
@@ -223,7 +244,7 @@ class QueryReader:
     def _using(self, name: str, scope: Scope) -> None:
         values = [relation.value(name) for relation in _distinct(scope) if relation.may_have(name.lower())]
         for one in values[:-1]:
-            self.ledger.equal(one.slots, values[-1].slots)
+            self.clues.matched(one, values[-1])
 
     # --- names --------------------------------------------------------------------------------------------------
 

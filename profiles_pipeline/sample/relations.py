@@ -27,12 +27,13 @@ class Value:
         literal: itself, when it is written in the text.
         total: it grows with the number of rows.
         now: it is the moment that everything is as of.
-        parts: it is a list of the parts of a text.
+        parts: it is a list of the parts of a text, between which `around` stands.
         calendar: times of which it is a part, such as the year.
         part: which one; "text" where it is written out, as in ``2024-03``.
         inside: slots of whose texts it is a piece.
         around: what stands before and after the piece there.
         measured: slots of whose texts it is the length.
+        choices: all the values that it can be.
     """
 
     slots: tuple[Slot, ...] = ()
@@ -46,6 +47,7 @@ class Value:
     inside: tuple[Slot, ...] = ()
     around: tuple[str, str] = ("", "")
     measured: tuple[Slot, ...] = ()
+    choices: tuple[Scalar, ...] = ()
 
 
 NOTHING = Value()
@@ -60,7 +62,9 @@ def mixed(values: Iterable[Value]) -> Value:
     values = tuple(values)
     kinds = {value.kind for value in values if value.kind is not None}
     slots = tuple(dict.fromkeys(slot for value in values for slot in value.slots))
-    return Value(slots, kinds.pop() if len(kinds) == 1 else None, None, any(v.total for v in values))
+    kind = kinds.pop() if len(kinds) == 1 else None
+    piece = next((value for value in values if value.inside), NOTHING)
+    return Value(slots, kind, None, any(v.total for v in values), inside=piece.inside, around=piece.around)
 
 
 def both(left: Alternatives, right: Alternatives) -> Alternatives:

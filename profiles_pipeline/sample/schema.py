@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.sample.evidence import ELEMENT, USUAL, Clues, IdUse, Kind, Ledger, Scalar, Slot, Wish
+from profiles_pipeline.sample.evidence import ELEMENT, USUAL, WEAK, Clues, IdForm, IdUse, Kind, Ledger, Scalar, Slot, Wish
 from profiles_pipeline.sample.naming import Theme, looks_like_key, suggested_kind, theme_of
 from profiles_pipeline.sample.patterns import like_examples, like_matches
 from profiles_pipeline.sample.texts import read_project
@@ -20,6 +20,9 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _WHOLE = re.compile(
     r"count|cnt|qty|quantity|num|^n_|_n$|age$|year|days|rank|^int_|_int$|points|visits|views|clicks|size|id$|position|index"
 )
+_COORDINATES: Mapping[float | None, Theme] = {90.0: "latitude", 180.0: "longitude"}
+_PREFIX = re.compile(r"^(dim|stg|raw|d)_|_(dim|master)$")
+_KEY = r"(id|key|code|no|nr|num|number|uuid|slug)"
 _EVENT_COLUMNS = ("id", "received_at", "sent_at", "original_timestamp", "context_ip", "context_library_name")
 _EXTRAS: Mapping[str, tuple[str, ...]] = {
     "tracks": (*_EVENT_COLUMNS, "event", "event_text", "anonymous_id", "user_id", "timestamp"),
@@ -39,12 +42,13 @@ class ColumnSchema:
         literals: values that SQL compares it with, texts that satisfy its patterns included.
         patterns: regular expressions that SQL matches it with.
         bounds: numbers that SQL compares its size with.
+        around_numbers: what stands before and after numbers that SQL reads out of its texts.
         id_use: whose identifiers it holds, if any.
         pool: name of the pool of keys that it shares with other columns, if any.
         format: strftime format when it is a time written as text.
-        epoch: how many units it counts in a second when it is a time written as a number; else 0.
+        epoch: how many microseconds make what it counts when it is a time written as a number; else 0.
         fields: what an object or a struct holds; for an array one field, its element.
-        typed: it is a STRUCT or an ARRAY of the warehouse, not JSON.
+        typed: it is a STRUCT, an ARRAY or a MAP of the warehouse, not JSON.
     """
 
     name: str
@@ -53,6 +57,7 @@ class ColumnSchema:
     literals: tuple[Scalar, ...] = ()
     patterns: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
+    around_numbers: tuple[tuple[str, str], ...] = ()
     id_use: IdUse | None = None
     pool: str | None = None
     format: str | None = None
@@ -74,12 +79,14 @@ class TableSchema:
         name: as the project writes it.
         partial: it must not be about everybody.
         recipes: combinations of values that SQL looks for in one row.
+        key: the column by which its rows are looked up, each of which has a value of its own.
     """
 
     name: str
     columns: tuple[ColumnSchema, ...]
     recipes: tuple[tuple[Wish, ...], ...] = ()
     partial: bool = False
+    key: str | None = None
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -107,6 +114,8 @@ def _complete(ledger: Ledger, project: ProfilesProject) -> None:
     united = frozenset().union(*ledger.same_columns)
     mentioned = {name for columns in ledger.columns.values() for name in columns}
     mentioned |= {name for own in project.project.input_vars.values() for name in own}
+    own_vars = project.project.entity_vars.values()
+    mentioned |= {name for own in own_vars for name, var in own.items() if var.bare_names}
     for key, columns in ledger.columns.items():
         if key in united:
             continue
@@ -149,6 +158,7 @@ def _settle(ledger: Ledger, project: ProfilesProject) -> None:
             if not ledger.of(slot).votes:
                 ledger.of(slot).votes.update(ledger.of(kin).votes)
     _name_ids(ledger, project)
+    _number_ids(ledger)
 
 
 def _name_ids(ledger: Ledger, project: ProfilesProject) -> None:
@@ -159,6 +169,17 @@ def _name_ids(ledger: Ledger, project: ProfilesProject) -> None:
             if name in owner:
                 clues = ledger.of(Slot(key, name))
                 clues.ids = clues.ids or {IdUse(*owner[name]): None}
+
+
+def _number_ids(ledger: Ledger) -> None:
+    """Let all columns with identifiers of a type be numbers when one of them has to be, so that they meet."""
+    slots: dict[tuple[str, str], list[Slot]] = {}
+    for slot, clues in ledger.clues.items():
+        for use in clues.ids:
+            slots.setdefault((use.entity, use.id_type.lower()), []).append(slot)
+    for same in slots.values():
+        if any("number" in ledger.of(slot).votes for slot in same):
+            ledger.vote(same, "number", WEAK)
 
 
 def _share(slots: list[Slot], ledger: Ledger) -> None:
@@ -183,7 +204,17 @@ def _table(ledger: Ledger, key: str) -> TableSchema:
     # A key that may be missing is the mark of rows that found no partner.
     keys = (c.name for c in columns if c.pool is not None and looks_like_key(c.name))
     lonely = any(ledger.of(Slot(key, name.lower())).nullable for name in keys)
-    return TableSchema(ledger.written[key], columns, recipes, lonely or key in ledger.partial)
+    own = next((c.name for c in columns if _owns(key, c, timed=key in ledger.timed)), None)
+    return TableSchema(ledger.written[key], columns, recipes, lonely or key in ledger.partial, own)
+
+
+def _owns(table: str, column: ColumnSchema, *, timed: bool) -> bool:
+    """Tell whether a column is the key of its table, going by the names. Of tables with times identifiers are not."""
+    identifies = column.id_use is not None and column.id_use.share != "few" and not timed
+    if column.pool is None and not identifies:
+        return False
+    stem = _PREFIX.sub("", table.rpartition(".")[2]).removesuffix("s")
+    return re.fullmatch(rf"id|key|{re.escape(stem)}s?_?{_KEY}", column.name.lower()) is not None
 
 
 def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) -> ColumnSchema:
@@ -192,17 +223,21 @@ def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) 
     if below:
         fields = _fields(ledger, slot, below)
         votes = ledger.of(slot.whole).votes
-        typed = "struct" in votes and "json" not in votes
-        whole: Kind = "struct" if typed else "json"
+        typed = "map" in votes or ("struct" in votes and "json" not in votes)
+        whole: Kind = "map" if "map" in votes else "struct" if typed else "json"
         return ColumnSchema(name, "array" if fields[0].name == ELEMENT else whole, fields=fields, typed=typed)
+    if "map" in clues.votes:
+        fields = tuple(ColumnSchema(word, "text") for word in WORDS["word"][:2])
+        return ColumnSchema(name, "map", fields=fields, typed=True)
     kind = decide(name, clues)
     pool = ledger.pool(slot)
     shared = (pool != slot or slot in ledger.pools.values()) and kind in ("text", "number")
-    use = next(iter(clues.ids), None)
+    use = min(clues.ids, key=lambda use: use.form != IdForm(), default=None)  # whole ones before pieces
     as_text = next(iter(clues.formats), None)
     if kind == "text" and as_text is None and clues.votes.get("timestamp", 0) >= USUAL and not use:
         as_text = "%Y-%m-%d" if suggested_kind(name) == "date" else "%Y-%m-%d %H:%M:%S"
     theme: Theme = "future" if clues.future and kind in ("timestamp", "date", "text") else theme_of(name)
+    theme = _COORDINATES.get(clues.most, theme)
     numbers = [n for n in clues.literals if isinstance(n, float)]
     return ColumnSchema(
         name=name,
@@ -211,6 +246,7 @@ def _column(ledger: Ledger, slot: Slot, name: str, paths: set[tuple[str, ...]]) 
         literals=tuple(v for v in (*clues.literals, *_alike(clues, theme)) if fits(v, kind)),
         patterns=tuple(clues.regexes),
         bounds=tuple(sorted(clues.bounds)),
+        around_numbers=tuple(clues.around_numbers),
         id_use=use if kind in ("text", "number") else None,
         pool=".".join((pool.table, pool.column, *pool.path)) if shared and not use else None,
         format=as_text if kind == "text" else None,

@@ -1,4 +1,4 @@
-"""STRUCT and ARRAY columns: what lies inside, and their Arrow types and values."""
+"""STRUCT, ARRAY and MAP columns: what lies inside, and their Arrow types and values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from profiles_pipeline.sample.schema import ColumnSchema
 
 _TYPES = {
     "text": pa.string(), "boolean": pa.bool_(), "timestamp": pa.timestamp("us"), "date": pa.date32(),
-    "json": pa.string(), "struct": pa.string(), "array": pa.string(),
+    "json": pa.string(), "struct": pa.string(), "array": pa.string(), "map": pa.string(),
 }  # fmt: skip
 _VALUES: dict[str, Callable[[Any], object]] = {
     "timestamp": datetime.fromisoformat,
@@ -37,6 +37,9 @@ def arrow_type(column: ColumnSchema) -> pa.DataType:
     """Return the type of a typed column, or of a field of one."""
     if column.fields and column.kind == "array":
         return pa.list_(arrow_type(column.fields[0]))
+    if column.kind == "map":
+        types = {arrow_type(field) for field in column.fields}
+        return pa.map_(pa.string(), types.pop() if len(types) == 1 else pa.string())
     if column.fields:
         return pa.struct([(field.name, arrow_type(field)) for field in column.fields])
     if column.kind == "number":
@@ -48,6 +51,10 @@ def typed_value(column: ColumnSchema, value: object) -> object:
     """Return a JSON value as one of the column's type: times are times, JSON inside is text."""
     if isinstance(value, list) and column.fields:
         return [typed_value(column.fields[0], item) for item in value]
+    if isinstance(value, dict) and column.kind == "map":
+        inner = arrow_type(column).item_type
+        typed = ((field.name, typed_value(field, value.get(field.name))) for field in column.fields)
+        return [(key, str(item) if pa.types.is_string(inner) and item is not None else item) for key, item in typed]
     if isinstance(value, dict) and column.fields:
         return {field.name: typed_value(field, value.get(field.name)) for field in column.fields}
     as_type = _VALUES.get("whole" if pa.types.is_integer(arrow_type(column)) else column.kind)

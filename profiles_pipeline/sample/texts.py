@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from profiles_pipeline import graph, versions
+from profiles_pipeline.compile.csv_rows import csv_rows
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.cohort_filters import filter_texts, sql_filter_text
@@ -28,22 +29,27 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 from profiles_pipeline.resolve.reader import Reader, ReadVar, VarKey
-from profiles_pipeline.sample.evidence import STRONG, WEAK, IdUse, Kind, Ledger
+from profiles_pipeline.sample.evidence import STRONG, IdForm, IdUse, Kind, Ledger, Slot
+from profiles_pipeline.sample.naming import theme_of
+from profiles_pipeline.sample.pieces import MAILBOX, inside_form, outside_form
 from profiles_pipeline.sample.reading import QueryReader
 from profiles_pipeline.sample.relations import NOTHING, Column, Relation, Scope, Value, both
 from profiles_pipeline.sample.value_clues import kind_of_type
+from profiles_pipeline.sample.words import PERSONAL
 from profiles_pipeline.spec.model import InputSpec
 
 _WITH_STRUCTS = ("bigquery", "databricks", "redshift")
 """Dialects in which ``a.b`` may be a field of a column."""
 
 _HASHES = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA2)
+_JOINED = (exp.DPipe, exp.Concat, exp.ConcatWs)
 
 
 def read_project(project: ProfilesProject) -> Ledger:
     """Return everything the texts of a project give away.
 
-    They are read twice: what one text says of a table helps to understand another.
+    They are read twice: what one text says of a table helps to understand another. So a name that stands bare in an
+    old dialect is a var at first, and a column once another text has said that some table has a column of that name.
     """
     ledger = Ledger(structs=project.project.source_dialect in _WITH_STRUCTS)
     for certain in (False, True):
@@ -56,7 +62,8 @@ class ProjectTexts:
     """The texts of one project. What is asked for is read once and remembered."""
 
     def __init__(self, project: ProfilesProject, ledger: Ledger) -> None:
-        self.project = project.project
+        named = frozenset(name for columns in ledger.columns.values() for name in columns)
+        self.project = replace(project.project, columns=dict.fromkeys(project.project.models, named))
         self.ledger = ledger
         # Read in the dialect it is written in, so that nothing is rewritten before it is looked at.
         self.reader = Reader(self.project, versions.ANY_TIME, target=self.project.source_dialect, bound=False)
@@ -125,7 +132,7 @@ class ProjectTexts:
     def _input(self, model: Input) -> Relation:
         spec = self._spec_of(model)
         if spec is not None and spec.csv:
-            return Relation(self.ledger, dict.fromkeys(self._header(str(spec.csv)), NOTHING))
+            return Relation(self.ledger, self._written_down(model))
         base = self.queries.outside(str(model.table))
         scope = Scope(items={model.name.lower(): base})
         for column in spec.contract.with_columns if spec is not None else ():
@@ -136,18 +143,21 @@ class ProjectTexts:
         self._row_ids(model, model.ids, scope)
         if model.occurred_at:
             self._occurred_at(model.occurred_at, model.path, scope)
+            self.ledger.timed |= base.tables()
         if model.where is not None:
             tree = self.reader.expression(model.where, model.path, "where").tree
             base.alternatives = self.queries.clues.condition(tree, scope)
         return Relation(self.ledger, self._added(model), (base,), alternatives=base.alternatives)
 
-    def _header(self, file: str) -> list[str]:
-        """Return the names of the columns of a CSV file of the project, in lower case; none when it is not there."""
-        path = Path(self.project.spec.folder) / file
-        if not path.is_file():
-            return []
-        with path.open(encoding="utf-8-sig") as lines:
-            return [name.strip().strip('"').lower() for name in lines.readline().split(",")]
+    def _written_down(self, model: Input) -> dict[str, Column]:
+        """Return the columns of a CSV file of the project."""
+        rows = csv_rows(self.reader, model).find(exp.Values)
+        assert rows is not None
+        cells = zip(*(row.expressions for row in rows.expressions), strict=True)
+        read = ([self.queries.clues.value(cell, Scope()).literal for cell in column] for column in cells)
+        choices = (tuple(dict.fromkeys(v for v in column if v is not None)) for column in read)
+        names = (column.name.lower() for column in rows.args["alias"].columns)
+        return {name: Value(choices=found) for name, found in zip(names, choices, strict=True)}
 
     def _spec_of(self, model: Input) -> InputSpec | None:
         return next((s for s in self.project.spec.inputs if s.name.lower() == model.name.lower()), None)
@@ -213,17 +223,28 @@ class ProjectTexts:
         for row_id in ids:
             tree = self.reader.expression(row_id.select, model.path, "id").tree
             found = self.queries.clues.value(tree, scope)
-            if row_id.id_type is None:
-                continue
-            made = tree.find(*_HASHES) is not None or not found.slots
-            columns = {column.name.lower(): column for column in tree.find_all(exp.Column)}
-            slots = found.slots
-            if not slots and len(columns) == 1 and "'@" not in row_id.select:
-                slots = self.queries.clues.value(next(iter(columns.values())), scope).slots
-                self.ledger.vote(slots if tree.find(exp.Pad) else (), "number", WEAK)
-            for slot in slots:
-                use = IdUse(row_id.entity, slot.column if made else row_id.id_type, "sound" if made else "all")
+            for slot, use in self._uses(row_id, tree, found, scope) if row_id.id_type is not None else ():
                 self.ledger.of(slot).ids[use] = None
+
+    def _uses(self, row_id: RowId, tree: exp.Expr, found: Value, scope: Scope) -> Iterator[tuple[Slot, IdUse]]:
+        """Yield the columns by which an id tells who it is: it is their value, a piece of it or made of it."""
+        use, hashed = IdUse(row_id.entity, str(row_id.id_type)), tree.find(*_HASHES) is not None
+        if found.slots and not hashed:
+            yield from ((slot, use) for slot in found.slots)
+            return
+        if found.inside and not hashed:
+            form = inside_form(found.around, tree)
+            yield from ((slot, replace(use, share="sound", form=form)) for slot in found.inside)
+            return
+        slots, columns = found.slots, {column.name.lower(): column for column in tree.find_all(exp.Column)}
+        if not slots and columns and (len(columns) == 1 or tree.find(*_HASHES, *_JOINED) is not None):
+            telling = [column for name, column in columns.items() if theme_of(name) not in PERSONAL]
+            slots = self.queries.clues.value([*telling, *columns.values()][0], scope).slots
+        made = IdForm(MAILBOX) if "'@" in row_id.select else outside_form(tree)
+        if made is not None and len(columns) == 1 and not hashed:
+            yield from ((slot, replace(use, share="sound", form=made)) for slot in slots)
+        elif made is None or hashed:
+            yield from ((slot, IdUse(row_id.entity, slot.column, "sound")) for slot in slots)
 
     def _id_filters(self, model: Stitcher) -> None:
         for id_type in model.id_types:

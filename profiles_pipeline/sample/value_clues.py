@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
 
 from profiles_pipeline.sample.evidence import ELEMENT, STRONG, USUAL, WEAK, Kind, Ledger, Slot
 from profiles_pipeline.sample.naming import suggested_kind
+from profiles_pipeline.sample.patterns import regex_examples
+from profiles_pipeline.sample.pieces import Around, around_in_url, around_match, around_part, around_span, around_split, is_text
 from profiles_pipeline.sample.relations import NOTHING, Alternatives, Relation, Scope, Value, mixed
 from profiles_pipeline.sql.rewrites.formats import is_number_format
+from profiles_pipeline.sql.rewrites.semi_structured import schema_type
 from profiles_pipeline.sql.times import clock_type
 from profiles_pipeline.versions import ANY_TIME
 
@@ -39,7 +43,12 @@ _BITS = (
     exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot, exp.BitwiseLeftShift, exp.BitwiseRightShift,
     exp.BitwiseAndAgg, exp.BitwiseOrAgg, exp.BitwiseXorAgg, exp.Getbit,
 )  # fmt: skip
-_TO_NUMBER = (exp.ToNumber, exp.ToDouble)
+_TO_NUMBER = (
+    exp.ToNumber, exp.ToDouble, exp.Int64, exp.Float64, exp.LaxInt64, exp.LaxFloat64, exp.ParseNumeric,
+    exp.ParseBignumeric, exp.Nanvl,
+)  # fmt: skip
+_TO_BOOLEAN = (exp.ToBoolean, exp.JSONBool, exp.LaxBool)
+_ARRAY_LENGTHS = ("JSON_ARRAY_LENGTH", "GET_ARRAY_LENGTH", "IS_VALID_JSON_ARRAY")
 _TIMES = (
     exp.DateDiff, exp.TsOrDsDiff, exp.TimestampDiff, exp.DatetimeDiff, exp.MonthsBetween, exp.Year, exp.Month, exp.Day,
     exp.DayOfWeek, exp.DayOfWeekIso, exp.DayOfMonth, exp.DayOfYear, exp.Week, exp.WeekOfYear, exp.Quarter,
@@ -53,7 +62,7 @@ _PARTS: dict[type[exp.Expr], str] = {
 _SAME_TIME = (
     exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.Date, exp.Timestamp, exp.TimestampTrunc, exp.DateTrunc, exp.DateAdd,
     exp.DateSub, exp.TimestampAdd, exp.TimestampSub, exp.DatetimeAdd, exp.DatetimeSub, exp.AddMonths, exp.LastDay,
-    exp.NextDay, exp.TsOrDsAdd, exp.DatetimeTrunc, exp.Datetime,
+    exp.NextDay, exp.TsOrDsAdd, exp.DatetimeTrunc, exp.Datetime, exp.TsOrDsToTime,
 )  # fmt: skip
 _SAME_MOMENT = (exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.Date, exp.Timestamp, exp.Datetime)
 _NOW = ANY_TIME.strftime("%Y-%m-%d")
@@ -61,17 +70,21 @@ _ISO = "%Y-%m-%d %H:%M:%S"
 _STRICT = "strict"
 """What follows the elements of formats that are read from Databricks and allow no fewer digits."""
 
-_SCALES = {
-    1_000_000: {"1000000", "6", "US", "MICROSECOND", "MICROSECONDS"},
+_SECOND = 1_000_000
+_UNITS = {
+    1: {"1000000", "6", "US", "MICROSECOND", "MICROSECONDS"},
     1000: {"1000", "3", "MS", "MILLISECOND", "MILLISECONDS"},
+    86_400 * _SECOND: {"DAY", "DAYS"},
 }
-"""How many units make a second, and by what SQL shows that it has such."""
+"""Units of time in microseconds, and by what SQL shows that it has such."""
 
 _TIME_NAMES = frozenset({
     "TO_TIMESTAMP", "TO_TIMESTAMP_NTZ", "TO_TIMESTAMP_LTZ", "TO_TIMESTAMP_TZ", "TRY_TO_TIMESTAMP",
     "TRY_TO_TIMESTAMP_NTZ", "TRY_TO_TIMESTAMP_TZ", "DATE", "TIMESTAMP", "DATE_FORMAT", "UNIX_TIMESTAMP", "DAYNAME",
     "TRY_TO_DATE", "TIME_SLICE",
 })  # fmt: skip
+
+_OF_MAPS = frozenset({"MAP_VALUES", "MAP_ENTRIES", "MAP_CONTAINS_KEY", "MAP_FILTER"})
 
 Rule = Callable[[Any, exp.Expr, Scope], Value]
 """How a kind of expression is read: a method of the reader, the expression, where it stands."""
@@ -187,11 +200,17 @@ class ValueClues(ABC):
     def _to_number(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         self.vote(found, "number", WEAK)
+        self._number_inside(found)
         return Value(found.slots, "number", total=found.total)
 
     def _sum_of_two(self, node: exp.Expr, scope: Scope) -> Value:
         left, right = self.value(node.this, scope), self.value(node.expression, scope)
         if isinstance(node.expression, exp.Interval):
+            self.vote(left, "timestamp")
+            return Value(left.slots, "timestamp")
+        if isinstance(node.expression, exp.Mul) and node.expression.find(exp.Interval) is not None:
+            if _is_epoch(left):
+                return self._epoch(right, node.expression)
             self.vote(left, "timestamp")
             return Value(left.slots, "timestamp")
         days = left.literal is not None or right.literal is not None
@@ -209,16 +228,20 @@ class ValueClues(ABC):
         self._others(node, scope)
         found = self.value(node.this, scope)
         self.vote(found, "text")
-        if isinstance(node, exp.RegexpExtract) and node.expression.is_string:
+        if isinstance(node, exp.RegexpExtract) and is_text(node.expression):
             for slot in found.slots:
                 self.ledger.of(slot).regexes[node.expression.name] = None
         if isinstance(node, exp.Replace | exp.RegexpReplace):
-            return Value(found.slots, "text")
+            return replace(found, kind="text", literal=None)
         if isinstance(node, exp.StrPosition) and node.args["substr"].is_string:
             for slot in found.slots:
                 self.ledger.of(slot).likes[f"%{node.args['substr'].name}%"] = None
         if isinstance(node, exp.SplitPart):
-            return Value(kind="text", inside=found.slots, around=_around_part(node))
+            return _piece(found, around_split(node))
+        if isinstance(node, exp.RegexpExtract):
+            return _piece(found, around_match(node))
+        if isinstance(node, exp.Left | exp.Right | exp.Substring):
+            return _piece(found, around_span(node))
         if isinstance(node, exp.Length):
             return Value(kind="number", measured=found.slots)
         counts = isinstance(node, exp.StrPosition | exp.RegexpCount)
@@ -228,7 +251,7 @@ class ValueClues(ABC):
         self._others(node, scope)
         found = self.value(node.this, scope)
         self.vote(found, "text")
-        return Value(found.slots, "text")
+        return replace(found, kind="text", literal=None)
 
     def _concat(self, node: exp.Expr, scope: Scope) -> Value:
         for child in node.iter_expressions():
@@ -254,7 +277,7 @@ class ValueClues(ABC):
     def _same_time(self, node: exp.Expr, scope: Scope) -> Value:
         self._others(node, scope, done=("this", "expression"))
         found, amount = self.value(node.this, scope), self.value(node.args.get("expression"), scope)
-        if str(found.literal).startswith("1970-01-01") and amount.slots:
+        if _is_epoch(found) and amount.slots:
             return self._epoch(amount, node)
         self.vote(amount, "number")
         fmt = node.args.get("format")
@@ -294,42 +317,71 @@ class ValueClues(ABC):
         return self._epoch(self.value(node.this, scope), node)
 
     def _epoch(self, found: Value, node: exp.Expr) -> Value:
-        """Note that a number counts seconds since 1970, or parts of one where it is divided or said to be scaled."""
+        """Note that a number counts seconds since 1970, or days or parts of a second where SQL says so."""
         self.ledger.vote(found.slots, "number", STRONG)
         written = {node.text("unit").upper(), *(str(literal.this) for literal in node.find_all(exp.Literal))}
-        scale = next((scale for scale, marks in _SCALES.items() if marks & written), 1)
+        written |= {"DAY"} if isinstance(node, exp.DateFromUnixDate) else set()
+        unit = next((unit for unit, marks in _UNITS.items() if marks & written), _SECOND)
         for slot in found.slots:
-            self.ledger.of(slot).epoch = scale
+            self.ledger.of(slot).epoch = unit
         return Value(found.slots, "timestamp")
 
     def _named(self, node: exp.Expr, scope: Scope) -> Value:
         values = [self.value(child, scope) for child in node.expressions]
         name = str(node.name).upper()
+        if name in _OF_MAPS and values:
+            self.ledger.vote(values[0].slots, "map", STRONG)
+            return NOTHING
         if name in _TIME_NAMES and values:
             if values[0].kind == "number" or (len(values) > 1 and values[1].kind == "number"):
                 return self._epoch(values[0], node)
             self.vote(values[0], "timestamp")
             return Value(values[0].slots, "timestamp", values[0].literal, now=values[0].now)
+        if name == "HAVERSINE":
+            for place, found in enumerate(values):
+                self._coordinate(found, 90.0 if place % 2 == 0 else 180.0)
+            return Value(kind="number")
         if name == "FROM_UNIXTIME" and values:
             return self._epoch(values[0], node)
-        if name in ("JSON_ARRAY_LENGTH", "JSON_EXTRACT_ARRAY_ELEMENT_TEXT") and values:
+        if name == "FORMAT_NUMBER" and values:
+            self.vote(values[0], "number")
+        if name in (*_ARRAY_LENGTHS, "JSON_EXTRACT_ARRAY_ELEMENT_TEXT") and values:
             element = self.step(values[0], [ELEMENT])
-            return Value(kind="number") if name == "JSON_ARRAY_LENGTH" else element
+            return Value(kind="number") if name in _ARRAY_LENGTHS else element
         return NOTHING
+
+    def _point(self, node: exp.Expr, scope: Scope) -> Value:
+        """``st_point(longitude, latitude)``."""
+        self._coordinate(self.value(node.this, scope), 180.0)
+        self._coordinate(self.value(node.expression, scope), 90.0)
+        return NOTHING
+
+    def _coordinate(self, found: Value, most: float) -> None:
+        self.vote(found, "number")
+        for slot in found.slots:
+            self.ledger.of(slot).most = most
 
     def _cast(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         to = kind_of_type(node.args["to"])
         if to == "text":
-            return Value(found.slots, "text", found.literal, found.total)
+            return replace(found, kind="text", now=False)
         if to == "json":
             return found
+        if to == "number":
+            self._number_inside(found)
         if to == "number" and found.kind != "text":
             self.vote(found, "number", WEAK if isinstance(node.this, exp.Column) else USUAL)
         elif to is not None:
             self.vote(found, to, WEAK if to == "number" else USUAL)
         kind: Kind | None = "timestamp" if to == "date" else to
         return Value(found.slots, kind, found.literal, found.total, found.now)
+
+    def _number_inside(self, found: Value) -> None:
+        """Note that a piece of a text is a number."""
+        before, after = (text.replace("one", "1").replace("two", "2") for text in found.around)
+        for slot in found.inside:
+            self.ledger.of(slot).around_numbers[before, after] = None
 
     def _to_boolean(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
@@ -405,7 +457,21 @@ class ValueClues(ABC):
 
     def _json_path(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
+        if isinstance(node.this, exp.ParseUrl):
+            return _piece(found, around_in_url(json_steps(node.expression)))
         return self.step(found, json_steps(node.expression))
+
+    def _url(self, node: exp.Expr, scope: Scope) -> Value:
+        """``parse_url(url, 'HOST')``: a part of a text; without a part the text itself, into which a path may lead."""
+        found = self.value(node.this, scope)
+        self.vote(found, "text")
+        if isinstance(node, exp.Host):
+            return _piece(found, around_in_url(["host"]))
+        part = node.args.get("part_to_extract")
+        if part is None:
+            return found
+        key = node.args.get("key")
+        return _piece(found, around_in_url([part.name, key.name] if key is not None else [part.name]))
 
     def _json_array(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
@@ -418,8 +484,11 @@ class ValueClues(ABC):
     def _bracket(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         keys = node.expressions or [node.expression]
+        if isinstance(node.this, exp.ParseUrl):
+            return _piece(found, around_in_url([keys[0].name]))
         if found.parts:
-            return Value(kind="text")
+            number = int(keys[0].name) - (node.args.get("offset") or 0) if keys[0].is_int else 0
+            return _piece(found, around_part(found.around[0], number + 1))
         if found.kind == "number":  # a list that was made of numbers, such as one of percentiles
             return Value(kind="number")
         if isinstance(keys[0], exp.Literal) and keys[0].is_string:
@@ -445,7 +514,7 @@ class ValueClues(ABC):
     def _typed_json(self, node: exp.Expr, scope: Scope) -> Value:
         found = self._parse_json(node, scope)
         if isinstance(node.expression, exp.Literal):
-            self._of_type(found, exp.DataType.build(node.expression.name, dialect="databricks"))
+            self._of_type(found, schema_type(node.expression.name))
         return found
 
     def _of_type(self, found: Value, data_type: exp.DataType) -> None:
@@ -461,9 +530,12 @@ class ValueClues(ABC):
     def _split(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         self.vote(found, "text")
+        mark = str(node.expression.name) or ","
+        if isinstance(node, exp.RegexpSplit):
+            mark = next(iter(regex_examples(mark, 1)), ",")
         for slot in found.slots:
-            self.ledger.of(slot).separator = str(node.expression.name) or ","
-        return Value(found.slots, parts=True)
+            self.ledger.of(slot).separator = mark
+        return Value(found.slots, parts=True, around=(mark, mark))
 
     def _array(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
@@ -475,6 +547,23 @@ class ValueClues(ABC):
             return Value(kind="boolean")
         self._others(node, scope)
         return Value(kind="number") if isinstance(node, exp.ArraySize) else NOTHING
+
+    def _reduced(self, node: exp.Expr, scope: Scope) -> Value:
+        """``aggregate(a, 0, (total, x) -> total + x)``: the elements are of the kind of the first total."""
+        start = self.value(node.args.get("initial"), scope)
+        element = self.element(self.value(node.this, scope))
+        self._alike(start, element)
+        return Value(kind=start.kind)
+
+    def _of_elements(self, node: exp.Expr, scope: Scope) -> Value:
+        """``array_max(a)`` and ``sort_array(a)``: one of the elements, or the array."""
+        found = self.value(node.this, scope)
+        element = self.element(found)
+        return element if isinstance(node, exp.ArrayMax | exp.ArrayMin) else found
+
+    def _map_keys(self, node: exp.Expr, scope: Scope) -> Value:
+        self.ledger.vote(self.value(node.this, scope).slots, "map", STRONG)
+        return NOTHING
 
     def _each(self, node: exp.Expr, scope: Scope) -> Value:
         """``filter(a, x -> x > 1)``: what is said of x is said of any element."""
@@ -538,10 +627,11 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     exp.StrToUnix: ValueClues._unix_time,
     exp.ConvertTimezone: ValueClues._zone,
     exp.UnixToTime: ValueClues._from_epoch,
+    exp.DateFromUnixDate: ValueClues._from_epoch,
     exp.Anonymous: ValueClues._named,
     exp.Cast: ValueClues._cast,
     exp.Trunc: ValueClues._truncated,
-    exp.ToBoolean: ValueClues._to_boolean,
+    **dict.fromkeys(_TO_BOOLEAN, ValueClues._to_boolean),
     exp.ToChar: ValueClues._to_text,
     exp.Coalesce: ValueClues._coalesce,
     exp.Case: ValueClues._case,
@@ -559,11 +649,21 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     exp.Dot: ValueClues._field,
     exp.Explode: ValueClues._exploded,
     exp.Split: ValueClues._split,
+    exp.RegexpSplit: ValueClues._split,
+    exp.ParseUrl: ValueClues._url,
+    exp.Host: ValueClues._url,
+    exp.StPoint: ValueClues._point,
+    exp.NetFunc: ValueClues._same,
     exp.SplitToTable: ValueClues._split,
     exp.ArraySize: ValueClues._array,
     exp.ArrayContains: ValueClues._array,
     exp.ArrayFilter: ValueClues._each,
     exp.Transform: ValueClues._each,
+    exp.Reduce: ValueClues._reduced,
+    exp.ArrayMax: ValueClues._of_elements,
+    exp.ArrayMin: ValueClues._of_elements,
+    exp.SortArray: ValueClues._of_elements,
+    exp.MapKeys: ValueClues._map_keys,
     exp.ArrayToString: ValueClues._array,
     exp.ArrayDistinct: ValueClues._array,
     exp.Query: ValueClues._query,
@@ -611,12 +711,13 @@ def json_steps(path: exp.Expr) -> list[str]:
     return steps[1:] if steps[:1] == ["$"] else steps
 
 
-def _around_part(node: exp.Expr) -> tuple[str, str]:
-    """Return what may stand before and after a part of a text: other parts, with the delimiter between them."""
-    delimiter, index = node.args["delimiter"], node.args["part_index"]
-    number = int(index.name) if isinstance(index, exp.Literal) and index.is_int else 1
-    mark = delimiter.name if isinstance(delimiter, exp.Literal) else "-"
-    return f"one{mark}" * (number - 1), f"{mark}two"
+def _piece(found: Value, around: Around | None) -> Value:
+    """Return a piece of a text; where `around` is None, one of which it is not known where it stands."""
+    return Value(kind="text", inside=found.slots, around=around) if around is not None else Value(kind="text")
+
+
+def _is_epoch(found: Value) -> bool:
+    return str(found.literal).startswith(("1970-01-01", "epoch"))
 
 
 def _temporal(found: Value) -> bool:

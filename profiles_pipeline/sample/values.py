@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from profiles_pipeline.sample.calendar import HOUR, hours_in
-from profiles_pipeline.sample.evidence import ELEMENT, Scalar, Slot, Wish
+from profiles_pipeline.sample.evidence import ELEMENT, IdUse, Scalar, Slot, Wish
+from profiles_pipeline.sample.naming import theme_of
 from profiles_pipeline.sample.patterns import regex_examples
-from profiles_pipeline.sample.people import Ints, Population
+from profiles_pipeline.sample.people import Ints, Population, identifier
+from profiles_pipeline.sample.pieces import MAILBOX, SITE, on_site
 from profiles_pipeline.sample.schema import ColumnSchema, TableSchema, fits
 from profiles_pipeline.sample.structs import arrow_type, leaves, typed_value
 from profiles_pipeline.sample.words import PERSONAL, WORDS
@@ -29,6 +31,10 @@ DOCUMENTS = 400
 RECIPE_SHARE = 0.6
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _NOWHERE = Slot("", "")
+_NUMBERS = ("1", "2", "5", "10", "42", "99.5")
+_USUAL = {
+    "age": (18.0, 80.0), "year": (2015.0, 2026.0), "latitude": (-60.0, 70.0), "longitude": (-170.0, 170.0),
+}  # fmt: skip
 _LIST_TYPES = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
 
 
@@ -120,7 +126,7 @@ class Draw:
                 for mask, wish in rows.wishes(column):
                     values = np.where(mask & bool(wish.values), bool(wish.values and wish.values[0]), values)
                 return _with_nulls(pa.array(values), self._absent(column, rows, rng, 0.04))
-            case "json" | "array" | "struct":
+            case "json" | "array" | "struct" | "map":
                 return self._documents(column, rows, rng)
         return self._texts(column, rows, rng)
 
@@ -136,15 +142,16 @@ class Draw:
     def _ids(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> pa.Array:
         use = column.id_use
         assert use is not None
-        pool = self.population.pool(use, column.digits)
+        pool = self.population.pool(use, column.digits and not use.form.made)
         instance = self.population.instances(use.entity, rows.person, rows.luck)
         if use.share == "few":
             instance = rng.integers(0, max(1, self.population.count(use.entity) // 25), rows.size)
-        same_type = [c.name for c in rows.table.columns if c.id_use == use]
+        kind = (use.entity, use.id_type)
+        same_type = [c.name for c in rows.table.columns if c.id_use and (c.id_use.entity, c.id_use.id_type) == kind]
         place = same_type.index(column.name) if column.name in same_type else 0
         variant = np.where(rng.random(rows.size) < 0.75, 0, rng.integers(0, pool.per, rows.size))
         variant = (variant + place) % pool.per
-        values = pa.array(pool.values, pa.string()).take(pa.array(instance * pool.per + variant))
+        values = _written(pool.values, instance * pool.per + variant, use, rows.person, column.theme == "url")
         others = [c for c in rows.table.columns if c.id_use is not None and c.id_use.entity == use.entity]
         share = 0.02 if len(others) < 2 else 0.05 if pool.per > 1 else 0.15
         if pool.junk and use.share == "all":
@@ -190,7 +197,7 @@ class Draw:
 
     def _numbers(self, column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> pa.Array:
         if column.epoch:
-            values = (moments(column, rows, rng) // (SECOND // column.epoch)).astype(float)
+            values = (moments(column, rows, rng) // column.epoch).astype(float)
         elif column.pool in rows.keys:
             values = rows.keys[column.pool or ""].astype(float) + 1
         else:
@@ -239,6 +246,16 @@ class Draw:
         return texts
 
 
+def _written(identifiers: tuple[str, ...], index: Ints, use: IdUse, person: Ints, in_url: bool) -> pa.Array:
+    """Return the identifiers at `index` as a column of the use writes them, in mailboxes of the people if need be."""
+    form = on_site(use.form) if in_url else use.form
+    if form.before != MAILBOX:
+        return pa.array([form.written(value) for value in identifiers], pa.string()).take(pa.array(index))
+    boxes = {number: identifier("email", use, number).partition("@")[0] for number in np.unique(person).tolist()}
+    pairs = zip(person.tolist(), index.tolist(), strict=True)
+    return pa.array([f"{boxes[owner]}@{identifiers[n]}" for owner, n in pairs], pa.string())
+
+
 # --- parts ----------------------------------------------------------------------------------------------------------
 
 
@@ -251,12 +268,15 @@ def texts_of(column: ColumnSchema, seed: int) -> list[str]:
 def _texts(column: ColumnSchema, seed: int) -> tuple[list[str], list[str]]:
     found = [v for v in map(_text, column.literals) if v]
     for pattern in column.patterns:
-        found += regex_examples(pattern, 12, seed)
+        examples = regex_examples(pattern, 12, seed)
+        found += [f"{SITE}{text}" if column.theme == "url" and text.startswith("/") else text for text in examples]
     others = WORDS.get(column.theme, WORDS["word"])
     if column.digits:
-        others = ("1", "2", "5", "10", "42", "99.5")
+        others = _NUMBERS
+    if column.around_numbers and column.theme != "version":
+        others = tuple(f"{before}{n}{after}" for before, after in column.around_numbers for n in _NUMBERS)
     few = others[: max(2, len(found) // 3)] if found else others
-    if column.separator is not None:
+    if column.separator is not None and not column.around_numbers:
         triples = ((k, k + 1, k + 3) for k in range(len(others)))
         few = tuple(column.separator.join(others[n % len(others)] for n in three) for three in triples)
     return list(dict.fromkeys(found)), [text for text in dict.fromkeys(few) if text not in found]
@@ -271,8 +291,7 @@ def numbers(column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> Float
 def _numbers(column: ColumnSchema, share: Floats, rng: np.random.Generator) -> Floats:
     count = share.size
     exact = [float(v) for v in column.literals if not isinstance(v, bool)]
-    usual = {"age": (18.0, 80.0), "year": (2015.0, 2026.0)}
-    low, high = usual.get(column.theme, (1.0, 10.0) if column.whole else (5.0, 250.0))
+    low, high = _USUAL.get(column.theme, (1.0, 10.0) if column.whole else (5.0, 250.0))
     if column.bounds:
         low = min(low, column.bounds[0] / 2 if column.bounds[0] >= 0 else column.bounds[0] - 1)
         high = max(column.bounds[-1] * 2 + 1, high if column.bounds[-1] <= 0 else 0.0)
@@ -361,8 +380,19 @@ def _elements(
     found = []
     for number, name in enumerate(names):
         held = wishes if number == 0 else {}
-        found.append(document(element, path, held | {(*path, key.name): Wish(_NOWHERE, (name,))}, seed, rng))
+        found.append(document(_about(element, name), path, held | {(*path, key.name): Wish(_NOWHERE, (name,))}, seed, rng))
     return found
+
+
+def _about(element: ColumnSchema, name: str) -> ColumnSchema:
+    """Return an element whose texts are about what it is called: the URL of ``page_location``."""
+    theme = theme_of(name)
+    if theme == "word" or theme not in WORDS:
+        return element
+    if element.fields:
+        return replace(element, fields=tuple(_about(field, name) for field in element.fields))
+    plain = element.kind == "text" and element.theme == "word" and not _of_row(element)
+    return replace(element, theme=theme, literals=(), patterns=()) if plain else element
 
 
 def _is_list(column: ColumnSchema) -> bool:

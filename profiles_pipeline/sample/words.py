@@ -46,6 +46,7 @@ WORDS: Mapping[Theme, tuple[str, ...]] = {
     "category": ("shoes", "books", "garden", "toys", "kitchen"),
     "product": ("Trail shoe", "Desk lamp", "Tea kettle", "Atlas", "Kite"),
     "plan": ("free", "starter", "pro", "enterprise"),
+    "size": ("small", "medium", "large"),
     "version": ("1.0.4", "2.3.1", "2.10.0", "3.1.2", "10.2.7"),
     "word": ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot"),
 }

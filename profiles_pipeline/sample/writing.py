@@ -52,12 +52,14 @@ class WrittenTable:
 def write(project: ProfilesProject, folder: Path, size: Size, *, force: bool = False) -> tuple[WrittenTable, ...]:
     """Write a Parquet file for every table that the project reads from outside.
 
+    A table has `size.rows` rows, but one for each instance where its key is an identifier and its rows have no time.
     Afterwards all times of events lie in the 400 days before `size.end`, two of five of them in the last 30, but for
     those that SQL looks for by their year or by another part. The same project and size give the same rows. A file
     that is there already stays as it is, unless `force`.
     """
     tables = infer(project)
-    population = Population(project, size.people, size.seed)
+    uses = (column.id_use for table in tables for column in _leaves(table) if column.id_use is not None)
+    population = Population(project, size.people, size.seed, tuple(dict.fromkeys(uses)))
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for table in tables:
@@ -70,8 +72,9 @@ def write(project: ProfilesProject, folder: Path, size: Size, *, force: bool = F
             columns = tuple(ColumnSchema(name, "text") for name in RULE_COLUMNS)
             found.append(WrittenTable(replace(table, columns=columns), path, 0))
             continue
-        _write_table(table, tables, population, size, path)
-        found.append(WrittenTable(table, path, size.rows))
+        own = replace(size, rows=_row_count(table, population, size.rows))
+        _write_table(table, tables, population, own, path)
+        found.append(WrittenTable(table, path, own.rows))
     return tuple(found)
 
 
@@ -91,7 +94,8 @@ def _write_table(
     try:
         for first in range(0, size.rows, CHUNK_ROWS):
             rng = np.random.default_rng([size.seed, zlib.crc32(".".join(table.parts).lower().encode()), first])
-            rows = draw.settled(_rows(table, sizes, first, min(first + CHUNK_ROWS, size.rows), size, rng))
+            rows = _rows(table, sizes, first, min(first + CHUNK_ROWS, size.rows), size, rng)
+            rows = draw.settled(_each_once(table, population, rows))
             chunk = _with_copies(pa.table({c.name: draw.column(c, rows, rng) for c in table.columns}), table, rng)
             writer = writer or pq.ParquetWriter(partial, chunk.schema, compression="zstd")
             writer.write_table(chunk)
@@ -103,7 +107,7 @@ def _write_table(
 
 def _with_copies(rows: pa.Table, table: TableSchema, rng: np.random.Generator) -> pa.Table:
     """Return the rows, one in a hundred of which repeats another; none where rows are looked up by their key."""
-    if any(_owns(table, column) for column in table.columns):
+    if table.key is not None:
         return rows
     index = np.arange(rows.num_rows)
     again = rng.random(index.size) < 0.01
@@ -111,12 +115,12 @@ def _with_copies(rows: pa.Table, table: TableSchema, rng: np.random.Generator) -
 
 
 def _pool_sizes(tables: Sequence[TableSchema], rows: int) -> dict[str, int]:
-    """Return how many keys each pool has: one for each row where a table is keyed by it, else a few rows share one."""
+    """Return how many keys each pool has: one for each row where a table is keyed by it, else four rows share one."""
     sizes: dict[str, int] = {}
     for table in tables:
         for column in _leaves(table):
             if column.pool is not None:
-                owned = rows if _owns(table, column) else max(1, rows // 4)
+                owned = rows if column.name == table.key else max(1, rows // 4)
                 sizes[column.pool] = max(owned, sizes.get(column.pool, 0))
     return sizes
 
@@ -125,12 +129,24 @@ def _leaves(table: TableSchema) -> list[ColumnSchema]:
     return [leaf for column in table.columns for _, leaf in leaves(column)]
 
 
-def _owns(table: TableSchema, column: ColumnSchema) -> bool:
-    """Tell whether a column is the key of its table, going by the names."""
-    if column.pool is None or column not in table.columns:
-        return False
-    name, stem = column.name.lower(), table.parts[-1].lower().removesuffix("s")
-    return name in ("id", f"{stem}_id", f"{stem}id", f"{stem}_key", "key")
+def _identified(table: TableSchema) -> str | None:
+    """Return the entity each of whose instances has one row in a table, if its key is an identifier."""
+    use = table.column(table.key).id_use if table.key is not None else None
+    return use.entity if use is not None else None
+
+
+def _row_count(table: TableSchema, population: Population, rows: int) -> int:
+    entity = _identified(table)
+    return min(rows, population.count(entity)) if entity is not None else rows
+
+
+def _each_once(table: TableSchema, population: Population, rows: Rows) -> Rows:
+    """Return the rows, in a table whose key is an identifier one for each instance."""
+    entity = _identified(table)
+    if entity is None:
+        return rows
+    person, luck = population.rows_of(entity)
+    return replace(rows, person=person[rows.number], luck=luck[rows.number])
 
 
 def _rows(
@@ -142,8 +158,9 @@ def _rows(
     for column in _leaves(table):
         if column.pool is None or column.pool in keys:
             continue
-        keys[column.pool] = number if _owns(table, column) else rng.integers(0, sizes[column.pool], number.size)
-        owner = owner if _owns(table, column) or owner is not number else keys[column.pool]
+        own = column.name == table.key
+        keys[column.pool] = number if own else rng.integers(0, sizes[column.pool], number.size)
+        owner = owner if own or owner is not number else keys[column.pool]
     recipes = len(table.recipes)
     recipe = rng.integers(0, max(recipes, 1), number.size)
     recipe = np.where((rng.random(number.size) < RECIPE_SHARE) & (recipes > 0), recipe, -1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from profiles_pipeline.errors import Problems, Span, nearest
-from profiles_pipeline.spec.convert import called, keys_of
+from profiles_pipeline.spec.convert import called, groups_of, keys_of
 from profiles_pipeline.spec.lift.rewrite import maps_in
 from profiles_pipeline.spec.model import (
     CohortFilter,
@@ -178,6 +178,6 @@ class _Choices:
 
 
 def _misspelt(item: PlacedMap, keys: Iterable[str], cls: type[Spec]) -> bool:
-    """Whether an unknown key of `item`, reported elsewhere, was meant to be one of `keys`."""
-    known = keys_of(cls)
-    return any(nearest(key, keys) for key in item if key not in known)
+    """Whether an unknown key of `item`, reported elsewhere, was meant to be one of `keys`, or to hold one."""
+    known, meant = keys_of(cls), (*keys, *groups_of(cls))
+    return any(nearest(key, meant) for key in item if key not in known)

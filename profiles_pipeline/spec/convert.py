@@ -16,6 +16,7 @@ from profiles_pipeline.errors import Problems, ProjectError, Span, did_you_mean,
 from profiles_pipeline.spec.model import (
     MODEL_BODIES,
     UNSUPPORTED_MODEL_TYPES,
+    InputSpec,
     ModelSpec,
     ProjectSpec,
     Spec,
@@ -27,7 +28,9 @@ from profiles_pipeline.spec.things import Steps, names_of_model, pruned, thing_a
 
 S = TypeVar("S", bound=BaseModel)
 
-_NOT_WRITTEN = frozenset({"span", "folder", "bare_names", "aliases", "statuses", "package_folders"})
+_NOT_WRITTEN = frozenset({"span", "folder", "bare_names", "aliases", "statuses", "package_folders", "body"})
+_GROUPS: dict[type[BaseModel], str] = {InputSpec: "app_defaults", ModelSpec: "model_spec"}
+"""The key under which others of a thing are written, where the thing itself has them, or something made of them."""
 _ESSENTIAL: dict[str, object] = {"name": Text("project"), "schema_version": WrittenInt("98")}
 _DECLARING = ("entities", "id_types", "inputs", "macros", "model_folders", "models", "packages", "var_groups")
 """Sections without which nobody can say what the project has."""
@@ -133,7 +136,7 @@ def _build_model(model: PlacedMap, packages: Sequence[str], problems: Problems) 
     kind = model.get("model_type")
     known = [*MODEL_BODIES, *sorted(UNSUPPORTED_MODEL_TYPES)]
     if kind is None:
-        problems.error("missing-key", f"key 'model_type' is missing in {label}", model.span)
+        _model_of(model, UnsupportedModelSpec(), problems)
         return None
     if not isinstance(kind, Text):
         place = model.value_span("model_type")
@@ -145,7 +148,7 @@ def _build_model(model: PlacedMap, packages: Sequence[str], problems: Problems) 
         problems.error("unknown-model-type", f"{label} has the unknown type '{kind}'", place, hint=hint)
         return None
     if "model_spec" not in model and nearest("model_spec", [key for key in model if key not in keys_of(ModelSpec)]):
-        validated(ModelSpec, model.with_value("body", UnsupportedModelSpec()), label, problems)
+        _model_of(model, UnsupportedModelSpec(), problems)
         return None
     raw = model.get("model_spec", PlacedMap(model.span))
     body_type = MODEL_BODIES.get(str(kind), UnsupportedModelSpec)
@@ -162,10 +165,13 @@ def _build_model(model: PlacedMap, packages: Sequence[str], problems: Problems) 
             if d["type"] == "extra_forbidden" and not _meant_otherwise(_follow(d["loc"], body_type, raw, label))
         }
         body = validated(body_type, pruned(raw, harmless), label, Problems())
-    label = called("model", model)
-    shell = model.with_value("body", body or UnsupportedModelSpec()).without(("model_spec",))
-    spec = validated(ModelSpec, shell, label, problems)
+    spec = _model_of(model, body or UnsupportedModelSpec(), problems)
     return spec if body is not None else None
+
+
+def _model_of(model: PlacedMap, body: Spec, problems: Problems) -> ModelSpec | None:
+    shell = model.with_value("body", body).without(("model_spec",))
+    return validated(ModelSpec, shell, called("model", model), problems)
 
 
 def called(noun: str, item: PlacedMap) -> str:
@@ -313,7 +319,13 @@ def keys_of(cls: type[BaseModel] | None) -> list[str]:
     """Return the keys that a mapping of this class may have."""
     if cls is None:
         return []
-    return [found.alias or name for name, found in cls.model_fields.items() if name not in _NOT_WRITTEN]
+    own = [found.alias or name for name, found in cls.model_fields.items() if name not in _NOT_WRITTEN]
+    return [*own, *groups_of(cls)]
+
+
+def groups_of(cls: type[BaseModel]) -> tuple[str, ...]:
+    """Return the keys under which other keys of a mapping of this class may be written."""
+    return tuple(key for of, key in _GROUPS.items() if of is cls)
 
 
 def _kind_of(value: object) -> str:

@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.optimizer.annotate_types import TypeAnnotator
 from sqlglot.schema import ensure_schema
 
-from profiles_pipeline.sql.kinds import MAPS, dtype
+from profiles_pipeline.sql.kinds import MAPS, dtype, leads_on
 
 DType = exp.DType
 
@@ -117,6 +117,13 @@ def _of_no_kind(annotator: TypeAnnotator, node: exp.Expr) -> None:
     annotator._set_type(node, None)
 
 
+def _of_key(annotator: TypeAnnotator, node: exp.Expr) -> None:
+    """``x['k']`` of Databricks is a text where x is a map, or a text that holds one; so is x[0] in ``x[0].a``."""
+    by_name = any(key.is_string for key in node.expressions)
+    of_text = isinstance(node.this, exp.Column | exp.Bracket | exp.JSONExtract)
+    annotator._set_type(node, DType.VARCHAR if of_text and (by_name or leads_on(node)) else None)
+
+
 def _is_meant(alias: str | None, qualifier: str) -> bool:
     """Return whether a qualifier means a source: a symbol is also known by the name of what it stands for."""
     return alias is None or qualifier in (alias, alias.rpartition("/")[2] if ":" in alias else alias)
@@ -133,6 +140,8 @@ class _Annotation:
         metadata |= {counted: {"returns": DType.BIGINT} for counted in _COUNTED}
         if source != "snowflake":  # whose objects alone are JSON
             metadata |= {made: {"annotator": _of_no_kind} for made in (exp.Struct, *MAPS)}
+        if source == "databricks":
+            metadata[exp.Bracket] = {"annotator": _of_key}
         self.annotator = TypeAnnotator(schema, expression_metadata=metadata)
         self.found: dict[int, DType] = {}
         self.outside = dict(known.columns)

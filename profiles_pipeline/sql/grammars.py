@@ -89,6 +89,36 @@ def _converted(dtype: exp.DType, args: list[exp.Expr]) -> exp.Expr:
     return exp.cast(args[0], dtype)
 
 
+def _tried_time(args: list[exp.Expr], dialect: Dialect) -> exp.Expr:
+    """``try_to_timestamp(x, 'yyyy-MM-dd')``"""
+    read: exp.Expr = DatabricksParser.FUNCTIONS["TO_TIMESTAMP"](args, dialect)
+    if isinstance(read, exp.Cast):
+        return exp.TryCast(**read.args)
+    read.set("safe", True)
+    return read
+
+
+def _tried_number(args: list[exp.Expr]) -> exp.Expr:
+    return exp.ToNumber(this=args[0], format=args[1] if len(args) > 1 else None, safe=True)
+
+
+def _element(args: list[exp.Expr]) -> exp.Expr:
+    """``get(a, 0)`` is ``a[0]``; what another index is counts from zero, too."""
+    array, index = args
+    if isinstance(index, exp.Literal):
+        return exp.Bracket(this=array, expressions=[index])
+    after = exp.Add(this=exp.paren(index, copy=False), expression=exp.Literal.number(1))
+    return exp.Bracket(this=array, expressions=[after], offset=1)
+
+
+def _typed_path(made: type[exp.Cast], name: str, args: list[exp.Expr], dialect: Dialect) -> exp.Expr:
+    """``variant_get(v, '$.a', 'int')``: the third text is a type."""
+    if len(args) != 3 or not isinstance(args[2], exp.Literal):
+        return exp.Anonymous(this=name, expressions=args)
+    found = exp.JSONExtract(this=args[0], expression=dialect.to_json_path(args[1]))
+    return made(this=found, to=exp.DataType.build(args[2].name, dialect=dialect))
+
+
 class _Databricks(Databricks):
     """Databricks, whose two kinds of DATEDIFF sqlglot does not tell apart."""
 
@@ -100,6 +130,11 @@ class _Databricks(Databricks):
             "DATE_PART": _part_of_time,
             "DATEPART": _part_of_time,
             "TO_UNIX_TIMESTAMP": DatabricksParser.FUNCTIONS["UNIX_TIMESTAMP"],
+            "TRY_TO_TIMESTAMP": _tried_time,
+            "TRY_TO_NUMBER": _tried_number,
+            "GET": _element,
+            "VARIANT_GET": partial(_typed_path, exp.Cast, "VARIANT_GET"),
+            "TRY_VARIANT_GET": partial(_typed_path, exp.TryCast, "TRY_VARIANT_GET"),
             **{name: partial(_converted, exp.DType[name]) for name in ("BIGINT", "SMALLINT", "TINYINT")},
         }
 

@@ -64,6 +64,8 @@ def dtype(node: exp.Expr) -> exp.DType | None:
         return _ANY_OF.get(found) if found else None
     if found == "number" and is_float(node):
         return exp.DType.DOUBLE
+    if found == "number" and _is_number_of_days(node):
+        return exp.DType.BIGINT
     own = node.type.this if node.type is not None else None
     return own if own in _TYPES[found] and own not in exp.DataType.FLOAT_TYPES else _ANY_OF[found]
 
@@ -77,6 +79,12 @@ def is_float(node: exp.Expr) -> bool:
     if isinstance(node, _ARITHMETIC):  # what JSON holds is computed with as floating point numbers
         return any(is_float(part) or kind(part) == "json" for part in (node.this, node.expression))
     return any(is_float(part) for part in choices(node))
+
+
+def _is_number_of_days(node: exp.Expr) -> bool:
+    """Tell whether a number is the difference of two dates."""
+    value = node.unnest()
+    return isinstance(value, exp.Sub) and kind(value.this) == "date"
 
 
 def _is_length_of_time(node: exp.Expr) -> bool:
@@ -105,6 +113,14 @@ def is_text_of_path(node: exp.Expr) -> bool:
     """Return whether `node` is ``x:a.b`` of Databricks and gives a text, as it does unless x is a VARIANT."""
     by_colon = node.args.get("variant_extract") and not node.args.get("requires_json")
     return bool(by_colon) and kind(node.this) != "json"
+
+
+def leads_on(element: exp.Expr) -> bool:
+    """Return whether something with a name is taken out of an element, as in ``c[0]:a``."""
+    above = element.parent
+    if element.arg_key != "this" or not isinstance(above, exp.Bracket):
+        return element.arg_key == "this" and isinstance(above, exp.JSONExtract | exp.JSONExtractScalar | exp.Dot)
+    return any(key.is_string for key in above.expressions) or leads_on(above)
 
 
 def _of_node(node: exp.Expr) -> Kind | None:
@@ -172,9 +188,11 @@ def _of_sum(node: exp.Add | exp.Sub) -> Kind | None:
 
 
 def _of_element(node: exp.Bracket | exp.GetExtract) -> Kind | None:
-    """Elements of JSON are JSON, and only JSON has elements with names."""
+    """Elements of JSON are JSON, and only JSON has elements with names; Databricks has them as texts."""
     if is_map(node.this):
         return None
+    if node.type is not None and node.type.this == exp.DType.VARCHAR and kind(node.this) != "json":
+        return "text"
     keys = node.expressions if isinstance(node, exp.Bracket) else [node.expression]
     by_name = len(keys) == 1 and isinstance(keys[0], exp.Literal) and keys[0].is_string
     return "json" if by_name or kind(node.this) == "json" else None

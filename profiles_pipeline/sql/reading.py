@@ -134,7 +134,7 @@ def _query(text: str, reading: Reading, span: Span | None, what: str) -> exp.Que
 def parse_statements(text: str, reading: Reading, span: Span | None = None, what: str = "statements") -> list[exp.Expr]:
     """Return the statements of `text`, in order. A statement sqlglot does not know is kept word for word when source
     and target are the same dialect, or the target has no use for it, and refused otherwise."""
-    statements = []
+    statements: list[exp.Expr] = []
     for tokens in _split(_tokens(text, reading, span, what)):
         tree = _parse(Parser._parse_statement, tokens, text, reading, span, what)
         if isinstance(tree, exp.Command) and why_left_out(tree, reading.target):

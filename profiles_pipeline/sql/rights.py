@@ -28,7 +28,9 @@ def why_left_out(statement: exp.Expr, target: str) -> str | None:
     if target not in _EMBEDDED:
         return None
     if isinstance(statement, exp.Command):
-        text = " ".join(f"{statement.this} {statement.expression or ''}".lower().split())
+        rest = statement.args.get("expression") or ""
+        text = f"{statement.this} {rest.name if isinstance(rest, exp.Expr) else rest}"
+        text = " ".join(text.lower().split())
         return next((why for begins, why in _COMMANDS if begins.match(text)), None)
     if isinstance(statement, exp.Grant | exp.Revoke | exp.Use) or statement.args.get("kind") == "SESSION":
         return "has no roles, rights or sessions to alter"

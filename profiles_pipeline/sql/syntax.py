@@ -6,22 +6,25 @@ Turns the parser's complaints into problems that point at the place in the YAML 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import NoReturn
 
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
+from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from profiles_pipeline.errors import Problem, ProjectError, Span
 from profiles_pipeline.places import SYMBOL, excerpt, offset_at, origin_of, placed, readable
 
 _CLOSING = {TokenType.L_PAREN: TokenType.R_PAREN, TokenType.L_BRACKET: TokenType.R_BRACKET}
+_ANGLES = (TokenType.LT, TokenType.GT)
 _EMPTY = {
     (TokenType.SELECT, TokenType.FROM),
     (TokenType.SELECT, None),
     (TokenType.COMMA, TokenType.COMMA),
+    (TokenType.COLON, TokenType.COLON),
     (TokenType.FROM, TokenType.FROM),
     (TokenType.FROM, TokenType.WHERE),
     (TokenType.ALIAS, None),
@@ -63,18 +66,34 @@ def enclose(prefix: str, tokens: list[Token], suffix: str, dialect: str | Dialec
 def refuse_flaws(tokens: Sequence[Token], text: str, span: Span | None, what: str) -> None:
     """Raise ProjectError for what sqlglot's parser overlooks: brackets left open, nothing where something must be."""
     open_brackets: list[Token] = []
+    torn = list(_torn_shifts(tokens))
     for token, following in zip_longest(tokens, tokens[1:]):
         if token.token_type in _CLOSING:
             open_brackets.append(token)
         elif open_brackets and token.token_type == _CLOSING[open_brackets[-1].token_type]:
             open_brackets.pop()
-        if (token.token_type, following.token_type if following else None) in _EMPTY:
+        if (token.token_type, following.token_type if following else None) in _EMPTY or token in torn:
             found = f"'{following.text}'" if following else "the end"
             message = f"{what} is not valid SQL: expected something between '{token.text}' and {found}"
             refuse_at(text, span, following or token, message)
     if open_brackets:
         closing = {"(": ")", "[": "]"}[open_brackets[-1].text]
         refuse_at(text, span, open_brackets[-1], f"{what} is not valid SQL: expected a '{closing}' for this bracket")
+
+
+def _torn_shifts(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the first sign of every ``> >`` and ``< <``, which sqlglot would take for ``>>`` and ``<<``.
+
+    The signs around the types of a type, as in ``array<array<int> >``, are brackets.
+    """
+    open_types = 0
+    for before, token, following in zip((None, *tokens), tokens, tokens[1:], strict=False):
+        if token.token_type == TokenType.LT and before and before.token_type in Parser.NESTED_TYPE_TOKENS:
+            open_types += 1
+        elif token.token_type == TokenType.GT and open_types:
+            open_types -= 1
+        elif token.token_type in _ANGLES and token.token_type == following.token_type:
+            yield from (token,) if following.start > token.end + 1 else ()
 
 
 def refuse(text: str, span: Span | None, error: ParseError, what: str) -> NoReturn:

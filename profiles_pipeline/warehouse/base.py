@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -89,8 +89,8 @@ class Warehouse(Protocol):
     def relations(self, schema: str) -> frozenset[str]:
         """Return the names of the tables and views of `schema` as they were created; none if it does not exist."""
 
-    def views(self, schema: str) -> frozenset[str]:
-        """Return the names of the views among `relations`."""
+    def view_texts(self, schema: str) -> Mapping[str, str]:
+        """Return the views among `relations`: name -> the statement that makes it."""
 
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""

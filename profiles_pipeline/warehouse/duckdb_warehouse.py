@@ -15,6 +15,7 @@ from profiles_pipeline.errors import WarehouseError, fail
 from profiles_pipeline.spec.stores import SCHEME, StoreError, is_object
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.confinement import explained, reach_of, refuse_outward
+from profiles_pipeline.warehouse.csv_files import as_written
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.settings import DuckDBSettings
 from profiles_pipeline.warehouse.sources import Catalog, Relation, is_address, parse_table_name, resolve_source
@@ -54,6 +55,7 @@ class DuckDBWarehouse:
         self._confined = False
         self._objects: ObjectStore | None = None
         self._known: Catalog | None = None
+        self._csv_files: dict[tuple[str, str], Source] = {}
         self._set(_session_settings(settings))
         if any(map(is_object, (*settings.objects, *settings.sources.values()))):
             self._store()
@@ -145,14 +147,14 @@ class DuckDBWarehouse:
             if relation.database == catalog.database and relation.schema.lower() == schema.lower()
         )
 
-    def views(self, schema: str) -> frozenset[str]:
-        """Return the names of the views among `relations`."""
+    def view_texts(self, schema: str) -> Mapping[str, str]:
+        """Return the views among `relations`: name -> the statement that makes it."""
         found = self.query(
-            """SELECT view_name FROM duckdb_views()
+            """SELECT view_name, sql FROM duckdb_views()
             WHERE NOT internal AND NOT temporary AND database_name = current_database() AND lower(schema_name) = ?""",
             [schema.lower()],
         )
-        return frozenset(str(name) for (name,) in found.rows)
+        return {str(name): str(text) for name, text in found.rows}
 
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
@@ -163,9 +165,18 @@ class DuckDBWarehouse:
 
         Raises:
             ProjectError: with a ``missing-table`` problem that lists every place tried, in order, or that says why an
-                object cannot be read.
+                object cannot be read; with ``unreadable-source`` for a CSV file whose lines are uneven.
         """
-        found = resolve_source(table, self._settings, self._catalog())
+        found = self._reachable(resolve_source(table, self._settings, self._catalog()))
+        if found.kind != "csv" or not found.with_file:
+            return found
+        key = table.lower(), found.state
+        if key not in self._csv_files:
+            self._csv_files[key] = as_written(found, self._settings.id_columns.get(key[0], ()), self)
+        return self._csv_files[key]
+
+    def _reachable(self, found: Source) -> Source:
+        """Return a source that can be read, with the state of an object in a store."""
         if not is_address(found.origin):
             return found
         try:

@@ -24,6 +24,7 @@ class DuckDBSettings:
         threads: worker threads; None leaves the choice to DuckDB (one per core).
         memory_limit: such as ``4GB``; None leaves the choice to DuckDB.
         built_here: lower-case names of relations in the schema that the project builds; they are never its sources.
+        id_columns: table, in lower case, to lower-case names of columns that carry ids.
         objects: addresses in object stores that the inputs of the project name.
         credentials: returns how to log in to object stores; called when one is asked for something.
         external_access: let the project's SQL read and write every file that the user can.
@@ -37,6 +38,7 @@ class DuckDBSettings:
     threads: int | None = None
     memory_limit: str | None = None
     built_here: frozenset[str] = frozenset()
+    id_columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
     objects: frozenset[str] = frozenset()
     credentials: Callable[[], tuple[StoreCredential, ...]] = tuple
     external_access: bool = False

@@ -231,7 +231,13 @@ def _file_places(parts: tuple[str, ...], settings: DuckDBSettings) -> list[_Plac
     folder = Path(os.path.abspath(settings.base / settings.sources_dir.expanduser()))
     entries = _listing(folder)
     stems = dict.fromkeys((".".join(parts), parts[-1]))
-    return [_Place(f"{folder / stem}.parquet or .csv", _local_source(stem, entries)) for stem in stems]
+    return [_Place(_described(folder, stem, entries), _local_source(stem, entries)) for stem in stems]
+
+
+def _described(folder: Path, stem: str, entries: list[Path]) -> str:
+    names = [(stem + suffix).lower() for suffix in (*_TABLE_SUFFIXES, "")]
+    empty = next((e.name for e in entries if e.name.lower() in names and e.is_dir() and _folder(str(e)) is None), None)
+    return f"{folder / stem}.parquet or .csv" + (f" ({empty} is a folder without any such files)" if empty else "")
 
 
 def _local_source(stem: str, entries: list[Path]) -> Source | None:
@@ -345,6 +351,7 @@ def _known(settings: DuckDBSettings, catalog: Catalog) -> dict[str, str]:
 def _missing(message: str, parts: tuple[str, ...], known: dict[str, str]) -> NoReturn:
     """Raise the missing-table problem with the nearest known name: by the table's own name, else by the whole name."""
     whole = ".".join(parts)
+    known = {name: table for name, table in known.items() if name.lower() != whole.lower()}  # found, but without rows
     table = nearest(parts[-1], known.values())
     alike = [name for name in known if known[name] == table]
     near = nearest(whole, alike or known) or next(iter(alike), None)

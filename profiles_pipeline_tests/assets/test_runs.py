@@ -256,6 +256,37 @@ def test_a_var_table_in_parts_is_built_part_by_part(quickstart: Path, instance: 
     assert alone.success, failure_texts(alone)
 
 
+BARE_NAME = """\
+        - input_var:
+            name: age_in_days
+            select: datediff(day, first_seen_tracks, timestamp)
+            from: inputs/rsTracks
+        - entity_var:
+            name: days_active
+            select: max(age_in_days)
+            from: inputs/rsTracks
+"""
+"""Vars of an old dialect, over rows: only the columns of the source show that the bare name is a var."""
+
+
+def test_a_part_that_only_the_columns_show_is_built_beside(quickstart: Path, instance: dg.DagsterInstance) -> None:
+    models = quickstart / "models" / "profiles.yaml"
+    anchor = "        - entity_var:\n            name: n_active_days_total\n"
+    text = models.read_text(encoding="utf-8")
+    assert text.count(anchor) == 1
+    models.write_text(text.replace(anchor, BARE_NAME + anchor), encoding="utf-8")
+    definitions = build_definitions(quickstart)
+    assert (
+        dg.AssetKey(["user", "all", "var_table", "part_1"])
+        not in definitions.resolve_asset_graph().get_all_asset_keys()
+    )
+    result = materialize(definitions, instance, run_config=AT_END_TIME)
+    assert result.success, failure_texts(result)
+    assert built(result).keys() >= {*ROW_COUNTS, "user/all/var_table/part_1"}
+    alone = materialize(definitions, instance, "inputs/rsTracks/var_table", run_config=AT_END_TIME)
+    assert alone.success, failure_texts(alone)
+
+
 def test_renamed_assets_are_built_like_any_other(quickstart: Path, instance: dg.DagsterInstance) -> None:
     definitions = build_definitions(quickstart, translator=Renamed())
     whole = built(materialize(definitions, instance))

@@ -60,6 +60,7 @@ def test_models_as_trees(call: Call, quickstart: Path) -> None:
         "select count(*) as n from user_profile",
         "select count(*) as n from USER_PROFILE;",
         "select count(*) as n from profiles.user_profile -- a comment at the end",
+        "-- a comment at the beginning\nselect count(*) as n from user_profile",
         'select count(*) as n from {{this.DeRef("models/user_profile")}}',
         "select count(*) as n from {{ this.DeRef('user/all/var_table') }} as v",
         "select count(*) as n from {{this.DeRef('entity/user/first_seen_date')}}",

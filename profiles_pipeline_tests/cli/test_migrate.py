@@ -140,6 +140,69 @@ def test_documents(call: Call, old: Path) -> None:
     assert done["files"][0] == {"file": "wht_project.yaml", "name": "pb_project.yaml"}
 
 
+DOUBTFUL = """\
+name: shop
+schema_version: 42
+entities: [{name: user, id_stitcher: models/graph, id_types: [user_id]}]
+id_types: [{name: user_id}]
+inputs:
+  - {name: o, table: orders, occurred_at_col: ts, ids: [{select: user_id, type: user_id, entity: user}]}
+models:
+  - {name: graph, model_type: id_stitcher, model_spec: {entity_key: user, edge_sources: [from: inputs/o]}}
+  - name: profile
+    model_type: feature_table_model
+    model_spec:
+      entity_key: user
+      vars:
+        - entity_var: {name: first_ts, select: min(ts), from: inputs/o}
+        - entity_var: {name: amount, select: max(amount), from: inputs/o}
+        - entity_var: {name: n_after, select: count(*), from: inputs/o, where: ts > first_ts and amount > 0}
+        - input_var: {name: age, select: "datediff(day, first_ts, ts)", from: inputs/o}
+        - entity_var: {name: oldest, select: max(age), from: inputs/o}
+      features: [n_after, oldest]
+"""
+"""An old project in which only the columns of a table say what a bare name means: `amount` is one of them."""
+
+
+@pytest.fixture
+def doubtful(tmp_path: Path) -> Path:
+    folder = tmp_path / "doubtful"
+    (folder / "data").mkdir(parents=True)
+    (folder / "pb_project.yaml").write_text(DOUBTFUL)
+    rows = ("user_id,ts,amount", "u1,2024-01-01,1", "u1,2024-01-04,1")
+    (folder / "data" / "orders.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_what_bare_names_mean_is_looked_up_where_the_tables_are(call: Call, doubtful: Path, tmp_path: Path) -> None:
+    before = contents(doubtful)
+    outcome = call("migrate", "auto", "-p", doubtful, "-d", tmp_path / "new")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert contents(doubtful) == before
+    text = (tmp_path / "new" / "pb_project.yaml").read_text()
+    assert """where: 'ts > {{user.Var("first_ts")}} and amount > 0'""" in text
+    assert """select: 'datediff(day, {{user.Var("first_ts")}}, ts)'""" in text
+    assert call("run", "-p", tmp_path / "new", "--no-report").code == 0
+    query = call("query", "-p", tmp_path / "new", "select n_after, oldest from profile", "--format", "json")
+    assert json.loads(query.out) == [{"n_after": 1, "oldest": 3}]
+
+
+def test_names_that_cannot_be_looked_up_are_doubtful(call: Call, doubtful: Path) -> None:
+    (doubtful / "data" / "orders.csv").unlink()
+    found = json.loads(call("migrate", "auto", "-p", doubtful, "--json").out)
+    doubts = [(doubt["line"], doubt["message"].partition(" stays")[0]) for doubt in found["doubtful"]]
+    assert doubts == [
+        (16, "the name 'amount' in var 'n_after'"),
+        (16, "the name 'first_ts' in var 'n_after'"),
+        (17, "the name 'first_ts' in var 'age'"),
+    ]
+    assert not [step for step in found["rewritten"] if step in found["doubtful"]]
+    for command in ("auto", "manual"):
+        said = call("migrate", command, "-p", doubtful).err
+        assert said.count("doubtful: ") == 3
+        assert """write {{user.Var("first_ts")}} if the var is meant""" in said
+
+
 @pytest.mark.parametrize("option", ["--migrate_on_load", "--migrate-on-load", "--allow_beta"])
 def test_other_commands_take_the_option_to_migrate(call: Call, old: Path, option: str) -> None:
     assert call("validate", option, "-p", old).code == 0

@@ -226,6 +226,22 @@ def test_what_is_built_is_left_for_dagster_even_when_the_run_fails(call: Call, q
     assert ended.failure
 
 
+def test_a_part_that_only_the_columns_show_is_left_for_dagster_too(call: Call, quickstart: Path) -> None:
+    """In an old dialect a name over rows is a var where the source lacks such a column: a part comes before them."""
+    var = "        - entity_var:\n            name: n_active_days_total\n"
+    over_rows = "{name: age, select: 'datediff(day, first_seen_tracks, timestamp)', from: inputs/rsTracks}"
+    longest = "{name: longest, select: max(age), from: inputs/rsTracks}"
+    edit(quickstart, var, f"        - input_var: {over_rows}\n        - entity_var: {longest}\n{var}")
+    outcome = call("run", "-p", quickstart, "--no-report")
+    assert outcome.code == 0, outcome.err
+    entries = [entry for file in report.pending(quickstart) for entry in report.read(file)]
+    found = {"/".join(entry.key).lower(): entry for entry in entries if isinstance(entry, report.Record)}
+    part = "user/all/var_table/part_1"
+    assert found.keys() == {*MODELS, part}
+    inputs = {"/".join(path).lower(): version for path, version in found["inputs/rstracks/var_table"].inputs}
+    assert inputs[part] == found[part].material
+
+
 @pytest.mark.skipif(importlib.util.find_spec("dagster") is None, reason="Dagster is not installed")
 @pytest.mark.slow
 def test_dagster_hears_of_a_run(call: Call, quickstart: Path) -> None:

@@ -116,6 +116,8 @@ def test_all_that_is_known_of_a_project(call: Call, quickstart: Path) -> None:
         }
     ]
     assert {"name": "email", "filters": [{"include": ".+@.+"}], "maximum_edges": {}} in found["id_types"]
+    excluded = [{"exclude": ""}, {"exclude": "guest"}]
+    assert {"name": "user_id", "filters": excluded, "maximum_edges": {}} in found["id_types"]
     models = {model["path_ref"]: model for model in found["models"]}
     assert models["inputs/rstracks"]["occurred_at_col"] == "timestamp"
     assert models["models/user_profile"]["features"][0] == "n_active_days_total"
@@ -127,6 +129,8 @@ def test_all_that_is_known_of_a_project(call: Call, quickstart: Path) -> None:
 def test_details_as_lines(call: Call, quickstart: Path) -> None:
     whole = call("show", "model_details", "-p", quickstart).out.splitlines()
     assert whole[:2] == ["project:", "  name: quickstart"]
+    at = whole.index("  - name: user_id")
+    assert whole[at + 1 : at + 4] == ["    filters:", "      - exclude: ''", "      - exclude: guest"]
     one = call("show", "model-details", "-p", quickstart, "-m", "MODELS/user_id_stitcher").out.splitlines()
     assert one[:3] == ["path_ref: models/user_id_stitcher", "name: user_id_stitcher", "model_type: id_stitcher"]
     wrong = call("show", "model_details", "-p", quickstart, "-m", "models/user_id_sticher")

@@ -119,6 +119,32 @@ def test_vars_cohorts_and_contracts_speak_too(tmp_path: Path) -> None:
     assert frozenset({("market", ("EU",)), ("state", ("done",))}) in combined
 
 
+def test_a_bare_name_of_a_var_is_no_column_unless_a_text_says_so(tmp_path: Path) -> None:
+    ids = [{"select": "user_id", "type": "user_id", "entity": "user"}]
+    inputs = [
+        {"name": name, "app_defaults": {"table": f"shop.{name}", "occurred_at_col": "at", "ids": ids}}
+        for name in ("visits", "people")
+    ]
+    texts = {
+        "n_later": ("count(*)", "visits", "at > first_at and status > 1"),
+        "first_at": ("min(at)", "visits", None),
+        "country": ("max(country)", "people", None),
+        "last_country": ("max(country)", "visits", None),
+        "status": ("n_later * 2", None, None),
+    }
+    entity_vars = [
+        {"name": name, "select": select}
+        | ({"from": f"inputs/{source}"} if source else {})
+        | ({"where": where} if where else {})
+        for name, (select, source, where) in texts.items()
+    ]
+    age = {"name": "age", "select": "datediff(day, first_at, at)", "from": "inputs/visits"}
+    variables = [{"input_var": age}, *({"entity_var": var} for var in entity_vars)]
+    groups = [{"name": "g", "entity_key": "user", "bare_names": True, "vars": variables}]
+    tables = tables_of(tmp_path, {"inputs": inputs, "var_groups": groups})
+    assert {column.name for column in tables["shop.visits"].columns} == {"user_id", "at", "country"}
+
+
 def test_an_input_of_which_nothing_is_read_gets_ids_time_and_ordinary_columns(tmp_path: Path) -> None:
     ids = [{"select": "user_id", "type": "user_id", "entity": "user"}]
     plain = {"name": "x", "app_defaults": {"table": "a.b", "occurred_at_col": "seen", "ids": ids}}

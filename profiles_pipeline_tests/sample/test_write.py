@@ -83,7 +83,8 @@ def test_the_same_seed_gives_the_same_rows(tmp_path: Path) -> None:
 def test_files_are_called_as_the_tables_and_have_the_rows_asked_for(tmp_path: Path) -> None:
     tables = rows_of(tmp_path, "several_entities", Size(END, rows=250, people=20))
     assert set(tables) == {"Prod.Web.identifies", "prod.web.pages", "prod.crm.accounts"}
-    assert {table.num_rows for table in tables.values()} == {250}
+    rows = {name: table.num_rows for name, table in tables.items()}
+    assert rows == {"Prod.Web.identifies": 250, "prod.web.pages": 250, "prod.crm.accounts": 5}
 
 
 def test_large_tables_are_written_in_pieces_that_do_not_repeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +118,7 @@ def test_times_end_where_asked_and_crowd_towards_the_end(tmp_path: Path) -> None
 
 def test_identifiers_pass_their_filters_except_for_some_junk(tmp_path: Path) -> None:
     tables = rows_of(tmp_path, "several_entities")
-    accounts = tables["prod.crm.accounts"]["id"].drop_null().to_pylist()
+    accounts = tables["Prod.Web.identifies"]["account_id"].drop_null().to_pylist()
     good = [value for value in accounts if re.fullmatch("ACC-[0-9]{6}", value)]
     assert 0.9 * len(accounts) < len(good) < len(accounts)
     users = tables["Prod.Web.identifies"]["user_id"].drop_null().to_pylist()

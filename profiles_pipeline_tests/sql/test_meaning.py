@@ -17,6 +17,7 @@ from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.sql import Reading, parse_expression, parse_query, parse_statements
 from profiles_pipeline.sql.meaning import REWRITES
 from profiles_pipeline.sql.rewrites.row import ANY
+from profiles_pipeline.sql.rights import why_left_out
 
 DATA: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "rewrites.yaml").read_text())
 PAIRS: list[dict[str, Any]] = DATA["pairs"]
@@ -81,11 +82,6 @@ def test_what_cannot_be_said_is_told() -> None:
     assert unsupported(parse_expression("sha2(x, 256)", Reading()), "duckdb") == ()
 
 
-def test_recursive_flatten_is_refused() -> None:
-    with pytest.raises(ProjectError, match="recursive"):
-        parse_query("select f.value from t, lateral flatten(input => x, recursive => true) f", Reading())
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -103,9 +99,34 @@ def test_formats_without_a_translation_are_refused(text: str, said: str) -> None
 
 def test_statement_without_a_translation_is_refused() -> None:
     with pytest.raises(ProjectError, match="cannot translate the statement to duckdb"):
-        parse_statements("select 1; call refresh()", Reading())
-    kept = parse_statements("call refresh()", Reading("snowflake", "snowflake"))
-    assert [tree.sql("snowflake") for tree in kept] == ["CALL refresh()"]
+        parse_statements("select 1; rm @stage", Reading())
+    kept = parse_statements("rm @stage", Reading("snowflake", "snowflake"))
+    assert [tree.sql("snowflake") for tree in kept] == ["RM @stage"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("call refresh()", "has no procedures to call"),
+        ("grant select on t to role r", "has no roles, rights or sessions to alter"),
+        ("alter session set query_tag = 'x'", "has no roles, rights or sessions to alter"),
+        ("alter warehouse w set warehouse_size = 'small'", "has no roles, rights or sessions to alter"),
+        ("alter table t cluster by (a)", "keeps no clusters, tags or options of tables"),
+        ("alter table t set tag a = 'b'", "keeps no clusters, tags or options of tables"),
+        ("alter table t recluster", "keeps no clusters, tags or options of tables"),
+        ("optimize table t zorder by (a)", "keeps its tables in order by itself"),
+        ("execute task t", "has no tasks"),
+        ("insert into ops.public.t select 1", "has no database 'ops' to write to"),
+        ("create view ops.public.t as select 1", "has no database 'ops' to write to"),
+        ("insert into public.t select * from ops.public.s", None),
+        ("alter table t add column a int", None),
+        ("create view t as select 1", None),
+    ],
+)
+def test_what_an_embedded_warehouse_has_no_use_for(statement: str, why: str | None) -> None:
+    (tree,) = parse_statements(statement, Reading())
+    assert why_left_out(tree, "duckdb") == why
+    assert why_left_out(tree, "snowflake") is None
 
 
 def _plain(value: object) -> object:

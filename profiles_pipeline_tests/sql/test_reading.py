@@ -229,6 +229,27 @@ ERRORS = [
                          ^""",
     ),
     (
+        parse_condition,
+        "b > 2 and a > > 3",
+        """error[sql-syntax]: condition is not valid SQL: expected something between '>' and '>'
+    b > 2 and a > > 3
+                  ^""",
+    ),
+    (
+        parse_condition,
+        "a < /* and */ < 3",
+        """error[sql-syntax]: condition is not valid SQL: expected something between '<' and '<'
+    a < /* and */ < 3
+                  ^""",
+    ),
+    (
+        parse_expression,
+        "a : : int",
+        """error[sql-syntax]: expression is not valid SQL: expected something between ':' and ':'
+    a : : int
+        ^""",
+    ),
+    (
         parse_frame,
         "rows",
         """error[sql-syntax]: frame clause is not valid SQL: expected bounds after ROWS
@@ -250,6 +271,19 @@ def test_errors_point_at_the_place(parse: object, text: str, expected: str) -> N
     with pytest.raises(ProjectError) as raised:
         parse(text, READING)  # type: ignore[operator]
     assert str(raised.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a >> 3", "a >> 3"),
+        ("a << 3", "a << 3"),
+        ("cast(a as array<array<int> >)", "CAST(a AS INT[][])"),
+        ("cast(a as map<text, array<int> > ) is null or b > 3", "CAST(a AS MAP(TEXT, INT[])) IS NULL OR b > 3"),
+    ],
+)
+def test_signs_that_belong_together(text: str, expected: str) -> None:
+    assert parse_expression(text, Reading(source="databricks")).sql("duckdb") == expected
 
 
 def test_a_given_span_wins() -> None:

@@ -1,5 +1,6 @@
 """Where the rows of an input table come from, rule by rule."""
 
+import gzip
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -195,6 +196,54 @@ def test_csv_types_and_nulls(tmp_path: Path) -> None:
     assert nulls == [(1, 30_001, "000")]
 
 
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["1.10", "1.1"], "VARCHAR"),
+        (["1e5", "100000"], "VARCHAR"),
+        (["2", "1.5"], "VARCHAR"),
+        (["0x1F", "31"], "VARCHAR"),
+        (["True", "true"], "VARCHAR"),
+        (["01/02/2026", "03/04/2026"], "VARCHAR"),
+        (["7", "10", ""], "BIGINT"),
+        (["1.5", "2.25"], "DOUBLE"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("file", ["t.csv", "t/day=1/a.csv", "t/a.csv.gz"])
+def test_ids_of_a_csv_file_come_back_as_they_are_written(
+    tmp_path: Path, file: str, texts: list[str], expected: str
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    content = ("Id,amount\n" + "".join(f"{text},1.50\n" for text in texts)).encode()
+    (tmp_path / file).write_bytes(gzip.compress(content) if file.endswith(".gz") else content)
+    ids = frozenset({"id", "day", "no_such_column"})
+    settings = DuckDBSettings(path=Path(":memory:"), sources_dir=tmp_path, id_columns={"t": ids})
+    with connect_duckdb(settings, purpose="look") as memory:
+        source = memory.source("T")
+        types = [column.type for column in memory.describe(f"SELECT id, amount FROM {source.sql}")]
+        for rows in (source.sql, source.with_file):
+            assert sorted(str(row[0] or "") for row in memory.query(f"SELECT id::varchar FROM {rows}").rows) == sorted(
+                texts
+            )
+    assert types == [expected, "DOUBLE"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Report\n\nid,n\n1,2\n3,4\n", id="a remark above the header"),
+        pytest.param("id,n\n1,2,\n3,4,\n", id="a comma behind every line"),
+        pytest.param('"id, or so",n\n"a\nb, c",2\n3,4\n', id="commas and line breaks in quotes"),
+        pytest.param("last; first\nann\nbob\n", id="a delimiter in the name of the only column"),
+    ],
+)
+def test_lines_that_only_seem_uneven(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    with connect_duckdb(DuckDBSettings(path=Path(":memory:"), sources_dir=tmp_path), purpose="look") as memory:
+        assert memory.row_count(memory.source("t").sql) == 2
+
+
 def problem_of(folder: Path, table: str, sources: Mapping[str, str] | None = None) -> tuple[str, str, str | None]:
     """Return code, message and hint of the problem `table` leads to, the folder written as ``~``."""
     with pytest.raises(ProjectError) as caught:
@@ -211,6 +260,17 @@ def test_a_missing_table_lists_every_place_in_order(tmp_path: Path) -> None:
         "relation RUDDER.prod.trakcs, relation prod.trakcs, "
         "~/data/RUDDER.prod.trakcs.parquet or .csv, ~/data/trakcs.parquet or .csv, relation main.trakcs",
         "did you mean 'c360.prod.tracks'?",
+    )
+
+
+def test_a_missing_table_whose_folder_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "data" / "shop.orders.csv").mkdir(parents=True)
+    assert problem_of(tmp_path, "shop.orders") == (
+        "missing-table",
+        "table 'shop.orders' was not found; tried sources entry shop.orders, relation shop.orders, "
+        "~/data/shop.orders.parquet or .csv (shop.orders.csv is a folder without any such files), "
+        "~/data/orders.parquet or .csv, relation main.orders",
+        None,
     )
 
 

@@ -17,10 +17,12 @@ class Note:
     Attributes:
         span: where it stands in the file.
         message: what it was taken for, in one sentence without a final stop.
+        is_doubt: whether it stays as it is, and its author should look whether that is meant.
     """
 
     span: Span
     message: str
+    is_doubt: bool = False
 
     def __str__(self) -> str:
         return f"{self.span}: {self.message}"
@@ -35,6 +37,10 @@ class Log:
     def add(self, span: Span, message: str) -> None:
         """Add a note."""
         self.notes.append(Note(span, message))
+
+    def doubt(self, span: Span, message: str) -> None:
+        """Add a note of something that stays although it may mean something else."""
+        self.notes.append(Note(span, message, is_doubt=True))
 
 
 Rewrite = Callable[[PlacedMap, Log], PlacedMap]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from profiles_pipeline.errors import Problems, fail
 from profiles_pipeline.spec.fetch import NEWEST_SCHEMA
 from profiles_pipeline.spec.lift import MIGRATED, Note, lift, take_step
 from profiles_pipeline.spec.lift.rewrite import Rewrite
 from profiles_pipeline.spec.load import PROJECT_FILES, SECTIONS, joined, load_project, project_files
-from profiles_pipeline.spec.migrate.bare_names import templates_for_bare_names
+from profiles_pipeline.spec.migrate.bare_names import Meant, templates_for_bare_names
 from profiles_pipeline.spec.migrate.moving import seen_from
 from profiles_pipeline.spec.migrate.printing import Printer, laid_out_afresh, owned_keys, read_values
 from profiles_pipeline.spec.migrate.source import read_document
@@ -19,7 +21,7 @@ from profiles_pipeline.spec.migrate.written import as_written
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap, WrittenInt
 from profiles_pipeline.spec.yaml_nodes import parse_yaml
 
-__all__ = ["FileChange", "Migration", "migrate"]
+__all__ = ["FileChange", "Meant", "Migration", "migrate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Migration:
     """What it takes to bring a project to the newest schema.
 
     Attributes:
-        notes: what is rewritten to what, in file order.
+        notes: what is rewritten to what, and what is in doubt, in file order.
         files: every file of the project, those that stay the same among them.
     """
 
@@ -54,13 +56,24 @@ class Migration:
         """The files that do not stay the same."""
         return tuple(file for file in self.files if file.is_change)
 
+    @property
+    def rewritten(self) -> tuple[Note, ...]:
+        """What is rewritten to what."""
+        return tuple(note for note in self.notes if not note.is_doubt)
 
-def migrate(folder: Path, destination: Path | None = None) -> Migration:
+    @property
+    def doubts(self) -> tuple[Note, ...]:
+        """What stays although it may mean something else."""
+        return tuple(note for note in self.notes if note.is_doubt)
+
+
+def migrate(folder: Path, destination: Path | None = None, meant: Meant = MappingProxyType({})) -> Migration:
     """Return what it takes to bring the project in `folder` to the newest schema; nothing is written.
 
     Args:
         folder: the project folder.
         destination: where the result will lie, when that is elsewhere: paths that lead out of the folder are adjusted.
+        meant: what names that stand bare in vars over rows mean, as far as the columns of their sources are known.
 
     Raises:
         ProjectError: the project is wrong, or it cannot be written so that it means the same.
@@ -71,7 +84,8 @@ def migrate(folder: Path, destination: Path | None = None) -> Migration:
     read = project_files(folder, problems)
     texts = {file: (folder / file).read_bytes().decode("utf-8-sig") for file in read}
     steps = [] if destination is None or destination == folder else [seen_from(folder, destination)]
-    lifted, notes = _lifted(joined(read.values(), problems), steps)
+    naming = partial(templates_for_bare_names, meant=meant)
+    lifted, notes = _lifted(joined(read.values(), problems), [naming, *steps])
     goal = _meaning(lifted)
     wanted = {file: _part(as_written(lifted, read), root, file) for file, root in read.items()}
     after = {file: _rewritten(text, file, read[file], wanted[file]) for file, text in texts.items()}
@@ -84,7 +98,7 @@ def migrate(folder: Path, destination: Path | None = None) -> Migration:
 
 def _lifted(project: PlacedMap, steps: Iterable[Rewrite]) -> tuple[PlacedMap, list[Note]]:
     notes: list[Note] = []
-    for step in (*MIGRATED, templates_for_bare_names, *steps):
+    for step in (*MIGRATED, *steps):
         project, left = take_step(step, project)
         notes += left
     version = project.get("schema_version")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
 
 import sqlglot
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
+from profiles_pipeline.errors import Span
 from profiles_pipeline.spec.lift.rewrite import Log, map_inside, map_items, maps_in
 from profiles_pipeline.spec.model import Text
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
@@ -22,11 +24,16 @@ _TEXTS = ("select", "where")
 _LISTS = ("order_by", "partition_by")
 
 
-def templates_for_bare_names(project: PlacedMap, log: Log) -> PlacedMap:
-    """In vars of an entity, names of other vars become `{{entity.Var("name")}}`, and `dependencies` go.
+Meant = Mapping[Span, Collection[str]]
+"""Place of a var over rows whose columns are known -> lower-case names that mean vars where they stand bare in it."""
 
-    A var without `from` may name every var of its entity, one with `from` those that it lists. Other names in a var
-    with `from` stay: what they mean depends on the columns of the source.
+
+def templates_for_bare_names(project: PlacedMap, log: Log, meant: Meant = MappingProxyType({})) -> PlacedMap:
+    """In vars of an entity and of rows, names of entity vars become `{{entity.Var("name")}}`, and `dependencies` go.
+
+    A var without `from` may name every var of its entity, one with `from` those that it lists and those that are meant
+    because its source has no such columns. Other names in a var with `from` stay; where its columns are not known, what
+    they mean is in doubt.
     """
     known: dict[str, dict[str, str]] = {}
     for group in maps_in(project, "var_groups"):
@@ -40,14 +47,15 @@ def templates_for_bare_names(project: PlacedMap, log: Log) -> PlacedMap:
         entity = group.get("entity_key")
         if not isinstance(entity, Text):
             return group.without(("bare_names",)) if "bare_names" in group else group
+        of_entity = known[entity.lower()]
 
         def of_var(var: PlacedMap, log: Log) -> PlacedMap:
-            if "from" in var and group.get("bare_names") is True:
-                _note_doubts(var, entity, known[entity.lower()], log)
-            return _of_var(var, entity, known[entity.lower()], log)
+            if "from" in var and group.get("bare_names") is True and var.span not in meant:
+                _note_doubts(var, entity, of_entity, log)
+            return _of_var(var, entity, of_entity, meant.get(var.span, ()), log)
 
         def of_item(item: PlacedMap, log: Log) -> PlacedMap:
-            return map_inside(item, "entity_var", of_var, log)
+            return map_inside(map_inside(item, "entity_var", of_var, log), "input_var", of_var, log)
 
         group = map_items(group, "vars", of_item, log)
         return group.without(("bare_names",)) if "bare_names" in group else group
@@ -55,10 +63,9 @@ def templates_for_bare_names(project: PlacedMap, log: Log) -> PlacedMap:
     return map_items(project, "var_groups", of_group, log)
 
 
-def _of_var(var: PlacedMap, entity: str, known: dict[str, str], log: Log) -> PlacedMap:
-    listed = var.get("dependencies")
-    names = {str(name).lower() for name in listed} if isinstance(listed, PlacedList) else set()
-    visible = {name: known[name] for name in (names & known.keys() if "from" in var else known)}
+def _of_var(var: PlacedMap, entity: str, known: dict[str, str], meant: Collection[str], log: Log) -> PlacedMap:
+    listed = _listed(var)
+    visible = {name: known[name] for name in ((listed | {*meant}) & known.keys() if "from" in var else known)}
     visible.pop(str(var.get("name")).lower(), None)
     found: set[str] = set()
 
@@ -69,24 +76,28 @@ def _of_var(var: PlacedMap, entity: str, known: dict[str, str], log: Log) -> Pla
     result = map_inside(result, "window", lambda window, _: _changed(window, _LISTS, rewritten), log)
     for name in sorted(found):
         log.add(var.span, f"the name '{known[name]}' in var '{var.get('name')}' became a template")
-    if "dependencies" in var and not names - found:
+    if "dependencies" in var and not listed - found:
         log.add(var.key_span("dependencies"), "key 'dependencies' is ignored: templates say what a var needs")
         result = result.without(("dependencies",))
     return result
 
 
+def _listed(var: PlacedMap) -> set[str]:
+    listed = var.get("dependencies")
+    return {str(name).lower() for name in listed} if isinstance(listed, PlacedList) else set()
+
+
 def _note_doubts(var: PlacedMap, entity: str, known: dict[str, str], log: Log) -> None:
     """Note each name that stays and may mean a var."""
-    listed = var.get("dependencies")
-    sure = {str(name).lower() for name in listed} if isinstance(listed, PlacedList) else set()
-    doubtful = {name: known[name] for name in known if name not in sure | {str(var.get("name")).lower()}}
+    sure = _listed(var) | {str(var.get("name")).lower()}
+    doubtful = {name: written for name, written in known.items() if name not in sure}
     found: set[str] = set()
     for text in [*(var.get(key) for key in _TEXTS), *_window_texts(var)]:
         if isinstance(text, Text):
             _with_templates(text, entity, doubtful, found)
     for name in sorted(found):
         message = f"the name '{known[name]}' in var '{var.get('name')}' stays, as a column of its source"
-        log.add(var.span, f'{message}; write {{{{{entity}.Var("{known[name]}")}}}} if the var is meant')
+        log.doubt(var.span, f'{message}; write {{{{{entity}.Var("{known[name]}")}}}} if the var is meant')
 
 
 def _window_texts(var: PlacedMap) -> Iterator[object]:

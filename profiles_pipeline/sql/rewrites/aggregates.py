@@ -25,7 +25,7 @@ def _listed(node: exp.Expr) -> exp.Expr:
 
 
 def _separated(node: exp.Expr) -> exp.Expr:
-    """``listagg(distinct x, ',')`` of Redshift is read as if both were listed."""
+    """``listagg(distinct x, ',')`` of Redshift and Databricks is read as if both were listed."""
     listed = node.this
     if isinstance(listed, exp.Distinct) and len(listed.expressions) > 1:
         node.set("separator", listed.expressions[1].pop())
@@ -135,12 +135,27 @@ def _estimated(node: exp.Expr) -> exp.Expr:
     return typed(exp.ApproxDistinct(this=sketch.expressions[0]), exp.DType.BIGINT)
 
 
+def _estimated_at_once(node: exp.Expr) -> exp.Expr:
+    """``hll_count.extract(hll_count.init(x))``: what stands between the two is not kept."""
+    sketch = node.expression.expressions[0] if _of_sketches(node, "EXTRACT") else None
+    if sketch is None or not _of_sketches(sketch, "INIT"):
+        return node
+    return exp.ApproxDistinct(this=sketch.expression.expressions[0])
+
+
+def _of_sketches(node: exp.Expr, name: str) -> bool:
+    return isinstance(node, exp.Dot) and node.this.name.upper() == "HLL_COUNT" and named(node.expression, name)
+
+
 def _hash_of_rows(node: exp.Expr) -> exp.Expr:
     """``hash_agg(x)``: the same for the same rows in any order."""
     values = [node.this, *node.expressions]
     if any(value.is_star for value in values):
         return node
-    made = build("CAST(SUM(HASH(:values)) % 9223372036854775807 AS BIGINT)", values=values)
+    text = "CAST(SUM(HASH(:values)) % 9223372036854775807 AS BIGINT)"
+    if isinstance(node.this, exp.Distinct):
+        text, values = text.replace("HASH", "DISTINCT HASH"), node.this.expressions
+    made = build(text, values=values)
     return typed(made, exp.DType.BIGINT)
 
 
@@ -166,7 +181,10 @@ def _frame_case(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("listagg", "snowflake", "duckdb", (exp.GroupConcat, exp.WithinGroup, exp.Filter, exp.Window), _listed),
-    Rewrite("listagg", "redshift", "duckdb", (exp.GroupConcat,), lambda node: _settled(_unseparated(_separated(node)))),
+    *(
+        Rewrite("listagg", s, "duckdb", (exp.GroupConcat,), lambda node: _settled(_unseparated(_separated(node))))
+        for s in ("redshift", "databricks")
+    ),
     Rewrite("regexp-replace-all", "redshift", "duckdb", (exp.RegexpReplace,), _everywhere),
     *(
         Rewrite("min-by-max-by", source, "duckdb", (exp.ArgMin, exp.ArgMax), _extreme)
@@ -181,6 +199,7 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("conditional-true-event", "snowflake", "duckdb", (exp.Window,), _true_events),
     Rewrite("conditional-change-event", "snowflake", "duckdb", (exp.Window,), _change_events),
     Rewrite("hll", "snowflake", "duckdb", (exp.Anonymous,), _estimated),
+    Rewrite("hll", "bigquery", "duckdb", (exp.Dot,), _estimated_at_once),
     Rewrite("hash-agg", "snowflake", "duckdb", (exp.HashAgg,), _hash_of_rows),
     Rewrite("group-by-all", ANY, "duckdb", (exp.Group,), _groups_beside_windows),
     Rewrite("frame-case", ANY, "duckdb", (exp.WindowSpec,), _frame_case),

@@ -23,6 +23,26 @@ _TOP = """
       :n
     )
 """
+_TOP_SUMS = """
+    LIST_TRANSFORM([LIST({'value': [:x], 'weight': :weight})], LAMBDA rows :
+      LIST_TRANSFORM(
+        LIST_SLICE(
+          LIST_SORT(
+            LIST_TRANSFORM(
+              LIST_DISTINCT(LIST_TRANSFORM(rows, LAMBDA r : r['value'])),
+              LAMBDA v : {
+                'less': -LIST_SUM(LIST_TRANSFORM(LIST_FILTER(rows, LAMBDA r : r['value'] = v), LAMBDA r : r['weight'])),
+                'value': v
+              }
+            )
+          ),
+          1,
+          :n
+        ),
+        LAMBDA s : {'value': s['value'][1], 'sum': -s['less']}
+      )
+    )[1]
+"""
 _TOP_PAIRS = f"TO_JSON(LIST_TRANSFORM({_TOP}, LAMBDA pair : JSON_ARRAY(pair['value'], pair['count'])))"
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod)
 _ENDS: dict[type[exp.Expr], str] = {exp.FirstValue: "FIRST", exp.LastValue: "LAST", exp.Last: "LAST"}
@@ -177,6 +197,11 @@ def _most_frequent(node: exp.Expr) -> exp.Expr:
     return build(_TOP, x=node.this, n=node.expression)
 
 
+def _greatest_sums(node: exp.Expr) -> exp.Expr:
+    """``approx_top_sum(x, weight, 2)``: exact, and of values with equal sums the lesser ones; values may be NULL."""
+    return build(_TOP_SUMS, x=node.this, weight=node.expression, n=node.args["count"])
+
+
 def _over_elements(node: exp.Expr) -> exp.Expr:
     """``filter(v:a, x -> x > 1)``: elements of JSON are compared and computed with as what they hold."""
     body = node.expression
@@ -226,6 +251,7 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("array-agg-limit", "snowflake", "duckdb", (exp.IgnoreNulls, exp.ArrayAgg), _first_few),
     *(Rewrite("array-agg", source, "duckdb", _COLLECTORS, _collected) for source in ("snowflake", "databricks")),
     Rewrite("string-agg-limit", "bigquery", "duckdb", (exp.GroupConcat,), _first_few_joined),
+    Rewrite("top-sum", "bigquery", "duckdb", (exp.ApproxTopSum,), _greatest_sums),
     Rewrite("top-count", "bigquery", "duckdb", (exp.ApproxTopK,), _most_frequent),
     Rewrite("lambda-over-json", "snowflake", "duckdb", (exp.ArrayFilter, exp.Transform), _over_elements),
     Rewrite("top-count", "snowflake", "duckdb", (exp.ApproxTopK,), _most_frequent_pairs),

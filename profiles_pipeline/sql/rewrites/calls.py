@@ -20,6 +20,7 @@ _JSON_TYPES = {
     "IS_DOUBLE": "'UBIGINT', 'BIGINT', 'HUGEINT', 'DOUBLE'",
     "IS_REAL": "'UBIGINT', 'BIGINT', 'HUGEINT', 'DOUBLE'",
 }
+_DECIMALS: dict[type[exp.Expr], str] = {exp.ParseNumeric: "38, 9", exp.ParseBignumeric: "38, 18"}
 _CASTS = {
     "INT": exp.DType.BIGINT,
     "BIGINT": exp.DType.BIGINT,
@@ -61,7 +62,10 @@ _LOGIC: dict[type[exp.Expr], str] = {
     exp.Boolor: "CAST(:a AS BOOLEAN) OR CAST(:b AS BOOLEAN)",
 }
 _JSON_CHECKS: dict[type[exp.Expr], str] = {exp.IsNullValue: "NULL", exp.IsArray: "ARRAY"}
+_BINARY = (exp.Unhex, exp.FromBase64, exp.Encode, exp.MD5Digest)
 _HALVES_OF_MD5: dict[type[exp.Expr], int] = {exp.MD5NumberUpper64: 1, exp.MD5NumberLower64: 17}
+_JSON_ARRAY = "JSON_TYPE(TRY_CAST(:a AS JSON)) = 'ARRAY'"
+_UNION = "LIST_TRANSFORM([:a || :b], LAMBDA l : LIST_FILTER(l, LAMBDA x, i : LIST_POSITION(l, x) = i))[1]"
 _CALLS: dict[tuple[str, int], tuple[str, exp.DType]] = {
     ("ISNULL", 1): (":a IS NULL", exp.DType.BOOLEAN),
     ("ISNOTNULL", 1): (":a IS NOT NULL", exp.DType.BOOLEAN),
@@ -82,6 +86,17 @@ _CALLS: dict[tuple[str, int], tuple[str, exp.DType]] = {
     ("INTERVAL_CMP", 2): (_COMPARED.format("INTERVAL"), exp.DType.INT),
     ("JSON_SERIALIZE", 1): ("CAST(:a AS TEXT)", exp.DType.VARCHAR),
     ("CAN_JSON_PARSE", 1): ("JSON_VALID(:a)", exp.DType.BOOLEAN),
+    ("IS_VALID_JSON_ARRAY", 1): (
+        f"CASE WHEN NOT :a IS NULL THEN COALESCE({_JSON_ARRAY}, FALSE) END",
+        exp.DType.BOOLEAN,
+    ),
+    ("JSON_ARRAY_LENGTH", 2): (f"CASE WHEN NOT :b OR {_JSON_ARRAY} THEN JSON_ARRAY_LENGTH(:a) END", exp.DType.BIGINT),
+    ("GET_ARRAY_LENGTH", 1): (f"CASE WHEN {_JSON_ARRAY} THEN JSON_ARRAY_LENGTH(:a) END", exp.DType.BIGINT),
+    ("OCTET_LENGTH", 1): ("STRLEN(CAST(:a AS TEXT))", exp.DType.BIGINT),
+    ("DATE_PART_YEAR", 1): ("YEAR(CAST(:a AS DATE))", exp.DType.INT),
+    ("REPLICATE", 2): ("REPEAT(:a, :b)", exp.DType.VARCHAR),
+    ("FORMAT_NUMBER", 2): ("FORMAT('{:,.' || CAST(:b AS TEXT) || 'f}', CAST(:a AS DOUBLE))", exp.DType.VARCHAR),
+    ("ARRAY_UNION", 2): (_UNION, exp.DType.ARRAY),
     ("BTRIM", 1): ("TRIM(:a)", exp.DType.VARCHAR),
     ("BTRIM", 2): ("TRIM(:a, :b)", exp.DType.VARCHAR),
     ("FUNC_SHA1", 1): ("SHA1(:a)", exp.DType.VARCHAR),
@@ -117,6 +132,26 @@ def _written_out(node: exp.Expr) -> exp.Expr:
     if text is None or dtype is None:
         return node
     return typed(build(text, **dict(zip(ascii_lowercase, node.expressions, strict=False))), dtype)
+
+
+def _parsed_decimal(node: exp.Expr) -> exp.Expr:
+    """``parse_numeric('- 1,234.5')``: blanks and groups are left out."""
+    bare = "REGEXP_REPLACE(CAST(:text AS TEXT), '[, ]', '', 'g')"
+    return typed(build(f"CAST({bare} AS DECIMAL({_DECIMALS[type(node)]}))", text=node.this), exp.DType.DECIMAL)
+
+
+def _instead_of_nan(node: exp.Expr) -> exp.Expr:
+    """``nanvl(x, 0)``"""
+    made = build(
+        "CASE WHEN ISNAN(CAST(:a AS DOUBLE)) THEN :b ELSE CAST(:a AS DOUBLE) END", a=node.this, b=node.expression
+    )
+    return typed(made, exp.DType.DOUBLE)
+
+
+def _base64_of_text(node: exp.Expr) -> exp.Expr:
+    """``base64('x')``: DuckDB takes bytes, which a text has to be made."""
+    binary = isinstance(node.this, _BINARY) or (node.this.type is not None and node.this.type.this == exp.DType.BINARY)
+    return node if binary else typed(build("TO_BASE64(ENCODE(CAST(:a AS TEXT)))", a=node.this), exp.DType.VARCHAR)
 
 
 def _bucket_of(node: exp.Expr) -> exp.Expr:
@@ -187,6 +222,9 @@ def _negated(node: exp.Expr) -> exp.Expr:
 
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("call", ANY, "duckdb", (exp.Anonymous,), _written_out),
+    Rewrite("parse-numeric", "bigquery", "duckdb", tuple(_DECIMALS), _parsed_decimal),
+    Rewrite("nanvl", ANY, "duckdb", (exp.Nanvl,), _instead_of_nan),
+    Rewrite("base64-of-text", "databricks", "duckdb", (exp.ToBase64,), _base64_of_text),
     Rewrite("range-bucket", "bigquery", "duckdb", (exp.RangeBucket,), _bucket_of),
     Rewrite("exists-in-array", "databricks", "duckdb", (exp.Exists,), _exists),
     Rewrite("any-of-group", "databricks", "duckdb", (exp.Any,), _any_of_group),

@@ -14,7 +14,7 @@ from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import kind, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
-from profiles_pipeline.sql.rewrites.temporal import moment
+from profiles_pipeline.sql.rewrites.temporal import moment, on_a_day
 
 _JAVA_TIME = re.compile(r"HH:mm")
 _ELEMENT = re.compile(r"Y{4}|YY|M{4}|MONTH|MON|MM|MI|DD|DAY|DY|HH24|HH12|SS|FF\d?|TZ[HM]|AM|PM", re.IGNORECASE)
@@ -63,7 +63,7 @@ def _formatted(node: exp.Expr) -> exp.Expr:
         _refuse(pattern.sql(), "only a format written out as a text can be")
     if kind(node.this) == "number" or is_number_format(pattern.name):
         return _number_text(node.this, pattern.name)
-    return typed(exp.TimeToStr(this=moment(node.this), format=_time_format(pattern.name)), exp.DType.VARCHAR)
+    return typed(exp.TimeToStr(this=on_a_day(moment(node.this)), format=_time_format(pattern.name)), exp.DType.VARCHAR)
 
 
 def _of_number(node: exp.Expr) -> exp.Expr:

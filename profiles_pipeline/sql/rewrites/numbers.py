@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from profiles_pipeline.sql.build import build, wrapped
 from profiles_pipeline.sql.kinds import dtype, kind, typed
-from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function, named
+from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, cast, function
 from profiles_pipeline.sql.rewrites.semi_structured import scalar
 
 _SMALL = (exp.DType.INT, exp.DType.SMALLINT, exp.DType.TINYINT)
@@ -70,12 +70,6 @@ _BUCKET = """
       ELSE CAST(FLOOR((:value - :low) / (:high - :low) * :count) AS BIGINT) + 1
     END
 """
-_KILOMETRES = """
-    2 * 6371 * ASIN(SQRT(
-      POWER(SIN(RADIANS(:lat2 - :lat1) / 2), 2)
-      + COS(RADIANS(:lat1)) * COS(RADIANS(:lat2)) * POWER(SIN(RADIANS(:lng2 - :lng1) / 2), 2)
-    ))
-"""
 
 
 _SAFE: dict[type[exp.Expr], str] = {
@@ -105,21 +99,23 @@ def _seconds_of_time(node: exp.Expr) -> exp.Expr:
     return cast(build("FLOOR(:seconds)", seconds=seconds) if to in exp.DataType.INTEGER_TYPES else seconds, to)
 
 
+def _whole_quotient(node: exp.Expr) -> exp.Expr:
+    """``7 / 2`` of whole numbers, ``7.9 div 2`` of any: what is behind the point is cut off."""
+    whole = all(dtype(operand) in exp.DataType.INTEGER_TYPES for operand in (node.this, node.expression))
+    if whole == isinstance(node, exp.IntDiv):
+        return node
+    quotient = build("TRUNC(:dividend / :divisor)", dividend=node.this, divisor=node.expression)
+    return cast(quotient, exp.DType.BIGINT)
+
+
 def _bucket(node: exp.Expr) -> exp.Expr:
     value, low, high, count = node.this, node.args["min_value"], node.args["max_value"], node.args["num_buckets"]
     return typed(build(_BUCKET, value=value, low=low, high=high, count=count), exp.DType.BIGINT)
 
 
-def _distance(node: exp.Expr) -> exp.Expr:
-    if not named(node, "HAVERSINE") or len(node.expressions) != 4:
-        return node
-    lat1, lng1, lat2, lng2 = node.expressions
-    return typed(build(_KILOMETRES, lat1=lat1, lng1=lng1, lat2=lat2, lng2=lng2), exp.DType.DOUBLE)
-
-
 def _exact_middle(node: exp.Expr) -> exp.Expr:
     """DuckDB gives the median of decimals the digits of the decimals, which cannot say what lies between two."""
-    node.set("this", _in_floating_point(node.this))
+    node.set("this", in_floating_point(node.this))
     return node
 
 
@@ -127,7 +123,7 @@ def _exact_percentile(node: exp.Expr) -> exp.Expr:
     """``percentile_cont(0.5) within group (order by x)``"""
     if isinstance(node.this, exp.PercentileCont):
         key = node.expression.expressions[0]
-        key.set("this", _in_floating_point(key.this))
+        key.set("this", in_floating_point(key.this))
     return node
 
 
@@ -135,13 +131,13 @@ def _percentile(node: exp.Expr) -> exp.Expr:
     """``percentile(x, 0.5)`` lies between two values where there is none in the middle."""
     value = node.this
     if isinstance(value, exp.Distinct):
-        value.set("expressions", [_in_floating_point(item) for item in value.expressions])
+        value.set("expressions", [in_floating_point(item) for item in value.expressions])
     else:
-        value = _in_floating_point(value)
+        value = in_floating_point(value)
     return function("QUANTILE_CONT", value, node.args["quantile"], dtype=exp.DType.DOUBLE)
 
 
-def _in_floating_point(operand: exp.Expr) -> exp.Expr:
+def in_floating_point(operand: exp.Expr) -> exp.Expr:
     """Return a number as one of 64 bits; a time, and what is one already, as it is."""
     is_float = isinstance(operand, exp.Cast) and operand.to.this in exp.DataType.FLOAT_TYPES
     if is_float or kind(operand) in ("date", "timestamp"):
@@ -153,9 +149,13 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("safe-arithmetic", ANY, "duckdb", tuple(_SAFE), _safe),
     Rewrite("safe-call", "bigquery", "duckdb", (exp.SafeFunc,), lambda node: _tried(node.this)),
     Rewrite("time-as-number", "databricks", "duckdb", (exp.Cast, exp.TryCast), _seconds_of_time),
+    Rewrite("whole-quotient", "redshift", "duckdb", (exp.Div,), _whole_quotient),
+    *(Rewrite("whole-quotient", s, "duckdb", (exp.IntDiv,), _whole_quotient) for s in ("databricks", "bigquery")),
     Rewrite("width-bucket", ANY, "duckdb", (exp.WidthBucket,), _bucket),
-    Rewrite("haversine", "snowflake", "duckdb", (exp.Anonymous,), _distance),
-    *(Rewrite("to-number", s, "duckdb", (exp.ToNumber,), _to_number) for s in ("snowflake", "redshift")),
+    *(
+        Rewrite("to-number", source, "duckdb", (exp.ToNumber,), _to_number)
+        for source in ("snowflake", "redshift", "databricks")
+    ),
     Rewrite("wide-integer", "snowflake", "duckdb", (exp.Cast, exp.TryCast), _wide_integer),
     *(
         Rewrite("plain-decimal", source, "duckdb", (exp.Cast, exp.TryCast), partial(_decimal, sizes))

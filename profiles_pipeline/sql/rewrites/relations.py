@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from profiles_pipeline.errors import fail
 from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.rewrites.row import Rewrite
 from profiles_pipeline.sql.rewrites.semi_structured import parsed_json
@@ -19,9 +18,21 @@ _FLATTENED = """
       :input AS this
     FROM JSON_EACH(:input) AS e
 """
-_STEP_INTO = """REGEXP_REPLACE(SUBSTRING(e.fullkey, 2), '^[.]"(.*)"$', '[''\\1'']')"""
+# Each value at any depth, before what is inside it; the path to an element of an array ends with a bracket.
+_FLATTENED_DEEP = """
+    SELECT
+      1 AS seq,
+      CASE WHEN e.fullkey NOT LIKE '%]' THEN e.key END AS key,
+      :place AS path,
+      CASE WHEN e.fullkey LIKE '%]' THEN TRY_CAST(e.key AS BIGINT) END AS index,
+      e.value AS value,
+      JSON_EXTRACT(:input, e.path) AS this
+    FROM JSON_TREE(:input) AS e
+    WHERE e.parent IS NOT NULL
+"""
+_STEP_INTO = """REGEXP_REPLACE(SUBSTRING(e.fullkey, 2), '[.]"((?:[^"\\\\]|\\\\.)*)"', '[''\\1'']', 'g')"""
 _STEP = f"LTRIM({_STEP_INTO}, '.')"
-_POSITIONS = ("input", "path", "outer")
+_POSITIONS = ("input", "path", "outer", "recursive")
 _SPLIT = """
     SELECT
       1 AS seq,
@@ -38,8 +49,9 @@ def _unpacked(node: exp.Expr) -> exp.Expr:
     call = node.this
     if isinstance(call, exp.Explode):
         arguments = _arguments(call)
-        query = build(_FLATTENED, input=_input(arguments), place=_place(arguments.get("path")))
-        outer = isinstance(arguments.get("outer"), exp.Boolean) and arguments["outer"].this
+        flattened = _FLATTENED_DEEP if _is_set(arguments, "recursive") else _FLATTENED
+        query = build(flattened, input=_input(arguments), place=_place(arguments.get("path")))
+        outer = _is_set(arguments, "outer")
     elif isinstance(call, exp.SplitToTable):
         query, outer = build(_SPLIT, text=call.this, separator=call.expression), False
     else:
@@ -48,7 +60,7 @@ def _unpacked(node: exp.Expr) -> exp.Expr:
     relation = exp.Subquery(this=query, alias=alias)
     if not isinstance(node.parent, exp.Join):
         return relation
-    _join_outer(node.parent, bool(outer))
+    _join_outer(node.parent, outer)
     return exp.Lateral(this=exp.Subquery(this=query), alias=alias.copy())
 
 
@@ -76,9 +88,12 @@ def _arguments(call: exp.Explode) -> dict[str, exp.Expr]:
             found[argument.this.name.lower()] = argument.expression
         elif position < len(_POSITIONS):
             found[_POSITIONS[position]] = argument
-    if "recursive" in found and found["recursive"] != exp.false():
-        fail("sql-untranslatable", "flatten(recursive => true) cannot be translated to duckdb")
     return found
+
+
+def _is_set(arguments: dict[str, exp.Expr], name: str) -> bool:
+    found = arguments.get(name)
+    return isinstance(found, exp.Boolean) and bool(found.this)
 
 
 def _place(path: exp.Expr | None) -> exp.Expr:

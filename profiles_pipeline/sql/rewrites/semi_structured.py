@@ -8,7 +8,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError
 
 from profiles_pipeline.errors import fail
-from profiles_pipeline.sql.kinds import is_map, is_text_of_path, kind, typed
+from profiles_pipeline.sql.kinds import is_map, is_text_of_path, kind, leads_on, typed
 from profiles_pipeline.sql.rewrites.row import Rewrite, cast, function, named
 
 WITH_PATHS = ("snowflake", "databricks", "redshift")
@@ -18,18 +18,20 @@ _WHOLE = (
     exp.DType.VARIANT, exp.DType.JSON, exp.DType.OBJECT, exp.DType.ARRAY, exp.DType.STRUCT, exp.DType.MAP,
     exp.DType.SUPER,
 )  # fmt: skip
-_ACCESSORS = {
-    "AS_CHAR": exp.DType.VARCHAR,
-    "AS_VARCHAR": exp.DType.VARCHAR,
-    "AS_INTEGER": exp.DType.BIGINT,
-    "AS_NUMBER": exp.DType.DECIMAL,
-    "AS_DECIMAL": exp.DType.DECIMAL,
-    "AS_DOUBLE": exp.DType.DOUBLE,
-    "AS_REAL": exp.DType.DOUBLE,
-    "AS_BOOLEAN": exp.DType.BOOLEAN,
-    "AS_DATE": exp.DType.DATE,
-    "AS_TIMESTAMP_NTZ": exp.DType.TIMESTAMP,
+_OF_NUMBERS = ("UBIGINT", "BIGINT", "HUGEINT", "DOUBLE")
+_ACCESSORS: dict[str, tuple[exp.DataType, tuple[str, ...]]] = {
+    "AS_CHAR": (exp.DataType.build("TEXT"), ("VARCHAR",)),
+    "AS_VARCHAR": (exp.DataType.build("TEXT"), ("VARCHAR",)),
+    "AS_INTEGER": (exp.DataType.build("BIGINT"), _OF_NUMBERS),
+    "AS_NUMBER": (exp.DataType.build("DECIMAL(38, 0)"), _OF_NUMBERS),
+    "AS_DECIMAL": (exp.DataType.build("DECIMAL(38, 0)"), _OF_NUMBERS),
+    "AS_DOUBLE": (exp.DataType.build("DOUBLE"), _OF_NUMBERS),
+    "AS_REAL": (exp.DataType.build("DOUBLE"), _OF_NUMBERS),
+    "AS_BOOLEAN": (exp.DataType.build("BOOLEAN"), ("BOOLEAN",)),
+    "AS_DATE": (exp.DataType.build("DATE"), ("VARCHAR",)),
+    "AS_TIMESTAMP_NTZ": (exp.DataType.build("TIMESTAMP"), ("VARCHAR",)),
 }
+"""What each accessor returns, and the types of JSON values that hold such; JSON holds times as texts."""
 
 
 def scalar(node: exp.Expr) -> exp.Expr:
@@ -88,15 +90,31 @@ def _field(node: exp.Expr) -> exp.Expr:
     return typed(exp.JSONExtract(this=node.this, expression=_path(node.expression.name)), exp.DType.JSON)
 
 
+def _field_of_text(node: exp.Expr) -> exp.Expr:
+    """``x['k'].a``, ``x[0].a``: what is taken out of the text of a map or an array is a text, too."""
+    if not isinstance(node.this, exp.JSONExtractScalar) or not isinstance(node.expression, exp.Identifier):
+        return node
+    return scalar(exp.JSONExtract(this=node.this, expression=_path(node.expression.name)))
+
+
 def _key(node: exp.Expr) -> exp.Expr:
     if is_map(node.this):
         return node
     keys = node.expressions if isinstance(node, exp.Bracket) else [node.expression]
     key = keys[0] if len(keys) == 1 else None
-    if not isinstance(key, exp.Literal) or (not key.is_string and kind(node.this) != "json"):
+    if not isinstance(key, exp.Literal) or not (key.is_string or _holds_json(node)):
         return node
     step = key.name if key.is_string else int(key.name)
-    return typed(exp.JSONExtract(this=node.this, expression=_path(step)), exp.DType.JSON)
+    as_text = kind(node) == "text" or isinstance(node.this, exp.JSONExtractScalar)
+    made = typed(exp.JSONExtract(this=node.this, expression=_path(step)), exp.DType.JSON)
+    return scalar(made) if as_text else made
+
+
+def _holds_json(node: exp.Expr) -> bool:
+    """Tell whether what ``c[0]`` is an element of is JSON: by its kind, or since ``c[0]:a`` asks for more inside."""
+    if kind(node.this) == "json" or isinstance(node.this, exp.JSONExtractScalar):
+        return True
+    return kind(node.this) != "list" and isinstance(node.this, exp.Column | exp.Bracket) and leads_on(node)
 
 
 def _get_of_list(node: exp.Expr) -> exp.Expr:
@@ -150,9 +168,23 @@ def _type_of_json(node: exp.Expr) -> exp.Expr:
 
 
 def _accessor(node: exp.Expr) -> exp.Expr:
-    if not named(node, *_ACCESSORS) or len(node.expressions) != 1:
+    """``as_integer(v)`` is NULL where v holds no number, ``as_decimal(v, 10, 2)`` has digits behind the point."""
+    if not named(node, *_ACCESSORS):
         return node
-    return scalar_of(node.expressions[0], _ACCESSORS[node.name.upper()])
+    value, *sizes = node.expressions
+    to, holding = _ACCESSORS[node.name.upper()]
+    if sizes:
+        to = to.copy()
+        to.set("expressions", [exp.DataTypeParam(this=size) for size in sizes])
+    condition = exp.In(this=function("JSON_TYPE", value.copy()), expressions=list(map(exp.Literal.string, holding)))
+    return typed(exp.Case().when(condition, exp.TryCast(this=scalar(value), to=to.copy())), to.this)
+
+
+def _null_is_no_json(node: exp.Expr) -> exp.Expr:
+    """``json_query(x, '$.a')`` of a text is NULL where JSON says null; of JSON it is that null."""
+    if kind(node.this) == "json":
+        return node
+    return typed(exp.Nullif(this=node, expression=exp.Literal.string("null")), exp.DType.JSON)
 
 
 def _rooted_path(node: exp.Expr) -> exp.Expr:
@@ -193,11 +225,15 @@ def _typed_json(node: exp.Expr) -> exp.Expr:
     if not isinstance(node.expression, exp.Literal):
         return node
     text = exp.TryCast(this=node.this, to=exp.DataType(this=exp.DType.JSON))
-    return exp.TryCast(this=text, to=_schema(node.expression.name))
+    return exp.TryCast(this=text, to=schema_type(node.expression.name))
 
 
-def _schema(text: str) -> exp.DataType:
-    """Return the type that a text such as ``array<int>`` or ``a INT, b STRING`` describes."""
+def schema_type(text: str) -> exp.DataType:
+    """Return the type that a text such as ``array<int>`` or ``a INT, b STRING`` describes.
+
+    Raises:
+        ProjectError: the text describes no type.
+    """
     for written in (text, f"STRUCT<{text}>"):
         with suppress(ParseError):
             read = exp.DataType.build(written, dialect="databricks")
@@ -210,7 +246,9 @@ ROWS: tuple[Rewrite, ...] = (
     *(Rewrite("json-key", source, "duckdb", (exp.Bracket, exp.GetExtract), _key) for source in WITH_PATHS),
     *(Rewrite("cast-of-json", source, "duckdb", (exp.Cast, exp.TryCast), _cast_of_json) for source in WITH_PATHS),
     Rewrite("json-field", "redshift", "duckdb", (exp.Dot,), _field),
+    Rewrite("json-field", "databricks", "duckdb", (exp.Dot,), _field_of_text),
     Rewrite("text-of-path", "databricks", "duckdb", (exp.JSONExtract,), _text_of_path),
+    Rewrite("null-is-no-json", "bigquery", "duckdb", (exp.JSONExtract,), _null_is_no_json),
     Rewrite("rooted-path", "snowflake", "duckdb", (exp.JSONExtract, exp.JSONExtractScalar), _rooted_path),
     *(Rewrite("listed-element", s, "duckdb", (exp.Anonymous,), _listed_element) for s in ("snowflake", "redshift")),
     *(Rewrite("valid-json", s, "duckdb", (exp.Anonymous,), _valid) for s in ("snowflake", "redshift")),

@@ -62,6 +62,11 @@ def moment(node: exp.Expr) -> exp.Expr:
     return cast(scalar(node) if found == "json" else node, exp.DType.TIMESTAMP)
 
 
+def on_a_day(node: exp.Expr) -> exp.Expr:
+    """Return a time of day as a point in time, which DuckDB can format; anything else as it is."""
+    return typed(build("DATE '1970-01-01' + :time", time=node), exp.DType.TIMESTAMP) if kind(node) == "time" else node
+
+
 def _put_moment(node: exp.Expr, key: str) -> None:
     operand = node.args.get(key)
     if operand is not None:
@@ -145,6 +150,11 @@ def _interval(node: exp.Expr) -> exp.Expr:
 def _part(node: exp.Expr) -> exp.Expr:
     _put_moment(node, "this")
     return node
+
+
+def _day_months_later(node: exp.Expr) -> exp.Expr:
+    """``add_months(x, 1)`` of Databricks is a date, whatever x is."""
+    return cast(_part(node), exp.DType.DATE)
 
 
 def _extract(node: exp.Expr) -> exp.Expr:
@@ -291,6 +301,7 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("trunc-to-date", "databricks", "duckdb", (exp.DateTrunc,), _truncated_to_day),
     Rewrite("date-truncation", ANY, "duckdb", _TRUNCATIONS, _truncation),
     *(Rewrite("date-interval", s, "duckdb", (exp.Add, exp.Sub), _interval) for s in ("snowflake", "databricks")),
+    Rewrite("day-months-later", "databricks", "duckdb", (exp.AddMonths,), _day_months_later),
     Rewrite("date-part", ANY, "duckdb", _PARTS, _part),
     Rewrite("sunday-is-one", "bigquery", "duckdb", (exp.Extract,), _sunday_is_one),
     Rewrite("sunday-is-one", "databricks", "duckdb", (exp.DayOfWeek, exp.Extract), _sunday_is_one),

@@ -8,9 +8,10 @@ from functools import reduce
 from sqlglot import exp
 
 from profiles_pipeline.sql.build import build
-from profiles_pipeline.sql.kinds import typed
-from profiles_pipeline.sql.rewrites.row import Rewrite
-from profiles_pipeline.sql.rewrites.temporal import moment
+from profiles_pipeline.sql.kinds import kind, typed
+from profiles_pipeline.sql.rewrites.formats import is_number_format
+from profiles_pipeline.sql.rewrites.row import Rewrite, cast, function
+from profiles_pipeline.sql.rewrites.temporal import moment, on_a_day
 
 _REDSHIFT = re.compile(
     r'"(?P<quoted>[^"]*)"|(?P<fill>FM)?(?P<element>IYYY|YYYY|YY|HH24|HH12|HH|MI|SS|MS|US|MONTH|MON|MM|DDD|DD|DAY|DY|D'
@@ -30,6 +31,9 @@ _COMPUTED = {
     "W": "CAST((DAY(:time) + 6) // 7 AS TEXT)",
 }
 _BIGQUERY = re.compile(r"%Q|%E\*S|%E[0-9]S|%E4Y|%%")
+_SHARED = re.compile(
+    r'(YYYY|YY|MONTH|MON|MM|DDD|DD|DAY|DY|D|HH24|HH12|HH|MI|SS|AM|PM|"[^"]*"|[^A-Za-z"])+', re.IGNORECASE
+)
 _SECONDS = "REGEXP_REPLACE(STRFTIME(:time, '%S.%f'), '[.]?0+$', '')"
 
 
@@ -38,7 +42,7 @@ def _to_char(node: exp.Expr) -> exp.Expr:
     pattern = node.args.get("format")
     if not isinstance(pattern, exp.Literal):
         return node
-    time = moment(node.this)
+    time = on_a_day(moment(node.this))
     return _joined(time, [_piece(match, time) for match in _REDSHIFT.finditer(pattern.name)])
 
 
@@ -62,6 +66,8 @@ def _piece(match: re.Match[str], time: exp.Expr) -> str | exp.Expr:
 def _shown(node: exp.Expr) -> exp.Expr:
     """``format_timestamp('%E3S', x)`` of BigQuery."""
     pattern = node.args.get("format")
+    if kind(node.this) == "time":
+        node.set("this", on_a_day(node.this))
     if not isinstance(pattern, exp.Literal) or not _BIGQUERY.search(pattern.name):
         return node
     time = node.this if isinstance(node.this, exp.TsOrDsToDate) else _timestamp(node.this)
@@ -124,8 +130,34 @@ def _parsed(node: exp.Expr) -> exp.Expr:
     return typed(build("COALESCE(:exact, :whole)", exact=exact, whole=node), exp.DType.TIMESTAMP)
 
 
+def _counted(node: exp.Expr) -> exp.Expr:
+    """``parse_timestamp('%s', x)`` of BigQuery: seconds since 1970."""
+    if not isinstance(node.args.get("format"), exp.Literal) or node.args["format"].name != "%s":
+        return node
+    return typed(build("MAKE_TIMESTAMP(CAST(:text AS BIGINT) * 1000000)", text=node.this), exp.DType.TIMESTAMP)
+
+
+def _cast_by_format(node: exp.Expr) -> exp.Expr:
+    """``cast(ts as string format 'YYYY-MM-DD')`` of BigQuery, with the elements that mean the same in Redshift."""
+    pattern, to = node.args.get("format"), node.args["to"].this
+    if not isinstance(pattern, exp.Literal) or to not in exp.DataType.TEXT_TYPES:
+        return node
+    if is_number_format(pattern.name) or not _SHARED.fullmatch(pattern.name):
+        return node
+    return _to_char(exp.ToChar(this=_timestamp(on_a_day(node.this)), format=pattern))
+
+
+def _truncated(node: exp.Expr) -> exp.Expr:
+    """``time_trunc(t, hour)``"""
+    time = build("DATE '1970-01-01' + :time", time=node.this)
+    return cast(function("DATE_TRUNC", exp.Literal.string(node.text("unit")), time), exp.DType.TIME)
+
+
 ROWS: tuple[Rewrite, ...] = (
     Rewrite("to-char", "redshift", "duckdb", (exp.ToChar,), _to_char),
     Rewrite("format-elements", "bigquery", "duckdb", (exp.TimeToStr,), _shown),
     Rewrite("parse-elements", "bigquery", "duckdb", (exp.StrToTime,), _parsed),
+    Rewrite("parse-seconds", "bigquery", "duckdb", (exp.StrToTime,), _counted),
+    Rewrite("cast-by-format", "bigquery", "duckdb", (exp.Cast,), _cast_by_format),
+    Rewrite("time-trunc", "bigquery", "duckdb", (exp.TimeTrunc,), _truncated),
 )
