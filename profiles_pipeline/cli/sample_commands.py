@@ -59,7 +59,7 @@ def sample_data(  # noqa: PLR0913 - a parameter for each option
         Path | None,
         typer.Option("--output", "-o", help="Folder for the files.", show_default="where a run looks for them"),
     ] = None,
-    rows: Annotated[int, typer.Option("--rows", min=1, help="Rows of each table.")] = 3000,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Rows of each table, at most.")] = 3000,
     people: Annotated[int, typer.Option("--people", min=1, help="People the rows are about.")] = 300,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="The same seed and the same --end give the same rows.")

@@ -101,15 +101,12 @@ class Clues(ValueClues):
         for found, other, mirrored in ((left, right, False), (right, left, True)):
             if other.literal is not None and (found.calendar or found.inside or found.measured):
                 return self._done(node, self._of_part(node, found, other.literal, mirrored))
-        if left.slots and right.slots:
-            equal = isinstance(node, exp.EQ) and not left.total and not right.total
-            (self.ledger.equal if equal else self.ledger.related)(left.slots, right.slots)
+        if isinstance(node, exp.EQ) and not left.total and not right.total:
+            self.matched(left, right)
+        if bool(left.slots) is bool(right.slots):
+            self.ledger.related(left.slots, right.slots)
             return self._done(node)
         found, other, mirrored = (left, right, False) if left.slots else (right, left, True)
-        if isinstance(node, exp.EQ):
-            self.matched(found, other)
-        if not found.slots:
-            return self._done(node)
         if other.now and isinstance(node, (exp.LT, exp.LTE) if mirrored else (exp.GT, exp.GTE)):
             for slot in found.slots:
                 self.ledger.of(slot).future = True

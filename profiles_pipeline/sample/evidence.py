@@ -57,6 +57,7 @@ class IdForm:
         after: what stands after it there.
         pattern: the regular expression that cuts it out, if one does.
         group: the group of the expression that is the identifier.
+        longest: how many characters are cut out; 0 when there may be any number.
         prefix: what SQL puts before the value to make the identifier.
         suffix: what it puts after it.
         width: how many digits it fills up with zeros; else 0.
@@ -66,6 +67,7 @@ class IdForm:
     after: str = ""
     pattern: str = ""
     group: int = 0
+    longest: int = 0
     prefix: str = ""
     suffix: str = ""
     width: int = 0
@@ -83,6 +85,8 @@ class IdForm:
     def gives(self, identifier: str) -> bool:
         """Tell whether SQL makes the identifier of the value that is written for it."""
         if self.pattern and first_match(self.pattern, self.group, self.written(identifier)) != identifier:
+            return False
+        if self.longest and len(identifier) > self.longest:
             return False
         return identifier.startswith(self.prefix) and identifier.endswith(self.suffix)
 

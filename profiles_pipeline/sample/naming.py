@@ -11,7 +11,7 @@ Theme = Literal[
     "email", "phone", "first_name", "last_name", "name", "country", "city", "state", "gender", "currency", "device",
     "browser", "os", "platform", "url", "path", "source", "medium", "campaign", "channel", "status", "event", "zip",
     "ip", "language", "timezone", "category", "product", "plan", "birth", "future", "created", "received", "age",
-    "year", "id", "version", "latitude", "longitude", "size", "word",
+    "year", "id", "version", "latitude", "longitude", "deduction", "size", "word",
 ]  # fmt: skip
 
 _BOOLEAN = re.compile(
@@ -73,10 +73,12 @@ _THEMES: tuple[tuple[Theme, str], ...] = (
     ("year", r"(^|_)year$"),
     ("latitude", r"(^|_|geo)lat(itude)?$"),
     ("longitude", r"(^|_|geo)(lng|lon|long|longitude)$"),
+    ("deduction", r"refund|discount|rebate"),
     ("size", r"(^|_)size$"),
     ("version", r"(^|_)version$|firmware"),
     ("name", r"name$"),
 )
+_SAYS_LITTLE = ("word", "birth", "future", "created", "received", "latitude", "longitude", "deduction")
 _ID = re.compile(r"(^|_)(id|ids|uuid|guid|key|token|code|number|no|hash|sku)$|[a-z](Id|ID|Uuid|Key)$")
 _COMPILED = tuple((theme, re.compile(pattern)) for theme, pattern in _THEMES)
 
@@ -92,7 +94,7 @@ def suggested_kind(name: str) -> Kind | None:
         ("text", looks_like_key(name)),
         ("json", _JSON.search(lower) is not None),
         ("number", _NUMBER.search(lower) is not None),
-        ("text", theme_of(name) not in ("word", "birth", "future", "created", "received")),
+        ("text", theme_of(name) not in _SAYS_LITTLE),
     )
     return next((kind for kind, says_so in signs if says_so), None)
 

@@ -118,7 +118,7 @@ class Population:
                 values = self._at_work(values, use, per) if style == "email" else values
                 break
         else:
-            values = self._by_pattern(id_type, count) or tuple(identifier("plain", use, n) for n in range(count))
+            values = self._by_pattern(id_type, count, forms) or tuple(identifier("plain", use, n) for n in range(count))
         sound = digits or (style == "email" and self._mail_domains is not None)
         return IdPool(values, per, () if sound else _junk(id_type, values[0]))
 
@@ -144,13 +144,13 @@ class Population:
         parts = zip(mails, (group * pool.per).tolist(), strict=True)
         return tuple(f"{mail.partition('@')[0]}@{pool.values[place]}" for mail, place in parts)
 
-    def _by_pattern(self, id_type: IdType, count: int) -> tuple[str, ...]:
+    def _by_pattern(self, id_type: IdType, count: int, forms: tuple[IdForm, ...]) -> tuple[str, ...]:
         """Return identifiers made from the filters themselves."""
         wanted = [str(rule.value) for rule in id_type.filters if rule.type == "include" and rule.value is not None]
         for rule in id_type.filters:
             if rule.type == "include" and rule.regex is not None:
-                wanted += regex_examples(str(rule.regex), count, self.seed)
-        kept = [value for value in wanted if accepted(id_type, value)]
+                wanted += regex_examples(str(rule.regex), count * (3 if forms else 1), self.seed)
+        kept = [v for v in wanted if accepted(id_type, v) and all(form.gives(v) for form in forms)]
         return tuple(kept[n % len(kept)] for n in range(count)) if kept else ()
 
 

@@ -61,7 +61,7 @@ def around_in_url(steps: Iterable[str]) -> Around | None:
         case ["query"]:
             return f"{SITE}/?", ""
         case ["parameters" | "query", name]:
-            return f"{SITE}/?{name}=", ""
+            return f"{SITE}/?{name}=", "" if name.startswith("utm_") else "&utm_source=google&utm_medium=cpc"
     return None
 
 
@@ -69,7 +69,10 @@ def inside_form(around: Around, tree: exp.Expr) -> IdForm:
     """Return the form of texts out of which an expression cuts identifiers."""
     match = tree.find(exp.RegexpExtract)
     pattern, group = _pattern(match) if match is not None and is_text(match.expression) else ("", 0)
-    return IdForm(*around, pattern=pattern, group=group)
+    span = tree.find(exp.Left, exp.Right, exp.Substring)
+    length = (span.args.get("length") or span.expression) if span is not None else None
+    longest = int(length.name) if isinstance(length, exp.Literal) and length.is_int else 0
+    return IdForm(*around, pattern=pattern, group=group, longest=longest)
 
 
 def outside_form(tree: exp.Expr) -> IdForm | None:

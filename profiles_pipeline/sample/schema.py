@@ -7,7 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.sample.evidence import ELEMENT, USUAL, WEAK, Clues, IdForm, IdUse, Kind, Ledger, Scalar, Slot, Wish
+from profiles_pipeline.sample.evidence import (
+    ELEMENT,
+    USUAL,
+    WEAK,
+    Clues,
+    IdForm,
+    IdUse,
+    Kind,
+    Ledger,
+    Scalar,
+    Slot,
+    Wish,
+)
 from profiles_pipeline.sample.naming import Theme, looks_like_key, suggested_kind, theme_of
 from profiles_pipeline.sample.patterns import like_examples, like_matches
 from profiles_pipeline.sample.texts import read_project

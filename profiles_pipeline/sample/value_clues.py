@@ -13,7 +13,15 @@ from sqlglot import exp
 from profiles_pipeline.sample.evidence import ELEMENT, STRONG, USUAL, WEAK, Kind, Ledger, Slot
 from profiles_pipeline.sample.naming import suggested_kind
 from profiles_pipeline.sample.patterns import regex_examples
-from profiles_pipeline.sample.pieces import Around, around_in_url, around_match, around_part, around_span, around_split, is_text
+from profiles_pipeline.sample.pieces import (
+    Around,
+    around_in_url,
+    around_match,
+    around_part,
+    around_span,
+    around_split,
+    is_text,
+)
 from profiles_pipeline.sample.relations import NOTHING, Alternatives, Relation, Scope, Value, mixed
 from profiles_pipeline.sql.rewrites.formats import is_number_format
 from profiles_pipeline.sql.rewrites.semi_structured import schema_type
@@ -222,7 +230,8 @@ class ValueClues(ABC):
             return Value(left.slots, left.kind)
         self.vote(left, "number")
         self.vote(right, "number")
-        return Value((*left.slots, *right.slots), "number", total=left.total or right.total)
+        slots = (*left.slots, *right.slots) if isinstance(node, exp.Add) else left.slots or right.slots
+        return Value(slots, "number", total=left.total or right.total)
 
     def _text(self, node: exp.Expr, scope: Scope) -> Value:
         self._others(node, scope)
@@ -329,18 +338,11 @@ class ValueClues(ABC):
     def _named(self, node: exp.Expr, scope: Scope) -> Value:
         values = [self.value(child, scope) for child in node.expressions]
         name = str(node.name).upper()
-        if name in _OF_MAPS and values:
-            self.ledger.vote(values[0].slots, "map", STRONG)
-            return NOTHING
         if name in _TIME_NAMES and values:
             if values[0].kind == "number" or (len(values) > 1 and values[1].kind == "number"):
                 return self._epoch(values[0], node)
             self.vote(values[0], "timestamp")
             return Value(values[0].slots, "timestamp", values[0].literal, now=values[0].now)
-        if name == "HAVERSINE":
-            for place, found in enumerate(values):
-                self._coordinate(found, 90.0 if place % 2 == 0 else 180.0)
-            return Value(kind="number")
         if name == "FROM_UNIXTIME" and values:
             return self._epoch(values[0], node)
         if name == "FORMAT_NUMBER" and values:
@@ -348,7 +350,12 @@ class ValueClues(ABC):
         if name in (*_ARRAY_LENGTHS, "JSON_EXTRACT_ARRAY_ELEMENT_TEXT") and values:
             element = self.step(values[0], [ELEMENT])
             return Value(kind="number") if name in _ARRAY_LENGTHS else element
-        return NOTHING
+        for place, found in enumerate(values):
+            if name in _OF_MAPS and place == 0:
+                self.ledger.vote(found.slots, "map", STRONG)
+            if name == "HAVERSINE":
+                self._coordinate(found, 90.0 if place % 2 == 0 else 180.0)
+        return Value(kind="number") if name == "HAVERSINE" else NOTHING
 
     def _point(self, node: exp.Expr, scope: Scope) -> Value:
         """``st_point(longitude, latitude)``."""

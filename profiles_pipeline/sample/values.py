@@ -33,7 +33,8 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 _NOWHERE = Slot("", "")
 _NUMBERS = ("1", "2", "5", "10", "42", "99.5")
 _USUAL = {
-    "age": (18.0, 80.0), "year": (2015.0, 2026.0), "latitude": (-60.0, 70.0), "longitude": (-170.0, 170.0),
+    "age": (18.0, 80.0), "year": (2015.0, 2026.0), "deduction": (0.0, 10.0),
+    "latitude": (-60.0, 70.0), "longitude": (-170.0, 170.0),
 }  # fmt: skip
 _LIST_TYPES = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_()}
 
@@ -152,6 +153,8 @@ class Draw:
         variant = np.where(rng.random(rows.size) < 0.75, 0, rng.integers(0, pool.per, rows.size))
         variant = (variant + place) % pool.per
         values = _written(pool.values, instance * pool.per + variant, use, rows.person, column.theme == "url")
+        if column.name == rows.table.key:
+            return values
         others = [c for c in rows.table.columns if c.id_use is not None and c.id_use.entity == use.entity]
         share = 0.02 if len(others) < 2 else 0.05 if pool.per > 1 else 0.15
         if pool.junk and use.share == "all":
@@ -380,7 +383,9 @@ def _elements(
     found = []
     for number, name in enumerate(names):
         held = wishes if number == 0 else {}
-        found.append(document(_about(element, name), path, held | {(*path, key.name): Wish(_NOWHERE, (name,))}, seed, rng))
+        found.append(
+            document(_about(element, name), path, held | {(*path, key.name): Wish(_NOWHERE, (name,))}, seed, rng)
+        )
     return found
 
 

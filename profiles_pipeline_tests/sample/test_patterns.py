@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from profiles_pipeline.sample.patterns import like_examples, like_matches, matches, regex_examples
+from profiles_pipeline.sample.patterns import around_group, like_examples, like_matches, matches, regex_examples
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,24 @@ def test_like_matching_takes_other_characters_literally() -> None:
     assert like_matches("a.c%", "A.c and more")
     assert not like_matches("a.c", "abc")
     assert re.fullmatch("a.c", "abc")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "group", "expected"),
+    [
+        ("/show/([a-z0-9-]+)/", 1, ("/show/", "/")),
+        ("^https?://([^/]+)", 1, ("http://", "")),
+        ("@(.+)$", 1, ("@", "")),
+        ("[0-9.]+", 0, ("", "")),
+        ("(a)(b)", 2, ("a", "")),
+        ("a", 1, None),
+        ("(", 1, None),
+    ],
+)
+def test_what_stands_around_a_group(pattern: str, group: int, expected: tuple[str, str] | None) -> None:
+    assert around_group(pattern, group) == expected
+
+
+def test_any_number_of_digits_and_points_is_a_number() -> None:
+    assert all(float(text) > 0 for text in regex_examples("[0-9.]+", 5))
+    assert all(re.fullmatch("size-[0-9,]+", text) for text in regex_examples("size-[0-9,]+", 5))

@@ -49,20 +49,59 @@ var_groups:
 """
 
 
+FORMS = """
+entities:
+  - {name: user, id_types: [card, mail]}
+  - {name: account, id_types: [domain]}
+  - {name: show, id_types: [slug]}
+id_types: [{name: card}, {name: mail}, {name: domain}, {name: slug}]
+inputs:
+  - name: plays
+    app_defaults:
+      table: web.plays
+      occurred_at_col: at
+      ids:
+        - {select: "upper('CL' || lpad(card_no::string, 8, '0'))", type: card, entity: user}
+        - {select: "regexp_substr(url, '/show/([a-z0-9-]+)/', 1, 1, 'e', 1)", type: slug, entity: show}
+  - name: people
+    app_defaults:
+      table: crm.people
+      occurred_at_col: at
+      ids:
+        - {select: card, type: card, entity: user}
+        - {select: lower(mail), type: mail, entity: user}
+        - {select: "split_part(lower(mail), '@', 2)", type: domain, entity: account}
+  - name: tenants
+    app_defaults:
+      table: crm.tenants
+      occurred_at_col: at
+      ids:
+        - {select: "split_part(lower(owner_mail), '@', 2)", type: domain, entity: account}
+        - select: "lower(regexp_replace(parse_url(website, 1):host::string, '^www[.]', ''))"
+          type: domain
+          entity: account
+  - name: shows
+    app_defaults: {table: crm.dim_shows, ids: [{select: show_slug, type: slug, entity: show}]}
+"""
+
+
 def of_models(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the sample rows of the tables of people and accounts."""
-    body = yaml.safe_load(ACCOUNTS)
+    tables = made(folder, ACCOUNTS)
+    return tables["crm.people"], tables["crm.accounts"]
+
+
+def made(folder: Path, models: str, dialect: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return the sample rows of a project by file name."""
+    body = yaml.safe_load(models)
     head = {"name": "made", "schema_version": 88, "connection": "none", "model_folders": ["models"]}
     (folder / "models").mkdir()
     (folder / "pb_project.yaml").write_text(
         yaml.safe_dump(head | {key: body.pop(key) for key in ("entities", "id_types")})
     )
     (folder / "models" / "all.yaml").write_text(yaml.safe_dump(body))
-    write(ProfilesProject.load(folder), folder / "data", DEFAULT)
-    people, accounts = (
-        pq.read_table(folder / "data" / f"crm.{name}.parquet").to_pylist() for name in ("people", "accounts")
-    )
-    return people, accounts
+    write(ProfilesProject.load(folder, source_dialect=dialect), folder / "data", DEFAULT)
+    return {path.stem: pq.read_table(path).to_pylist() for path in (folder / "data").iterdir()}
 
 
 def rows_of(folder: Path, project: str, size: Size = DEFAULT) -> dict[str, pa.Table]:
@@ -213,3 +252,92 @@ def test_identifiers_that_are_made_of_numbers_pass_their_filters(tmp_path: Path)
     numbers = [person["no"] for person in people if person["no"]]
     assert numbers
     assert all(re.fullmatch("[0-9]{6}", number) for number in numbers)
+
+
+def column_of(rows: list[dict[str, Any]], name: str) -> list[Any]:
+    """Return the values of a column that are there."""
+    return [row[name] for row in rows if row[name]]
+
+
+def test_an_identifier_that_is_made_in_one_table_is_plain_in_another(tmp_path: Path) -> None:
+    tables = made(tmp_path, FORMS)
+    cards = {f"CL{number:>08}" for number in column_of(tables["web.plays"], "card_no")}
+    assert len(cards) > 200
+    assert cards & set(column_of(tables["crm.people"], "card")) == cards
+    urls = column_of(tables["web.plays"], "url")
+    found = [re.search("^https://example.com/show/([a-z0-9-]+)/", url) for url in urls]
+    assert all(found)
+    assert {match[1] for match in found if match} <= set(column_of(tables["crm.dim_shows"], "show_slug"))
+
+
+def test_there_is_a_business_for_every_few_people(tmp_path: Path) -> None:
+    tables = made(tmp_path, FORMS)
+    colleagues = {mail.partition("@")[2] for mail in column_of(tables["crm.people"], "mail")}
+    tenants = {mail.partition("@")[2] for mail in column_of(tables["crm.tenants"], "owner_mail")}
+    sites = {site.removeprefix("https://").removesuffix("/") for site in column_of(tables["crm.tenants"], "website")}
+    assert len(colleagues) == DEFAULT.people / 4
+    assert colleagues == tenants == sites
+    for row in tables["crm.tenants"]:
+        assert not row["website"] or not row["owner_mail"] or row["owner_mail"].partition("@")[2] in row["website"]
+
+
+def test_rows_without_a_time_that_are_looked_up_by_an_identifier_have_each_once(tmp_path: Path) -> None:
+    slugs = [row["show_slug"] for row in made(tmp_path, FORMS)["crm.dim_shows"]]
+    assert len(slugs) == DEFAULT.people / 4
+    known = [slug for slug in slugs if slug]
+    assert len(known) == len(set(known)) > 60
+
+
+def test_ids_that_are_put_together_in_two_ways_are_of_the_same_people(tmp_path: Path) -> None:
+    ids = "[{select: \"'%s-' || member_no\", type: member, entity: user}, {select: mail, type: mail, entity: user}]"
+    inputs = "".join(
+        f"\n  - {{name: {name}, app_defaults: {{table: s.{name}, occurred_at_col: at, ids: {ids % name}}}}}"
+        for name in ("a", "b")
+    )
+    head = "entities: [{name: user, id_types: [member, mail]}]\nid_types: [{name: member}, {name: mail}]\ninputs:"
+    tables = made(tmp_path, head + inputs)
+    one, other = ({row["member_no"] for row in tables[f"s.{name}"]} for name in ("a", "b"))
+    assert len(one & other) > 200
+
+
+def test_a_column_has_the_values_of_a_file_that_it_is_joined_with(tmp_path: Path) -> None:
+    (tmp_path / "lifts.csv").write_text("lift,difficulty\n'L01','black'\n'L02','blue'\n")
+    models = """
+entities: [{name: user, id_types: [user_id]}]
+id_types: [{name: user_id}]
+inputs:
+  - name: scans
+    app_defaults: {table: ski.scans, occurred_at_col: at, ids: [{select: user_id, type: user_id, entity: user}]}
+  - {name: lifts, app_defaults: {csv: lifts.csv}}
+models:
+  - name: runs
+    model_type: sql_template
+    model_spec:
+      single_sql: |
+        select s.user_id, l.difficulty from {{ this.DeRef("inputs/scans") }} s
+        join {{ this.DeRef("inputs/lifts") }} l on l.lift = s.lift_code
+"""
+    lifts = column_of(made(tmp_path, models)["ski.scans"], "lift_code")
+    assert sum(lift in ("L01", "L02") for lift in lifts) > len(lifts) / 3
+
+
+def test_what_a_parameter_of_an_event_is_called_tells_what_it_is(tmp_path: Path) -> None:
+    models = """
+entities: [{name: user, id_types: [user_id]}]
+id_types: [{name: user_id}]
+inputs:
+  - name: events
+    app_defaults: {table: ga.events, occurred_at_col: at, ids: [{select: user_id, type: user_id, entity: user}]}
+var_groups:
+  - name: vars
+    entity_key: user
+    vars:
+      - entity_var:
+          name: page
+          select: max((select value.string_value from unnest(event_params) where key = 'page_location'))
+          from: inputs/events
+"""
+    events = made(tmp_path, models, "bigquery")["ga.events"]
+    parameters = [p for row in events for p in row["event_params"] or [] if p["key"] == "page_location"]
+    assert parameters
+    assert all(p["value"]["string_value"].startswith("https://") for p in parameters)

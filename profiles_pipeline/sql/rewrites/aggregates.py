@@ -7,6 +7,7 @@ from sqlglot import exp
 from profiles_pipeline.sql.analysis import is_aggregate
 from profiles_pipeline.sql.build import build
 from profiles_pipeline.sql.kinds import dtype, kind, typed
+from profiles_pipeline.sql.rewrites.maps import unique_pairs
 from profiles_pipeline.sql.rewrites.row import ANY, Rewrite, aggregate_of, cast, function, named
 from profiles_pipeline.sql.rewrites.variants import sortable
 
@@ -73,7 +74,8 @@ def _object_agg(node: exp.Expr) -> exp.Expr:
     entry = function("ROW", key, value)
     present = exp.and_(*(exp.Not(this=exp.Is(this=part.copy(), expression=exp.null())) for part in (key, value)))
     entries = exp.Filter(this=exp.ArrayAgg(this=entry), expression=exp.Where(this=present))
-    made = function("TO_JSON", function("MAP_FROM_ENTRIES", entries))
+    # In an order of its own, so that the same of two pairs of one key counts each time.
+    made = function("TO_JSON", function("MAP_FROM_ENTRIES", unique_pairs(function("LIST_SORT", entries))))
     empty = exp.cast(exp.Literal.string("{}"), exp.DType.JSON)
     return typed(exp.Coalesce(this=made, expressions=[empty]), exp.DType.JSON)
 

@@ -19,7 +19,31 @@ _MAP_OF_TEXT = """
     )
 """
 _KEPT = "MAP_FROM_ENTRIES(LIST_FILTER(MAP_ENTRIES(:map), LAMBDA entry : :kept))"
+_UNIQUE = """
+    LIST_FILTER(
+      :pairs,
+      LAMBDA pair_here, pair_number : NOT STRUCT_EXTRACT_AT(pair_here, 1) IS NULL AND NOT LIST_CONTAINS(
+        LIST_TRANSFORM(
+          LIST_SLICE(:pairs, pair_number + 1, LEN(:pairs)), LAMBDA pair_later : STRUCT_EXTRACT_AT(pair_later, 1)
+        ),
+        STRUCT_EXTRACT_AT(pair_here, 1)
+      )
+    )
+"""
 _ZIPPED = "LIST_TRANSFORM(LIST_ZIP(:a, :b), LAMBDA pair : :made)"
+
+
+def unique_pairs(pairs: exp.Expr) -> exp.Expr:
+    """Return a list of pairs without those whose key comes once more later, or is NULL.
+
+    Of a map with such pairs DuckDB and other warehouses make an error, or each something else.
+    """
+    return build(_UNIQUE, pairs=pairs)
+
+
+def _map_of_pairs(node: exp.Expr) -> exp.Expr:
+    """``map_from_entries(collect_list(struct(k, v)))``"""
+    return exp.MapFromEntries(this=unique_pairs(node.this))
 
 
 def _map_of_text(node: exp.Expr) -> exp.Expr:
@@ -51,6 +75,7 @@ def _in_terms_of(body: exp.Lambda, first: str, second: str) -> exp.Expr:
 
 
 ROWS: tuple[Rewrite, ...] = (
+    Rewrite("map-of-pairs", "databricks", "duckdb", (exp.MapFromEntries,), _map_of_pairs),
     Rewrite("str-to-map", "databricks", "duckdb", (exp.StrToMap,), _map_of_text),
     Rewrite("lambda-over-pairs", "databricks", "duckdb", (exp.Anonymous,), _over_pairs),
 )
