@@ -73,6 +73,9 @@ _SAME_TIME = (
     exp.NextDay, exp.TsOrDsAdd, exp.DatetimeTrunc, exp.Datetime, exp.TsOrDsToTime,
 )  # fmt: skip
 _SAME_MOMENT = (exp.TsOrDsToDate, exp.TsOrDsToTimestamp, exp.Date, exp.Timestamp, exp.Datetime)
+_SECONDS = re.compile(r"%E[*0-9]S")
+"""Seconds with a fraction, or with none, in the formats of BigQuery."""
+
 _NOW = ANY_TIME.strftime("%Y-%m-%d")
 _ISO = "%Y-%m-%d %H:%M:%S"
 _STRICT = "strict"
@@ -315,7 +318,7 @@ class ValueClues(ABC):
     def _formatted(self, found: Value, fmt: str) -> None:
         self.vote(found, "text", STRONG)
         for slot in found.slots:
-            self.ledger.of(slot).formats[fmt.replace(_STRICT, "")] = None
+            self.ledger.of(slot).formats[_SECONDS.sub("%S", fmt.replace(_STRICT, "").replace("%E4Y", "%Y"))] = None
 
     def _zone(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.args.get("timestamp"), scope)

@@ -64,6 +64,18 @@ def test_a_query_says_what_its_tables_hold(tmp_path: Path, snippet: dict[str, An
         assert not {column.name.lower() for column in tables[name].columns} & set(absent)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("%Y-%m-%dT%H:%M:%E*SZ", "%Y-%m-%dT%H:%M:%SZ"), ("%E4Y%m%d %H%M%E3S", "%Y%m%d %H%M%S"), ("%d.%m.%Y", "%d.%m.%Y")],
+)
+def test_times_are_written_in_the_format_that_they_are_read_in(tmp_path: Path, written: str, meant: str) -> None:
+    ids = [{"select": "user_id", "type": "user_id", "entity": "user"}]
+    sql = f"select user_id, parse_timestamp('{written}', at) as at_time from shop.t"
+    spec = {"materialization": {"output_type": "table"}, "single_sql": sql, "ids": ids}
+    model = {"name": "m", "model_type": "sql_template", "model_spec": spec}
+    assert found(tables_of(tmp_path, {"models": [model]}, "bigquery")["shop.t"], "at").format == meant
+
+
 def test_vars_cohorts_and_contracts_speak_too(tmp_path: Path) -> None:
     orders = {
         "name": "orders",
