@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from profiles_pipeline_tests.bench.agreement import Difference, differences
-from profiles_pipeline_tests.bench.measure import Case, measure
+from profiles_pipeline_tests.bench.measure import Case, apart, measure
 from profiles_pipeline_tests.bench.workspace import END_TIME, Workspace, warehouse_of
 
 FULL = "profiles run, everything"
@@ -38,7 +38,7 @@ STITCHER = ("--model-refs", "models/user_id_stitcher")
 
 def daily_runs(work: Workspace) -> Sequence[Case]:
     """Whole runs and the stitcher alone: over all rows, and with the newest ones after a run over all others."""
-    _split(work)
+    apart(_split, work)
     for name, models in (("daily", ()), ("daily_stitched", STITCHER)):
         project = work.project(name)
         (project / "data").unlink()

@@ -9,7 +9,10 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+
+from profiles_pipeline_tests.bench.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,20 @@ def measure(command: Sequence[str], home: Path) -> Usage:
             text = said.read().decode(errors="replace")
             raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{text[-4000:]}")
     return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+
+
+def apart(work: Callable[[Workspace], object], workspace: Workspace) -> None:
+    """Do something in a process of its own: a process begins with the resident size of the one that starts it, so that
+    whatever this one takes would count for all that are measured later.
+
+    Raises:
+        RuntimeError: it did not end well; what went wrong is on standard error.
+    """
+    process = get_context("spawn").Process(target=work, args=(workspace,))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError(f"{work.__name__} ended with {process.exitcode}")
 
 
 def in_turns(cases: Sequence[Case], runs: int, home: Path, say: Callable[[str], None]) -> Mapping[str, list[Usage]]:
