@@ -43,7 +43,7 @@ _AGGREGATE_NAMES = frozenset(
         "REGR_SYY", "RESERVOIR_QUANTILE", "SEM", "SKEW", "SKEWNESS", "STRING_AGG", "SUMKAHAN",
     }
 )  # fmt: skip
-_NULL_ON_EMPTY_NAMES = frozenset({"ARG_MIN_NULL", "ARG_MAX_NULL"})
+_NULL_ON_EMPTY_NAMES = frozenset({"ARG_MIN_NULL", "ARG_MAX_NULL", "QUANTILE_CONT", "QUANTILE_DISC"})
 
 _RANDOM = (
     exp.Rand, exp.Randn, exp.Uuid, exp.Uniform, exp.Randstr, exp.Zipf, exp.Normal, exp.Seq1, exp.Seq2, exp.Seq4,

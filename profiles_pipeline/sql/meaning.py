@@ -28,6 +28,7 @@ from profiles_pipeline.sql.rewrites import (
     printf,
     relations,
     semi_structured,
+    sketches,
     temporal,
     texts,
     time_formats,
@@ -54,6 +55,7 @@ REWRITES: tuple[Rewrite, ...] = (
     *units.ROWS,
     *temporal.ROWS,
     *texts.ROWS,
+    *sketches.ROWS,
     *aggregates.ROWS,
 )
 

@@ -69,6 +69,12 @@ def _extreme(node: exp.Expr) -> exp.Expr:
     return function(name, node.this, order, dtype=dtype(node.this))
 
 
+def _true_once(node: exp.Expr) -> exp.Expr:
+    """``boolxor_agg(x)``: whether exactly one is true. Written out here, since FILTER belongs to the count alone."""
+    counted = exp.CountIf(this=exp.cast(node.this, exp.DType.BOOLEAN))
+    return typed(exp.EQ(this=counted, expression=exp.Literal.number(1)), exp.DType.BOOLEAN)
+
+
 def _object_agg(node: exp.Expr) -> exp.Expr:
     key, value = node.this, node.expression
     entry = function("ROW", key, value)
@@ -129,26 +135,6 @@ def _up_to_row() -> exp.WindowSpec:
     return exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW", end_side=None)
 
 
-def _estimated(node: exp.Expr) -> exp.Expr:
-    """``hll_estimate(hll_accumulate(x))``: a sketch that is looked at where it is made."""
-    sketch = node.expressions[0] if named(node, "HLL_ESTIMATE") and node.expressions else None
-    if sketch is None or not named(sketch, "HLL_ACCUMULATE"):
-        return node
-    return typed(exp.ApproxDistinct(this=sketch.expressions[0]), exp.DType.BIGINT)
-
-
-def _estimated_at_once(node: exp.Expr) -> exp.Expr:
-    """``hll_count.extract(hll_count.init(x))``: what stands between the two is not kept."""
-    sketch = node.expression.expressions[0] if _of_sketches(node, "EXTRACT") else None
-    if sketch is None or not _of_sketches(sketch, "INIT"):
-        return node
-    return exp.ApproxDistinct(this=sketch.expression.expressions[0])
-
-
-def _of_sketches(node: exp.Expr, name: str) -> bool:
-    return isinstance(node, exp.Dot) and node.this.name.upper() == "HLL_COUNT" and named(node.expression, name)
-
-
 def _hash_of_rows(node: exp.Expr) -> exp.Expr:
     """``hash_agg(x)``: the same for the same rows in any order."""
     values = [node.this, *node.expressions]
@@ -192,16 +178,14 @@ ROWS: tuple[Rewrite, ...] = (
         Rewrite("min-by-max-by", source, "duckdb", (exp.ArgMin, exp.ArgMax), _extreme)
         for source in ("snowflake", "databricks", "bigquery")
     ),
-    Rewrite("hll", "snowflake", "duckdb", (exp.Hll,), lambda node: exp.ApproxDistinct(this=node.this)),
     Rewrite("object-agg", "snowflake", "duckdb", (exp.ObjectAgg,), _object_agg),
+    Rewrite("true-once", "snowflake", "duckdb", (exp.BoolxorAgg,), _true_once),
     Rewrite("count-of-several", "snowflake", "duckdb", (exp.Count,), _count_of_several),
     Rewrite("count-of-row", "snowflake", "duckdb", (exp.Count,), _count_of_row),
     Rewrite("integer-average", "redshift", "duckdb", (exp.Avg, exp.Filter, exp.Window), _average),
     *(Rewrite("ratio-to-report", s, "duckdb", (exp.Window,), _share) for s in ("snowflake", "redshift")),
     Rewrite("conditional-true-event", "snowflake", "duckdb", (exp.Window,), _true_events),
     Rewrite("conditional-change-event", "snowflake", "duckdb", (exp.Window,), _change_events),
-    Rewrite("hll", "snowflake", "duckdb", (exp.Anonymous,), _estimated),
-    Rewrite("hll", "bigquery", "duckdb", (exp.Dot,), _estimated_at_once),
     Rewrite("hash-agg", "snowflake", "duckdb", (exp.HashAgg,), _hash_of_rows),
     Rewrite("group-by-all", ANY, "duckdb", (exp.Group,), _groups_beside_windows),
     Rewrite("frame-case", ANY, "duckdb", (exp.WindowSpec,), _frame_case),

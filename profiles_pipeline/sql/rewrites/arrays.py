@@ -181,6 +181,25 @@ def _first_few(node: exp.Expr) -> exp.Expr:
     return to_json(whole) if kind(collected(call)) == "json" else whole
 
 
+def _present(node: exp.Expr) -> exp.Expr:
+    """``array_agg(distinct x ignore nulls)``: a condition of its own, to which others can be added."""
+    call = node.this
+    if not isinstance(call, exp.ArrayAgg):
+        return node
+    if isinstance(call.this, exp.Distinct):
+        key = exp.Ordered(this=call.this.expressions[0].copy(), nulls_first=False)
+        call.set("this", exp.Order(this=call.this, expressions=[key]))
+    return _without_nulls(call, call)
+
+
+def _joined_lists(node: exp.Expr) -> exp.Expr:
+    """``array_concat_agg(x order by y)``: lists that are NULL are left out, and FILTER belongs to the aggregate."""
+    if isinstance(node.this, exp.Limit):
+        return node
+    call = exp.ArrayAgg(this=node.this)
+    return function("FLATTEN", _without_nulls(call, call), dtype=exp.DType.ARRAY)
+
+
 def _first_few_joined(node: exp.Expr) -> exp.Expr:
     """``string_agg(x, ',' order by y limit 1)``"""
     limit = node.this
@@ -251,10 +270,12 @@ ROWS: tuple[Rewrite, ...] = (
     Rewrite("array-agg-limit", "snowflake", "duckdb", (exp.IgnoreNulls, exp.ArrayAgg), _first_few),
     *(Rewrite("array-agg", source, "duckdb", _COLLECTORS, _collected) for source in ("snowflake", "databricks")),
     Rewrite("string-agg-limit", "bigquery", "duckdb", (exp.GroupConcat,), _first_few_joined),
+    Rewrite("lists-joined", "bigquery", "duckdb", (exp.ArrayConcatAgg,), _joined_lists),
     Rewrite("top-sum", "bigquery", "duckdb", (exp.ApproxTopSum,), _greatest_sums),
     Rewrite("top-count", "bigquery", "duckdb", (exp.ApproxTopK,), _most_frequent),
     Rewrite("lambda-over-json", "snowflake", "duckdb", (exp.ArrayFilter, exp.Transform), _over_elements),
     Rewrite("top-count", "snowflake", "duckdb", (exp.ApproxTopK,), _most_frequent_pairs),
     Rewrite("last-of-present", "databricks", "duckdb", (exp.IgnoreNulls,), _of_present),
     Rewrite("array-agg-limit", "bigquery", "duckdb", (exp.IgnoreNulls, exp.ArrayAgg), _first_few),
+    Rewrite("present-only", "bigquery", "duckdb", (exp.IgnoreNulls,), _present),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import partial
 
 from sqlglot import exp
@@ -127,6 +128,24 @@ def _exact_percentile(node: exp.Expr) -> exp.Expr:
     return node
 
 
+def _approximate(name: str, node: exp.Expr) -> exp.Expr:
+    """``approx_percentile(x, 0.5)``: exact, so that the same rows give the same in whatever order they come.
+
+    Snowflake puts the result between two values, the others take one of the values.
+    """
+    value = in_floating_point(node.this) if name == "QUANTILE_CONT" else node.this
+    return function(name, value, node.args["quantile"], dtype=value.type.this if value.type else None)
+
+
+def _approximate_parts(node: exp.Expr) -> exp.Expr:
+    """``approx_quantiles(x, 4)``: the least value, those at the quarters and the greatest."""
+    count = node.expression
+    if isinstance(node.this, exp.Distinct) or not isinstance(count, exp.Literal) or not count.name.isdigit():
+        return node
+    shares = [exp.Literal.number(str(Decimal(part) / int(count.name))) for part in range(int(count.name) + 1)]
+    return function("QUANTILE_DISC", node.this, exp.Array(expressions=shares), dtype=exp.DType.ARRAY)
+
+
 def _percentile(node: exp.Expr) -> exp.Expr:
     """``percentile(x, 0.5)`` lies between two values where there is none in the middle."""
     value = node.this
@@ -165,7 +184,15 @@ ROWS: tuple[Rewrite, ...] = (
         Rewrite("exact-median", source, "duckdb", (exp.Median,), _exact_middle)
         for source in ("snowflake", "databricks", "redshift")
     ),
-    Rewrite("exact-median", "snowflake", "duckdb", (exp.ApproxQuantile,), _exact_middle),
+    *(
+        Rewrite("exact-quantile", source, "duckdb", (exp.ApproxQuantile,), partial(_approximate, name))
+        for source, name in (
+            ("snowflake", "QUANTILE_CONT"),
+            ("databricks", "QUANTILE_DISC"),
+            ("redshift", "QUANTILE_DISC"),
+        )
+    ),
+    Rewrite("exact-quantile", "bigquery", "duckdb", (exp.ApproxQuantiles,), _approximate_parts),
     *(
         Rewrite("exact-percentile", source, "duckdb", (exp.WithinGroup,), _exact_percentile)
         for source in ("snowflake", "databricks", "redshift")
