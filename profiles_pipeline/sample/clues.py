@@ -229,10 +229,13 @@ class Clues(ValueClues):
         before = "%" if isinstance(node, exp.Contains | exp.EndsWith) else ""
         after = "%" if isinstance(node, exp.Contains | exp.StartsWith) else ""
         patterns = [before + pattern + after for pattern in patterns]
-        for slot in found.slots:
+        if found.inside:
+            patterns = [found.around[0] + pattern + found.around[1] for pattern in patterns]
+        slots = found.slots or found.inside
+        for slot in slots:
             self.ledger.of(slot).likes.update(dict.fromkeys(patterns))
         examples = tuple(text for pattern in patterns for text in like_examples(pattern))
-        return self._done(node, _wishes(found.slots, examples))
+        return self._done(node, _wishes(slots, examples))
 
     def _is(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)

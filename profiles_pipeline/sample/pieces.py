@@ -24,11 +24,14 @@ def around_part(mark: str, number: int) -> Around:
     return f"one{mark}" * (number - 1), after
 
 
-def around_split(node: exp.SplitPart) -> Around:
-    """Return what may stand around the part that ``split_part(text, mark, number)`` takes."""
-    delimiter, index = node.args["delimiter"], node.args["part_index"]
-    number = int(index.name) if isinstance(index, exp.Literal) and index.is_int else 1
-    return around_part(delimiter.name if isinstance(delimiter, exp.Literal) else "-", number)
+def around_split(node: exp.SplitPart | exp.SubstringIndex) -> Around:
+    """Return what may stand around the part that ``split_part(text, mark, number)`` takes, or around the first or last
+    ones that ``substring_index(text, mark, number)`` takes."""
+    delimiter, index = node.args["delimiter"], node.args.get("part_index") or node.args["count"]
+    mark = delimiter.name if isinstance(delimiter, exp.Literal) else "-"
+    if isinstance(node, exp.SubstringIndex):
+        return (f"one{mark}", "") if isinstance(index, exp.Neg) else around_part(mark, 1)
+    return around_part(mark, int(index.name) if isinstance(index, exp.Literal) and index.is_int else 1)
 
 
 def around_span(node: exp.Left | exp.Right | exp.Substring) -> Around | None:

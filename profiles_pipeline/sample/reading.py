@@ -221,7 +221,7 @@ class QueryReader:
             return Relation(self.ledger)
         source = arguments[0].expression if isinstance(arguments[0], exp.Kwarg) else arguments[0]
         found = self.clues.value(source, scope)
-        element = Value(kind="text") if found.parts else self.clues.element(found)
+        element = self.clues.element(found)
         if self.ledger.structs:
             return self._unnested(item, element)
         alias = item.args.get("alias")

@@ -38,7 +38,7 @@ _SAME = (
 _MIXED = (exp.Greatest, exp.Least)
 _TEXTS = (
     exp.Length, exp.Substring, exp.Left, exp.Right, exp.Replace, exp.RegexpReplace, exp.RegexpExtract, exp.SplitPart,
-    exp.Strtok, exp.StrPosition, exp.Pad, exp.Repeat, exp.Reverse, exp.RegexpCount, exp.Translate,
+    exp.Strtok, exp.StrPosition, exp.SubstringIndex, exp.Pad, exp.Repeat, exp.Reverse, exp.RegexpCount, exp.Translate,
 )  # fmt: skip
 _SAME_TEXT = (exp.Lower, exp.Upper, exp.Trim, exp.Initcap)
 _HASHES = (exp.MD5, exp.MD5Digest, exp.SHA, exp.SHA2)
@@ -248,7 +248,7 @@ class ValueClues(ABC):
         if isinstance(node, exp.StrPosition) and node.args["substr"].is_string:
             for slot in found.slots:
                 self.ledger.of(slot).likes[f"%{node.args['substr'].name}%"] = None
-        if isinstance(node, exp.SplitPart):
+        if isinstance(node, exp.SplitPart | exp.SubstringIndex):
             return _piece(found, around_split(node))
         if isinstance(node, exp.RegexpExtract):
             return _piece(found, around_match(node))
@@ -514,7 +514,7 @@ class ValueClues(ABC):
 
     def _exploded(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
-        return Value(kind="text") if found.parts else self.element(found)
+        return self.element(found)
 
     def _parse_json(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
@@ -588,7 +588,9 @@ class ValueClues(ABC):
         return found if isinstance(node, exp.ArrayFilter) else NOTHING
 
     def element(self, found: Value) -> Value:
-        """Return any element of an array."""
+        """Return any element of an array; of the parts of a text a piece, with which the text may begin and end."""
+        if found.parts:
+            return Value(kind="text", inside=found.slots)
         return Value(self.ledger.member(found.slots, [ELEMENT])) if self.ledger.structs else self.step(found, [ELEMENT])
 
     def step(self, found: Value, steps: Iterable[str]) -> Value:
@@ -723,7 +725,12 @@ def json_steps(path: exp.Expr) -> list[str]:
 
 def _piece(found: Value, around: Around | None) -> Value:
     """Return a piece of a text; where `around` is None, one of which it is not known where it stands."""
-    return Value(kind="text", inside=found.slots, around=around) if around is not None else Value(kind="text")
+    if around is None:
+        return Value(kind="text")
+    if found.slots:
+        return Value(kind="text", inside=found.slots, around=around)
+    whole = found.around[0] + around[0], around[1] + found.around[1]
+    return Value(kind="text", inside=found.inside, around=whole)
 
 
 def _is_epoch(found: Value) -> bool:

@@ -6,6 +6,7 @@ import json
 import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -282,6 +283,7 @@ def _texts(column: ColumnSchema, seed: int) -> tuple[list[str], list[str]]:
     if column.separator is not None and not column.around_numbers:
         triples = ((k, k + 1, k + 3) for k in range(len(others)))
         few = tuple(column.separator.join(others[n % len(others)] for n in three) for three in triples)
+        found += [column.separator.join(two) for two in pairwise(t for t in found if column.separator not in t)]
     return list(dict.fromkeys(found)), [text for text in dict.fromkeys(few) if text not in found]
 
 
