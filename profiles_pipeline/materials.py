@@ -44,7 +44,7 @@ def _drop_of_other_kind(session: Session, stage: BuildMaterial) -> None:
     schema, warehouse = session.output.schema, session.warehouse
     made = [step.tree for step in stage.script.steps if isinstance(step, Statement) and not _temporary(step)]
     kinds = {tree.this.name: tree.args["kind"] for tree in made if isinstance(tree, exp.Create)}
-    views = warehouse.view_texts(schema)
+    views = warehouse.views(schema)
     for name in warehouse.relations(schema) & kinds.keys():
         found = "VIEW" if name in views else "TABLE"
         if kinds[name] in ("VIEW", "TABLE") and kinds[name] != found:

@@ -239,20 +239,20 @@ class Registry:
         )
         return tuple(
             Held(str(name), str(path), int(str(number)), _utc(end) or _now(), int(str(version)), str(material),
-                 tuple(json.loads(str(columns))), int(str(since)), self._whole_files(str(name), there))
+                 tuple(json.loads(str(columns))), int(str(since)), self._files(str(name), there))
             for name, path, number, end, version, material, columns, since in found.rows
         )  # fmt: skip
 
-    def _whole_files(self, name: str, there: frozenset[str]) -> tuple[tuple[str, str], ...]:
-        """Return the files of which an accumulator has seen all rows, with their states."""
+    def _files(self, name: str, there: frozenset[str]) -> tuple[tuple[str, str], ...]:
+        """Return the files that an accumulator has read, with their states; none for those with rows to come."""
         table = next((t for t in (f"{name}_seen", f"{name}_days_seen") if t in there), None)
         if table is None:
             return ()
         found = self.warehouse.query(
-            f"""SELECT "{FILE}", MIN(state) FROM {self._table(table)} GROUP BY 1
-            HAVING NOT BOOL_OR("{BUCKET}" = CAST('{LATER}' AS TIMESTAMP))"""
+            f"""SELECT "{FILE}", MIN(state), BOOL_OR("{BUCKET}" = CAST('{LATER}' AS TIMESTAMP))
+            FROM {self._table(table)} GROUP BY 1"""
         )
-        return tuple((str(file), str(state)) for file, state in found.rows)
+        return tuple((str(file), "" if is_partly_seen else str(state)) for file, state, is_partly_seen in found.rows)
 
     def hold(self, project: str, tables: Iterable[Held]) -> None:
         """Write the rows of tables that are kept from run to run, replacing older ones of the same names."""

@@ -64,7 +64,7 @@ class Held:
         material: the material that was built from it then.
         columns: its columns, where it may have some of those that are needed.
         since: from which state of the id graph on it is known what changed.
-        files: file -> its state when it was read, for files of which all rows have been seen.
+        files: file that was read -> its state then; nothing for a file that has rows which no window has seen yet.
     """
 
     name: str

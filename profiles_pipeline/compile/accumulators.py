@@ -174,7 +174,7 @@ def fingerprints(
         c: what to compile against.
         source: the source.
         columns: names of the columns that count; None for all. None does where values are said to stay as they are.
-        kept: the table of the fingerprints of earlier runs, and the state in which it has whole files.
+        kept: the table of the fingerprints of earlier runs, and the files in it, each with its state then (see `Held`).
     """
     level = c.changes.get(source.path, "content")
     columns = columns if level == "content" else ()
@@ -183,7 +183,8 @@ def fingerprints(
         return _grown(c, source, kept[0])
     if files is None:
         return _fingerprints(c, source, columns, all_rows(c, source), (text(""), text("")))
-    unchanged = {f: s for f, s in files.states.items() if kept and kept[1].get(f) == s}
+    seen = kept[1] if kept is not None else {}
+    unchanged = {f for f, s in files.states.items() if seen.get(f) == s}
     changed = {f: s for f, s in files.states.items() if f not in unchanged}
     rows = all_rows(c, source, files.relation.copy())
     listed: list[exp.Expr] = [text(file) for file in changed]
@@ -194,9 +195,11 @@ def fingerprints(
     read = _fingerprints(c, source, columns, rows, (col(FILE), state if changed else text("")))
     if not unchanged or kept is None:
         return read
-    known = build(
-        "SELECT * FROM :seen WHERE :file IN (:files)", seen=kept[0], file=FILE, files=list(map(text, unchanged))
-    )
+    # Files come day by day: those that are as they were are many, the others few.
+    known = build("SELECT * FROM :seen", seen=kept[0])
+    assert isinstance(known, exp.Select)
+    if others := sorted(seen.keys() - unchanged):
+        known.where(exp.Not(this=exp.In(this=col(FILE), expressions=list(map(text, others)))), copy=False)
     return exp.union(known, read, distinct=False, copy=False) if changed else known
 
 

@@ -45,7 +45,7 @@ from profiles_pipeline.compile.rows import (
     text,
     with_main_id,
 )
-from profiles_pipeline.compile.statement import Compilation, Script, Statement, Step, beside, create, scratch
+from profiles_pipeline.compile.statement import Bind, Compilation, Script, Statement, Step, beside, create, scratch
 from profiles_pipeline.detours import input_vars_behind
 from profiles_pipeline.names import ACCUMULATOR
 from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, SqlModel, Stitcher, VarTable
@@ -90,6 +90,14 @@ def compile_carried(c: Compilation, model: VarTable, carried: Carried) -> Carrie
 
 
 @dataclass(frozen=True)
+class _People:
+    """Temporary tables of people: their main ids, and all their identifiers."""
+
+    people: exp.Table
+    ids: exp.Table
+
+
+@dataclass(frozen=True)
 class _State:
     """Vars over one source that are kept in parts, and where."""
 
@@ -108,11 +116,11 @@ class Carrying(Growing):
         self.carried = carried
         self.kept: list[Kept] = []
         self.replaying = False
-        self.everybody = True
+        self.replayed_for: _People | None = None
         self.touched_rows: dict[str, exp.Table] = {}
-        self.touched = scratch(relation, "touched")
-        self.nodes = scratch(relation, "touched_ids")
+        self.touched = _People(scratch(relation, "touched"), scratch(relation, "touched_ids"))
         self.strategies = self._strategies()
+        self.moved = self._moved()
         self.states = {source: self._states(source) for source in self._sources("state")}
         self.replayed = {source: self._days_of_ids(source) for source in self._sources("replay")}
         self._update()
@@ -193,6 +201,16 @@ class Carrying(Growing):
     def _behind(self, source: str, variables: Iterable[EntityVar]) -> tuple[InputVar, ...]:
         columns = frozenset().union(*(self.read[v.name.lower()].columns for v in variables))
         return input_vars_behind(self.c.project, self.c.reader, source, columns)
+
+    def _moved(self) -> _People:
+        """Return who is touched once those count as well for whom a day enters or leaves a window in time."""
+        if not any(s.split and s.split.windows for s in self.strategies.values()):
+            return self.touched
+        return _People(scratch(self.relation, "moved"), scratch(self.relation, "moved_ids"))
+
+    def _of_state(self, state: _State) -> _People:
+        """Return for whom a roll-up is put together again."""
+        return self.moved if state.split.windows else self.touched
 
     # --- what is kept -------------------------------------------------------------------------------------------
 
@@ -361,21 +379,25 @@ class Carrying(Growing):
 
     def _find_touched(self, accumulators: Sequence[Accumulator]) -> list[Step]:
         """Return the steps that list who is touched, and all their ids."""
+        found = self._listed(self.touched, self.whose_graph_changed(), self.with_other_rows(accumulators))
+        if self.moved is not self.touched:
+            so_far = build("SELECT main_id FROM :people", people=self.touched.people)
+            found += self._listed(self.moved, [so_far], self.in_moved_windows())
+        return found
+
+    def _listed(self, made: _People, people: list[exp.Expr], ids: Sequence[exp.Expr]) -> list[Step]:
+        """Return the steps that list people, those behind some identifiers among them, and all identifiers of them."""
         mappings = beside(self.c.relation(self._stitcher), "_mappings")
-        people = self.whose_graph_changed()
-        ids = [*self.with_other_rows(accumulators), *self.in_moved_windows()]
         if ids:
             found = "SELECT m.main_id FROM :ids AS i JOIN :m AS m ON m.other_id = i.id AND m.other_id_type = i.id_type"
             listed = exp.union(*ids, distinct=True, copy=False) if len(ids) > 1 else ids[0]
-            people.append(build(found, ids=listed, m=mappings))
-        touched = build(
-            "SELECT DISTINCT main_id FROM :all WHERE main_id IS NOT NULL",
-            all=exp.union(*people, distinct=False, copy=False),
-        )
-        nodes = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :t)", m=mappings, t=self.touched)
+            people = [*people, build(found, ids=listed, m=mappings)]
+        everybody = exp.union(*people, distinct=False, copy=False) if len(people) > 1 else people[0]
+        query = build("SELECT DISTINCT main_id FROM :all AS p WHERE main_id IS NOT NULL", all=everybody)
+        nodes = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :t)", m=mappings, t=made.people)
         return [
-            Statement(create("temporary table", self.touched, touched), "who is touched"),
-            Statement(create("temporary table", self.nodes, nodes), "their ids"),
+            Statement(create("temporary table", made.people, query), "who is touched"),
+            Statement(create("temporary table", made.ids, nodes), "their ids"),
         ]
 
     def whose_graph_changed(self) -> list[exp.Expr]:
@@ -437,18 +459,19 @@ class Carrying(Growing):
         has_one = exp.or_(*(build(":key IN (:moved)", key=key, moved=moved) for key in a.keys))
         return self._ids_on(a, build("SELECT * FROM :table AS t WHERE :has_one", table=a.table, has_one=has_one))
 
-    def _only_touched(self, source: str) -> Compilation:
-        """Return the compilation in which only touched people are found by their ids."""
+    def _only(self, who: _People, source: str) -> Compilation:
+        """Return the compilation in which only some people are found by their ids."""
         if not is_stitched_from(self.c, self.c.graph.models[source], self.cohort.entity):
             return self.c
-        return replace(self.c, mappings={**self.c.mappings, self._stitcher: self.nodes})
+        return replace(self.c, mappings={**self.c.mappings, self._stitcher: who.ids})
 
     def _merge(self, state: _State) -> list[Step]:
         """Bring a roll-up up to date from its accumulator."""
         a, table = state.days, state.kept.table
         is_new = not state.kept.is_there
         rows, steps = self._parts(state)
-        c = self.c if is_new else self._only_touched(a.source)
+        who = None if is_new else self._of_state(state)
+        c = self.c if who is None else self._only(who, a.source)
         query = exp.Select().from_(
             exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier("r"))), copy=False
         )
@@ -458,27 +481,28 @@ class Carrying(Growing):
         columns = [alias(sql.copied(tree), name) for name, tree in state.split.merged.items()]
         merged = build("SELECT :id, :columns FROM :found AS f", id=self.id_column, columns=columns, found=found)
         assert isinstance(merged, exp.Select)
-        merged = merged.where(self._who("f", is_new), copy=False).group_by(col(self.id_column), copy=False)
+        merged = merged.where(self._who("f", who), copy=False).group_by(col(self.id_column), copy=False)
         by_var = {v.name: tuple(self._split_of(v).merged) for v in state.variables}
-        return [*steps, *self._stored(table, merged, is_new, f"values from {a.source}", by_var)]
+        return [*steps, *self._stored(table, merged, who, f"values from {a.source}", by_var)]
 
-    def _who(self, rows: str, everybody: bool) -> exp.Expr:
-        if everybody:
+    def _who(self, rows: str, who: _People | None) -> exp.Expr:
+        """Return the condition that rows are of some people, or of anybody."""
+        if who is None:
             return build(f"{rows}.:id IS NOT NULL", id=self.id_column)
-        return build(f"{rows}.:id IN (SELECT main_id FROM :touched)", id=self.id_column, touched=self.touched)
+        return build(f"{rows}.:id IN (SELECT main_id FROM :people)", id=self.id_column, people=who.people)
 
     def _stored(
-        self, table: exp.Table, query: exp.Expr, is_new: bool, title: str, by_var: Mapping[str, tuple[str, ...]]
+        self, table: exp.Table, query: exp.Expr, who: _People | None, title: str, by_var: Mapping[str, tuple[str, ...]]
     ) -> list[Step]:
-        """Make a roll-up, or replace the rows of those who are touched; `by_var` has the columns of each var."""
+        """Make a roll-up, or replace the rows of some people in it; `by_var` has the columns of each var."""
         names = tuple(by_var)
-        if is_new:
+        if who is None:
             return [Statement(create("table", table, query), title, names, by_var)]
         gone = build(
-            "DELETE FROM :table WHERE :id IN (SELECT main_id FROM :touched)",
+            "DELETE FROM :table WHERE :id IN (SELECT main_id FROM :people)",
             table=table,
             id=self.id_column,
-            touched=self.touched,
+            people=who.people,
         )
         put = build("INSERT INTO :table BY NAME SELECT * FROM :query AS query", table=table, query=query)
         return [Statement(gone, "values of who is touched taken out"), Statement(put, title, names, by_var)]
@@ -553,7 +577,7 @@ class Carrying(Growing):
         for number, (kept, names) in enumerate(chunks):
             chunk = tuple(by_name[n] for n in names)
             self.steps += _without_superfluous(kept)
-            self.everybody = not kept.is_there
+            self.replayed_for = self.touched if kept.is_there else None
             values = self.query_of_scan(source, through_table, chunk)
             columns = [alias(col(v.name), self._replayed_column(v)) for v in chunk]
             query = build("SELECT :id, :columns FROM :values", id=self.id_column, columns=columns, values=values)
@@ -561,7 +585,7 @@ class Carrying(Growing):
                 f"{', '.join(names)} by going over {source}",
                 {n: (n, self._replayed_column(by_name[n])) for n in names},
             )
-            self.steps += self._stored(kept.table, query, self.everybody, title, by_var)
+            self.steps += self._stored(kept.table, query, self.replayed_for, title, by_var)
             columns = [alias(col(self._replayed_column(v)), v.name) for v in chunk]
             shown = build("SELECT :id, :columns FROM :table", id=self.id_column, columns=columns, table=kept.table)
             view = scratch(result, f"values_{number}")
@@ -576,7 +600,10 @@ class Carrying(Growing):
         return group if watched is None else f"{group}_{_hash([watched[0].table.name])[:6]}"
 
     def _replayed_column(self, var: EntityVar) -> str:
-        """Return the name of the column with the values of a var; it changes with all that decides on them."""
+        """Return the name of the column with the values of a var; it changes with all that decides on them.
+
+        So where a var needs another on its rows that moves with the end time, it is computed for everybody.
+        """
         name = var.name.lower()
         texts = [*rollups.words(self.read[name])]
         for key in self._needs(name):
@@ -600,23 +627,26 @@ class Carrying(Growing):
             self._behind(source, [v for v in self.model.vars if v.source == source]) if through_table else input_vars
         )
         rows = identified_rows(self.c, model, [self.cohort.entity], key=key)
-        if not self.everybody:
-            rows = exp.select("*").from_(self._rows_of_touched(model))
+        if self.replayed_for is not None:
+            rows = exp.select("*").from_(self._rows_of(model, self.replayed_for))
         if not needed:
             return rows.subquery(copy=False)
         table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=needed)
         return with_input_vars(self.c, table, rows).subquery(copy=False)
 
-    def _rows_of_touched(self, model: Input | SqlModel) -> exp.Table:
-        """Return the table of the rows of touched people of a source: they are looked for once, however many scans."""
+    def _rows_of(self, model: Input | SqlModel, who: _People) -> exp.Table:
+        """Return the table of the rows of some people of a source: they are looked for once, however many scans."""
         if model.path not in self.touched_rows:
             table = scratch(self.relation, f"touched_rows_{len(self.touched_rows)}")
-            rows = identified_rows(self._only_touched(model.path), model, [self.cohort.entity])
+            rows = identified_rows(self._only(who, model.path), model, [self.cohort.entity])
             # Whatever any var of the source looks at: a scan may compute input vars that its own vars do not need.
             observed = self._observed(model.path, [v for v in self.model.vars if v.source == model.path])
             columns = [exp.Star()] if observed is None else [col(self.id_column), *map(col, sorted(observed))]
-            query = build("SELECT :columns FROM :rows AS r WHERE :who", columns=columns, rows=rows,
-                          who=self._who("r", False))  # fmt: skip
+            are_any = f"{who.people.name}_are_any"  # without anybody no row is looked at
+            query = build("SELECT :columns FROM :rows AS r WHERE :are_any AND :who", columns=columns, rows=rows,
+                          are_any=exp.Placeholder(this=are_any), who=self._who("r", who))  # fmt: skip
+            count = build("SELECT COUNT(*) > 0 FROM :people", people=who.people)
+            self.steps.append(Bind((are_any,), count, "whether there are any"))
             title = f"rows of {model.path} of who is touched"
             self.steps.append(Statement(create("temporary table", table, query), title))
             self.touched_rows[model.path] = table
@@ -627,7 +657,7 @@ class Carrying(Growing):
         if not self.replaying:
             return super().grouped(query)
         assert isinstance(query, exp.Select)
-        return query.where(self._who("r", self.everybody), copy=False).group_by(col(self.id_column, "r"), copy=False)
+        return query.where(self._who("r", self.replayed_for), copy=False).group_by(col(self.id_column, "r"), copy=False)
 
 
 # --- names --------------------------------------------------------------------------------------------------------

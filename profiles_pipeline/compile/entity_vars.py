@@ -130,7 +130,7 @@ class Scan:
 
 
 class Growing:
-    """A var table while it is compiled: the statements so far and the query or table that has the vars done so far."""
+    """A var table while it is compiled: the statements so far, and the query of the vars done so far."""
 
     def __init__(self, c: Compilation, model: VarTable, relation: exp.Table) -> None:
         self.c = c
@@ -149,6 +149,7 @@ class Growing:
         self.pending = {var.name.lower(): var for var in model.vars}
         self.phases = 0
         self.brought: set[VarKey] = set()
+        self.staged: dict[str, exp.Table] = {}
 
     def _refuse_many_values(self) -> None:
         """Raise with every var that reads a source but does not yield one value per entity."""
@@ -211,12 +212,40 @@ class Growing:
         if not ready and not derived:
             names = ", ".join(var.name for var in self.pending.values())
             fail("cycle", f"these vars depend on each other in a circle: {names}", self.model.span)
+        self._stage(scans, derived)
         self.rows = self._fold(scans, derived)
-        if self.pending:
-            stage = scratch(self.relation, f"stage_{self.phases}")
-            title = f"vars that others need, phase {self.phases}"
-            self.steps.append(Statement(create("temporary table", stage, self.rows), title))
-            self.rows = stage
+
+    def _stage(self, scans: list[Scan], derived: list[list[EntityVar]]) -> None:
+        """Put the vars that later ones need on rows into a table of their own, once they can be computed."""
+        on_rows = {key for name in self.pending for key in self.read[name].vars}
+        needed = {name for cohort, name in on_rows if cohort == self.model.cohort and name in self.read}
+        needed -= self.pending.keys() | self.staged.keys()
+        if not needed:
+            return
+        behind = self._behind_values(needed)
+        some = [replace(s, vars=tuple(v for v in s.vars if v.name.lower() in behind)) for s in scans]
+        levels = [[v for v in level if v.name.lower() in behind] for level in derived]
+        before = self.rows, self.brought
+        folded = self._fold([scan for scan in some if scan.vars], [level for level in levels if level])
+        self.rows, self.brought = before
+        columns = [col(self.names[name]) for name in sorted(needed)]
+        query = build("SELECT :id, :columns FROM :rows AS n", id=self.id_column, columns=columns, rows=folded)
+        stage = scratch(self.relation, f"stage_{self.phases}")
+        self.steps.append(Statement(create("temporary table", stage, query), "vars that others need on their rows"))
+        self.staged |= dict.fromkeys(needed, stage)
+
+    def _behind_values(self, names: Iterable[str]) -> set[str]:
+        """Return vars of this table with all those that are needed beside them, not on rows, to compute them."""
+        sources = {var.name.lower() for var in self.model.vars if var.source is not None}
+        todo, found = list(names), set[str]()
+        while todo:
+            name = todo.pop()
+            if name not in found:
+                found.add(name)
+                read = self.read[name]
+                if name not in sources or read.default is not None:
+                    todo += [key[1] for key in read.vars if self._has(key) and key[1] in self.read]
+        return found
 
     def _waits(self, var: EntityVar) -> bool:
         """True while a var that this one needs on rows is not yet in a table."""
@@ -359,8 +388,9 @@ class Growing:
         """Return the rows with the vars they need, joined on whatever kind of person key the rows have."""
 
         def relation(key: VarKey) -> exp.Expr:
+            found: exp.Expr
             if key[0] == self.model.cohort and self.c.graph.var_homes.get(key) == self.model.path:
-                found = self.rows
+                found = self.staged[key[1]]
             else:
                 found = self._home(key)
             return found if person == "main_id" else self._by_number(found)

@@ -167,7 +167,7 @@ class Carried:
         before: what the run before was compiled against; None when there was none that this one can go on from.
         later: the same as of quite another time.
         kept: name of each table kept from that run -> its columns.
-        files: name of each table kept from that run -> the files of which it has all rows, with their states.
+        files: name of each table kept from that run -> the files that were read for it, with their states.
         version: number of the state of the id graph now.
         since: number of the state that the kept tables are made for.
         changes: table of the changes of the id graph.

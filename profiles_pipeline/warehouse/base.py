@@ -89,6 +89,9 @@ class Warehouse(Protocol):
     def relations(self, schema: str) -> frozenset[str]:
         """Return the names of the tables and views of `schema` as they were created; none if it does not exist."""
 
+    def views(self, schema: str) -> frozenset[str]:
+        """Return the names of the views among `relations`."""
+
     def view_texts(self, schema: str) -> Mapping[str, str]:
         """Return the views among `relations`: name -> the statement that makes it."""
 

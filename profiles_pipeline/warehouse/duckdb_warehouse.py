@@ -29,13 +29,21 @@ Result = TypeVar("Result")
 
 _EXCERPT = re.compile(r"\n+(LINE \d+:.*)", re.DOTALL)
 _NOISE = re.compile(r"\s*(?:See also https?://\S+|Stack Trace:.*|This error signals an assertion failure.*)", re.DOTALL)
+_CHANGES_NO_NAMES = re.compile(
+    r"\s*(SELECT|WITH|INSERT|UPDATE|DELETE|SET|BEGIN|COMMIT|(CREATE|CREATE\s+OR\s+REPLACE)\s+TEMP(ORARY)?)\b[^;]*;?\s*",
+    re.IGNORECASE,
+)
+# The texts of views are left out: with thousands of them these take longer than everything else.
 _RELATIONS = """
-    select database_name, schema_name, table_name, estimated_size::varchar as state
+    select database_name, schema_name, table_name, false as is_view
     from duckdb_tables() where not internal and not temporary
     union all
-    select database_name, schema_name, view_name, sql from duckdb_views() where not internal and not temporary
+    select database_name, schema_name, view_name, true from duckdb_views() where not internal and not temporary
     order by all
 """
+_NAMED = "database_name = ? and schema_name = ?"
+_ROWS = f"select estimated_size from duckdb_tables() where {_NAMED} and table_name = ?"
+_VIEW = f"select sql from duckdb_views() where {_NAMED} and view_name = ?"
 _FILE_VIEWS = """
     select sql from duckdb_views()
     where not internal and not temporary and (contains(sql, 'read_') or contains(sql, '/'))
@@ -86,7 +94,8 @@ class DuckDBWarehouse:
         """Run one or more statements for their effect."""
         if self._confined:
             refuse_outward(self._connection, sql)
-        self._known = None
+        if not _CHANGES_NO_NAMES.fullmatch(sql):
+            self._known = None
         self._run(lambda: self._connection.execute(sql, params), sql)
 
     def query(self, sql: str, params: Sequence[object] | None = None) -> Rows:
@@ -140,12 +149,15 @@ class DuckDBWarehouse:
 
     def relations(self, schema: str) -> frozenset[str]:
         """Return the names of the tables and views of `schema` as they were created; none if it does not exist."""
-        catalog = self._catalog()
-        return frozenset(
-            relation.name
-            for relation in catalog.relations
-            if relation.database == catalog.database and relation.schema.lower() == schema.lower()
-        )
+        return frozenset(relation.name for relation in self._within(schema))
+
+    def views(self, schema: str) -> frozenset[str]:
+        """Return the names of the views among `relations`."""
+        return frozenset(relation.name for relation in self._within(schema) if relation.is_view)
+
+    def _within(self, schema: str) -> Iterator[Relation]:
+        catalog, wanted = self._catalog(), schema.lower()
+        return (r for r in catalog.relations if r.database == catalog.database and r.schema.lower() == wanted)
 
     def view_texts(self, schema: str) -> Mapping[str, str]:
         """Return the views among `relations`: name -> the statement that makes it."""
@@ -201,8 +213,13 @@ class DuckDBWarehouse:
         """Return what there is, looked up again once a statement may have changed it: nobody else writes meanwhile."""
         if self._known is None:
             database = str(self.scalar("SELECT current_database()"))
-            self._known = Catalog(database, tuple(Relation(*map(str, row)) for row in self.query(_RELATIONS).rows))
+            found = (Relation(str(d), str(s), str(n), bool(v)) for d, s, n, v in self.query(_RELATIONS).rows)
+            self._known = Catalog(database, tuple(found), self._state_of)
         return self._known
+
+    def _state_of(self, relation: Relation) -> str:
+        named = (relation.database, relation.schema, relation.name)
+        return str(self.scalar(_VIEW if relation.is_view else _ROWS, named))
 
     def _run(self, work: Callable[[], Result], statement: str) -> Result:
         # Left to itself, DuckDB 2.0 looks at signals only now and then: after Ctrl-C a sort goes on for seconds, an

@@ -9,8 +9,9 @@ import csv
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from glob import iglob
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
@@ -48,8 +49,7 @@ class Relation:
     database: str
     schema: str
     name: str
-    state: str = ""
-    """The number of rows of a table, as the catalog has it; the definition of a view."""
+    is_view: bool = False
 
     @property
     def sql(self) -> str:
@@ -60,17 +60,27 @@ class Relation:
         return f"{self.database}.{self.schema}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Catalog:
-    """What can be read in a session: the name of its own database and every relation of it and of attached ones."""
+    """What can be read in a session.
+
+    Attributes:
+        database: name of its own database.
+        relations: every relation of it and of attached ones.
+        state_of: what tells whether a relation is as it was: of a table its number of rows, of a view its definition.
+    """
 
     database: str
     relations: tuple[Relation, ...]
+    state_of: Callable[[Relation], str] = str
 
     def find(self, database: str, schema: str, name: str) -> Relation | None:
         """Return the relation with these names, if there is one."""
-        wanted = _folded((database, schema, name))
-        return next((r for r in self.relations if _folded((r.database, r.schema, r.name)) == wanted), None)
+        return self._by_name.get(_folded((database, schema, name)))
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, ...], Relation]:
+        return {_folded((r.database, r.schema, r.name)): r for r in reversed(self.relations)}
 
     @property
     def attached(self) -> tuple[str, ...]:
@@ -190,7 +200,7 @@ def _relation_place(database: str, schema: str, name: str, settings: DuckDBSetti
     found = catalog.find(database, schema, name)
     if found and _is_built_here(found, settings, catalog):
         return _Place(f"{shown} (which the project itself builds)", None)
-    return _Place(shown, _relation_source(found))
+    return _Place(shown, _relation_source(found, catalog) if found else None)
 
 
 def _is_built_here(relation: Relation, settings: DuckDBSettings, catalog: Catalog) -> bool:
@@ -221,8 +231,8 @@ def _relation_names(
         yield own, "main", name
 
 
-def _relation_source(relation: Relation | None) -> Source | None:
-    return Source(relation.sql, "relation", str(relation), f"{relation}: {relation.state}") if relation else None
+def _relation_source(relation: Relation, catalog: Catalog) -> Source:
+    return Source(relation.sql, "relation", str(relation), f"{relation}: {catalog.state_of(relation)}")
 
 
 def _file_places(parts: tuple[str, ...], settings: DuckDBSettings) -> list[_Place]:

@@ -24,8 +24,8 @@ TABLES = {"tracks": "timestamp", "identifies": "timestamp", "orders": "ordered_a
 """Table of the shop -> the column with its time."""
 
 SHARE = 0.01
-EARLIER, BEFORE, LATER = "2024-12-22T00:00:00Z", "2024-12-23T00:00:00Z", "2025-01-02T00:00:00Z"
-"""End times of the two runs before the newest rows come, and of one after."""
+EARLIER, BEFORE, LATER = "2024-12-24T00:00:00Z", "2024-12-25T00:00:00Z", "2025-01-02T00:00:00Z"
+"""End times of the two runs before the newest rows come, the later of which sees all others, and of one after."""
 
 OUTPUTS = {
     "user_id_stitcher": ("other_id", "other_id_type"),

@@ -330,7 +330,13 @@ def _on_other_vars() -> list[Feature]:
         total, amount = person["sum_amount"], row["amount"]
         return None if None in (total, amount) else total - amount
 
+    def as_recent(row: Row, person: Person) -> bool:
+        most, amount = person["max_4d"], row["amount"]
+        return None not in (most, amount) and amount >= most
+
     return [
+        _over("tracks", "n_as_recent", "count(*)", {"where": as_recent},
+              where="amount >= {{user.max_4d}}", needs=("max_4d",)),
         _over("tracks", "n_before_order", "count(*)", {"where": _before("first_order")},
               where="ts < {{user.first_order}}", default_value=0, needs=("first_order",)),
         _over("orders", "orders_before_last", "count(*)", {"where": _before("last_seen")},

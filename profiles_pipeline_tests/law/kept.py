@@ -17,7 +17,7 @@ Moment = datetime.datetime | None
 _NAMES = (
     "n_events", "sum_weight", "sum_price", "kinds", "last_event", "first_seen", "n_3d", "n_30h", "n_2_to_4d",
     "avg_weight_3d", "rank_of_spent", "n_sessions", "crowd", "n_ids", "own_id", "plan", "busiest_day", "total",
-    "n_before_order", "days_since_seen", "median_amount", "usual_event",
+    "n_before_order", "days_since_seen", "median_amount", "usual_event", "n_as_recent",
 )  # fmt: skip
 USUAL = Shape(_NAMES, cohorts=2)
 

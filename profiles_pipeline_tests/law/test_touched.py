@@ -33,6 +33,10 @@ def people_in_moved_windows_are_left_out(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Carrying, "in_moved_windows", lambda *_: [])
 
 
+def what_others_need_on_rows_never_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Carrying, "_replayed_column", lambda _, var: f"r_{var.name.lower()}")
+
+
 def who_lost_an_edge_stays_together(monkeypatch: pytest.MonkeyPatch) -> None:
     none = build("SELECT CAST(NULL AS TEXT) AS id, CAST(NULL AS TEXT) AS id_type WHERE FALSE")
     monkeypatch.setattr(restitch, "ids_of_fallen", lambda *_: none.copy())
@@ -64,6 +68,7 @@ def test_histories_hold_when_every_run_goes_on(name: str) -> None:
         (people_with_other_rows_are_left_out, "vars come, change and go"),
         (people_with_another_graph_are_left_out, "a row of today joins two old persons"),
         (people_in_moved_windows_are_left_out, "the eldest id goes and its person gets another name"),
+        (what_others_need_on_rows_never_moves, "nothing new, but windows move on"),
         (who_lost_an_edge_stays_together, "the second of two rows that join goes, then the first"),
         (values_are_not_looked_at, "a value moves to another day"),
     ],

@@ -81,18 +81,23 @@ JOIN (
 ) AS p
   ON p.component = s."user_main_id";
 
--- 2. vars that others need, phase 1
+-- 2. vars that others need on their rows
 CREATE OR REPLACE TEMPORARY TABLE "Material_user_var_table_1_stage_1" AS
 SELECT
-  b.*,
-  s0."first_order" AS "first_order"
+  "user_main_id",
+  "first_order"
 FROM (
   SELECT
-    "user_main_id"
-  FROM "profiles"."Material_user_all_1"
-) AS b
-LEFT JOIN "Material_user_var_table_1_inputs_orders_1" AS s0
-  ON s0."user_main_id" = b."user_main_id";
+    b.*,
+    s0."first_order" AS "first_order"
+  FROM (
+    SELECT
+      "user_main_id"
+    FROM "profiles"."Material_user_all_1"
+  ) AS b
+  LEFT JOIN "Material_user_var_table_1_inputs_orders_1" AS s0
+    ON s0."user_main_id" = b."user_main_id"
+) AS n;
 
 -- 3. early from inputs/orders
 CREATE OR REPLACE TEMPORARY TABLE "Material_user_var_table_1_inputs_orders_2" AS
@@ -210,7 +215,18 @@ FROM (
   SELECT
     b.*,
     s0."early" AS "early"
-  FROM "Material_user_var_table_1_stage_1" AS b
+  FROM (
+    SELECT
+      b.*,
+      s0."first_order" AS "first_order"
+    FROM (
+      SELECT
+        "user_main_id"
+      FROM "profiles"."Material_user_all_1"
+    ) AS b
+    LEFT JOIN "Material_user_var_table_1_inputs_orders_1" AS s0
+      ON s0."user_main_id" = b."user_main_id"
+  ) AS b
   LEFT JOIN "Material_user_var_table_1_inputs_orders_2" AS s0
     ON s0."user_main_id" = b."user_main_id"
 );
