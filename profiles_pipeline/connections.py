@@ -94,6 +94,7 @@ def _found(
 
 def embedded(folder: Path, notice: str | None = None) -> Output:
     """Return the embedded default: a DuckDB file in the project's state folder, sources from its data folder."""
+    folder = folder.absolute()
     settings = DuckDBSettings(
         path=folder / STATE_FOLDER / "warehouse.duckdb", schema="profiles", sources_dir=folder / "data", base=folder
     )
@@ -104,6 +105,7 @@ def embedded(folder: Path, notice: str | None = None) -> Output:
 
 
 def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
+    folder = folder.absolute()
     sources: Mapping[str, str] = {name: str(path) for name, path in found.sources.items()}
     schema = str(found.schema_ or "profiles")
     settings = DuckDBSettings(

@@ -1,4 +1,4 @@
-"""Where a project is built when its connection is one that cannot be built in yet."""
+"""Where a project is built: what a connection leads to, and what stands in for one that cannot be built in yet."""
 
 from pathlib import Path
 
@@ -49,3 +49,14 @@ def test_nothing_stands_in_for_another_target_that_was_asked_for(siteconfig: Pat
 def test_a_target_that_can_be_built_in_is_what_was_asked_for(siteconfig: Path) -> None:
     output = find_output(siteconfig.parent, "shop", siteconfig, "local")
     assert (output.target, output.schema, output.notice) == ("local", "analytics", None)
+
+
+@pytest.mark.parametrize("target", ["local", None])
+def test_a_relative_folder_means_the_same_from_everywhere(
+    siteconfig: Path, target: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(siteconfig.parent)
+    relative = find_output(Path("project"), "shop", siteconfig, target).settings
+    whole = find_output(siteconfig.parent / "project", "shop", siteconfig, target).settings
+    assert (relative.path, relative.sources_dir, relative.base) == (whole.path, whole.sources_dir, whole.base)
+    assert relative.base.is_absolute()
