@@ -15,6 +15,7 @@ from profiles_pipeline_tests.bench.workspace import END_TIME, Workspace, warehou
 FULL = "profiles run, everything"
 KEEPING = "profiles run, everything, and keeps what it read"
 NEWEST = "profiles run, newest 1 %"
+AGAIN = "profiles run, again, nothing new"
 NOTHING_NEW = "profiles run, a day later, nothing new"
 STITCHED_FULL = "stitcher, everything"
 STITCHED_NEWEST = "stitcher, newest 1 %"
@@ -51,6 +52,7 @@ def daily_runs(work: Workspace) -> Sequence[Case]:
         Case(FULL, _run(work.folder / "full", END_TIME), lambda: _everything(work, "full")),
         Case(KEEPING, _run(work.folder / "keeping", END_TIME), lambda: _keeping(work)),
         Case(NEWEST, _run(work.folder / "daily", END_TIME), lambda: _go_back(work, "daily")),
+        Case(AGAIN, _run(work.folder / "daily", END_TIME)),
         Case(NOTHING_NEW, _run(work.folder / "daily", LATER)),
         Case(
             STITCHED_FULL,

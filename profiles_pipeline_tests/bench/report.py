@@ -21,6 +21,7 @@ from profiles_pipeline_tests.bench.cases import (
     WHOLE_RUN,
 )
 from profiles_pipeline_tests.bench.daily import (
+    AGAIN,
     FULL,
     KEEPING,
     NEWEST,
@@ -73,6 +74,7 @@ def _of_daily_runs(found: Mapping[str, Usage]) -> list[Figure]:
     return [
         _saved(found, FULL, NEWEST, 15),
         _saved(found, STITCHED_FULL, STITCHED_NEWEST, 20),
+        _work(found, AGAIN, 1),
         _work(found, NOTHING_NEW, 1),
         _ratio(found, KEEPING, FULL),
     ]
