@@ -13,6 +13,7 @@ from profiles_pipeline_tests.bench.measure import Case, apart, measure
 from profiles_pipeline_tests.bench.workspace import END_TIME, Workspace, warehouse_of
 
 FULL = "profiles run, everything"
+BACKFILL = "profiles run, a year of partitions at once"
 KEEPING = "profiles run, everything, and keeps what it read"
 NEWEST = "profiles run, newest 1 %"
 AGAIN = "profiles run, again, nothing new"
@@ -27,6 +28,9 @@ TABLES = {"tracks": "timestamp", "identifies": "timestamp", "orders": "ordered_a
 SHARE = 0.01
 EARLIER, BEFORE, LATER = "2024-12-24T00:00:00Z", "2024-12-25T00:00:00Z", "2025-01-02T00:00:00Z"
 """End times of the two runs before the newest rows come, the later of which sees all others, and of one after."""
+
+YEAR = "2024-01-01...2024-12-31"
+"""A year of daily partitions; the last one ends at END_TIME."""
 
 OUTPUTS = {
     "user_id_stitcher": ("other_id", "other_id_type"),
@@ -50,7 +54,16 @@ def daily_runs(work: Workspace) -> Sequence[Case]:
     return (
         Case(START, (sys.executable, "-c", "import profiles_pipeline.cli.running, profiles_pipeline.cli.app")),
         Case(FULL, _run(work.folder / "full", END_TIME), lambda: _everything(work, "full")),
-        Case(KEEPING, _run(work.folder / "keeping", END_TIME), lambda: _keeping(work)),
+        Case(
+            BACKFILL,
+            _run_year(work.folder / "year"),
+            lambda: _everything(work, "year", "partitions: {start: 2024-01-01}\n"),
+        ),
+        Case(
+            KEEPING,
+            _run(work.folder / "keeping", END_TIME),
+            lambda: _everything(work, "keeping", "incremental: always\n"),
+        ),
         Case(NEWEST, _run(work.folder / "daily", END_TIME), lambda: _go_back(work, "daily")),
         Case(AGAIN, _run(work.folder / "daily", END_TIME)),
         Case(NOTHING_NEW, _run(work.folder / "daily", LATER)),
@@ -70,6 +83,11 @@ def daily_runs(work: Workspace) -> Sequence[Case]:
 def _run(project: Path, end: str, *options: str) -> tuple[str, ...]:
     command = ("run", "--quiet", "--no-report", "--project", str(project), "--end-time", end)
     return (sys.executable, "-m", "profiles_pipeline", *command, *options)
+
+
+def _run_year(project: Path) -> tuple[str, ...]:
+    command = ("run", "--quiet", "--no-report", "--project", str(project), "--partition-range", YEAR)
+    return (sys.executable, "-m", "profiles_pipeline", *command)
 
 
 def _split(work: Workspace) -> None:
@@ -96,15 +114,12 @@ def _rows(work: Workspace, name: str) -> str:
     return f"read_parquet('{found / '*.parquet' if found.is_dir() else found}')"
 
 
-def _everything(work: Workspace, name: str) -> None:
+def _everything(work: Workspace, name: str, settings: str = "") -> None:
     project = work.project(name)
     (project / "data").unlink()
     (project / "data").symlink_to(work.folder / "all", target_is_directory=True)
-
-
-def _keeping(work: Workspace) -> None:
-    _everything(work, "keeping")
-    (work.folder / "keeping" / "pipeline.yaml").write_text("incremental: always\n", encoding="utf-8")
+    if settings:
+        (project / "pipeline.yaml").write_text(settings, encoding="utf-8")
 
 
 def _go_back(work: Workspace, name: str) -> None:

@@ -22,6 +22,7 @@ from profiles_pipeline_tests.bench.cases import (
 )
 from profiles_pipeline_tests.bench.daily import (
     AGAIN,
+    BACKFILL,
     FULL,
     KEEPING,
     NEWEST,
@@ -76,6 +77,7 @@ def _of_daily_runs(found: Mapping[str, Usage]) -> list[Figure]:
         _saved(found, STITCHED_FULL, STITCHED_NEWEST, 20),
         _work(found, AGAIN, 1),
         _work(found, NOTHING_NEW, 1),
+        _ratio(found, BACKFILL, FULL, "at most 1.5 x", lambda ratio: ratio <= 1.5),
         _ratio(found, KEEPING, FULL),
     ]
 
