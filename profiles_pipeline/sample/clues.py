@@ -10,14 +10,16 @@ from sqlglot import exp
 
 from profiles_pipeline.sample.calendar import parts_wished
 from profiles_pipeline.sample.evidence import USUAL, WEAK, Ledger, Scalar, Slot, Wish
-from profiles_pipeline.sample.patterns import like_examples
+from profiles_pipeline.sample.patterns import like_examples, similar_regex
+from profiles_pipeline.sample.pieces import is_text
 from profiles_pipeline.sample.relations import ALWAYS, Alternatives, Relation, Scope, Value, both
 from profiles_pipeline.sample.value_clues import NUMBER, VALUE_RULES, Rule, ValueClues
 from profiles_pipeline.sql.rewrites.texts import says_nothing
 
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}.*)?")
 _COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.EqualNull)
-_LIKES = (exp.Like, exp.ILike, exp.Contains, exp.StartsWith, exp.EndsWith, exp.RegexpLike, exp.RegexpILike)
+_REGEXES = (exp.RegexpLike, exp.RegexpILike, exp.SimilarTo)
+_LIKES = (exp.Like, exp.ILike, exp.Contains, exp.StartsWith, exp.EndsWith, *_REGEXES)
 _MOST_WAYS = 12
 _LONGEST = 64
 
@@ -220,9 +222,11 @@ class Clues(ValueClues):
     def _like(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         self.vote(found, "text")
-        patterns = [str(n.this) for n in node.expression.find_all(exp.Literal) if n.is_string]
+        patterns = [str(n.this) for n in node.expression.find_all(exp.Literal, exp.RawString) if is_text(n)]
         self._others(node, scope)
-        if isinstance(node, exp.RegexpLike | exp.RegexpILike):
+        if isinstance(node, exp.SimilarTo):
+            patterns = [similar_regex(pattern) for pattern in patterns]
+        if isinstance(node, _REGEXES):
             for slot in found.slots:
                 self.ledger.of(slot).regexes.update(dict.fromkeys(patterns))
             return self._done(node)

@@ -49,6 +49,11 @@ def like_matches(pattern: str, text: str) -> bool:
     return re.fullmatch("".join(parts), text, re.IGNORECASE | re.DOTALL) is not None
 
 
+def similar_regex(pattern: str) -> str:
+    """Return the regular expression that a pattern of SIMILAR TO stands for."""
+    return re.sub(r"(?<!\\)[%_]", lambda match: ".*" if match[0] == "%" else ".", pattern)
+
+
 def python_regex(pattern: str) -> str:
     """Return a warehouse's regular expression as Python writes it."""
     for name, characters in _POSIX.items():

@@ -102,7 +102,7 @@ class QueryReader:
                 star = item.table.lower() if isinstance(item, exp.Column) else ""
                 starred = [r for r in (scope.items.get(star),) if r is not None] if star else _distinct(scope)
                 rest += starred
-                self._excluded(item, starred)
+                columns |= self._excluded(item, starred)
                 continue
             name = (item.alias_or_name or f"column_{number}").lower()
             key = (id(scope), name)
@@ -111,14 +111,17 @@ class QueryReader:
             self._defining.discard(key)
         return Relation(self.ledger, columns, tuple(rest), alternatives=scope.alternatives)
 
-    def _excluded(self, item: exp.Expr, relations: list[Relation]) -> None:
-        """Note that what a star leaves out or renames is there to be left out."""
+    def _excluded(self, item: exp.Expr, relations: list[Relation]) -> dict[str, Value]:
+        """Note that what a star leaves out or renames is there to be left out; return what it renames."""
+        renamed: dict[str, Value] = {}
         star = item.this if isinstance(item, exp.Column) else item
         for key in ("except_", "rename"):
             for name in star.args.get(key) or ():
                 left_out = name.this if isinstance(name, exp.Alias) else name
                 if len(relations) == 1 and left_out.name:
-                    relations[0].value(left_out.name)
+                    value = relations[0].value(left_out.name)
+                    renamed |= {name.alias.lower(): value} if isinstance(name, exp.Alias) else {}
+        return renamed
 
     def _united(self, left: Relation, right: Relation) -> Relation:
         self.ledger.alike(left.tables() | right.tables() if left.tables() and right.tables() else frozenset())

@@ -239,7 +239,8 @@ class ProjectTexts:
         slots, columns = found.slots, {column.name.lower(): column for column in tree.find_all(exp.Column)}
         if not slots and columns and (len(columns) == 1 or tree.find(*_HASHES, *_JOINED) is not None):
             telling = [column for name, column in columns.items() if theme_of(name) not in PERSONAL]
-            slots = self.queries.clues.value([*telling, *columns.values()][0], scope).slots
+            inner = tree.find(exp.JSONExtract, exp.JSONExtractScalar) if len(columns) == 1 else None
+            slots = self.queries.clues.value(inner or [*telling, *columns.values()][0], scope).slots
         made = IdForm(MAILBOX) if "'@" in row_id.select else outside_form(tree)
         if made is not None and len(columns) == 1 and not hashed:
             yield from ((slot, replace(use, share="sound", form=made)) for slot in slots)

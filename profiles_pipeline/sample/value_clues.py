@@ -475,7 +475,7 @@ class ValueClues(ABC):
         """``parse_url(url, 'HOST')``: a part of a text; without a part the text itself, into which a path may lead."""
         found = self.value(node.this, scope)
         self.vote(found, "text")
-        if isinstance(node, exp.Host):
+        if isinstance(node, exp.Host | exp.RegDomain):
             return _piece(found, around_in_url(["host"]))
         part = node.args.get("part_to_extract")
         if part is None:
@@ -559,10 +559,15 @@ class ValueClues(ABC):
         return Value(kind="number") if isinstance(node, exp.ArraySize) else NOTHING
 
     def _reduced(self, node: exp.Expr, scope: Scope) -> Value:
-        """``aggregate(a, 0, (total, x) -> total + x)``: the elements are of the kind of the first total."""
+        """``aggregate(a, 0, (total, x) -> total + x)``: the elements are of the kind of the first total, unless they
+        are made something else first."""
         start = self.value(node.args.get("initial"), scope)
         element = self.element(self.value(node.this, scope))
-        self._alike(start, element)
+        body = node.args.get("merge")
+        added = body.expressions[-1].name.lower() if isinstance(body, exp.Lambda) and body.expressions else ""
+        uses = [use for use in body.this.find_all(exp.Identifier) if use.name.lower() == added] if added else []
+        if all(isinstance(use.parent, exp.Binary | exp.Paren) for use in uses):
+            self._alike(start, element)
         return Value(kind=start.kind)
 
     def _of_elements(self, node: exp.Expr, scope: Scope) -> Value:
@@ -577,8 +582,10 @@ class ValueClues(ABC):
 
     def _each(self, node: exp.Expr, scope: Scope) -> Value:
         """``filter(a, x -> x > 1)``: what is said of x is said of any element."""
+        body = node.args.get("expression")
+        if isinstance(node, exp.Exists) and body is None:
+            return self._children(node, scope)
         found = self.value(node.this, scope)
-        body = node.expression
         if not isinstance(body, exp.Lambda) or len(body.expressions) != 1:
             return NOTHING
         said, name = exp.Paren(this=body.this.copy()), body.expressions[0].name.lower()
@@ -664,6 +671,7 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     exp.RegexpSplit: ValueClues._split,
     exp.ParseUrl: ValueClues._url,
     exp.Host: ValueClues._url,
+    exp.RegDomain: ValueClues._url,
     exp.StPoint: ValueClues._point,
     exp.NetFunc: ValueClues._same,
     exp.SplitToTable: ValueClues._split,
@@ -671,6 +679,7 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     exp.ArrayContains: ValueClues._array,
     exp.ArrayFilter: ValueClues._each,
     exp.Transform: ValueClues._each,
+    exp.Exists: ValueClues._each,
     exp.Reduce: ValueClues._reduced,
     exp.ArrayMax: ValueClues._of_elements,
     exp.ArrayMin: ValueClues._of_elements,

@@ -313,7 +313,8 @@ def moments(column: ColumnSchema, rows: Rows, rng: np.random.Generator) -> Ints:
     spread = rng.random(rows.size)
     match column.theme:
         case "birth":
-            found = rows.end - ((18 + rows.person * 37 % 60) * 365.25 * DAY).astype(np.int64)
+            age = 18 + rows.person * 37 % 60 + rows.person * 101 % 365 / 365.25  # in years, and on any day of one
+            found = rows.end - (age * 365.25 * DAY).astype(np.int64)
         case "future" if not column.occurred_at:
             found = rows.time + (spread * 60 * DAY).astype(np.int64)
         case "created" if not column.occurred_at:

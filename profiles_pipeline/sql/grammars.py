@@ -58,6 +58,16 @@ def _match(name: str) -> Callable[[list[exp.Expr], Dialect], exp.Expr]:
     return read
 
 
+class StrtokSplitToTable(exp.SplitToTable):
+    """``strtok_split_to_table(text, ' ,.')``: the words between any of the marks, a blank when there are none."""
+
+    _sql_names: ClassVar = ["STRTOK_SPLIT_TO_TABLE"]
+
+
+def _words(args: list[exp.Expr]) -> exp.Expr:
+    return StrtokSplitToTable(this=args[0], expression=args[1] if len(args) > 1 else exp.Literal.string(" "))
+
+
 class _Snowflake(Snowflake):
     """Snowflake, without the functions that it has not and sqlglot would read as it reads its own."""
 
@@ -67,6 +77,7 @@ class _Snowflake(Snowflake):
             "DATE_TRUNC": _unit_first,
             "JSON_EXTRACT_PATH_TEXT": _keys_or_path,
             **{name: _match(name) for name in ("REGEXP_SUBSTR", "REGEXP_SUBSTR_ALL")},
+            "STRTOK_SPLIT_TO_TABLE": _words,
             "TO_CHAR": exp.ToChar.from_arg_list,
             "TO_VARCHAR": exp.ToChar.from_arg_list,
         }

@@ -12,6 +12,10 @@ _LAYOUT = (exp.ClusterProperty, exp.AlterSet)
 _COMMANDS = (
     (re.compile(r"call\b"), "has no procedures to call"),
     (re.compile(r"(?:execute|alter)\s+task\b"), "has no tasks"),
+    (
+        re.compile(r"(?:grant|revoke)\b|alter\s.*\bowner\s+to\b"),
+        "has no roles, rights or sessions to alter",
+    ),
     (re.compile(r"alter\s+(?:warehouse|account|user|role|session)\b"), "has no roles, rights or sessions to alter"),
     (re.compile(r"(?:optimize|vacuum)\b"), "keeps its tables in order by itself"),
     (

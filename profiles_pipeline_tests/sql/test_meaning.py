@@ -108,6 +108,9 @@ def test_statement_without_a_translation_is_refused() -> None:
     ("statement", "why"),
     [
         ("call refresh()", "has no procedures to call"),
+        ("grant select on all tables in schema s to role r", "has no roles, rights or sessions to alter"),
+        ("revoke usage on future schemas in database d from role r", "has no roles, rights or sessions to alter"),
+        ("alter table t owner to etl", "has no roles, rights or sessions to alter"),
         ("grant select on t to role r", "has no roles, rights or sessions to alter"),
         ("alter session set query_tag = 'x'", "has no roles, rights or sessions to alter"),
         ("alter warehouse w set warehouse_size = 'small'", "has no roles, rights or sessions to alter"),

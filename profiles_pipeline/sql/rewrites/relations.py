@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from profiles_pipeline.sql.build import build
+from profiles_pipeline.sql.grammars import StrtokSplitToTable
 from profiles_pipeline.sql.rewrites.row import Rewrite
 from profiles_pipeline.sql.rewrites.semi_structured import parsed_json
 
@@ -33,11 +34,13 @@ _FLATTENED_DEEP = """
 _STEP_INTO = """REGEXP_REPLACE(SUBSTRING(e.fullkey, 2), '[.]"((?:[^"\\\\]|\\\\.)*)"', '[''\\1'']', 'g')"""
 _STEP = f"LTRIM({_STEP_INTO}, '.')"
 _POSITIONS = ("input", "path", "outer", "recursive")
-_SPLIT = """
-    SELECT
-      1 AS seq,
-      GENERATE_SUBSCRIPTS(STR_SPLIT(:text, :separator), 1) AS index,
-      UNNEST(STR_SPLIT(:text, :separator)) AS value
+_SPLIT = "SELECT 1 AS seq, GENERATE_SUBSCRIPTS(:parts, 1) AS index, UNNEST(:parts) AS value"
+_PARTS = "STR_SPLIT(:text, :marks)"
+_WORDS = """
+    LIST_FILTER(
+      STR_SPLIT(TRANSLATE(:text, :marks, REPEAT(LEFT(:marks, 1), LENGTH(:marks))), LEFT(:marks, 1)),
+      LAMBDA word : word <> ''
+    )
 """
 _STRUCTS = "SELECT UNNEST(:array, max_depth := 2)"  # the fields of each struct as columns; of anything else, itself
 _ELEMENTS = "SELECT UNNEST(:array) AS :element"
@@ -53,7 +56,8 @@ def _unpacked(node: exp.Expr) -> exp.Expr:
         query = build(flattened, input=_input(arguments), place=_place(arguments.get("path")))
         outer = _is_set(arguments, "outer")
     elif isinstance(call, exp.SplitToTable):
-        query, outer = build(_SPLIT, text=call.this, separator=call.expression), False
+        parts = build(_WORDS if isinstance(call, StrtokSplitToTable) else _PARTS, text=call.this, marks=call.expression)
+        query, outer = build(_SPLIT, parts=parts), False
     else:
         return node
     alias = exp.TableAlias(this=exp.to_identifier(node.alias or "flattened"))

@@ -187,8 +187,13 @@ def _normal(node: exp.Expr) -> exp.Expr:
 
 
 def _host(node: exp.Expr) -> exp.Expr:
-    """``net.host(url)``"""
-    return typed(build(_HOST, url=node.this.this), exp.DType.VARCHAR) if isinstance(node.this, exp.Host) else node
+    """``net.host(url)``, ``net.reg_domain(url)``: the list of public suffixes is not at hand, so what stands before a
+    country is one where it is among the usual ones."""
+    if isinstance(node.this, exp.Host):
+        return typed(build(_HOST, url=node.this.this), exp.DType.VARCHAR)
+    if isinstance(node.this, exp.RegDomain):
+        return typed(build(_DOMAIN, url=node.this.this), exp.DType.VARCHAR)
+    return node
 
 
 def _no_match_is_null(node: exp.Expr) -> exp.Expr:
@@ -271,6 +276,9 @@ _URL_PARTS = """
 
 _JAVA_GROUP = re.compile(r"\$[0-9]|\\.")
 _HOST = "NULLIF(REGEXP_EXTRACT(:url, '^(?:[^:/?#]+:)?//(?:[^/?#@]*@)?([^:/?#]+)', 1), '')"
+_AUTHORITY = "LOWER(REGEXP_EXTRACT(:url, '^(?:(?:[^:/?#]+:)?//)?(?:[^/?#@]*@)?([^:/?#]+)', 1))"
+_SUFFIX = "(?:(?:ac|co|com|edu|gov|gob|ne|net|or|org)[.][a-z]{2}|[^.]+)"
+_DOMAIN = f"NULLIF(REGEXP_EXTRACT({_AUTHORITY}, '([^.]+[.]{_SUFFIX})[.]?$', 1), '')"
 _PLACES = """
     CASE WHEN NOT :text IS NULL AND NOT :part IS NULL THEN
       COALESCE(
