@@ -563,10 +563,7 @@ class ValueClues(ABC):
         are made something else first."""
         start = self.value(node.args.get("initial"), scope)
         element = self.element(self.value(node.this, scope))
-        body = node.args.get("merge")
-        added = body.expressions[-1].name.lower() if isinstance(body, exp.Lambda) and body.expressions else ""
-        uses = [use for use in body.this.find_all(exp.Identifier) if use.name.lower() == added] if added else []
-        if all(isinstance(use.parent, exp.Binary | exp.Paren) for use in uses):
+        if _plainly_used(node.args.get("merge")):
             self._alike(start, element)
         return Value(kind=start.kind)
 
@@ -702,6 +699,15 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     **dict.fromkeys(_SAME_TIME, ValueClues._same_time),
     **dict.fromkeys(_MIXED, ValueClues._coalesce),
 }
+
+
+def _plainly_used(body: exp.Expr | None) -> bool:
+    """Tell whether ``(total, x) -> total + x`` computes with x itself, not with what a function makes of it."""
+    if not isinstance(body, exp.Lambda) or not body.expressions:
+        return True
+    name = body.expressions[-1].name.lower()
+    uses = (use for use in body.this.find_all(exp.Identifier) if use.name.lower() == name)
+    return all(isinstance(use.parent, exp.Binary | exp.Paren) for use in uses)
 
 
 def kind_of_type(data_type: exp.DataType) -> Kind | None:

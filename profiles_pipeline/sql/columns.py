@@ -25,7 +25,7 @@ _COUNTED = (exp.TsOrDsDiff, exp.RegexpCount)
 """Calls that give whole numbers, which sqlglot leaves without a type in some dialects."""
 
 _YIELDED = "columns"
-_COUNTED: dict[type[exp.Expr], DType] = {
+_COUNTED_UP: dict[type[exp.Expr], DType] = {
     exp.GenerateDateArray: DType.DATE,
     exp.GenerateTimestampArray: DType.TIMESTAMP,
 }
@@ -284,7 +284,7 @@ def _relations(select: exp.Select) -> Iterator[exp.Expr]:
 def _unpacked(relation: exp.Expr) -> Columns:
     """Return the columns of FLATTEN, SPLIT_TO_TABLE and of rows that are counted up in time."""
     if isinstance(relation, exp.Unnest) and len(relation.expressions) == 1 and not relation.args.get("offset"):
-        counted = _COUNTED.get(type(relation.expressions[0]))
+        counted = _COUNTED_UP.get(type(relation.expressions[0]))
         return Columns((("value", counted),), True) if counted is not None else UNKNOWN
     call = relation.this if isinstance(relation, exp.Lateral | exp.TableFromRows) else None
     if isinstance(call, exp.Explode) and not relation.args.get("view"):
