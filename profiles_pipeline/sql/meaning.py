@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TypeVar
 
 from sqlglot import exp
+from sqlglot.errors import ParseError
 
 from profiles_pipeline.sql.borrowed import with_borrowed_functions
 from profiles_pipeline.sql.build import holds_apart
@@ -74,6 +75,8 @@ def translate(tree: Tree, source: str, target: str, known: Known = NOTHING) -> T
     rewrites = _rewrites_by_node(source, target)
     stand_ins: list[str] = []
     for node in reversed(list(root.walk(bfs=False))):
+        if isinstance(node, exp.Func) and node.args.get("this") is None and node.arg_types.get("this"):
+            raise ParseError(f"{node.sql_name()} is called without a value")
         parent, key, index = node.parent, node.arg_key, node.index
         if parent is None or key is None:
             continue

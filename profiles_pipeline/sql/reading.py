@@ -6,9 +6,10 @@ dialect the tree is what the text says. All of them raise ProjectError with code
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeVar
 
 from sqlglot import exp
@@ -37,6 +38,9 @@ READ_AS = "read_as"
 
 _FINAL = ("sql-untranslatable", "unknown-unit")
 """What is wrong with a text that is surely in the dialect it was read in."""
+
+_STUMBLES = (AttributeError, IndexError, KeyError, TypeError, ValueError, ParseError)
+"""What comes of calls with fewer or other arguments than the parser of the dialect, or what follows it, counts on."""
 
 Tree = TypeVar("Tree", bound=exp.Expr)
 
@@ -91,7 +95,8 @@ def parse_expression(text: str, reading: Reading, span: Span | None = None, what
 
     def read(reading: Reading) -> exp.Expr:
         tokens = _tokens(text, reading, span, what)
-        return _translated(_parse(_expression, tokens, text, reading, span, what), reading)
+        with _telling_calls(text, reading, span, what):
+            return _translated(_parse(_expression, tokens, text, reading, span, what), reading)
 
     return _in_any_dialect(text, read, reading)
 
@@ -99,9 +104,10 @@ def parse_expression(text: str, reading: Reading, span: Span | None = None, what
 def parse_expressions(text: str, reading: Reading, span: Span | None = None, what: str = "list") -> list[exp.Expr]:
     """Return the expressions of a comma-separated list such as ``a, lower(b)``."""
     tokens = enclose("COALESCE(", _tokens(text, reading, span, what), ")", reading.grammar, text)
-    parsed = _parse(_expression, tokens, text, reading, span, what)
-    items = [item for item in (parsed.this, *parsed.expressions) if isinstance(item, exp.Expr)]
-    return [_translated(item.pop(), reading) for item in items]
+    with _telling_calls(text, reading, span, what):
+        parsed = _parse(_expression, tokens, text, reading, span, what)
+        items = [item for item in (parsed.this, *parsed.expressions) if isinstance(item, exp.Expr)]
+        return [_translated(item.pop(), reading) for item in items]
 
 
 def parse_condition(text: str, reading: Reading, span: Span | None = None, what: str = "condition") -> exp.Expr:
@@ -112,7 +118,12 @@ def parse_condition(text: str, reading: Reading, span: Span | None = None, what:
 def parse_query(text: str, reading: Reading, span: Span | None = None, what: str = "query") -> exp.Query:
     """Return the one query of `text`: ``select``, ``with``, a query in brackets, or common table expressions that
     begin with a comma (``, a as (...) select ...``)."""
-    return _in_any_dialect(text, lambda reading: _query(text, reading, span, what), reading)
+
+    def read(reading: Reading) -> exp.Query:
+        with _telling_calls(text, reading, span, what):
+            return _query(text, reading, span, what)
+
+    return _in_any_dialect(text, read, reading)
 
 
 def _query(text: str, reading: Reading, span: Span | None, what: str) -> exp.Query:
@@ -134,16 +145,19 @@ def _query(text: str, reading: Reading, span: Span | None, what: str) -> exp.Que
 def parse_statements(text: str, reading: Reading, span: Span | None = None, what: str = "statements") -> list[exp.Expr]:
     """Return the statements of `text`, in order. A statement sqlglot does not know is kept word for word when source
     and target are the same dialect, or the target has no use for it, and refused otherwise."""
-    statements: list[exp.Expr] = []
+    with _telling_calls(text, reading, span, what):
+        return list(_statements(text, reading, span, what))
+
+
+def _statements(text: str, reading: Reading, span: Span | None, what: str) -> Iterator[exp.Expr]:
     for tokens in _split(_tokens(text, reading, span, what)):
         tree = _parse(Parser._parse_statement, tokens, text, reading, span, what)
         if isinstance(tree, exp.Command) and why_left_out(tree, reading.target):
-            statements.append(tree)
+            yield tree
             continue
         if isinstance(tree, exp.Command) and reading.source != reading.target:
             refuse_at(text, span, tokens[0], f"cannot translate the statement to {reading.target}")
-        statements.append(_translated(tree, reading))
-    return statements
+        yield _translated(tree, reading)
 
 
 def parse_order_by(
@@ -153,8 +167,9 @@ def parse_order_by(
     keys: list[exp.Ordered] = []
     frame: exp.WindowSpec | None = None
     for item in items:
-        window = _parse_window("ORDER BY ", item, reading, span, what)
-        keys += [_translated(key, reading) for key in window.args["order"].expressions]
+        with _telling_calls(item, reading, span, what):
+            window = _parse_window("ORDER BY ", item, reading, span, what)
+            keys += [_translated(key, reading) for key in window.args["order"].expressions]
         frame = _normal_frame(window.args.get("spec"), item, span, what) or frame
     return keys, frame
 
@@ -179,6 +194,47 @@ def default_frame(function: exp.Expr, reading: Reading) -> exp.WindowSpec | None
 
 def _translated(tree: Tree, reading: Reading) -> Tree:
     return meaning.translate(tree, reading.source, reading.target, reading.known)
+
+
+@contextmanager
+def _telling_calls(text: str, reading: Reading, span: Span | None, what: str) -> Iterator[None]:
+    """Tell of the call in `text` over which its reader stumbles."""
+    try:
+        yield
+    except _STUMBLES:
+        call = _stumbled_over(text, reading, span, what)
+        told = f": '{call.text}' does not take what it is called with" if call else ""
+        refuse_at(text, span, call, f"{what} is not valid SQL{told}")
+
+
+def _stumbled_over(text: str, reading: Reading, span: Span | None, what: str) -> Token | None:
+    """Return the name of the innermost call that cannot be read by itself, the last one where there are several."""
+    tokens = _tokens(text, reading, span, what)
+    guilty = None
+    for start, (name, opening) in enumerate(pairwise(tokens)):
+        if opening.token_type == TokenType.L_PAREN and name.text[:1].isalpha():
+            with suppress(ProjectError):
+                call = tokens[start : _end(tokens, start + 1)]
+                guilty = name if _stumbles(call, text, reading, span, what) else guilty
+    return guilty
+
+
+def _stumbles(call: list[Token], text: str, reading: Reading, span: Span | None, what: str) -> bool:
+    try:
+        _translated(_parse(_expression, call, text, reading, span, what), reading)
+    except _STUMBLES:
+        return True
+    return False
+
+
+def _end(tokens: Sequence[Token], opening: int) -> int:
+    """Return where what follows the bracket begins that closes the one at `opening`."""
+    depth = 0
+    for place in range(opening, len(tokens)):
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(tokens[place].token_type, 0)
+        if depth == 0:
+            return place + 1
+    return len(tokens)
 
 
 def _parse_window(prefix: str, text: str, reading: Reading, span: Span | None, what: str) -> exp.Window:

@@ -125,7 +125,7 @@ def _expectation(description: object, highlight: str) -> str:
     if match := re.fullmatch(r"Expect(?:ing|ed) (.+?)( but got .*)?", said, re.DOTALL):
         wanted = match[1]
         return f"expected {wanted if ' ' in wanted else repr(wanted)} at {unexpected}"
-    if said.startswith("Required argument"):
+    if said.startswith("Required argument") or (said.startswith("Required") and highlight == ")"):
         return f"expected a value at {unexpected}"
     if highlight and not re.search(r"\w", highlight):
         return f"expected more after {unexpected}, or something else"

@@ -158,6 +158,20 @@ def test_default_frame(function: str, source: str, expected: str | None) -> None
 
 ERRORS = [
     (
+        parse_query,
+        Text("select width_bucket(a, 1) from t", Span("m.yaml", 10, 13)),
+        """m.yaml:10:20: error[sql-syntax]: query is not valid SQL: 'width_bucket' does not take what it is called with
+    select width_bucket(a, 1) from t
+           ^""",
+    ),
+    (
+        parse_expression,
+        Text("sum(day())", Span("m.yaml", 10, 13)),
+        """m.yaml:10:21: error[sql-syntax]: expression is not valid SQL: expected a value at ')'
+    sum(day())
+            ^""",
+    ),
+    (
         parse_expression,
         Text("a + (b c d", Span("m.yaml", 10, 13)),
         """m.yaml:10:22: error[sql-syntax]: expression is not valid SQL: expected ')' at 'd'

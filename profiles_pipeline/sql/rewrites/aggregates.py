@@ -76,7 +76,7 @@ def _true_once(node: exp.Expr) -> exp.Expr:
 
 
 def _object_agg(node: exp.Expr) -> exp.Expr:
-    key, value = node.this, node.expression
+    key, value = node.this.expressions if isinstance(node.this, exp.Distinct) else (node.this, node.expression)
     entry = function("ROW", key, value)
     present = exp.and_(*(exp.Not(this=exp.Is(this=part.copy(), expression=exp.null())) for part in (key, value)))
     entries = exp.Filter(this=exp.ArrayAgg(this=entry), expression=exp.Where(this=present))
