@@ -127,7 +127,7 @@ class _Loss:
         return {row_id.entity for row_id in self._left(self.model.ids)}
 
     def _columns(self, text: str) -> set[str]:
-        return {name.lower() for name in sql.column_names(self.reader.expression(text, self.model.path).tree)}
+        return {name.lower() for name in sql.columns_of_rows(self.reader.expression(text, self.model.path).tree)}
 
     def _why(self, columns: Collection[str] | Iterator[str]) -> str | None:
         return next((self.reasons[name] for name in sorted(columns) if name in self.reasons), None)

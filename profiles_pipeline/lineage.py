@@ -120,7 +120,7 @@ def _of_stitcher(c: Compilation, model: Stitcher) -> Columns:
 def _named(c: Compilation, text: str, path: str) -> Iterator[ColumnSource]:
     """Yield the columns of a source that an expression over its rows names."""
     tree = c.reader.expression(text, path).tree
-    yield from (ColumnSource(path, name) for name in sql.column_names(tree))
+    yield from (ColumnSource(path, name) for name in sql.columns_of_rows(tree))
     yield from (ColumnSource(path, name.rpartition("/")[2]) for name in sql.symbols(tree).get("row", ()))
 
 

@@ -75,7 +75,7 @@ def _columns_in_use(c: Compilation, model: InputVarTable, read: Mapping[str, Rea
     source = c.graph.models[model.source]
     carried = [c.reader.expression(row_id.select, source.path, "id").tree for row_id in getattr(source, "ids", ())]
     used = {column for r in reads for column in r.columns} - own.keys()
-    used |= {column.lower() for tree in carried for column in sql.column_names(tree)}
+    used |= {column.lower() for tree in carried for column in sql.columns_of_rows(tree)}
     used |= {symbol.rpartition("/")[2] for tree in carried for symbol in sql.symbols(tree).get("row", ())}
     ids = [c.project.entities[entity].id_column for entity in model.entities]
     fixed = {"main_id", "input_row_id", *(name.lower() for name in ids)}

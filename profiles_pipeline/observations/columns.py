@@ -9,6 +9,7 @@ from sqlglot import exp
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input, InputVarTable, Model, SqlModel, Stitcher, VarTable
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.sql import columns_of_rows
 
 Names = frozenset[str] | None
 
@@ -61,4 +62,5 @@ def _named(tree: exp.Expr) -> Names:
     """Return every column that a text names, wherever; None when a star stands for some."""
     if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
         return None
-    return frozenset(column.name.rpartition("/")[2].lower() for column in tree.find_all(exp.Column))
+    named = {column.name.rpartition("/")[2].lower() for column in tree.find_all(exp.Column)}
+    return frozenset(named | {struct.lower() for struct in columns_of_rows(tree)})

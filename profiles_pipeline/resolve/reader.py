@@ -138,6 +138,8 @@ class Reader:
             model=self._facts,
             read_file=self.read_file,
             is_broken=self._is_broken,
+            namesakes=self.project.spec.namesakes,
+            entity=self._entity_at(this) if self.project.spec.namesakes.names else None,
         )
         return template.render(text, scope)
 
@@ -276,6 +278,14 @@ class Reader:
         found = {about} if about else {i.entity for i in getattr(model, "ids", ())} or {*getattr(model, "entities", ())}
         return self.project.entities.get(found.pop()) if len(found) == 1 else None
 
+    def _entity_at(self, this: str) -> str | None:
+        """Return the lower-case name of the entity that a text of a model or var is about, if it is about one."""
+        owner, _, name = this.lower().rpartition("/")
+        var = self.project.input_vars.get(owner, {}).get(name)
+        model = self.project.models.get(this.lower()) or self.project.models.get(owner)
+        entity = self._entity_of(model) if model is not None else None
+        return var.entity if var is not None else entity.name.lower() if entity is not None else None
+
     def has_file(self, path: str) -> bool:
         """Return whether the project has a file; what lies outside is none of its."""
         found = ((folder.resolve(), (folder / path).resolve()) for folder in self._folders)
@@ -363,7 +373,7 @@ class Reader:
         cast = tried(data_type, lambda: self._cast(data_type, this, value)) if data_type else None
         if errors:
             raise ProjectError(problem for error in errors for problem in error.problems)
-        columns = {c.lower() for part in parts for c in sql.column_names(part.tree)}
+        columns = {c.lower() for part in parts for c in sql.columns_of_rows(part.tree)}
         columns |= {c.lower() for part in parts for c in _row_columns(part.tree)}
         return ReadVar(
             select=select,

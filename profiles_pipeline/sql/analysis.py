@@ -134,6 +134,15 @@ def column_names(tree: exp.Expr) -> frozenset[str]:
     )
 
 
+def columns_of_rows(tree: exp.Expr) -> frozenset[str]:
+    """Return the columns that an expression over the rows of one source reads: of ``a.b``, a field of a struct, ``a``,
+    unless a table in the expression has that name."""
+    tables = {table.alias_or_name.lower() for table in nodes_of(tree, exp.Table, exp.Subquery, exp.CTE)}
+    roots = (column.parts[0] for column in nodes_of(tree, exp.Column) if column.args.get("table"))
+    structs = {root.name for root in roots if not _symbolic(root) and root.name.lower() not in tables}
+    return column_names(tree) | structs
+
+
 def unqualified(tree: exp.Expr, name: str) -> exp.Expr:
     """Return `tree` with columns written ``name.column`` as just ``column``; sub-queries stay as they are.
 

@@ -356,6 +356,7 @@ USED: Mapping[str, set[str] | None] = {
     "entity_var: {name: x, select: count(*), from: inputs/orders, "
     "where: \"a in (select b from {{this.DeRef('inputs/orders')}})\"}": None,
     "input_var: {name: x, select: lower(a), from: inputs/orders}": {"user_id", "ts", "a"},
+    "entity_var: {name: x, select: max(s.a), from: inputs/orders, where: s.t.b > 1 and c}": {"user_id", "ts", "s", "c"},
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from profiles_pipeline.dialects import render
 from profiles_pipeline.sql import (
     Reading,
     column_names,
+    columns_of_rows,
     external_tables,
     has_subquery,
     has_window,
@@ -98,6 +99,20 @@ def test_windows_and_subqueries(text: str, window: bool, needed: bool, subquery:
 )
 def test_null_on_empty(text: str, expected: bool) -> None:
     assert null_on_empty(read(text)) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a + s.b", {"a", "s"}),
+        ("max(s.t.b) filter (where s.c)", {"s"}),
+        ('"rows:inputs/x".a + "row:x/b"', set()),
+        ("a in (select z.y from t as z)", {"a"}),
+        ("filter(a, v -> v.b > 1)", {"a"}),
+    ],
+)
+def test_columns_of_rows(text: str, expected: set[str]) -> None:
+    assert columns_of_rows(read(text)) == expected
 
 
 @pytest.mark.parametrize(
