@@ -142,6 +142,7 @@ class _Databricks(Databricks):
             "DATEPART": _part_of_time,
             "TO_UNIX_TIMESTAMP": DatabricksParser.FUNCTIONS["UNIX_TIMESTAMP"],
             "TRY_TO_TIMESTAMP": _tried_time,
+            "TRY_TO_DATE": lambda args, dialect: exp.cast(_tried_time(args, dialect), exp.DType.DATE),
             "TRY_TO_NUMBER": _tried_number,
             "GET": _element,
             "VARIANT_GET": partial(_typed_path, exp.Cast, "VARIANT_GET"),
