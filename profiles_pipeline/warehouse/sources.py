@@ -34,10 +34,11 @@ _FORMATS: dict[str, SourceKind] = {
 _COMPRESSIONS = (".gz", ".zst")
 _TABLE_SUFFIXES = (".parquet", ".csv")
 # Parts written over the years differ in their columns; a column that a part lacks is NULL there. The whole of a file is
-# sampled, so that a type never turns out wrong halfway. An empty CSV field is NULL, quoted or not.
+# sampled, so that a type never turns out wrong halfway. An empty CSV field is NULL, quoted or not. No line is
+# taken for a remark: with one short line that begins with #, every row that begins so would go, in silence.
 _READERS: dict[SourceKind, str] = {
     "parquet": "read_parquet({path}, union_by_name = true)",
-    "csv": "read_csv({path}, header = true, sample_size = -1, union_by_name = true)",
+    "csv": "read_csv({path}, header = true, sample_size = -1, union_by_name = true, comment = '')",
     "json": "read_json({path}, sample_size = -1, union_by_name = true)",
 }
 

@@ -244,6 +244,22 @@ def test_lines_that_only_seem_uneven(tmp_path: Path, text: str) -> None:
         assert memory.row_count(memory.source("t").sql) == 2
 
 
+def test_rows_that_begin_with_a_number_sign_are_no_remarks(tmp_path: Path) -> None:
+    content = "id,n\n#1,1\nu2,2\n#3,3\n"
+    (tmp_path / "t.csv").write_text(f"# from the till\n{content}", encoding="utf-8")
+    (tmp_path / "short.csv").write_text(f"{content}#4\n", encoding="utf-8")
+    settings = DuckDBSettings(
+        path=Path(":memory:"), sources_dir=tmp_path, id_columns=dict.fromkeys(("t", "short"), frozenset({"id"}))
+    )
+    with connect_duckdb(settings, purpose="look") as memory:
+        rows = memory.query(f"SELECT id FROM {memory.source('t').sql}").rows
+        assert [row[0] for row in rows] == ["#1", "u2", "#3"]
+        with pytest.raises(ProjectError) as caught:
+            memory.source("short")
+    (problem,) = caught.value.problems
+    assert problem.message == f"line 5 of {tmp_path}/short.csv has 1 cell, its header has 2"
+
+
 def problem_of(folder: Path, table: str, sources: Mapping[str, str] | None = None) -> tuple[str, str, str | None]:
     """Return code, message and hint of the problem `table` leads to, the folder written as ``~``."""
     with pytest.raises(ProjectError) as caught:
