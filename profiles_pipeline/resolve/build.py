@@ -111,6 +111,7 @@ def _names(declared: Declared, models: Mapping[str, Model]) -> Mapping[str, Name
             names.setdefault(model.name.lower(), "rows")
         elif isinstance(model, Cohort) and model.parent is not None:
             names[model.name.lower()] = "cohort"
+    names |= dict.fromkeys(declared.spec.namesakes.names, "cohort")
     return names | dict.fromkeys(declared.entities, "entity")
 
 

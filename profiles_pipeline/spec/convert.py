@@ -28,7 +28,9 @@ from profiles_pipeline.spec.things import Steps, names_of_model, pruned, thing_a
 
 S = TypeVar("S", bound=BaseModel)
 
-_NOT_WRITTEN = frozenset({"span", "folder", "bare_names", "aliases", "statuses", "package_folders", "body"})
+_NOT_WRITTEN = frozenset(
+    {"span", "folder", "bare_names", "aliases", "statuses", "namesakes", "package_folders", "body"}
+)
 _GROUPS: dict[type[BaseModel], str] = {InputSpec: "app_defaults", ModelSpec: "model_spec"}
 """The key under which others of a thing are written, where the thing itself has them, or something made of them."""
 _ESSENTIAL: dict[str, object] = {"name": Text("project"), "schema_version": WrittenInt("98")}

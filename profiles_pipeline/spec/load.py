@@ -14,6 +14,7 @@ from profiles_pipeline.spec.convert import build_project
 from profiles_pipeline.spec.fetch import NEWEST_SCHEMA, fetcher
 from profiles_pipeline.spec.lift import Note, lift
 from profiles_pipeline.spec.model import KNOWN_KEYS, ProjectSpec, Text
+from profiles_pipeline.spec.namesakes import cohorts_told_apart
 from profiles_pipeline.spec.packages import with_packages
 from profiles_pipeline.spec.pipeline import PIPELINE_FILES
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
@@ -70,9 +71,10 @@ def read_project(folder: Path, problems: Problems, root: Path | None = None) -> 
     if not project:
         problems.raise_errors()
     lifted, notes = lift(joined(files.values(), problems))
+    lifted, namesakes = cohorts_told_apart(lifted, problems)
     lifted = told_apart(lifted, problems)
     check_choices(lifted, problems)
-    spec = build_project(lifted, str(folder), problems)
+    spec = build_project(lifted, str(folder), problems).model_copy(update={"namesakes": namesakes})
     _check_version(project, problems)
     return Loaded(spec, notes, problems.warnings)
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_v
 from pydantic_core import PydanticCustomError, core_schema
 
 from profiles_pipeline.errors import Span
+from profiles_pipeline.namesakes import Namesakes
 from profiles_pipeline.spec.placed import PlacedMap, WrittenFloat, WrittenInt
 
 
@@ -503,6 +504,8 @@ class ProjectSpec(Spec):
     """Path -> path it means; from the input maps of packages."""
     statuses: dict[str, str] = Field(default_factory=dict)
     """Path -> enable status, set from outside on models and vars of packages."""
+    namesakes: Namesakes = Namesakes()
+    """What is meant by names that cohorts of several entities have."""
     package_folders: tuple[str, ...] = ()
     """Folders of the packages merged into this project."""
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from profiles_pipeline.errors import Problems, ProjectError, did_you_mean, fail
 from profiles_pipeline.names import normalise_path
+from profiles_pipeline.namesakes import Namesakes
 from profiles_pipeline.spec.model import (
     EntitySpec,
     FeatureViewsSpec,
@@ -90,20 +91,29 @@ def _merged(app: ProjectSpec, library: ProjectSpec, package: PackageSpec) -> Pro
     mapped |= {normalise_path(path): target for path, target in package.mappings.items()}
     aliases = {source: normalise_path(target) for source, target in mapped.items() if target is not None}
     off = dict.fromkeys((source for source, target in mapped.items() if target is None), "disabled")
+    models = (m for m in library.models if _name(m) not in app.namesakes.names)
     forced = {normalise_path(path): o.requested_enable_status for o in package.overrides for path in o.models}
     return app.model_copy(
         update={
             "id_types": _id_types(app.id_types, library.id_types),
             "entities": tuple(_redirected(e, aliases) for e in _entities(app.entities, library.entities)),
             "inputs": _by_name(app.inputs, (i for i in library.inputs if f"inputs/{i.name.lower()}" not in aliases)),
-            "models": tuple(m for m in _by_name(app.models, library.models) if not _is_replaced(m, aliases)),
+            "models": tuple(m for m in _by_name(app.models, models) if not _is_replaced(m, aliases)),
             "macros": _by_name(app.macros, library.macros),
             "var_groups": (*_groups(library.var_groups, app.var_groups), *app.var_groups),
             "aliases": {**library.aliases, **app.aliases, **aliases},
+            "namesakes": _namesakes(app, library),
             "statuses": {**library.statuses, **app.statuses, **off, **forced},
             "package_folders": (*app.package_folders, library.folder, *library.package_folders),
         }
     )
+
+
+def _namesakes(app: ProjectSpec, library: ProjectSpec) -> Namesakes:
+    """Return what is meant by names that cohorts share; by the name of a model of ours that is meant."""
+    ours = {_name(model) for model in app.models}
+    theirs = {name: own for name, own in library.namesakes.names.items() if name not in ours}
+    return Namesakes({**theirs, **app.namesakes.names})
 
 
 def _by_name(own: Sequence[Named], others: Iterable[Named]) -> tuple[Named, ...]:

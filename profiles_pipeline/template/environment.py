@@ -131,7 +131,7 @@ def global_value(name: str, session: Session) -> object:
     if name in scope.macros:
         return ProjectMacro(scope.macros[name], session)
     kind = scope.names.get(name.lower())
-    return missing if kind is None else Owner(session, name.lower(), kind)
+    return missing if kind is None else Owner(session, session.owner(name.lower()), kind)
 
 
 @pass_context

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from profiles_pipeline.template.faults import RenderError
 from profiles_pipeline.template.scope import Ref
+
+Meant = Callable[[str, str | None], str]
 
 _SEGMENT = re.compile(r"[\w$][\w$. -]*")
 
@@ -40,12 +43,13 @@ def resolve_path(path: object, base: str) -> str:
     return "/".join(resolved)
 
 
-def var_ref(path: object, owner: str, kind: str) -> Ref:
+def var_ref(path: object, owner: str, kind: str, meant: Meant = lambda name, _: name) -> Ref:
     """Return the reference made by ``owner.Var(path)``; `kind` is ``rows`` for named rows, else anything.
 
     A bare name or ``./name`` is the owner's own. A longer path names the owner itself: ``entity/user/x``,
     ``user/all/x`` and ``~/entity/user/all/x`` are x of user, ``user/known/x`` and ``models/known/x`` are x of the
-    cohort known, ``inputs/orders/x`` is column x of the rows of orders. Raises RenderError ``bad-path``.
+    cohort known, ``inputs/orders/x`` is column x of the rows of orders. `meant` tells what an owner that is called so
+    within an entity, or here, is called in the whole project. Raises RenderError ``bad-path``.
     """
     own = Ref("row" if kind == "rows" else "var", "")
     if isinstance(path, str) and "/" not in path.removeprefix("./"):
@@ -64,4 +68,5 @@ def var_ref(path: object, owner: str, kind: str) -> Ref:
         raise RenderError(
             "bad-path", f"'{path}' does not name a var", hint="write 'entity/user/name'", needle=str(path)
         )
-    return Ref("var", "/".join(segments[-2:]))
+    entity = segments[0] if len(segments) == 3 else owner if kind == "entity" else None
+    return Ref("var", f"{meant(segments[-2], entity)}/{segments[-1]}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from profiles_pipeline.errors import ProjectError, did_you_mean
 from profiles_pipeline.template.faults import RenderError
 from profiles_pipeline.template.gotime import in_utc
-from profiles_pipeline.template.paths import resolve_path, var_ref
+from profiles_pipeline.template.paths import var_ref
 from profiles_pipeline.template.scope import ModelFacts, Ref
 from profiles_pipeline.template.session import Session
 from profiles_pipeline.template.values import (
@@ -96,14 +96,14 @@ class Material(Value):
 
     @method("DeRef")
     def _deref(self, path: object = None, contract: object = None, **options: object) -> object:
-        target = self.path if path is None else resolve_path(path, self.path)
+        target = self.path if path is None else self.session.path(path, self.path)
         if contract is not None:
             options["contract"] = contract
         return dereference(self.session, target, options)
 
     @method("DeRefOptional")
     def _deref_optional(self, path: object, **options: object) -> object:
-        return dereference(self.session, resolve_path(path, self.path), {**options, "dependency": "optional"})
+        return dereference(self.session, self.session.path(path, self.path), {**options, "dependency": "optional"})
 
     @method("MultiDeRef")
     def _multi_deref(self, *_args: object, **_options: object) -> object:
@@ -316,7 +316,7 @@ class Owner(Value):
 
     @method("Var")
     def _var(self, path: str) -> object:
-        return Symbol(self.session, var_ref(path, self.name, self.kind))
+        return Symbol(self.session, var_ref(path, self.name, self.kind, self.session.owner))
 
     def missing_member(self, name: str) -> object:
         """Return the var or column `name`."""

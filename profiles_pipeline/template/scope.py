@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from profiles_pipeline.namesakes import Namesakes
+
 NameKind = Literal["entity", "cohort", "rows"]
 RefKind = Literal["ref", "var", "row", "rows", "rowset", "this", "member"]
 
@@ -55,6 +57,8 @@ class Scope:
             ``path?pre_existing=true&checkpoint_name=...``. None when nothing is known.
         read_file: text of a file of the project by its relative path; None forbids reading.
         is_broken: tells whether a name belongs to something that is declared but cannot be used.
+        namesakes: what is meant by names that cohorts of several entities have.
+        entity: lower-case name of the entity that `this` is about, if it is about one.
     """
 
     this: str
@@ -66,6 +70,8 @@ class Scope:
     model: Callable[[str], ModelFacts | None] = _no_facts
     read_file: Callable[[str], str] | None = None
     is_broken: Callable[[str], bool] = lambda _name: False
+    namesakes: Namesakes = field(default_factory=Namesakes)
+    entity: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from profiles_pipeline.namesakes import AmbiguousCohortError
 from profiles_pipeline.template.faults import RenderError
 from profiles_pipeline.template.origins import Marks
+from profiles_pipeline.template.paths import resolve_path
 from profiles_pipeline.template.scope import Ref, Scope
 
 OUTPUT_LIMIT = 5_000_000
@@ -36,6 +38,22 @@ class Session:
     def refs(self) -> tuple[Ref, ...]:
         """Every distinct reference so far."""
         return tuple(self._refs.values())
+
+    def path(self, path: object, base: str) -> str:
+        """Return `path` as a lower-case path from the root of the project. Raises RenderError."""
+        resolved = resolve_path(path, base)
+        with _placed_at(str(path)):
+            return self.scope.namesakes.path(resolved, self.scope.entity)
+
+    def owner(self, name: str, entity: str | None = None) -> str:
+        """Return the lower-case name of the cohort or else that is called `name` within an entity, or here.
+
+        Raises RenderError when it can be several cohorts.
+        """
+        if self.scope.names.get(name) != "cohort":
+            return name
+        with _placed_at(name):
+            return self.scope.namesakes.name(name, entity or self.scope.entity)
 
     def symbol(self, ref: Ref) -> str:
         """Record `ref` and return its quoted identifier."""
@@ -80,6 +98,15 @@ class Session:
                 raise RenderError("template-runtime", f"the text renders to more than {OUTPUT_LIMIT:,} characters")
             written.append(piece)
         return "".join(written)
+
+
+@contextmanager
+def _placed_at(needle: str) -> Iterator[None]:
+    """Turn the fault of a name that can mean several cohorts into one of the template."""
+    try:
+        yield
+    except AmbiguousCohortError as error:
+        raise RenderError(error.code, str(error), hint=error.hint, needle=needle) from None
 
 
 def too_deep(what: str) -> RenderError:

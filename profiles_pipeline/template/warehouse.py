@@ -10,7 +10,6 @@ from profiles_pipeline.errors import did_you_mean
 from profiles_pipeline.template.datatypes import local_type
 from profiles_pipeline.template.faults import RenderError
 from profiles_pipeline.template.gotime import in_utc, timestamp_literal
-from profiles_pipeline.template.paths import resolve_path
 from profiles_pipeline.template.references import Material, Rowset, This
 from profiles_pipeline.template.scope import Ref
 from profiles_pipeline.template.session import Session
@@ -55,7 +54,7 @@ class Warehouse(Value):
         operator = " ".join(str(op).lower().split())
         if operator not in ("in", "not in"):
             raise RenderError("macro-arguments", f"'{op}' is not a condition", hint="'in' or 'not in'", needle=str(op))
-        symbol = self.session.symbol(Ref("member", resolve_path(path, self.session.scope.this)))
+        symbol = self.session.symbol(Ref("member", self.session.path(path, self.session.scope.this)))
         return symbol if operator == "in" else f"NOT {symbol}"
 
     @method("CreateReplaceTableAs")
