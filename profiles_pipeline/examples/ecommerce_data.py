@@ -319,7 +319,11 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=DEFAULT_EVENTS, help="rows of tracks (default %(default)s)")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="default %(default)s")
     choice = parser.parse_args()
-    for table, rows in generate(choice.out, choice.events, choice.seed).items():
+    try:
+        written = generate(choice.out, choice.events, choice.seed)
+    except (FileExistsError, ValueError) as error:
+        parser.error(str(error))
+    for table, rows in written.items():
         print(f"{SCHEMA_NAME}.{table}: {rows} rows")
 
 

@@ -257,3 +257,12 @@ def test_the_command_line_writes_and_counts(tmp_path: Path) -> None:
     printed = subprocess.run([*command, "--seed", "3"], check=True, capture_output=True, text=True).stdout
     rows = generate(tmp_path / "same", events=500, seed=3)
     assert printed.splitlines() == [f"{SCHEMA_NAME}.{table}: {count} rows" for table, count in rows.items()]
+
+
+def test_the_command_line_refuses_tables_that_are_there(tmp_path: Path) -> None:
+    (tmp_path / "shop.web.tracks.parquet").touch()
+    command = [sys.executable, "-m", "profiles_pipeline.examples.ecommerce_data", str(tmp_path), "--events", "500"]
+    refused = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+    assert "choose an empty folder" in refused.stderr
