@@ -85,12 +85,24 @@ def _open(file: Path | None, read_only: bool) -> DuckDBPyConnection:
     from profiles_pipeline.warehouse.duckdb_warehouse import warehouse_error  # noqa: PLC0415 - loads the driver
 
     try:
-        return duckdb.connect(str(file or MEMORY), read_only=read_only)
+        connection = duckdb.connect(str(file or MEMORY), read_only=read_only)
     except duckdb.Error as error:
         holder = _holder(file, str(error)) if file else None
         if holder:
             raise BusyError(holder) from error
+        if file and "in-memory database in read-only mode" in str(error):
+            raise _no_database(file) from error
         raise warehouse_error(error) from error
+    # A CSV, Parquet or JSON file is opened as well: as a view of its rows in memory, where all that is built is lost.
+    kept = "SELECT 1 FROM duckdb_databases() WHERE database_name = current_database() AND path IS NOT NULL"
+    if file and connection.execute(kept).fetchone() is None:
+        connection.close()
+        raise _no_database(file)
+    return connection
+
+
+def _no_database(file: Path) -> WarehouseError:
+    return WarehouseError(f"{file} is no DuckDB file; name one that is, or that does not exist yet")
 
 
 def _holder(file: Path, complaint: str) -> Holder | None:

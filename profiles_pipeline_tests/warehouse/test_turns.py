@@ -263,10 +263,22 @@ def test_what_cannot_be_opened(file: Path, tmp_path: Path) -> None:
         pass
     text = tmp_path / "notes.txt"
     text.write_text("not a database, by far" * 1000)
-    for path, message in ((text, "not a valid DuckDB database file"), (text / "x.duckdb", "cannot create the folder")):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("a,b\n1,2\n", encoding="utf-8")
+    for path, message in (
+        (text, "not a valid DuckDB database file"),
+        (text / "x.duckdb", "cannot create the folder"),
+        (rows, r"rows\.csv is no DuckDB file"),
+    ):
         with pytest.raises(WarehouseError, match=message), connect_duckdb(DuckDBSettings(path=path), purpose="look"):
             pass
     assert text.read_text().startswith("not a database")
+    settings = DuckDBSettings(path=rows)
+    with (
+        pytest.raises(WarehouseError, match=r"rows\.csv is no DuckDB file"),
+        connect_duckdb(settings, purpose="look", read_only=True),
+    ):
+        pass
 
 
 def test_importing_the_package_loads_no_driver(spawn: Spawn) -> None:
