@@ -197,6 +197,12 @@ class ValueClues(ABC):
         ratio = isinstance(node, exp.Div | exp.SafeDivide)  # a sum divided by a count is of the size of what is summed
         return Value(mixed(values).slots, "number", total=not ratio and any(v.total for v in values))
 
+    def _minus(self, node: exp.Expr, scope: Scope) -> Value:
+        """``-100`` is a literal, too."""
+        found = self._number(node, scope)
+        literal = self.value(node.this, scope).literal if isinstance(node.this, exp.Literal) else None
+        return replace(found, literal=-literal) if isinstance(literal, float) else found
+
     def _truncated(self, node: exp.Expr, scope: Scope) -> Value:
         """``trunc(x)`` is of a number or of a time: what it is of, or what takes it, may tell."""
         is_time = self.value(node.this, scope).kind in ("date", "timestamp") or isinstance(node.parent, _TIMES)
@@ -693,6 +699,7 @@ VALUE_RULES: Mapping[type[exp.Expr], Rule] = {
     **dict.fromkeys(_SAME_TEXT, ValueClues._same_text),
     **dict.fromkeys(_HASHES, ValueClues._same_text),
     **dict.fromkeys(_NUMBERS, ValueClues._number),
+    exp.Neg: ValueClues._minus,
     **dict.fromkeys(_BITS, ValueClues._bits),
     **dict.fromkeys(_TO_NUMBER, ValueClues._to_number),
     **dict.fromkeys(_TIMES, ValueClues._times),

@@ -60,6 +60,8 @@ def test_a_query_says_what_its_tables_hold(tmp_path: Path, snippet: dict[str, An
             assert column.name == path.rpartition("/")[2]
             drawn = texts_of(column, 0) if kind == "text" else []
             assert all(any(text.startswith(value) for text in drawn) for value in values), (path, drawn)
+    for name, bounds in snippet.get("bounds", {}).items():
+        assert {path: list(found(tables[name], path).bounds) for path in bounds} == bounds
     for name, absent in snippet.get("absent", {}).items():
         assert not {column.name.lower() for column in tables[name].columns} & set(absent)
 
