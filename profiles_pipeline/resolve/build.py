@@ -138,5 +138,14 @@ def _other_paths(declared: Declared, models: Mapping[str, Model]) -> dict[str, s
     """Return other spelling of a path -> path: of var tables by their entity, of feature views by their names."""
     tables = {f"entity/{entity}/{VAR_TABLE}": f"{entity}/all/{VAR_TABLE}" for entity in declared.entities}
     views = [model for model in models.values() if isinstance(model, FeatureView)]
-    named = {f"{view.path.partition('/using_')[0]}/{view.name.lower()}": view.path for view in views}
+    added = {
+        f"models/{own.lower()}": f"{entity}_"
+        for of in declared.spec.namesakes.names.values()
+        for entity, own in of.items()
+    }
+    named = {
+        f"{view.path.partition('/using_')[0]}/{name}": view.path
+        for view in views
+        for name in (view.name.lower().removeprefix(added.get(view.cohort, "")), view.name.lower())
+    }
     return tables | {other: path for other, path in named.items() if other not in models}
