@@ -177,7 +177,10 @@ def _explained(said: _Said, message: str) -> Problem:
             if said.source_hint
             else "{what} uses column '" + name + "', which its source does not have",
             name,
-            said.var_hint(name) or said.source_hint or _nearest_or_examples(name, candidates, said.columns),
+            said.var_hint(name)
+            or said.nearest_var(name)
+            or said.source_hint
+            or _nearest_or_examples(name, candidates, said.columns),
         )
     if table := _MISSING_TABLE.search(message):
         candidates = [c for c in _QUOTED.findall(message[table.end() :].partition("LINE ")[0]) if c != ROWS]
@@ -267,6 +270,14 @@ class _Said:
         owned = (own.get(name.lower()) for own in self.project.project.entity_vars.values())
         found = next((var for var in owned if var is not None and name.lower() != str(self.var).lower()), None)
         return f"'{name}' is a var: write {{{{ {found.entity}.{found.name} }}}}" if found else None
+
+    def nearest_var(self, name: str) -> str | None:
+        """Return how to mend the name of another var, when a var without a source has none like this beside it."""
+        if self.source_hint is None:
+            return None
+        owned = [var.name for own in self.project.project.entity_vars.values() for var in own.values()]
+        near = nearest(name, [other for other in owned if other.lower() != str(self.var).lower()])
+        return f"did you mean the var '{near}'? For a column, {self.source_hint}" if near else None
 
     @property
     def source_hint(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from profiles_pipeline.cli.progress import Seen, patience, watching
 from profiles_pipeline.cli.recording import Outcome, Recorder
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
 from profiles_pipeline.connections import Output
+from profiles_pipeline.dialects import identifier
 from profiles_pipeline.errors import ProfilesError, RunError, as_value, fail
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import type_name
@@ -198,8 +200,15 @@ def _conclude(place: Place, output: Output, done: run.Report) -> None:
     best = _most_telling(done.built)
     if best is not None:
         context = f" --seq-no {done.window.seq_no}" if done.stays_on is not None else ""
-        say(f'next: profiles query{place.options}{context} "select * from {best.model.name} limit 10"')
+        say(f"next: profiles query{place.options}{context} {_first_rows(best.model.name)}")
     say(f"      profiles dev{place.options}   opens the project in the Dagster UI")
+
+
+def _first_rows(view: str) -> str:
+    """Return the query of a view's first rows as it is typed into a shell."""
+    if view.isidentifier():
+        return f'"select * from {view} limit 10"'
+    return shlex.quote(f"select * from {identifier(view, 'duckdb')} limit 10")
 
 
 def _queryable(item: run.Built, schema: str, promoted: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Collection, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -14,6 +15,8 @@ from profiles_pipeline.warehouse.base import Source, Warehouse
 
 _DELIMITERS = ",;\t|"
 _PLAIN = (".csv", ".tsv", ".txt")
+_FIRST_ROWS = 1000
+"""How many rows are looked at for quotes that stand in their values."""
 
 
 def as_written(source: Source, ids: Collection[str], warehouse: Warehouse) -> Source:
@@ -31,6 +34,8 @@ def as_written(source: Source, ids: Collection[str], warehouse: Warehouse) -> So
         _refuse_uneven_lines(source, frozenset())
         return source
     _refuse_uneven_lines(source, {column.name.lower() for column in columns})
+    if _keeps_quotes(source, [column.name for column in columns if column.type == "VARCHAR"], warehouse):
+        _refuse_open_quotes(source)
     typed = {c.name: c.type for c in columns if c.name.lower() in ids and c.type != "VARCHAR"}
     if not typed:
         return source
@@ -84,11 +89,33 @@ def _refuse_uneven_line(file: str) -> None:
         total += 1
         if len(row) != len(header):
             uneven.append((number, len(row)))
-    if uneven and 2 * len(uneven) <= total:  # otherwise the first line is no header, but a remark above it
+    ((_, alike),) = Counter(count for _, count in uneven).most_common(1) or [(0, 0)]
+    if uneven and 2 * alike <= total:  # otherwise the first line is no header, but a remark above it
         number, count = uneven[0]
         message = f"line {number} of {file} has {count} {'cell' if count == 1 else 'cells'}"
         hint = "give it as many; a value with a comma, a quote or a line break in it is written in double quotes"
         fail("unreadable-source", f"{message}, its header has {len(header)}", hint=hint)
+
+
+def _keeps_quotes(source: Source, columns: Collection[str], warehouse: Warehouse) -> bool:
+    """True when values of the first rows stand in double quotes, as they do where quotes have been given up."""
+    if not columns:
+        return False
+    names = [identifier(name, "duckdb") for name in columns]
+    quoted = " OR ".join(f"(starts_with({name}, '\"') AND ends_with({name}, '\"'))" for name in names)
+    rows = f"(SELECT * FROM {source.sql} LIMIT {_FIRST_ROWS})"
+    return bool(warehouse.scalar(f"SELECT bool_or({quoted}) FROM {rows}"))
+
+
+def _refuse_open_quotes(source: Source) -> None:
+    """Raise ProjectError for a file in which a quote is opened and never closed.
+
+    DuckDB then takes the quotes of all its values for parts of these.
+    """
+    with suppress(csv.Error):
+        for file, _ in source.files:
+            if file.lower().endswith(_PLAIN):
+                _refuse_uneven_line(file)
 
 
 def _rows(file: str) -> Iterator[tuple[int, list[str]]]:
