@@ -44,12 +44,10 @@ def _drop_of_other_kind(session: Session, stage: BuildMaterial) -> None:
     schema, warehouse = session.output.schema, session.warehouse
     made = [step.tree for step in stage.script.steps if isinstance(step, Statement) and not _temporary(step)]
     kinds = {tree.this.name: tree.args["kind"] for tree in made if isinstance(tree, exp.Create)}
-    views = warehouse.views(schema)
-    for name in warehouse.relations(schema) & kinds.keys():
-        found = "VIEW" if name in views else "TABLE"
-        if kinds[name] in ("VIEW", "TABLE") and kinds[name] != found:
+    for name in session.kinds.keys() & kinds.keys():
+        if kinds[name] in ("VIEW", "TABLE") and kinds[name] != session.kinds[name]:
             table = render(exp.table_(name, db=schema, quoted=True), warehouse.dialect)
-            warehouse.execute(f"DROP {found} {table}")
+            warehouse.execute(f"DROP {session.kinds[name]} {table}")
 
 
 def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files: compiled.Files, began: float) -> Built:

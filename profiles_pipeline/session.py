@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
+from typing import Literal
 
 from sqlglot import exp
 
@@ -43,6 +44,13 @@ class Session:
         return freshness.states_of_sources(self.project, self.warehouse)
 
     @cached_property
+    def kinds(self) -> Mapping[str, Literal["TABLE", "VIEW"]]:
+        """Relation of the output schema -> what it is, as they were when first looked at."""
+        schema = self.output.schema
+        views = self.warehouse.views(schema)
+        return {name: "VIEW" if name in views else "TABLE" for name in self.warehouse.relations(schema)}
+
+    @cached_property
     def typed(self) -> ProfilesProject:
         """The project, whose texts are read with the types that the columns of the sources have."""
         return self.project.with_types(types_of_sources(self.project, self.warehouse))
@@ -71,13 +79,12 @@ def open_session(
 
 
 def found_sources(warehouse: Warehouse) -> plan.Sources:
-    """Return sources as the warehouse finds them."""
-    cache: dict[str, exp.Expr] = {}
+    """Return sources as the warehouse finds them when they are looked for first."""
+    source = cache(warehouse.source)
+    item = cache(lambda table: plan.from_item(source(table).sql))
 
     def find(table: str) -> exp.Expr:
-        if table not in cache:
-            cache[table] = plan.from_item(warehouse.source(table).sql)
-        return cache[table].copy()
+        return item(table).copy()
 
     def find_input(model: Input) -> exp.Expr:
         try:
@@ -90,7 +97,7 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
             raise ProjectError(problems) from error
 
     def files(model: Input) -> Files | None:
-        found = warehouse.source(str(model.table)) if model.csv is None else None
+        found = source(str(model.table)) if model.csv is None else None
         return Files(plan.from_item(found.with_file), dict(found.files)) if found is not None and found.files else None
 
     return plan.Sources(
