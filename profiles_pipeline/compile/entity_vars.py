@@ -346,6 +346,8 @@ class Growing:
         inputs = [self.c.reader.input_var(var) for var in self._input_vars(source, through_table, variables)]
         texts = [tree for read in inputs for tree in (read.select, read.where) if tree is not None]
         looked_at |= {column.lower() for tree in texts for column in sql.column_names(tree)}
+        if any("member" in sql.symbols(tree) for tree in texts):
+            return False
         ids = {self.id_column.lower(), "main_id"} | self.added_columns(source)
         return not looked_at & ids and not any(read.vars for read in inputs)
 
