@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 IdentifierCase = Literal["upper", "lower", "exact"]
+Components = Literal["in_memory", "contraction"]
 MergeForm = Literal["merge", "insert_on_conflict", "delete_insert"]
 
 
@@ -40,6 +41,7 @@ class Capabilities:
         default_frame: ordered aggregate windows work without a frame.
         concurrent_statements: several statements may write at once.
         qualify: knows QUALIFY.
+        components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Capabilities:
     default_frame: bool
     concurrent_statements: bool
     qualify: bool
+    components: Components
 
 
 DUCKDB = Capabilities(
@@ -91,6 +94,7 @@ DUCKDB = Capabilities(
     default_frame=True,
     concurrent_statements=False,
     qualify=True,
+    components="in_memory",
 )
 
 SNOWFLAKE = Capabilities(
@@ -117,6 +121,7 @@ SNOWFLAKE = Capabilities(
     default_frame=True,
     concurrent_statements=True,
     qualify=True,
+    components="contraction",
 )
 
 POSTGRES = Capabilities(
@@ -143,6 +148,7 @@ POSTGRES = Capabilities(
     default_frame=True,
     concurrent_statements=True,
     qualify=False,
+    components="contraction",
 )
 
 REDSHIFT = Capabilities(
@@ -169,6 +175,7 @@ REDSHIFT = Capabilities(
     default_frame=False,
     concurrent_statements=False,
     qualify=True,
+    components="contraction",
 )
 
 BIGQUERY = Capabilities(
@@ -195,6 +202,7 @@ BIGQUERY = Capabilities(
     default_frame=True,
     concurrent_statements=False,
     qualify=True,
+    components="contraction",
 )
 
 DATABRICKS = Capabilities(
@@ -221,6 +229,7 @@ DATABRICKS = Capabilities(
     default_frame=True,
     concurrent_statements=False,
     qualify=True,
+    components="contraction",
 )
 
 KNOWN: dict[str, Capabilities] = {
