@@ -41,6 +41,8 @@ class Capabilities:
         default_frame: ordered aggregate windows work without a frame.
         concurrent_statements: several statements may write at once.
         qualify: knows QUALIFY.
+        increments: later runs can go on from what earlier ones keep; else every run builds from the rows.
+        star_except: stars can leave columns out.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
@@ -67,6 +69,8 @@ class Capabilities:
     default_frame: bool
     concurrent_statements: bool
     qualify: bool
+    increments: bool
+    star_except: bool
     components: Components
 
 
@@ -94,6 +98,8 @@ DUCKDB = Capabilities(
     default_frame=True,
     concurrent_statements=False,
     qualify=True,
+    increments=True,
+    star_except=True,
     components="in_memory",
 )
 
@@ -121,6 +127,8 @@ SNOWFLAKE = Capabilities(
     default_frame=True,
     concurrent_statements=True,
     qualify=True,
+    increments=False,
+    star_except=True,
     components="contraction",
 )
 
@@ -148,6 +156,8 @@ POSTGRES = Capabilities(
     default_frame=True,
     concurrent_statements=True,
     qualify=False,
+    increments=False,
+    star_except=False,
     components="contraction",
 )
 
@@ -175,6 +185,8 @@ REDSHIFT = Capabilities(
     default_frame=False,
     concurrent_statements=False,
     qualify=True,
+    increments=False,
+    star_except=False,
     components="contraction",
 )
 
@@ -202,6 +214,8 @@ BIGQUERY = Capabilities(
     default_frame=True,
     concurrent_statements=False,
     qualify=True,
+    increments=False,
+    star_except=True,
     components="contraction",
 )
 
@@ -229,6 +243,8 @@ DATABRICKS = Capabilities(
     default_frame=True,
     concurrent_statements=False,
     qualify=True,
+    increments=False,
+    star_except=True,
     components="contraction",
 )
 
