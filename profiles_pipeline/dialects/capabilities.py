@@ -19,6 +19,7 @@ class Capabilities:
 
     Attributes:
         name: as in connections and ``warehouse.DatabaseType()``.
+        runs: projects can be built there; else their SQL is only read and written in its dialect.
         sqlglot_dialect: the name sqlglot knows it by.
         quote: the character around quoted identifiers.
         identifier_case: what becomes of unquoted names.
@@ -47,6 +48,7 @@ class Capabilities:
     """
 
     name: str
+    runs: bool
     sqlglot_dialect: str
     quote: str
     identifier_case: IdentifierCase
@@ -76,6 +78,7 @@ class Capabilities:
 
 DUCKDB = Capabilities(
     name="duckdb",
+    runs=True,
     sqlglot_dialect="duckdb",
     quote='"',
     identifier_case="exact",
@@ -105,6 +108,7 @@ DUCKDB = Capabilities(
 
 SNOWFLAKE = Capabilities(
     name="snowflake",
+    runs=False,
     sqlglot_dialect="snowflake",
     quote='"',
     identifier_case="upper",
@@ -134,6 +138,7 @@ SNOWFLAKE = Capabilities(
 
 POSTGRES = Capabilities(
     name="postgres",
+    runs=True,
     sqlglot_dialect="postgres",
     quote='"',
     identifier_case="lower",
@@ -163,6 +168,7 @@ POSTGRES = Capabilities(
 
 REDSHIFT = Capabilities(
     name="redshift",
+    runs=False,
     sqlglot_dialect="redshift",
     quote='"',
     identifier_case="lower",
@@ -192,6 +198,7 @@ REDSHIFT = Capabilities(
 
 BIGQUERY = Capabilities(
     name="bigquery",
+    runs=False,
     sqlglot_dialect="bigquery",
     quote="`",
     identifier_case="exact",
@@ -221,6 +228,7 @@ BIGQUERY = Capabilities(
 
 DATABRICKS = Capabilities(
     name="databricks",
+    runs=False,
     sqlglot_dialect="databricks",
     quote="`",
     identifier_case="lower",

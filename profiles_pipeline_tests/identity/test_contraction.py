@@ -1,4 +1,4 @@
-"""The contraction in SQL: the partition of the solver in memory, on DuckDB, in a bounded number of rounds."""
+"""The contraction in SQL: the partition of the solver in memory, on every engine, in a bounded number of rounds."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as within
 from hypothesis import strategies as st
 from sqlglot import exp
 
 from profiles_pipeline.compile import SolveComponents
+from profiles_pipeline.compile.statement import create
+from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.identity import contraction
 from profiles_pipeline.sql import build
 from profiles_pipeline.warehouse.base import Warehouse
-from profiles_pipeline.warehouse.connect import connect_duckdb
-from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
+from profiles_pipeline.warehouse.connect import connect
+from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings, Settings
 from profiles_pipeline_tests.identity.test_components import SHAPES, Edges, chain, labels, same_partition
+from profiles_pipeline_tests.warehouse.postgres import settings
 
 STEP = SolveComponents(
     edges=build("SELECT a, b FROM edges"),
@@ -29,25 +33,38 @@ STEP = SolveComponents(
 )
 
 
-@pytest.fixture(scope="module")
-def warehouse() -> Iterator[Warehouse]:
-    with connect_duckdb(DuckDBSettings(path=MEMORY), purpose="test") as opened:
+@pytest.fixture(scope="module", params=["duckdb", pytest.param("postgres", marks=pytest.mark.postgres)])
+def warehouse(request: pytest.FixtureRequest) -> Iterator[Warehouse]:
+    place: Settings = DuckDBSettings(path=MEMORY)
+    if request.param == "postgres":
+        place = settings(request.getfixturevalue("postgres_port"), "contraction")
+    with connect(place, purpose="test") as opened:
+        opened.ensure_schema("contraction")
         yield opened
+
+
+LEFT = {
+    "duckdb": "SELECT table_name FROM duckdb_tables() WHERE temporary ORDER BY 1",
+    "postgres": "SELECT relname FROM pg_class WHERE relpersistence = 't' AND relkind = 'r' ORDER BY 1",
+}
 
 
 def contracted(
     warehouse: Warehouse, edges: Edges, node_count: int, prime: int | None = None
 ) -> tuple[list[int], contraction.Contracted]:
     ends = np.array(edges, dtype=np.int64).reshape(-1, 2)
-    table = pa.table({"a": ends[:, 0], "b": ends[:, 1]})
-    with warehouse.arrow_relation("given", table):
-        warehouse.execute("CREATE OR REPLACE TEMPORARY TABLE edges AS SELECT * FROM given")
-    warehouse.execute(f"CREATE OR REPLACE TEMPORARY TABLE nodes AS SELECT range AS node FROM range({node_count})")
+    tables = {
+        "edges": pa.table({"a": ends[:, 0], "b": ends[:, 1]}),
+        "nodes": pa.table({"node": np.arange(node_count, dtype=np.int64)}),
+    }
+    for name, rows in tables.items():
+        with warehouse.arrow_relation("given", rows):
+            kept = create("temporary table", exp.to_table(name), build("SELECT * FROM given"))
+            warehouse.execute(render(kept, warehouse.dialect))
     how = contraction.solve(warehouse, STEP, prime)
     found = warehouse.query("SELECT node, component FROM solved ORDER BY node").rows
     assert [node for node, _ in found] == list(range(node_count))
-    left = warehouse.query("SELECT table_name FROM duckdb_tables() WHERE temporary ORDER BY 1").rows
-    assert left == [("edges",), ("nodes",), ("solved",)]
+    assert warehouse.query(LEFT[warehouse.dialect]).rows == [("edges",), ("nodes",), ("solved",)]
     return [int(str(component)) for _, component in found], how
 
 
@@ -65,7 +82,7 @@ def test_shapes(warehouse: Warehouse, shape: tuple[Edges, int], prime: int | Non
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@within(max_examples=150, deadline=None)
 def test_random_graphs(warehouse: Warehouse, data: st.DataObject) -> None:
     node_count = data.draw(st.integers(1, 60))
     node = st.integers(0, node_count - 1)
@@ -120,7 +137,7 @@ def test_a_round_that_leaves_all_edges_is_told(warehouse: Warehouse, monkeypatch
 
 
 @given(st.sampled_from([contraction.NARROW, contraction.WIDE]), st.data())
-@settings(max_examples=50, deadline=None)
+@within(max_examples=50, deadline=None)
 def test_maps(warehouse: Warehouse, prime: int, data: st.DataObject) -> None:
     numbers = st.integers(0, prime - 1)
     one = contraction.Affine(data.draw(st.integers(1, prime - 1)), data.draw(numbers), prime)
@@ -129,7 +146,8 @@ def test_maps(warehouse: Warehouse, prime: int, data: st.DataObject) -> None:
     image = (one.factor * x + one.shift) % prime
 
     def computed(asked: contraction.Affine, number: int) -> object:
-        return warehouse.scalar(f"SELECT {asked.of(build(f'CAST({number} AS BIGINT)')).sql('duckdb')}")
+        query = exp.select(asked.of(build(f"CAST({number} AS BIGINT)")))
+        return warehouse.scalar(render(query, warehouse.dialect))
 
     assert computed(one, x) == image
     assert computed(one.inverse, image) == x

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 import traceback
@@ -31,7 +33,6 @@ def warehouse(postgres_port: int) -> Iterator[Warehouse]:
         opened.execute("DROP SCHEMA IF EXISTS own CASCADE")
         opened.ensure_schema("own")
         yield opened
-        opened.execute("DROP SCHEMA IF EXISTS own CASCADE")
 
 
 def wait_until(happened: Callable[[], object]) -> None:
@@ -203,6 +204,35 @@ def test_a_statement_is_stopped_from_another_thread(warehouse: Warehouse) -> Non
     thread.join(WITHIN_S)
     assert not thread.is_alive()
     assert "canceling statement due to user request" in str(failures[0])
+
+
+def test_ctrl_c_stops_a_statement_and_the_session_goes_on(warehouse: Warehouse) -> None:
+    pid = warehouse.scalar("SELECT pg_backend_pid()")
+    threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        warehouse.query("SELECT pg_sleep(300)")
+    assert time.monotonic() - began < WITHIN_S
+    assert warehouse.scalar("SELECT pg_backend_pid()") == pid
+
+
+def test_a_connection_that_is_lost_is_told_and_nothing_is_tried_again(warehouse: Warehouse, postgres_port: int) -> None:
+    warehouse.execute("CREATE TABLE own.t (n INTEGER)")
+    pid = warehouse.scalar("SELECT pg_backend_pid()")
+
+    def end() -> None:
+        with connect(settings(postgres_port, "other"), purpose="other") as other:
+            wait_until(lambda: other.scalar("SELECT COUNT(*) FROM pg_locks WHERE relation = 'own.t'::REGCLASS") == 1)
+            other.execute(f"SELECT pg_terminate_backend({pid})")
+
+    ender = threading.Thread(target=end)
+    ender.start()
+    with pytest.raises(WarehouseError, match="terminating connection due to administrator command"):
+        warehouse.execute("INSERT INTO own.t SELECT 1 FROM (SELECT pg_sleep(300)) AS s")
+    ender.join(WITHIN_S)
+    with connect(settings(postgres_port, "own"), purpose="after", lock_timeout=WITHIN_S) as after:
+        assert after.row_count("own.t") == 0
+        after.execute("DROP SCHEMA own CASCADE")
 
 
 def test_every_thread_has_a_connection_of_its_own(warehouse: Warehouse) -> None:

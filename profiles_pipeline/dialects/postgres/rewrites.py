@@ -460,6 +460,18 @@ def _other_case(node: exp.Expr) -> exp.Expr:
     return exp.Collate(this=node.copy(), expression=exp.to_identifier(BYTES, quoted=True))
 
 
+def _joined_nulls(node: exp.Expr) -> exp.Expr:
+    """a IS NOT DISTINCT FROM b between columns of a join: lists are equal where NULLs are, and can be hashed."""
+    inside: exp.Expr | None = node
+    while isinstance(inside, exp.And | exp.Paren | exp.NullSafeEQ):
+        inside = inside.parent
+    sides = (node.this, node.expression)
+    if not isinstance(inside, exp.Join) or not all(isinstance(side, exp.Column) for side in sides):
+        return node
+    one, other = (exp.Array(expressions=[side]) for side in sides)
+    return exp.EQ(this=one, expression=other)
+
+
 def _typeof(node: exp.Expr) -> exp.Expr:
     asked = _cast(_call("PG_TYPEOF", node.this), "TEXT")
     parent = node.parent
@@ -716,6 +728,7 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("SHA256", "SHA256 of the bytes, in hexadecimal digits", (exp.SHA2,), _sha2),
     Rewrite("REGEXP_EXTRACT", "a function of the schema", (exp.RegexpExtract,), _extracted),
     Rewrite("LOWER, UPPER", "by a collation of ICU", (exp.Lower, exp.Upper), _other_case),
+    Rewrite("joins on what may be NULL", "comparisons of lists of one", (exp.NullSafeEQ,), _joined_nulls),
     Rewrite("TYPEOF", "PG_TYPEOF, in the canonical spelling", (exp.Typeof,), _typeof),
     Rewrite("tests of TYPEOF", "tests of PG_TYPEOF", (exp.EQ,), _type_test),
     Rewrite("LIST_TRANSFORM, LIST_FILTER", "queries over the items", (exp.Transform, exp.ArrayFilter), _listed),
