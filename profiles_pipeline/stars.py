@@ -1,4 +1,4 @@
-"""Names the columns that a star stands for, where the warehouse cannot leave some of them out itself."""
+"""Names columns where the warehouse cannot: those that a star stands for, and those that have the name of another."""
 
 from __future__ import annotations
 
@@ -27,6 +27,39 @@ def spelled_out(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
             items += _columns(warehouse, select, item, star) if _leaves_out(star) else [item]
         select.set("expressions", items)
     return made
+
+
+def told_apart(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
+    """Return a statement that makes a relation, with a number behind a name of a column that another one has.
+
+    Raises:
+        WarehouseError: the query of the relation cannot be read.
+    """
+    query = tree.args.get("expression") if isinstance(tree, exp.Create) else None
+    if capabilities(warehouse.dialect).repeated_columns or not isinstance(query, exp.Query):
+        return tree
+    names = [column.name for column in warehouse.describe(render(query, warehouse.dialect, pretty=False))]
+    if len({name.lower() for name in names}) == len(names):
+        return tree
+    columns = [exp.to_identifier(name, quoted=True) for name in _different(names)]
+    alias = exp.TableAlias(this=exp.to_identifier("told_apart", quoted=True), columns=columns)
+    made = sql.copied(tree)
+    made.set("expression", exp.select("*").from_(exp.Subquery(this=sql.copied(query), alias=alias)))
+    return made
+
+
+def _different(names: list[str]) -> list[str]:
+    """Return names, each that is there already with the first number behind it that makes it another one."""
+    found: list[str] = []
+    used: set[str] = set()
+    for name in names:
+        number, fresh = 0, name
+        while fresh.lower() in used:
+            number += 1
+            fresh = f"{name}_{number}"
+        used.add(fresh.lower())
+        found.append(fresh)
+    return found
 
 
 def _leaves_out(node: exp.Expr) -> bool:

@@ -43,6 +43,7 @@ class Capabilities:
         concurrent_statements: several statements may write at once.
         qualify: knows QUALIFY.
         increments: later runs can go on from what earlier ones keep; else every run builds from the rows.
+        repeated_columns: a relation can be made of columns of one name; they get numbers.
         star_except: stars can leave columns out.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
@@ -72,6 +73,7 @@ class Capabilities:
     concurrent_statements: bool
     qualify: bool
     increments: bool
+    repeated_columns: bool
     star_except: bool
     components: Components
 
@@ -102,6 +104,7 @@ DUCKDB = Capabilities(
     concurrent_statements=False,
     qualify=True,
     increments=True,
+    repeated_columns=True,
     star_except=True,
     components="in_memory",
 )
@@ -132,6 +135,7 @@ SNOWFLAKE = Capabilities(
     concurrent_statements=True,
     qualify=True,
     increments=False,
+    repeated_columns=False,
     star_except=True,
     components="contraction",
 )
@@ -162,6 +166,7 @@ POSTGRES = Capabilities(
     concurrent_statements=True,
     qualify=False,
     increments=False,
+    repeated_columns=False,
     star_except=False,
     components="contraction",
 )
@@ -192,6 +197,7 @@ REDSHIFT = Capabilities(
     concurrent_statements=False,
     qualify=True,
     increments=False,
+    repeated_columns=False,
     star_except=False,
     components="contraction",
 )
@@ -222,6 +228,7 @@ BIGQUERY = Capabilities(
     concurrent_statements=False,
     qualify=True,
     increments=False,
+    repeated_columns=False,
     star_except=True,
     components="contraction",
 )
@@ -252,6 +259,7 @@ DATABRICKS = Capabilities(
     concurrent_statements=False,
     qualify=True,
     increments=False,
+    repeated_columns=False,
     star_except=True,
     components="contraction",
 )

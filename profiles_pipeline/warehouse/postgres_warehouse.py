@@ -255,11 +255,12 @@ class PostgresWarehouse:
         columns = self.query(_COLUMNS, [relation_sql]).rows
         if all(is_text is False and name == str(name).lower() for name, is_text in columns):
             return relation_sql
-        items = []
-        for name, is_text in columns:
-            column, named = (identifier(text, self.dialect) for text in (str(name), str(name).lower()))
-            items.append(f'{column} COLLATE "C" AS {named}' if is_text else f"{column} AS {named}")
-        return f"(SELECT {', '.join(items)} FROM {relation_sql})"
+        names = [identifier(str(name).lower(), self.dialect) for name, _ in columns]
+        items = [
+            f'{name} COLLATE "C" AS {name}' if is_text else name
+            for name, (_, is_text) in zip(names, columns, strict=True)
+        ]
+        return f"(SELECT {', '.join(items)} FROM {relation_sql} AS named ({', '.join(names)}))"
 
     def interrupt(self) -> None:
         """Stop the statements that run on this session, whichever thread they are of; they raise WarehouseError."""

@@ -136,7 +136,8 @@ def test_what_postgres_cannot_be_told_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "canonical"),
     [("text", "VARCHAR"), ("character varying(20)", "VARCHAR"), ("numeric(12,2)", "DECIMAL(12,2)"),
-     ("bigint[]", "BIGINT[]"), ("timestamp without time zone", "TIMESTAMP"), ("timestamp(3) with time zone", "TIMESTAMP WITH TIME ZONE"),
+     ("bigint[]", "BIGINT[]"), ("timestamp without time zone", "TIMESTAMP"),
+     ("timestamp(3) with time zone", "TIMESTAMP WITH TIME ZONE"),
      ("jsonb", "JSON"), ("numeric", "DECIMAL(38,9)"), ("citext", "VARCHAR")],
 )  # fmt: skip
 def test_types_of_postgres(name: str, canonical: str) -> None:

@@ -460,6 +460,11 @@ def _other_case(node: exp.Expr) -> exp.Expr:
     return exp.Collate(this=node.copy(), expression=exp.to_identifier(BYTES, quoted=True))
 
 
+def _rounded(node: exp.Expr) -> exp.Expr:
+    """ROUND(x, n): halves go away from zero, whatever the type of x."""
+    return called("round", node.this, _cast(node.args.get("decimals") or exp.Literal.number(0), "INT"))
+
+
 def _joined_nulls(node: exp.Expr) -> exp.Expr:
     """a IS NOT DISTINCT FROM b between columns of a join: lists are equal where NULLs are, and can be hashed."""
     inside: exp.Expr | None = node
@@ -728,6 +733,7 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("SHA256", "SHA256 of the bytes, in hexadecimal digits", (exp.SHA2,), _sha2),
     Rewrite("REGEXP_EXTRACT", "a function of the schema", (exp.RegexpExtract,), _extracted),
     Rewrite("LOWER, UPPER", "by a collation of ICU", (exp.Lower, exp.Upper), _other_case),
+    Rewrite("ROUND", "a function of the schema, for floating point numbers and decimals", (exp.Round,), _rounded),
     Rewrite("joins on what may be NULL", "comparisons of lists of one", (exp.NullSafeEQ,), _joined_nulls),
     Rewrite("TYPEOF", "PG_TYPEOF, in the canonical spelling", (exp.Typeof,), _typeof),
     Rewrite("tests of TYPEOF", "tests of PG_TYPEOF", (exp.EQ,), _type_test),
