@@ -86,12 +86,12 @@ chromium:
 	        || echo "Chromium could not be installed; browser tests will be skipped" >&2; \
 	fi
 
-# The test of deploy/ runs a PostgreSQL server of its own, likewise.
+# The tests of deploy/ and of PostgreSQL as a warehouse run a server of their own, likewise.
 postgresql:
 	@if ! command -v initdb >/dev/null && ! ls -d /usr/lib/postgresql/*/bin >/dev/null 2>&1 \
 	    && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing PostgreSQL for the test of deploy/"; \
+	    echo "Installing PostgreSQL for the tests that run a server"; \
 	    export DEBIAN_FRONTEND=noninteractive; \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null 2>&1 \
-	        || echo "PostgreSQL could not be installed; the test of deploy/ will be skipped" >&2; \
+	        || echo "PostgreSQL could not be installed; these tests will be skipped" >&2; \
 	fi

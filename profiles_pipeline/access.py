@@ -47,7 +47,8 @@ def try_access(
     Raises:
         LockTimeoutError: another run kept the warehouse for too long.
     """
-    connect = f"connect to {output.settings.file or 'a database in memory'}"
+    place = "a database in memory" if output.settings.is_in_memory else output.settings.place
+    connect = f"connect to {place}"
     try:
         with run.open_session(project, output, "profiles validate access", observe, lock_timeout) as session:
             yield Trial(connect)
@@ -85,12 +86,12 @@ def _write(session: run.Session) -> str:
     name = exp.table_(f"profiles_access_{uuid.uuid4().hex[:12]}", db=session.output.schema, quoted=True)
     table, schema = render(name, warehouse.dialect), identifier(session.output.schema, warehouse.dialect)
     missing = _schema_is_missing(session)
-    warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    warehouse.ensure_schema(session.output.schema)
     warehouse.execute(f"CREATE TABLE {table} AS SELECT 1 AS one")
     warehouse.query(f"SELECT one FROM {table}")
     warehouse.execute(f"DROP TABLE {table}")
     if missing:
-        warehouse.execute(f"DROP SCHEMA {schema}")
+        warehouse.execute(f"DROP SCHEMA {schema} CASCADE")
     return "the schema is yet to be made" if missing else ""
 
 

@@ -94,7 +94,7 @@ def _contents(project: ProfilesProject, warehouse: Warehouse) -> dict[str, str]:
     model = project.graph.models.get(RULES)
     if not isinstance(model, Input) or not _is_there(model, warehouse):
         return {}
-    rows = warehouse.query(f"SELECT * FROM {warehouse.source(str(model.table)).sql}").rows
+    rows = warehouse.query(warehouse.source(str(model.table)).select).rows
     return {RULES: hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).hexdigest()}
 
 
@@ -107,7 +107,7 @@ def _tables(project: ProfilesProject) -> Iterator[Input]:
 def _columns(model: Input, warehouse: Warehouse) -> frozenset[str] | None:
     """Return the lower-case names of the columns of a table; None when there is no table that can be read."""
     try:
-        columns = warehouse.describe(f"SELECT * FROM {warehouse.source(str(model.table)).sql}")
+        columns = warehouse.describe(warehouse.source(str(model.table)).select)
     except (ProjectError, WarehouseError):
         return None  # the rehearsal tells it, at its place and with all the rest
     return frozenset(column.name.lower() for column in columns)

@@ -76,7 +76,7 @@ def _of_files(project: ProfilesProject, warehouse: Warehouse, only: Collection[s
 
 def _columns(table: str, warehouse: Warehouse) -> Columns | None:
     try:
-        return _described(f"SELECT * FROM {warehouse.source(table).sql}", warehouse)
+        return _described(warehouse.source(table).select, warehouse)
     except (ProjectError, WarehouseError):
         return None
 

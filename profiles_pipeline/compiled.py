@@ -11,7 +11,7 @@ from typing import Literal
 
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import render
+from profiles_pipeline.dialects import capabilities, render
 from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.project import ProfilesProject
 
@@ -91,6 +91,9 @@ def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, dialect: str) -> str:
     return "\n".join([*head, *_steps(steps, dialect), ""])
 
 
+_COMPONENTS = {"in_memory": "scipy's connected components", "contraction": "rounds of contraction in SQL"}
+
+
 def _steps(steps: Iterable[Step], dialect: str) -> list[str]:
     lines = []
     for number, step in enumerate(steps, start=1):
@@ -100,8 +103,9 @@ def _steps(steps: Iterable[Step], dialect: str) -> list[str]:
 
 def _sql(step: Step, dialect: str) -> list[str]:
     if isinstance(step, SolveComponents):
+        way = _COMPONENTS[capabilities(dialect).components]
         return [
-            f"-- makes {step.result.name} (node, component) with scipy's connected components over the edges of",
+            f"-- makes {step.result.name} (node, component) with {way} over the edges of",
             f"{render(step.edges, dialect)};",
         ]
     if isinstance(step, Bind):

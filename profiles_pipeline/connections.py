@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING
 
 from profiles_pipeline.errors import fail
 from profiles_pipeline.spec import connection_of
-from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG, DuckDBOutput, SiteConfig, load_siteconfig
-from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
+from profiles_pipeline.spec.siteconfig import (
+    DEFAULT_SITECONFIG,
+    DuckDBOutput,
+    PostgresOutput,
+    SiteConfig,
+    load_siteconfig,
+)
+from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings, PostgresSettings, Settings
 
 if TYPE_CHECKING:
     from profiles_pipeline.project import ProfilesProject
@@ -31,18 +37,13 @@ class Output:
 
     target: str
     schema: str
-    settings: DuckDBSettings
+    settings: Settings
     dialect: str | None = None
     notice: str | None = None
 
-    def settings_for(self, project: ProfilesProject) -> DuckDBSettings:
+    def settings_for(self, project: ProfilesProject) -> Settings:
         """Return how to connect so that the sources of a project are found and read as it means them."""
-        return replace(
-            self.settings,
-            built_here=project.relation_names,
-            objects=project.objects,
-            id_columns=project.id_columns,
-        )
+        return self.settings.for_project(project.relation_names, project.objects, project.id_columns)
 
 
 def find_output(
@@ -62,6 +63,8 @@ def find_output(
     """
     config = load_siteconfig(siteconfig)
     found = _found(config, folder, connection, siteconfig, target)
+    if not isinstance(found.settings, DuckDBSettings):
+        return found
     return replace(found, settings=replace(found.settings, credentials=config.store_credentials))
 
 
@@ -83,6 +86,8 @@ def _found(
         found = config.output(connection, target)
         if isinstance(found, DuckDBOutput):
             return _duckdb(folder, found)
+        if isinstance(found, PostgresOutput):
+            return _postgres(folder, found)
         why = f"connection '{connection}' is of type '{found.type}', which cannot be built in yet"
         if asked_target is not None:
             hint = "without a target it is built on the embedded default; or name a target of type duckdb"
@@ -119,3 +124,18 @@ def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
         external_access=found.external_access,
     )
     return Output(found.target, schema, settings, dialect=str(found.dialect) or None)
+
+
+def _postgres(folder: Path, found: PostgresOutput) -> Output:
+    settings = PostgresSettings(
+        host=str(found.host),
+        port=found.port,
+        database=str(found.dbname),
+        user=str(found.user),
+        password=found.password,
+        sslmode=str(found.sslmode) if found.sslmode else None,
+        schema=str(found.schema_),
+        sources={name: str(table) for name, table in found.sources.items()},
+        base=folder,
+    )
+    return Output(found.target, settings.schema, settings, dialect=str(found.dialect) or None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from profiles_pipeline import compiled, steps
-from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import RunError, WarehouseError, as_value
 from profiles_pipeline.events import Built, Failed, Started, Working
 from profiles_pipeline.failures import blaming, hook_failed
@@ -48,8 +48,7 @@ def execute(session: Session, planned: Plan, files: compiled.Files, *, ignore_er
     began = time.monotonic()
     for stage in planned.stages:
         if isinstance(stage, EnsureSchema):
-            schema = identifier(stage.schema, session.warehouse.dialect)
-            session.warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            session.warehouse.ensure_schema(stage.schema)
         elif isinstance(stage, Promote):
             promoted = promote(session, planned, _without(stage, built) if failed else stage)
         elif _is_spared(session, stage.model, failed):

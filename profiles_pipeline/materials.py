@@ -25,7 +25,7 @@ def build_material(session: Session, stage: BuildMaterial) -> None:
     warehouse = session.warehouse
     temporary = [name for step in stage.script.steps if (name := _temporary(step))]
     bound: dict[str, exp.Expr] = {}
-    with session.registry.forgetting(stage.material):
+    with session.registry.forgetting(stage.material), warehouse.keeping_views(session.output.schema):
         _drop_of_other_kind(session, stage)
         for step in stage.script.steps:
             session.observe(Working(stage.model, step.title))

@@ -23,7 +23,7 @@ from profiles_pipeline.increments import Increment, Keeping, increment
 from profiles_pipeline.names import material_name
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.hooks import Hook
-from profiles_pipeline.resolve.model import Input, Model, SqlModel
+from profiles_pipeline.resolve.model import Input, Model, SqlModel, Stitcher, VarTable
 from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.sql import build as sql_build
@@ -234,6 +234,7 @@ class Request:
         rebase: use no earlier state that a model can do without.
         keep: keep what was read for later runs from the first run on.
         whole: build everything from its rows, as if nothing had been kept.
+        why_whole: why that is so, where it was not asked for.
     """
 
     models: tuple[str, ...] | None = None
@@ -242,6 +243,7 @@ class Request:
     rebase: bool = False
     keep: bool = False
     whole: bool = False
+    why_whole: str = ""
 
 
 def build(
@@ -277,7 +279,7 @@ def build(
             own = _with_past(compilation, _past(project, state, window, context, path), sources, schema)
             try:
                 carried = None if request.whole or request.force else keeping
-                stages += _stages(project, known, own, path, context, carried)
+                stages += _explained(_stages(project, known, own, path, context, carried), request.why_whole)
             except ProjectError as error:
                 wrong = (*error.problems, *_not_found(project, sources, path))
                 placed = [at(problem, project.graph.models[path].span) for problem in wrong]
@@ -287,6 +289,17 @@ def build(
     made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in names}
     stages.append(promotion(project, state, window, made))
     return Plan(window, schema, tuple(stages), state)
+
+
+def _explained(stages: Iterable[Stage], why_whole: str) -> Iterator[Stage]:
+    """Yield the stages of a model, with why it is built from its rows where it is brought up to date elsewhere."""
+    for stage in stages:
+        if why_whole and isinstance(stage, BuildMaterial) and isinstance(stage.model, Stitcher | VarTable):
+            yield replace(stage, reason=f"{stage.reason}; {why_whole}")
+        elif why_whole and isinstance(stage, AuditMaterial) and isinstance(stage.model, Stitcher | VarTable):
+            yield replace(stage, how=replace(stage.how, reason=f"{stage.how.reason}; {why_whole}"))
+        else:
+            yield stage
 
 
 def _held_by(stages: Iterable[Stage], keeping: Keeping) -> Iterable[Held]:

@@ -18,7 +18,7 @@ from sqlglot import exp
 
 from profiles_pipeline.compile.accumulators import BUCKET, LATER
 from profiles_pipeline.compile.statement import FILE
-from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.names import HELD_TABLE, OBSERVED_BUCKETS, OBSERVED_FILES, OBSERVED_INPUTS, REGISTRY_TABLES
 from profiles_pipeline.warehouse.base import Warehouse
@@ -35,7 +35,7 @@ _DEFINITIONS = {
         material_name VARCHAR PRIMARY KEY, model_ref VARCHAR NOT NULL, model_name VARCHAR NOT NULL,
         model_type VARCHAR NOT NULL, model_hash VARCHAR NOT NULL, entity_key VARCHAR, seq_no BIGINT NOT NULL,
         begin_ts TIMESTAMP, end_ts TIMESTAMP NOT NULL, creation_ts TIMESTAMP NOT NULL, row_count BIGINT,
-        seconds DOUBLE, metadata VARCHAR NOT NULL, target VARCHAR, username VARCHAR, hostname VARCHAR,
+        seconds DOUBLE PRECISION, metadata VARCHAR NOT NULL, target VARCHAR, username VARCHAR, hostname VARCHAR,
         invocation_folder VARCHAR, registry_version INTEGER NOT NULL""",
     HELD_TABLE: """
         table_name VARCHAR PRIMARY KEY, project VARCHAR NOT NULL, model_ref VARCHAR NOT NULL, seq_no BIGINT NOT NULL,
@@ -44,7 +44,7 @@ _DEFINITIONS = {
     OBSERVED_INPUTS: """
         project VARCHAR NOT NULL, input VARCHAR NOT NULL, level VARCHAR NOT NULL, state VARCHAR NOT NULL,
         hashed VARCHAR NOT NULL, until_ts TIMESTAMP NOT NULL, version VARCHAR NOT NULL, row_count BIGINT NOT NULL,
-        ahead BIGINT NOT NULL, next_ts TIMESTAMP, early BIGINT NOT NULL, seconds DOUBLE,
+        ahead BIGINT NOT NULL, next_ts TIMESTAMP, early BIGINT NOT NULL, seconds DOUBLE PRECISION,
         PRIMARY KEY (project, input)""",
     OBSERVED_BUCKETS: """
         project VARCHAR NOT NULL, input VARCHAR NOT NULL, bucket TIMESTAMP NOT NULL, row_count BIGINT,
@@ -134,7 +134,7 @@ class Registry:
             ProjectError: the tables were made by a newer version of this package.
         """
         with self.warehouse.transaction():
-            self.warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(self.schema, self.warehouse.dialect)}")
+            self.warehouse.ensure_schema(self.schema)
             for name, columns in _DEFINITIONS.items():
                 self.warehouse.execute(f"CREATE TABLE IF NOT EXISTS {self._table(name)} ({columns})")
             if self.warehouse.scalar(f"SELECT COUNT(*) FROM {self._table('pb_ct_version')}") == 0:

@@ -241,7 +241,7 @@ def input_seen(session: Session, model: Input, run: str) -> InputSeen:
         table=str(model.table),
         origin=source.origin,
         rows=session.warehouse.row_count(source.sql),
-        columns=tuple((c.name, c.type) for c in session.warehouse.describe(f"SELECT * FROM {source.sql}")),
+        columns=tuple((c.name, c.type) for c in session.warehouse.describe(source.select)),
         version=observations.versions_of(session.project, session.registry).get(model.path),
     )
 

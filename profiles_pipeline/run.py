@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from profiles_pipeline import compiled, freshness, plan, rehearse, time_contexts
 from profiles_pipeline.connections import Output
+from profiles_pipeline.dialects import capabilities
 from profiles_pipeline.errors import Problem
 from profiles_pipeline.events import (
     Built,
@@ -31,7 +32,7 @@ from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.session import Session, found_sources, open_session
 from profiles_pipeline.taken_names import taken_names
-from profiles_pipeline.warehouse.settings import MEMORY
+from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
 
 __all__ = [
     "AtEnd",
@@ -112,9 +113,12 @@ def _rehearsed_in_memory(
 
     A project that is wrong then leaves no empty file behind.
     """
-    if output.settings.file is None or output.settings.file.exists() or options.ignore_model_errors:
+    settings = output.settings
+    if not isinstance(settings, DuckDBSettings) or settings.file is None or settings.file.exists():
         return None
-    in_memory = replace(output, settings=replace(output.settings, path=MEMORY))
+    if options.ignore_model_errors:
+        return None
+    in_memory = replace(output, settings=replace(settings, path=MEMORY))
     with open_session(project, in_memory, "rehearsal", observe) as opened:
         seq_no, _ = time_contexts.choose_seq_no(opened, options)
         session = time_contexts.with_what_it_needs(opened, seq_no)
@@ -139,6 +143,10 @@ def make_plan(session: Session, seq_no: SeqNo, request: Request, outdated: froze
     """
     incremental = session.project.pipeline.incremental
     keep, whole = request.keep or incremental == "always", request.whole or incremental == "never"
+    warehouse = session.warehouse.dialect
+    if not capabilities(warehouse).increments:
+        request = replace(request, why_whole=f"on {warehouse} every run builds from the rows")
+        keep, whole = False, True
     return plan.build(
         session.typed,
         time_contexts.remembered(session).without(outdated),

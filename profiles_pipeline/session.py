@@ -22,7 +22,7 @@ from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Registry
 from profiles_pipeline.resolve.model import RULES, Input
 from profiles_pipeline.warehouse.base import Warehouse
-from profiles_pipeline.warehouse.connect import connect_duckdb
+from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline.warehouse.lock import Holder
 
 
@@ -70,9 +70,7 @@ def open_session(
         observe(Waiting(holder))
 
     settings = output.settings_for(project)
-    with connect_duckdb(
-        settings, purpose=purpose, confined=True, lock_timeout=lock_timeout, on_wait=on_wait
-    ) as warehouse:
+    with connect(settings, purpose=purpose, confined=True, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
         registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
         present = available_part(project, warehouse)
         yield Session(present, output, warehouse, registry, found_sources(warehouse), observe)

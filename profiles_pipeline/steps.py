@@ -7,9 +7,10 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from profiles_pipeline import identity, sql
+from profiles_pipeline import identity, sql, stars
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
-from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.compile.statement import create
+from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Warehouse
 
@@ -30,13 +31,14 @@ def take(warehouse: Warehouse, step: Step, *, pretty: bool = True, bound: dict[s
         case SolveComponents():
             identity.solve(warehouse, step)
         case UniteRows():
-            warehouse.execute(_union(warehouse, step))
+            warehouse.execute(render(_union(warehouse, step), warehouse.dialect, pretty=pretty))
         case Bind():
             values = warehouse.query(render(step.query, warehouse.dialect)).rows[0]
             found = {name: _literal(value) for name, value in zip(step.names, values, strict=True)}
             (bound if bound is not None else {}).update(found)
         case _:
-            warehouse.execute(render(_filled(step.tree, bound or {}), warehouse.dialect, pretty=pretty))
+            statement = stars.told_apart(warehouse, stars.spelled_out(warehouse, _filled(step.tree, bound or {})))
+            warehouse.execute(render(statement, warehouse.dialect, pretty=pretty))
 
 
 def _filled(tree: exp.Expr, bound: Mapping[str, exp.Expr]) -> exp.Expr:
@@ -55,14 +57,13 @@ def _literal(value: object) -> exp.Expr:
     return exp.convert(value)
 
 
-def _union(warehouse: Warehouse, step: UniteRows) -> str:
+def _union(warehouse: Warehouse, step: UniteRows) -> exp.Expr:
     """Return the statement that makes the relation, with the common columns in the order of the first query."""
     texts = [render(query, warehouse.dialect, pretty=False) for query in step.queries]
     found = [[column.name for column in warehouse.describe(text)] for text in texts]
     common = [name for name in found[0] if all(name.lower() in map(str.lower, other) for other in found)]
     if not common:
         raise WarehouseError("what is to be united has no column in common")
-    columns = ", ".join(identifier(name, warehouse.dialect) for name in common)
-    union = " UNION ALL ".join(f"SELECT {columns} FROM ({text}) AS united_rows" for text in texts)
-    relation = render(exp.maybe_copy(step.relation), warehouse.dialect)
-    return f"CREATE OR REPLACE {step.kind.upper()} {relation} AS {union}"
+    parts = [sql.build("SELECT :columns FROM :rows AS united_rows", columns=common, rows=q) for q in step.queries]
+    united = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
+    return create(step.kind, step.relation, united)

@@ -39,7 +39,7 @@ from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.run import Event, Options, Planned, run
 from profiles_pipeline.spec.case import Case, Expected, Given, read_case
 from profiles_pipeline.warehouse.base import Warehouse
-from profiles_pipeline.warehouse.connect import connect_duckdb
+from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline.warehouse.sources import parse_table_name
 
 __all__ = ["Case", "Mismatch", "load_case", "main_id", "run_case"]
@@ -104,7 +104,7 @@ def run_case(case: Case, folder: str | Path) -> tuple[Mismatch, ...]:
         planned = [warning for event in events if isinstance(event, Planned) for warning in event.warnings]
         said = [warning.render() for warning in (*project.warnings, *planned)]
         found += _compared_texts("warnings", case.warnings, said)
-    with connect_duckdb(output.settings, purpose="test", read_only=True) as warehouse:
+    with connect(output.settings, purpose="test", read_only=True) as warehouse:
         warehouse.execute(f"SET schema = '{output.schema}'")
         for expected in case.expect:
             found += _compared(expected, warehouse)

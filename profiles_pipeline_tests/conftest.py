@@ -1,12 +1,16 @@
 """Fixtures shared by all tests."""
 
 import gc
+import importlib.util
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from profiles_pipeline_tests.deploy import services
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +29,25 @@ def browser_path() -> Path:
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres_port() -> Iterator[int]:
+    """The port of a PostgreSQL server of the tests' own, database and user `dagster`. Its texts sort as in English.
+
+    Without its programs or its driver the test is skipped, on CI (`CI=true`) it fails.
+    """
+    programs = services.postgresql_programs()
+    missing = "PostgreSQL (Debian: apt-get install postgresql)" if programs is None else None
+    if importlib.util.find_spec("psycopg") is None:
+        missing = "the extra 'postgres'"
+    if missing is not None or programs is None:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(f"tests of PostgreSQL need {missing}")
+        pytest.skip(f"tests of PostgreSQL need {missing}")
+    english = ("--locale-provider=icu", "--icu-locale=en-US", "--encoding=UTF8")
+    with services.postgresql(programs, *english) as port:
+        yield port
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -24,6 +24,7 @@ from profiles_pipeline.names import safe_identifier
 from profiles_pipeline.partitions import Partitions, partitions_of
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.warehouse.settings import DuckDBSettings
 
 if TYPE_CHECKING:
     from profiles_pipeline.assets.context import Scope
@@ -120,7 +121,10 @@ def assets_of(
 
 
 def pool_of(output: Output) -> str:
-    """Return the pool of everything that writes to the same DuckDB file."""
+    """Return the pool of everything that writes to the same DuckDB file, or to the same schema of a server."""
+    if not isinstance(output.settings, DuckDBSettings):
+        place = hashlib.sha256(f"{output.settings.place} {output.schema}".encode()).hexdigest()[:8]
+        return f"profiles_{output.settings.dialect}_{safe_identifier(output.schema)}_{place}"
     file = output.settings.file
     name = hashlib.sha256(str(file).encode()).hexdigest()[:8] if file else "memory"
     return f"profiles_duckdb_{safe_identifier(file.stem) if file else 'in'}_{name}"

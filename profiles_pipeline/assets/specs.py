@@ -112,7 +112,7 @@ def _described(
         entity=_entity_name(project.project, model),
         fingerprint=project.fingerprints[path],
         relation=str(model.table) if isinstance(model, Input) else f"{output.schema}.{model.name}",
-        warehouse="duckdb",
+        warehouse=output.settings.dialect,
         kind=script.kind if script else None,
         features=_features(project.project, model, columns),
         lineage={

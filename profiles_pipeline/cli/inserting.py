@@ -11,10 +11,10 @@ from profiles_pipeline.cli.faults import from_here
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.terminal import note, out, print_table, say
 from profiles_pipeline.connections import Output, find_output
-from profiles_pipeline.dialects import identifier, literal
+from profiles_pipeline.dialects import identifier
 from profiles_pipeline.errors import fail
 from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG
-from profiles_pipeline.warehouse.connect import connect_duckdb
+from profiles_pipeline.warehouse.connect import connect
 
 TABLES = {"sample_rs_demo_identifies": "identifies", "sample_rs_demo_tracks": "tracks"}
 """Table in the warehouse -> table of the web shop that its rows are from."""
@@ -45,7 +45,7 @@ def insert(place: Place, connection: str | None, events: int, force: bool) -> No
     print_table(
         out(), ("table", "rows"), [(f"{output.schema}.{n}", f"{count:,}") for n, count in rows.items()], ["rows"]
     )
-    say(f"inserted into {output.settings.file or 'memory'}; inputs name them plainly: `table: {next(iter(TABLES))}`")
+    say(f"inserted into {output.settings.place}; inputs name them plainly: `table: {next(iter(TABLES))}`")
 
 
 def _output(place: Place, connection: str | None) -> Output:
@@ -63,14 +63,15 @@ def _output(place: Place, connection: str | None) -> Output:
 
 def _written(output: Output, files: dict[str, Path], force: bool) -> dict[str, int]:
     """Make the tables in one transaction; return their numbers of rows."""
-    with connect_duckdb(output.settings, purpose="profiles insert") as warehouse:
+    from pyarrow.parquet import read_table  # noqa: PLC0415 - slow to load
+
+    with connect(output.settings, purpose="profiles insert") as warehouse:
         there = sorted(warehouse.relations(output.schema) & files.keys())
         if there and not force:
             fail("table-exists", f"{output.schema}.{there[0]} is there already", hint="replace it with --force")
         schema = identifier(output.schema, warehouse.dialect)
         with warehouse.transaction():
-            warehouse.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            warehouse.ensure_schema(output.schema)
             for name, path in files.items():
-                pattern = literal(f"{path}/*.parquet" if path.is_dir() else str(path), warehouse.dialect)
-                warehouse.execute(f"CREATE OR REPLACE TABLE {schema}.{name} AS SELECT * FROM read_parquet({pattern})")
+                warehouse.load(f"{schema}.{name}", read_table(path))
         return {name: warehouse.row_count(f"{schema}.{name}") for name in files}

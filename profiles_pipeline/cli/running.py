@@ -169,7 +169,7 @@ def _introduce(project: ProfilesProject, output: Output, as_json: bool) -> None:
 def where(output: Output) -> str:
     """Return the place an output builds in, for people."""
     file = output.settings.file
-    return "memory" if file is None else from_here(file)
+    return output.settings.place if file is None else from_here(file)
 
 
 def _conclude(place: Place, output: Output, done: run.Report) -> None:

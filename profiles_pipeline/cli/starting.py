@@ -18,7 +18,7 @@ from profiles_pipeline.connections import find_output
 from profiles_pipeline.errors import LockTimeoutError, fail
 from profiles_pipeline.spec.new_connection import NewOutput, add_output
 from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG
-from profiles_pipeline.warehouse.connect import connect_duckdb
+from profiles_pipeline.warehouse.connect import connect
 
 SCAFFOLD = Path(__file__).parent / "scaffold"
 DEFAULT_FOLDER = "my_profiles"
@@ -129,9 +129,7 @@ def _try(new: NewOutput) -> None:
         settings = find_output(Path(scratch) / "project", new.connection, siteconfig, new.target).settings
         existed = settings.file is not None and settings.file.exists()
         try:
-            with connect_duckdb(
-                settings, purpose="profiles init connection", read_only=existed, lock_timeout=0
-            ) as warehouse:
+            with connect(settings, purpose="profiles init connection", read_only=existed, lock_timeout=0) as warehouse:
                 warehouse.scalar("SELECT 1")
         except LockTimeoutError:
             note("a run is using it just now")  # which shows that it is there and can be opened

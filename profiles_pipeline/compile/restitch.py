@@ -236,6 +236,7 @@ def _resolved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
         SolveComponents(
             edges=_numbered(s),
             nodes=build("SELECT COUNT(*) FROM :points", points=s("points")),
+            vertices=s("points"),
             result=s("solved"),
             title="connected components of what changed",
         ),

@@ -113,11 +113,13 @@ class SolveComponents:
     Attributes:
         edges: query with two integer columns ``a`` and ``b``, the ends of an edge.
         nodes: query that counts the nodes; they are numbered 0 to count - 1.
+        vertices: the table with these numbers, in a column ``node``.
         result: temporary table to make, with columns ``node`` and ``component``.
     """
 
     edges: exp.Expr
     nodes: exp.Expr
+    vertices: exp.Table
     result: exp.Table
     title: str
 

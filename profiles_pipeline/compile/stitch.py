@@ -59,6 +59,7 @@ def compile_stitcher(
         SolveComponents(
             edges=_numbered_edges(edges, nodes),
             nodes=build("SELECT COUNT(*) FROM :nodes", nodes=nodes),
+            vertices=nodes,
             result=components,
             title="connected components",
         ),

@@ -1,12 +1,22 @@
 """Dialects as data, and the rendering of trees. No input or output happens here."""
 
 from profiles_pipeline.dialects.capabilities import KNOWN, Capabilities, capabilities
-from profiles_pipeline.dialects.render import identifier, literal, literal_tree, render, unsupported
+from profiles_pipeline.dialects.render import (
+    canonical_type,
+    helper_statements,
+    identifier,
+    literal,
+    literal_tree,
+    render,
+    unsupported,
+)
 
 __all__ = [
     "KNOWN",
     "Capabilities",
+    "canonical_type",
     "capabilities",
+    "helper_statements",
     "identifier",
     "literal",
     "literal_tree",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 IdentifierCase = Literal["upper", "lower", "exact"]
+Components = Literal["in_memory", "contraction"]
 MergeForm = Literal["merge", "insert_on_conflict", "delete_insert"]
 
 
@@ -18,6 +19,7 @@ class Capabilities:
 
     Attributes:
         name: as in connections and ``warehouse.DatabaseType()``.
+        runs: projects can be built there; else their SQL is only read and written in its dialect.
         sqlglot_dialect: the name sqlglot knows it by.
         quote: the character around quoted identifiers.
         identifier_case: what becomes of unquoted names.
@@ -40,9 +42,14 @@ class Capabilities:
         default_frame: ordered aggregate windows work without a frame.
         concurrent_statements: several statements may write at once.
         qualify: knows QUALIFY.
+        increments: later runs can go on from what earlier ones keep; else every run builds from the rows.
+        repeated_columns: a relation can be made of columns of one name; they get numbers.
+        star_except: stars can leave columns out.
+        components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
     name: str
+    runs: bool
     sqlglot_dialect: str
     quote: str
     identifier_case: IdentifierCase
@@ -65,10 +72,15 @@ class Capabilities:
     default_frame: bool
     concurrent_statements: bool
     qualify: bool
+    increments: bool
+    repeated_columns: bool
+    star_except: bool
+    components: Components
 
 
 DUCKDB = Capabilities(
     name="duckdb",
+    runs=True,
     sqlglot_dialect="duckdb",
     quote='"',
     identifier_case="exact",
@@ -91,10 +103,15 @@ DUCKDB = Capabilities(
     default_frame=True,
     concurrent_statements=False,
     qualify=True,
+    increments=True,
+    repeated_columns=True,
+    star_except=True,
+    components="in_memory",
 )
 
 SNOWFLAKE = Capabilities(
     name="snowflake",
+    runs=False,
     sqlglot_dialect="snowflake",
     quote='"',
     identifier_case="upper",
@@ -117,10 +134,15 @@ SNOWFLAKE = Capabilities(
     default_frame=True,
     concurrent_statements=True,
     qualify=True,
+    increments=False,
+    repeated_columns=False,
+    star_except=True,
+    components="contraction",
 )
 
 POSTGRES = Capabilities(
     name="postgres",
+    runs=True,
     sqlglot_dialect="postgres",
     quote='"',
     identifier_case="lower",
@@ -143,10 +165,15 @@ POSTGRES = Capabilities(
     default_frame=True,
     concurrent_statements=True,
     qualify=False,
+    increments=False,
+    repeated_columns=False,
+    star_except=False,
+    components="contraction",
 )
 
 REDSHIFT = Capabilities(
     name="redshift",
+    runs=False,
     sqlglot_dialect="redshift",
     quote='"',
     identifier_case="lower",
@@ -169,10 +196,15 @@ REDSHIFT = Capabilities(
     default_frame=False,
     concurrent_statements=False,
     qualify=True,
+    increments=False,
+    repeated_columns=False,
+    star_except=False,
+    components="contraction",
 )
 
 BIGQUERY = Capabilities(
     name="bigquery",
+    runs=False,
     sqlglot_dialect="bigquery",
     quote="`",
     identifier_case="exact",
@@ -195,10 +227,15 @@ BIGQUERY = Capabilities(
     default_frame=True,
     concurrent_statements=False,
     qualify=True,
+    increments=False,
+    repeated_columns=False,
+    star_except=True,
+    components="contraction",
 )
 
 DATABRICKS = Capabilities(
     name="databricks",
+    runs=False,
     sqlglot_dialect="databricks",
     quote="`",
     identifier_case="lower",
@@ -221,6 +258,10 @@ DATABRICKS = Capabilities(
     default_frame=True,
     concurrent_statements=False,
     qualify=True,
+    increments=False,
+    repeated_columns=False,
+    star_except=True,
+    components="contraction",
 )
 
 KNOWN: dict[str, Capabilities] = {

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import ErrorLevel
+from sqlglot.errors import ErrorLevel, ParseError
 from sqlglot.generator import Generator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from profiles_pipeline.dialects.capabilities import capabilities
+from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.sql import copied
 
 Value = str | int | float | Decimal | datetime | date | bool | None
@@ -86,9 +88,19 @@ class _DuckDB(DuckDBGenerator):
         return super().lambda_sql(expression, arrow_sep, wrap)
 
 
+class _Plain(_DuckDB):
+    """Text to be read again: an arrow within a call could be a lambda, a function is none."""
+
+    TRANSFORMS: ClassVar = {
+        **_DuckDB.TRANSFORMS,
+        exp.JSONExtract: lambda self, node: self.func("JSON_EXTRACT", node.this, node.expression),
+        exp.JSONExtractScalar: lambda self, node: self.func("JSON_EXTRACT_STRING", node.this, node.expression),
+    }
+
+
 def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
     """Return the SQL text of `tree` in the dialect of that capability record. The same tree gives the same text."""
-    return _generator(dialect, pretty, ErrorLevel.IGNORE).generate(copied(tree), copy=False)
+    return _generator(dialect, pretty, ErrorLevel.IGNORE).generate(_rewritten(tree, dialect), copy=False)
 
 
 def unsupported(tree: exp.Expr, dialect: str) -> tuple[str, ...]:
@@ -131,8 +143,47 @@ def _number(value: int | float | Decimal) -> exp.Expr:
     return exp.cast(tree, exp.DType.DOUBLE) if isinstance(value, float) and "e" not in text.lower() else tree
 
 
+def _rewritten(tree: exp.Expr, dialect: str) -> exp.Expr:
+    """Return a copy of a canonical tree that says the same in a dialect."""
+    if dialect != "postgres" or isinstance(tree, exp.Table):
+        return copied(tree)
+    from profiles_pipeline.dialects.postgres import in_postgres  # noqa: PLC0415 - not needed on other warehouses
+
+    # What DuckDB is given: what it does not have is spelled out in what it has.
+    text = _Plain(dialect="duckdb", unsupported_level=ErrorLevel.IGNORE).generate(copied(tree), copy=False)
+    try:
+        (canonical,) = Dialect.get_or_raise("duckdb").parse(text)
+    except ParseError as error:
+        told = error.errors[0].get("description") if error.errors else error
+        raise WarehouseError(f"cannot be said in PostgreSQL: {told}", text) from error
+    assert canonical is not None
+    return in_postgres(canonical)
+
+
+def helper_statements(dialect: str, schema: str) -> tuple[str, ...]:
+    """Return what has to be run once in a schema before rendered SQL can be: functions that it calls."""
+    if dialect != "postgres":
+        return ()
+    from profiles_pipeline.dialects import postgres  # noqa: PLC0415 - not needed on other warehouses
+
+    return postgres.helper_statements(schema)
+
+
+def canonical_type(name: str, dialect: str) -> str:
+    """Return a type, as a warehouse names it, in the spelling of the canonical dialect."""
+    if dialect != "postgres":
+        return name
+    from profiles_pipeline.dialects import postgres  # noqa: PLC0415 - not needed on other warehouses
+
+    return postgres.canonical_type(name)
+
+
 def _generator(dialect: str, pretty: bool, level: ErrorLevel) -> Generator:
     name = capabilities(dialect).sqlglot_dialect
     if name == "duckdb":
         return _DuckDB(dialect=name, pretty=pretty, unsupported_level=level)
+    if name == "postgres":
+        from profiles_pipeline.dialects.postgres import PostgresText  # noqa: PLC0415 - not needed on other warehouses
+
+        return PostgresText(dialect=name, pretty=pretty, unsupported_level=level)
     return Dialect.get_or_raise(name).generator(pretty=pretty, unsupported_level=level)

@@ -29,7 +29,7 @@ from profiles_pipeline.registry import Registry
 from profiles_pipeline.resolve.model import RULES, Input
 from profiles_pipeline.spec.pipeline import BLIND, LEVELS, Level
 from profiles_pipeline.warehouse.base import Source
-from profiles_pipeline.warehouse.connect import connect_duckdb
+from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline.warehouse.lock import OnWait
 
 BUDGET_S = 3.0
@@ -91,9 +91,7 @@ def observing(
     """
     settings = output.settings_for(project)
     purpose = f"looking for changes in the inputs of {project.name}"
-    with connect_duckdb(
-        settings, purpose=purpose, confined=True, lock_timeout=lock_timeout, on_wait=on_wait
-    ) as warehouse:
+    with connect(settings, purpose=purpose, confined=True, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
         registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
         registry.ensure()
         yield registry

@@ -41,7 +41,7 @@ class Reading:
     def columns(self, project: ProfilesProject) -> tuple[str, ...]:
         """Return the columns in use, as far as they are there."""
         used = columns_in_use(project, self.c.reader, self.model)
-        there = self.warehouse.describe(f"SELECT * FROM {self.source.sql}")
+        there = self.warehouse.describe(self.source.select)
         return tuple(sorted(column.name for column in there if used is None or column.name.lower() in used))
 
     def hashing(self, columns: Collection[str]) -> str:

@@ -133,7 +133,7 @@ def _opened(
 def _limited(text: str, question: Question) -> str:
     """Return the query, held in a statement that returns one row more than asked for when there are more."""
     limit = "" if question.limit is None else f"\nLIMIT {question.limit + 1}"
-    return f"SELECT * FROM (\n{text}\n){limit}"
+    return f"SELECT * FROM (\n{text}\n) AS asked{limit}"
 
 
 def _context(session: run.Session, question: Question) -> SeqNo | None:
@@ -234,13 +234,9 @@ def _one_query(text: str, dialect: str) -> str:
 def _open_names(session: run.Session, context: SeqNo | None) -> None:
     """Make plain names of models mean their relations: of the time context if there is one, else the views."""
     warehouse, schema = session.warehouse, session.output.schema
-    warehouse.execute(f"USE {identifier(schema, warehouse.dialect)}")
-    if context is None:
-        return
-    for material in _materials(session, context):
-        name = identifier(material.model_name, warehouse.dialect)
-        relation = render(exp.table_(material.name, db=schema, quoted=True), warehouse.dialect)
-        warehouse.execute(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS SELECT * FROM {relation}")
+    found = () if context is None else _materials(session, context)
+    relations = {m.model_name: exp.table_(m.name, db=schema, quoted=True) for m in found}
+    warehouse.use(schema, {name: render(table, warehouse.dialect) for name, table in relations.items()})
 
 
 def _asked(session: run.Session, text: str, fetch: Callable[[], Result]) -> Result:

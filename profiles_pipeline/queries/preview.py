@@ -14,7 +14,7 @@ from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.resolve.model import Input
-from profiles_pipeline.warehouse.settings import MEMORY
+from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
 
 NOT_RUN = 0
 """The number under which SQL is written that belongs to no recorded time context."""
@@ -81,7 +81,7 @@ def compile_project(
     """
     if assume_inputs and options.seq_no not in (None, "new"):
         fail("options-clash", "what a seq_no stands for is known to the warehouse alone", hint="leave out --seq-no")
-    place = replace(output, settings=replace(output.settings, path=MEMORY)) if assume_inputs else output
+    place = replace(output, settings=DuckDBSettings(path=MEMORY, base=project.folder)) if assume_inputs else output
     with open_for_reading(project, place, "profiles compile", observe, options.lock_timeout) as opened:
         seq_no = _context(opened, options)
         if seq_no.number == NOT_RUN:
@@ -92,7 +92,7 @@ def compile_project(
             lenient = replace(opened, sources=_where_found(opened.sources))
         session = time_contexts.with_what_it_needs(lenient, seq_no)
         planned = run.make_plan(session, seq_no, options.request)
-        files = compiled.write(planned, project, output, session.warehouse.dialect, "compile")
+        files = compiled.write(planned, project, output, output.settings.dialect, "compile")
         return Compiled(planned, files, () if assume_inputs else missing_inputs(opened))
 
 

@@ -13,8 +13,8 @@ from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Registry
 from profiles_pipeline.resolve.model import Input
-from profiles_pipeline.warehouse.connect import connect_duckdb
-from profiles_pipeline.warehouse.settings import MEMORY
+from profiles_pipeline.warehouse.connect import connect
+from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
 
 
 @contextmanager
@@ -30,12 +30,12 @@ def open_for_reading(
     A warehouse file that does not exist is not created: an empty database in memory takes its place.
     """
     settings = output.settings_for(project)
-    if settings.file is not None and not settings.file.exists():
+    if isinstance(settings, DuckDBSettings) and settings.file is not None and not settings.file.exists():
         settings = replace(settings, path=MEMORY)
-    with connect_duckdb(
+    with connect(
         settings,
         purpose=purpose,
-        read_only=settings.file is not None,
+        read_only=not settings.is_in_memory,
         lock_timeout=lock_timeout,
         on_wait=lambda holder: observe(run.Waiting(holder)),
     ) as warehouse:

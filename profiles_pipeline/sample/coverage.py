@@ -8,7 +8,7 @@ from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import identifier
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import FeatureTable, FeatureView
-from profiles_pipeline.warehouse.connect import connect_duckdb
+from profiles_pipeline.warehouse.connect import connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def coverage(project: ProfilesProject, output: Output) -> tuple[EmptyColumn, ...
         WarehouseError: the project has not been run there.
     """
     found: list[EmptyColumn] = []
-    with connect_duckdb(output.settings, purpose="sample coverage", read_only=True) as warehouse:
+    with connect(output.settings, purpose="sample coverage", read_only=True) as warehouse:
         for model in project.graph.models.values():
             if not isinstance(model, FeatureView | FeatureTable):
                 continue

@@ -91,7 +91,13 @@ class SnowflakeOutput(ConnectionOutput):
 
 
 class PostgresOutput(ConnectionOutput):
-    """A PostgreSQL schema."""
+    """A PostgreSQL schema.
+
+    Attributes:
+        sources: table name of an input, to the table of the database that stands in for it.
+    """
+
+    default_dialect: ClassVar[str | None] = ""
 
     host: Text
     dbname: Text
@@ -100,6 +106,7 @@ class PostgresOutput(ConnectionOutput):
     port: int = 5432
     password: Secret | None = None
     sslmode: Text | None = None
+    sources: dict[str, Text] = Field(default_factory=dict)
 
 
 _OUTPUTS: dict[str, type[ConnectionOutput]] = {

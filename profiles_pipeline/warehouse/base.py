@@ -18,7 +18,7 @@ FILE_COLUMN = "state.file"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a relation: its name as written and its type in the warehouse's own spelling."""
+    """A column of a relation: its name as written and its type as the canonical dialect (DuckDB's) spells it."""
 
     name: str
     type: str
@@ -53,6 +53,11 @@ class Source:
     with_file: str = ""
     files: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def select(self) -> str:
+        """The query of all rows."""
+        return f"SELECT * FROM {self.sql} AS source_rows"
+
 
 class Warehouse(Protocol):
     """One session on a warehouse. Every method raises WarehouseError when the warehouse refuses.
@@ -82,6 +87,21 @@ class Warehouse(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commit when the block ends; roll back when it raises anything, KeyboardInterrupt included. Not nestable."""
+
+    def ensure_schema(self, schema: str) -> None:
+        """Make sure that `schema` exists, with whatever the rendered SQL needs in the warehouse."""
+
+    def use(self, schema: str, names: Mapping[str, str]) -> None:
+        """Let relations of `schema` be named without it in this session, and let further `names` mean relations."""
+
+    def keeping_views(self, schema: str) -> AbstractContextManager[None]:
+        """See to it that views of `schema` which go with a relation that is replaced inside the block come back.
+
+        Those that cannot be made over what has taken its place stay away.
+        """
+
+    def load(self, relation_sql: str, table: pyarrow.Table) -> None:
+        """Make the table `relation_sql` anew with the rows of an Arrow table."""
 
     def describe(self, select_sql: str) -> tuple[Column, ...]:
         """Return the columns a SELECT would have. It is bound, not run: no row of a table is read."""

@@ -1,4 +1,4 @@
-"""Opens a DuckDB file when its turn has come, and always closes it again."""
+"""Opens a warehouse when its turn has come, and always closes it again."""
 
 from __future__ import annotations
 
@@ -10,18 +10,99 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from profiles_pipeline.dialects import literal
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.lock import BusyError, Holder, OnWait, Patience, held, read_holder
-from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
+from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings, PostgresSettings, Settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from profiles_pipeline.warehouse.base import Warehouse
     from profiles_pipeline.warehouse.duckdb_warehouse import DuckDBWarehouse
+    from profiles_pipeline.warehouse.postgres_warehouse import PostgresWarehouse
 
-__all__ = ["DuckDBSettings", "connect_duckdb"]
+__all__ = ["DuckDBSettings", "connect", "connect_duckdb", "connect_postgres"]
 
 _FOREIGN = re.compile(r"Conflicting lock is held in (?P<command>.+?) \(PID (?P<pid>\d+)\)")
+
+
+@contextmanager
+def connect(
+    settings: Settings,
+    *,
+    purpose: str,
+    read_only: bool = False,
+    confined: bool = False,
+    lock_timeout: float | None = None,
+    on_wait: OnWait | None = None,
+) -> Iterator[Warehouse]:
+    """Yield an open session on a warehouse; see `connect_duckdb` and `connect_postgres`."""
+    if isinstance(settings, PostgresSettings):
+        with connect_postgres(
+            settings, purpose=purpose, read_only=read_only, lock_timeout=lock_timeout, on_wait=on_wait
+        ) as server:
+            yield server
+    else:
+        with connect_duckdb(
+            settings,
+            purpose=purpose,
+            read_only=read_only,
+            confined=confined,
+            lock_timeout=lock_timeout,
+            on_wait=on_wait,
+        ) as embedded:
+            yield embedded
+
+
+@contextmanager
+def connect_postgres(
+    settings: PostgresSettings,
+    *,
+    purpose: str,
+    read_only: bool = False,
+    lock_timeout: float | None = None,
+    on_wait: OnWait | None = None,
+) -> Iterator[PostgresWarehouse]:
+    """Yield an open session on a database; its connections are closed when the block ends.
+
+    Those who write to a schema take turns by a lock that the server keeps for it, wherever they are. It is free the
+    moment their connection ends, however it ends.
+
+    Raises:
+        LockTimeoutError: names the holder.
+        WarehouseError: the server cannot be reached, or refuses the user.
+    """
+    try:
+        from profiles_pipeline.warehouse.postgres_warehouse import PostgresWarehouse  # noqa: PLC0415 - loads the driver
+    except ImportError as error:
+        raise WarehouseError(f"PostgreSQL needs the extra 'postgres': {error}") from error
+
+    warehouse = PostgresWarehouse(settings, f"profiles: {purpose}", read_only=read_only)
+    try:
+        if not read_only:
+            patience = Patience(f"schema {settings.schema} of {settings.place}", lock_timeout, on_wait)
+            patience.wait_for(lambda: _take(warehouse, settings.schema))
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+def _take(warehouse: Warehouse, schema: str) -> None:
+    """Take the lock for writing to a schema; raise BusyError, with who holds it, when somebody has it."""
+    key = f"hashtextextended('profiles ' || {literal(schema, warehouse.dialect)}, 0)"
+    if warehouse.scalar(f"SELECT pg_try_advisory_lock({key})"):
+        return
+    found = warehouse.query(
+        f"""SELECT a.pid, a.application_name, COALESCE(a.client_hostname, HOST(a.client_addr), ''),
+            TO_CHAR(a.backend_start, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+        FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+        WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+            AND (l.classid::BIGINT << 32 | l.objid::BIGINT) = {key}"""
+    ).rows
+    pid, purpose, host, since = found[0] if found else (None, "", "", "")
+    holder = Holder(int(str(pid)) if pid else None, purpose=str(purpose), host=str(host), since=str(since))
+    raise BusyError(holder)
 
 
 @contextmanager

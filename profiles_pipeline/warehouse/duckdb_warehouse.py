@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
-from profiles_pipeline.dialects import literal
+from profiles_pipeline.dialects import identifier, literal
 from profiles_pipeline.errors import WarehouseError, fail
 from profiles_pipeline.spec.stores import SCHEME, StoreError, is_object
 from profiles_pipeline.warehouse.base import Column, Rows, Source
@@ -142,6 +142,26 @@ class DuckDBWarehouse:
             with suppress(duckdb.TransactionException):
                 self._connection.rollback()
             raise
+
+    def ensure_schema(self, schema: str) -> None:
+        """Make sure that `schema` exists."""
+        self.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema, self.dialect)}")
+
+    def use(self, schema: str, names: Mapping[str, str]) -> None:
+        """Let relations of `schema` be named without it in this session, and let further `names` mean relations."""
+        self.execute(f"USE {identifier(schema, self.dialect)}")
+        for name, relation in names.items():
+            view = identifier(name, self.dialect)
+            self.execute(f"CREATE OR REPLACE TEMPORARY VIEW {view} AS SELECT * FROM {relation}")
+
+    def keeping_views(self, schema: str) -> AbstractContextManager[None]:  # noqa: ARG002 - part of the protocol
+        """Do nothing: views name what they read, and outlive it."""
+        return nullcontext()
+
+    def load(self, relation_sql: str, table: pyarrow.Table) -> None:
+        """Make the table `relation_sql` anew with the rows of an Arrow table."""
+        with self.arrow_relation("loaded_rows", table):
+            self.execute(f"CREATE OR REPLACE TABLE {relation_sql} AS SELECT * FROM loaded_rows")
 
     def describe(self, select_sql: str) -> tuple[Column, ...]:
         """Return the columns a SELECT would have. It is bound, not run: no row of a table is read."""

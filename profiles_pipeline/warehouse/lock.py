@@ -88,8 +88,8 @@ class BusyError(Exception):
 class Patience:
     """How long to wait in all, over several things that may be busy, and whom to tell meanwhile."""
 
-    def __init__(self, path: Path, timeout: float | None, on_wait: OnWait | None) -> None:
-        self._path = path
+    def __init__(self, place: Path | str, timeout: float | None, on_wait: OnWait | None) -> None:
+        self._place = place
         self._timeout = timeout
         self._on_wait = on_wait
         self._started = time.monotonic()
@@ -115,7 +115,7 @@ class Patience:
             return retrying(attempt)
         except BusyError as busy:
             raise LockTimeoutError(
-                f"{self._path} is still in use after {self._waited():.0f} s of waiting, by {busy.holder}"
+                f"{self._place} is still in use after {self._waited():.0f} s of waiting, by {busy.holder}"
             ) from None
 
     def _waited(self) -> float:
@@ -131,7 +131,7 @@ class Patience:
         if not isinstance(error, BusyError):
             return
         if error.holder.is_this_thread:
-            raise WarehouseError(f"{self._path} is already open in this thread ({error.holder.purpose})")
+            raise WarehouseError(f"{self._place} is already open in this thread ({error.holder.purpose})")
         now = time.monotonic()
         if self._on_wait and (self._told_at is None or now - self._told_at >= TELL_AGAIN_AFTER):
             self._told_at = now

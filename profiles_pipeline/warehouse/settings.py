@@ -1,11 +1,13 @@
-"""What has to be known before a DuckDB file can be opened and the inputs of a project be found."""
+"""What has to be known before a warehouse can be opened and the inputs of a project be found."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
+from profiles_pipeline.spec.secrets import Secret
 from profiles_pipeline.spec.stores import StoreCredential
 
 MEMORY = Path(":memory:")
@@ -43,7 +45,82 @@ class DuckDBSettings:
     credentials: Callable[[], tuple[StoreCredential, ...]] = tuple
     external_access: bool = False
 
+    dialect: ClassVar[str] = "duckdb"
+
     @property
     def file(self) -> Path | None:
         """The database file as an absolute path without links, or None for a database in memory."""
         return None if self.path == MEMORY else (self.base / self.path.expanduser()).resolve()
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether it is gone when its connection is closed."""
+        return self.file is None
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return str(self.file) if self.file is not None else "memory"
+
+    def for_project(
+        self, built_here: frozenset[str], objects: frozenset[str], id_columns: Mapping[str, frozenset[str]]
+    ) -> DuckDBSettings:
+        """Return how to connect so that the sources of a project are found and read as it means them."""
+        return replace(self, built_here=built_here, objects=objects, id_columns=id_columns)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresSettings:
+    """One PostgreSQL connection of a site.
+
+    Attributes:
+        host: name or address of the server, or the folder of its socket.
+        port: its port.
+        database: the database.
+        user: who logs in.
+        password: None where the server asks for none, or finds it elsewhere.
+        sslmode: how the connection is encrypted; None leaves the choice to the driver.
+        schema: where the project's own relations live.
+        sources: input table to relation name.
+        base: the project folder.
+        built_here: lower-case names of relations in the schema that the project builds; they are never its sources.
+    """
+
+    host: str
+    database: str
+    user: str
+    port: int = 5432
+    password: Secret | None = None
+    sslmode: str | None = None
+    schema: str = "profiles"
+    sources: Mapping[str, str] = field(default_factory=dict)
+    base: Path = field(default_factory=Path.cwd)
+    built_here: frozenset[str] = frozenset()
+
+    dialect: ClassVar[str] = "postgres"
+
+    sources_dir: ClassVar[None] = None
+    """Local files do not stand in for tables of a server."""
+
+    file: ClassVar[None] = None
+    """It is no file."""
+
+    is_in_memory: ClassVar[bool] = False
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"{self.database} on {self.host}:{self.port}"
+
+    def for_project(
+        self,
+        built_here: frozenset[str],
+        objects: frozenset[str],  # noqa: ARG002 - a server reads no object stores
+        id_columns: Mapping[str, frozenset[str]],  # noqa: ARG002 - its columns have types
+    ) -> PostgresSettings:
+        """Return how to connect so that the sources of a project are found."""
+        return replace(self, built_here=built_here)
+
+
+Settings = DuckDBSettings | PostgresSettings
+"""How to connect to a warehouse."""

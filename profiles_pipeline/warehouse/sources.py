@@ -19,7 +19,7 @@ from typing import NoReturn
 from profiles_pipeline.dialects import identifier, literal
 from profiles_pipeline.errors import fail, nearest
 from profiles_pipeline.warehouse.base import FILE_COLUMN, Source, SourceKind
-from profiles_pipeline.warehouse.settings import DuckDBSettings
+from profiles_pipeline.warehouse.settings import Settings
 
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([^".\s][^".]*?))\s*(\.|$)')
 _GLOB = re.compile(r"[*?\[]")
@@ -69,11 +69,13 @@ class Catalog:
         database: name of its own database.
         relations: every relation of it and of attached ones.
         state_of: what tells whether a relation is as it was: of a table its number of rows, of a view its definition.
+        default_schema: where a name without a schema is looked for.
     """
 
     database: str
     relations: tuple[Relation, ...]
     state_of: Callable[[Relation], str] = str
+    default_schema: str = "main"
 
     def find(self, database: str, schema: str, name: str) -> Relation | None:
         """Return the relation with these names, if there is one."""
@@ -124,15 +126,15 @@ def is_address(table: str) -> bool:
     return "://" in table
 
 
-def resolve_source(table: str, settings: DuckDBSettings, catalog: Catalog) -> Source:
+def resolve_source(table: str, settings: Settings, catalog: Catalog) -> Source:
     """Return where the rows of `table` come from: the first match of, in this order,
 
     1. an entry of `settings.sources` for this very name,
     2. a relation: ``db.schema.table``, then ``schema.table`` of this file and of attached databases; a name without a
-       schema is looked for in the connection's schema, then in ``main``,
+       schema is looked for in the connection's schema, then in the default one,
     3. ``<sources_dir>/<db>.<schema>.<table>`` as ``.parquet``, then as ``.csv``: a file, or a folder of part files,
     4. ``<sources_dir>/<table>`` likewise,
-    5. for a name with a schema, the relation ``table`` in ``main``.
+    5. for a name with a schema, the relation ``table`` in the default schema.
 
     What the project itself builds is no candidate, or a run would read what the one before it wrote.
 
@@ -151,10 +153,11 @@ def resolve_source(table: str, settings: DuckDBSettings, catalog: Catalog) -> So
     if is_address(table):
         stand_in = next((place.source for place in _file_places(parts, settings) if place.source), None)
         return stand_in or _reader(_format(table) or "csv", table, table)
+    by_table = [(catalog.database, catalog.default_schema, parts[-1])]
     places = [
         *_relation_places(_relation_names(parts, settings, catalog), settings, catalog),
         *_file_places(parts, settings),
-        *(_relation_places([(catalog.database, "main", parts[-1])], settings, catalog) if len(parts) > 1 else ()),
+        *(_relation_places(by_table, settings, catalog) if len(parts) > 1 else ()),
     ]
     found: Source | None = next((place.source for place in places if place.source), None)
     if found:
@@ -167,7 +170,7 @@ def _folded(parts: Iterable[str]) -> tuple[str, ...]:
     return tuple(part.lower() for part in parts)
 
 
-def _mapped(table: str, key: str, value: str, settings: DuckDBSettings, catalog: Catalog) -> Source:
+def _mapped(table: str, key: str, value: str, settings: Settings, catalog: Catalog) -> Source:
     """Return what the sources entry `key: value` leads to."""
     lead = f"table '{table}' was not found; its sources entry '{key}' names"
     if not _is_path(value, settings.base):
@@ -192,11 +195,11 @@ def _is_path(value: str, base: Path) -> bool:
     return bool("/" in value or os.sep in value or _GLOB.search(value) or _format(value) or (base / value).exists())
 
 
-def _relation_places(names: Iterable[tuple[str, str, str]], settings: DuckDBSettings, catalog: Catalog) -> list[_Place]:
+def _relation_places(names: Iterable[tuple[str, str, str]], settings: Settings, catalog: Catalog) -> list[_Place]:
     return [_relation_place(*name, settings, catalog) for name in dict.fromkeys(names)]
 
 
-def _relation_place(database: str, schema: str, name: str, settings: DuckDBSettings, catalog: Catalog) -> _Place:
+def _relation_place(database: str, schema: str, name: str, settings: Settings, catalog: Catalog) -> _Place:
     shown = f"relation {_shown(database, catalog)}{schema}.{name}"
     found = catalog.find(database, schema, name)
     if found and _is_built_here(found, settings, catalog):
@@ -204,7 +207,7 @@ def _relation_place(database: str, schema: str, name: str, settings: DuckDBSetti
     return _Place(shown, _relation_source(found, catalog) if found else None)
 
 
-def _is_built_here(relation: Relation, settings: DuckDBSettings, catalog: Catalog) -> bool:
+def _is_built_here(relation: Relation, settings: Settings, catalog: Catalog) -> bool:
     own = (catalog.database.lower(), settings.schema.lower())
     return (relation.database.lower(), relation.schema.lower()) == own and relation.name.lower() in settings.built_here
 
@@ -214,9 +217,7 @@ def _shown(database: str, catalog: Catalog) -> str:
     return "" if database == catalog.database else f"{database}."
 
 
-def _relation_names(
-    parts: tuple[str, ...], settings: DuckDBSettings, catalog: Catalog
-) -> Iterator[tuple[str, str, str]]:
+def _relation_names(parts: tuple[str, ...], settings: Settings, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
     """Yield the full names `parts` can stand for, best first."""
     *qualifiers, name = parts
     own = catalog.database
@@ -226,17 +227,17 @@ def _relation_names(
         for database in (own, *catalog.attached):
             yield database, qualifiers[-1], name
     if len(qualifiers) == 1 and qualifiers[0].lower() in _folded(catalog.attached):
-        yield qualifiers[0], "main", name
+        yield qualifiers[0], catalog.default_schema, name
     if not qualifiers:
         yield own, settings.schema, name
-        yield own, "main", name
+        yield own, catalog.default_schema, name
 
 
 def _relation_source(relation: Relation, catalog: Catalog) -> Source:
     return Source(relation.sql, "relation", str(relation), f"{relation}: {catalog.state_of(relation)}")
 
 
-def _file_places(parts: tuple[str, ...], settings: DuckDBSettings) -> list[_Place]:
+def _file_places(parts: tuple[str, ...], settings: Settings) -> list[_Place]:
     if settings.sources_dir is None:
         return []
     folder = Path(os.path.abspath(settings.base / settings.sources_dir.expanduser()))
@@ -346,7 +347,7 @@ def _listing(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _known(settings: DuckDBSettings, catalog: Catalog) -> dict[str, str]:
+def _known(settings: Settings, catalog: Catalog) -> dict[str, str]:
     """Return everything that could have been meant: the name to show, and the bare table name to compare with."""
     known = {key: parse_table_name(key)[-1] for key in settings.sources}
     known |= {str(relation): relation.name for relation in catalog.relations}

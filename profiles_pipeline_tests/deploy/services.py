@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,18 +45,23 @@ def postgresql_programs() -> Path | None:
 
 
 @contextmanager
-def postgresql(programs: Path) -> Iterator[int]:
-    """Run a server of its own, without a password for users of this machine; yield its port."""
+def postgresql(programs: Path, *options: str) -> Iterator[int]:
+    """Run a server of its own, without a password for users of this machine; yield its port.
+
+    Args:
+        programs: the folder of its programs.
+        options: further options of ``initdb``.
+    """
     user = "postgres" if os.getuid() == 0 else None  # it refuses to be run by root
     with tempfile.TemporaryDirectory(prefix="postgresql_") as folder:
         if user is not None:
             shutil.chown(folder, user)
-        with _server(programs, Path(folder), user) as port:
+        with _server(programs, Path(folder), user, options) as port:
             yield port
 
 
 @contextmanager
-def _server(programs: Path, folder: Path, user: str | None) -> Iterator[int]:
+def _server(programs: Path, folder: Path, user: str | None, options: Sequence[str]) -> Iterator[int]:
     port = free_port()
 
     def run(*command: str) -> None:
@@ -70,9 +75,9 @@ def _server(programs: Path, folder: Path, user: str | None) -> Iterator[int]:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    run("initdb", "-D", "data", "-U", "dagster", "-A", "trust", "--no-sync")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    run("pg_ctl", "start", "-w", "-D", "data", "-l", "log", "-o", options)
+    run("initdb", "-D", "data", "-U", "dagster", "-A", "trust", "--no-sync", *options)
+    settings = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    run("pg_ctl", "start", "-w", "-D", "data", "-l", "log", "-o", settings)
     try:
         run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "dagster", "dagster")
         yield port

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
 import sqlglot
+from sqlglot import exp
 
-from profiles_pipeline.dialects import KNOWN, capabilities, identifier, literal, render
+from profiles_pipeline.dialects import KNOWN, canonical_type, capabilities, identifier, literal, render
+from profiles_pipeline.dialects.postgres.formats import time_format
 from profiles_pipeline.dialects.render import Value
+from profiles_pipeline.dialects.support import emulations, page
+from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.sql import Reading, build, parse_query
 
 
@@ -77,3 +83,75 @@ def test_rendering_is_pretty_and_stable() -> None:
 def test_lambdas_in_the_form_duckdb_wants() -> None:
     tree = build("LIST_TRANSFORM([1, 2], LAMBDA x : x + 1)")
     assert duckdb.connect().execute(f"SELECT {render(tree, 'duckdb')}").fetchone() == ([2, 3],)
+
+
+def test_the_page_says_what_the_records_say(repository_root: Path, update_golden: bool) -> None:
+    file = repository_root / "docs" / "warehouses.md"
+    mark = "<!-- written by profiles_pipeline.dialects.support.page -->\n"
+    head, found, told = file.read_text(encoding="utf-8").partition(mark)
+    assert found
+    if update_golden:
+        file.write_text(head + mark + page(), encoding="utf-8")
+    else:
+        assert told == page()
+
+
+def test_what_is_emulated_is_told_of_engines_that_run() -> None:
+    assert {name for name, record in KNOWN.items() if record.runs} == {"duckdb", "postgres"}
+    assert all(KNOWN[name].runs for name in KNOWN if emulations(name))
+    assert not emulations("duckdb")
+    told = {emulation.what for emulation in emulations("postgres")}
+    assert {"ARG_MAX, ARG_MIN", "MEDIAN, QUANTILE_CONT", "TRY_CAST", "DATE_DIFF"} <= told
+
+
+LONG = "a" * 70
+
+
+@pytest.mark.parametrize(
+    ("canonical", "expected"),
+    [
+        ("SELECT UserId AS B FROM t", 'SELECT "userid" AS "b" FROM "t"'),
+        ("SELECT arg_max(a, b) FILTER (WHERE c) FROM t",
+         'SELECT (ARRAY_AGG("a" ORDER BY "b" DESC NULLS LAST) '
+         'FILTER(WHERE "c" AND NOT "a" IS NULL AND NOT "b" IS NULL))[1] FROM "t"'),
+        ("SELECT a FROM t QUALIFY ROW_NUMBER() OVER (ORDER BY b) = 1",
+         'SELECT "a" FROM (SELECT "a", ROW_NUMBER() OVER (ORDER BY "b") AS _w FROM "t") AS _t WHERE _w = 1'),
+        ("SELECT a FROM t ORDER BY a DESC", 'SELECT "a" FROM "t" ORDER BY "a" DESC NULLS LAST'),
+        ("SELECT a // 2", 'SELECT CAST(DIV(CAST("a" AS DECIMAL), CAST(2 AS DECIMAL)) AS BIGINT)'),
+        ("CREATE OR REPLACE TEMPORARY TABLE T AS SELECT 1 AS n",
+         'DROP TABLE IF EXISTS pg_temp."t" CASCADE;\nCREATE TEMPORARY TABLE "t" AS SELECT 1 AS "n"'),
+        (f"SELECT 1 AS {LONG}", f'SELECT 1 AS "{"a" * 50}_{hashlib.sha256(LONG.encode()).hexdigest()[:12]}"'),
+    ],
+)  # fmt: skip
+def test_in_postgres(canonical: str, expected: str) -> None:
+    assert render(build(canonical), "postgres", pretty=False) == expected
+
+
+def test_what_postgres_cannot_be_told_is_refused() -> None:
+    broken = exp.select(exp.Anonymous(this="f)(", expressions=[]))
+    with pytest.raises(WarehouseError, match="cannot be said in PostgreSQL"):
+        render(broken, "postgres")
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical"),
+    [("text", "VARCHAR"), ("character varying(20)", "VARCHAR"), ("numeric(12,2)", "DECIMAL(12,2)"),
+     ("bigint[]", "BIGINT[]"), ("timestamp without time zone", "TIMESTAMP"),
+     ("timestamp(3) with time zone", "TIMESTAMP WITH TIME ZONE"),
+     ("jsonb", "JSON"), ("numeric", "DECIMAL(38,9)"), ("citext", "VARCHAR")],
+)  # fmt: skip
+def test_types_of_postgres(name: str, canonical: str) -> None:
+    assert canonical_type(name, "postgres") == canonical
+
+
+@pytest.mark.parametrize(
+    ("strftime", "expected"),
+    [
+        ("%Y-%m-%dT%H:%M:%S", 'YYYY-MM-DD"T"HH24:MI:SS'),
+        ("%I:%M %p", "HH12:MI AM"),
+        ("%-d. %B", "FMDD. FMMonth"),
+        ("%Q", None),
+    ],
+)
+def test_formats_of_times(strftime: str, expected: str | None) -> None:
+    assert time_format(strftime) == expected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
 
 END = datetime(2024, 2, 1, tzinfo=UTC)
 
+Solver = Callable[[Warehouse, SolveComponents], object]
 Node = tuple[str, str]
 Row = tuple[object, ...]
 """The values of the id columns, then the time (a naive UTC datetime or None)."""
@@ -47,6 +48,7 @@ class Bench:
     steps: tuple[SolveComponents | str, ...]
     relation: str
     width: int
+    solve: Solver
 
     def graph(self, rows: Sequence[Row]) -> Graph:
         """Return the id graph of these rows."""
@@ -56,7 +58,7 @@ class Bench:
             self.warehouse.execute(f"INSERT INTO events VALUES {marks}", [value for row in rows for value in row])
         for step in self.steps:
             if isinstance(step, SolveComponents):
-                identity.solve(self.warehouse, step)
+                self.solve(self.warehouse, step)
             else:
                 self.warehouse.execute(step)
         query = f"SELECT other_id_type, other_id, user_main_id, valid_at, first_seen_at FROM {self.relation}"
@@ -67,7 +69,9 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, id_types: Sequence[str], filters: str = "[]") -> Iterator[Bench]:
+def bench(
+    folder: Path, id_types: Sequence[str], filters: str = "[]", solve: Solver = identity.solve
+) -> Iterator[Bench]:
     """Yield a bench whose events carry one id of each given type, in this order; a type may come twice."""
     project = _project(folder, tuple(id_types), filters)
     with connect_duckdb(DuckDBSettings(path=MEMORY, base=folder), purpose="test") as warehouse:
@@ -78,7 +82,7 @@ def bench(folder: Path, id_types: Sequence[str], filters: str = "[]") -> Iterato
         planned = plan.build(project, plan.State(), plan.Window(1, END), sources, schema="main", request=request)
         (stage,) = planned.materials
         steps = tuple(s if isinstance(s, SolveComponents) else render(s.tree, "duckdb") for s in stage.script.steps)
-        yield Bench(warehouse, steps, f'main."{stage.material}"', len(id_types))
+        yield Bench(warehouse, steps, f'main."{stage.material}"', len(id_types), solve)
 
 
 @lru_cache

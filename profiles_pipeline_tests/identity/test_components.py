@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from profiles_pipeline.identity import component_labels
+from profiles_pipeline.identity.in_memory import component_labels
 
 Edges = list[tuple[int, int]]
 

@@ -10,8 +10,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from profiles_pipeline.identity import contraction, in_memory
 from profiles_pipeline.testing import main_id
-from profiles_pipeline_tests.identity.stitching import Bench, Node, Row, bench, clusters, union_find_graph
+from profiles_pipeline_tests.identity.stitching import Bench, Node, Row, Solver, bench, clusters, union_find_graph
 
 SCENARIOS = yaml.safe_load((Path(__file__).parent.parent / "data" / "scenarios" / "identity.yaml").read_text())
 TYPES = ("user_id", "user_id", "email", "phone")
@@ -32,9 +33,10 @@ def rows_of(scenario: dict[str, list[list[str | None]]]) -> list[Row]:
     ]
 
 
+@pytest.mark.parametrize("solve", [in_memory.solve, contraction.solve], ids=["in memory", "in SQL"])
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
-def test_scenario(scenario: dict[str, list[list[str | None]]], tmp_path: Path) -> None:
-    with bench(tmp_path, scenario["types"], str(scenario.get("filters", "[]"))) as here:  # type: ignore[arg-type]
+def test_scenario(scenario: dict[str, list[list[str | None]]], solve: Solver, tmp_path: Path) -> None:
+    with bench(tmp_path, scenario["types"], str(scenario.get("filters", "[]")), solve) as here:  # type: ignore[arg-type]
         graph = here.graph(rows_of(scenario))
     assert clusters(graph) == {frozenset(map(node, cluster)) for cluster in scenario["clusters"]}  # type: ignore[arg-type]
     for named, eldest in scenario.get("named_by", {}).items():  # type: ignore[attr-defined]
@@ -44,6 +46,12 @@ def test_scenario(scenario: dict[str, list[list[str | None]]], tmp_path: Path) -
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with bench(tmp_path_factory.mktemp("graphs"), TYPES) as here:
+        yield here
+
+
+@pytest.fixture(scope="module")
+def contracted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with bench(tmp_path_factory.mktemp("contracted"), TYPES, solve=contraction.solve) as here:
         yield here
 
 
@@ -58,6 +66,12 @@ tables = st.lists(st.tuples(values, values, values, values, times), max_size=25)
 @settings(max_examples=100, deadline=None)
 def test_any_rows_give_the_graph_of_the_union_find(events: Bench, rows: list[Row]) -> None:
     assert events.graph(rows) == union_find_graph(TYPES, rows)
+
+
+@given(tables)
+@settings(max_examples=60, deadline=None)
+def test_contraction_in_sql_gives_the_same_graph(contracted: Bench, rows: list[Row]) -> None:
+    assert contracted.graph(rows) == union_find_graph(TYPES, rows)
 
 
 @given(tables, st.randoms(use_true_random=False))

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from sqlglot import exp
 
-from profiles_pipeline import freshness, identity, plan
+from profiles_pipeline import freshness, plan
 from profiles_pipeline.compile import rows
 from profiles_pipeline.compile.statement import Compilation
+from profiles_pipeline.identity import in_memory
 from profiles_pipeline_tests.law.check import Judge
 from profiles_pipeline_tests.law.controls import Patch, is_broken
 
 pytestmark = pytest.mark.slow
 
-in_window, component_labels, promotion = rows.in_window, identity.component_labels, plan.promotion
+in_window, component_labels, promotion = rows.in_window, in_memory.component_labels, plan.promotion
 
 
 def old_rows_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +48,7 @@ def an_edge_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     def without_last(a: np.ndarray, b: np.ndarray, node_count: int) -> np.ndarray:
         return component_labels(a[:-1], b[:-1], node_count)
 
-    monkeypatch.setattr(identity, "component_labels", without_last)
+    monkeypatch.setattr(in_memory, "component_labels", without_last)
 
 
 def sources_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:

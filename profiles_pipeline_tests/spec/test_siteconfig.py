@@ -80,7 +80,7 @@ def test_typed_outputs(config: SiteConfig) -> None:
     assert (keys.use_key_pair_auth, keys.private_key.get_secret_value()) == (True, "KEYTEXT")
     assert isinstance(pg, PostgresOutput)
     assert pg.password is not None
-    assert (pg.port, pg.password.get_secret_value(), pg.dialect) == (5432, "12345", "postgres")
+    assert (pg.port, pg.password.get_secret_value(), pg.dialect) == (5432, "12345", "")
 
 
 def test_other_warehouses_keep_their_settings_as_plain_values(config: SiteConfig) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,13 +14,17 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
+from sqlglot import exp
 
 from profiles_pipeline.dialects import render, unsupported
-from profiles_pipeline.errors import ProjectError
-from profiles_pipeline.sql import Reading, parse_expression, parse_query, parse_statements
+from profiles_pipeline.errors import ProjectError, WarehouseError
+from profiles_pipeline.sql import Reading, build, parse_expression, parse_query, parse_statements
 from profiles_pipeline.sql.meaning import REWRITES
 from profiles_pipeline.sql.rewrites.row import ANY
 from profiles_pipeline.sql.rights import why_left_out
+from profiles_pipeline.warehouse.base import Warehouse
+from profiles_pipeline.warehouse.connect import connect
+from profiles_pipeline_tests.warehouse.postgres import settings
 
 DATA: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "rewrites.yaml").read_text())
 PAIRS: list[dict[str, Any]] = DATA["pairs"]
@@ -44,6 +51,52 @@ def test_pair(connection: duckdb.DuckDBPyConnection, pair: dict[str, Any]) -> No
         if not tree.args.get("order"):
             rows, expected = sorted(rows, key=str), sorted(expected, key=str)
         assert rows == expected
+
+
+@pytest.fixture(scope="module")
+def server(postgres_port: int) -> Iterator[Warehouse]:
+    with connect(settings(postgres_port, "pairs"), purpose="pairs") as opened:
+        opened.ensure_schema("pairs")
+        yield opened
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair['rewrite']}: {pair['sql']}")
+def test_pair_on_postgres(server: Warehouse, pair: dict[str, Any]) -> None:
+    """The value of a pair is the same, or the pair says that it is refused, or which value it has instead."""
+    tree = parse_query(pair["sql"], Reading(pair.get("source", "snowflake"), "duckdb"))
+    if pair.get("postgres") == "refused":
+        with pytest.raises(WarehouseError):
+            _on_postgres(server, pair, tree)
+        return
+    rows, expected = _on_postgres(server, pair, tree), pair.get("postgres", pair["expect"])
+    if not tree.args.get("order"):
+        rows, expected = sorted(rows, key=str), sorted(expected, key=str)
+    assert _comparable(rows) == _comparable(expected)
+
+
+def _on_postgres(server: Warehouse, pair: dict[str, Any], tree: exp.Expr) -> list[list[object]]:
+    if "fixture" in pair:
+        relation = build(f"SELECT * FROM {DATA['fixtures'].get(pair['fixture'], pair['fixture'])}")
+        view = exp.Create(this=exp.to_table("fixture"), kind="VIEW", replace=True, expression=relation)
+        server.execute(render(view, "postgres", pretty=False))
+    return [[_plain(value) for value in row] for row in server.query(render(tree, "postgres")).rows]
+
+
+def _comparable(value: object) -> object:
+    """A value without what JSON and decimals may be spelled like: spaces in documents, zeros behind the point."""
+    if isinstance(value, list):
+        return [_comparable(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int | float):
+        return round(float(value), 9)
+    text = str(value)
+    with suppress(ValueError):
+        return round(float(text), 9)
+    with suppress(ValueError):
+        return json.loads(text)
+    return text
 
 
 def test_every_rewrite_has_a_pair() -> None:

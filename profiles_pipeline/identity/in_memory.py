@@ -1,6 +1,6 @@
 """Finds connected components in memory: dense integer nodes, Arrow in and out, scipy's graph routines.
 
-No Python loop sees a row. On a warehouse that cannot hand over its edges cheaply, the same step is SQL.
+No Python loop sees a row.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def component_labels(a: np.ndarray, b: np.ndarray, node_count: int) -> np.ndarra
     return labels
 
 
-def solve(warehouse: Warehouse, step: SolveComponents) -> int:
-    """Make the temporary table of `step` with the component of each node; return the number of components."""
+def solve(warehouse: Warehouse, step: SolveComponents) -> None:
+    """Make the temporary table of `step` with the component of each node."""
     node_count = int(warehouse.scalar(render(step.nodes, warehouse.dialect)))  # type: ignore[call-overload]
     if node_count == 0:
         warehouse.query(render(step.edges, warehouse.dialect))  # there are none, but a wrong query has to fail
@@ -51,7 +51,7 @@ def solve(warehouse: Warehouse, step: SolveComponents) -> int:
         create = f"CREATE OR REPLACE TEMPORARY TABLE :result AS SELECT {columns} WHERE FALSE"
         nothing = build(create, result=step.result)
         warehouse.execute(render(nothing, warehouse.dialect))
-        return 0
+        return
     import numpy as np  # noqa: PLC0415
     import pyarrow as pa  # noqa: PLC0415
 
@@ -64,7 +64,6 @@ def solve(warehouse: Warehouse, step: SolveComponents) -> int:
             result=step.result,
         )
         warehouse.execute(render(result, warehouse.dialect))
-    return int(labels.max()) + 1
 
 
 def _integers(table: pa.Table, column: str) -> np.ndarray:

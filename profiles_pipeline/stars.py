@@ -1,0 +1,97 @@
+"""Names columns where the warehouse cannot: those that a star stands for, and those that have the name of another."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from profiles_pipeline import sql
+from profiles_pipeline.dialects import capabilities, render
+from profiles_pipeline.warehouse.base import Warehouse
+
+_CLAUSES = ("where", "group", "having", "qualify", "order", "limit", "offset", "distinct", "windows")
+
+
+def spelled_out(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
+    """Return `tree` with columns in the place of every ``* EXCLUDE (...)``, as the warehouse knows them.
+
+    Raises:
+        WarehouseError: what the star stands for cannot be read.
+    """
+    if capabilities(warehouse.dialect).star_except or not any(map(_leaves_out, sql.nodes_of(tree, exp.Star))):
+        return tree
+    made = sql.copied(tree)
+    for select in reversed(sql.nodes_of(made, exp.Select)):  # what is inside first
+        items: list[exp.Expr] = []
+        for item in select.expressions:
+            star = item.this if isinstance(item, exp.Column) else item
+            items += _columns(warehouse, select, item, star) if _leaves_out(star) else [item]
+        select.set("expressions", items)
+    return made
+
+
+def told_apart(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
+    """Return a statement that makes a relation, with a number behind a name of a column that another one has.
+
+    Raises:
+        WarehouseError: the query of the relation cannot be read.
+    """
+    query = tree.args.get("expression") if isinstance(tree, exp.Create) else None
+    if capabilities(warehouse.dialect).repeated_columns or not isinstance(query, exp.Query):
+        return tree
+    names = [column.name for column in warehouse.describe(render(query, warehouse.dialect, pretty=False))]
+    if len({name.lower() for name in names}) == len(names):
+        return tree
+    columns = [exp.to_identifier(name, quoted=True) for name in _different(names)]
+    alias = exp.TableAlias(this=exp.to_identifier("told_apart", quoted=True), columns=columns)
+    made = sql.copied(tree)
+    made.set("expression", exp.select("*").from_(exp.Subquery(this=sql.copied(query), alias=alias)))
+    return made
+
+
+def _different(names: list[str]) -> list[str]:
+    """Return names, each that is there already with the first number behind it that makes it another one."""
+    found: list[str] = []
+    used: set[str] = set()
+    for name in names:
+        number, fresh = 0, name
+        while fresh.lower() in used:
+            number += 1
+            fresh = f"{name}_{number}"
+        used.add(fresh.lower())
+        found.append(fresh)
+    return found
+
+
+def _leaves_out(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Star) and bool(node.args.get("except_"))
+
+
+def _columns(warehouse: Warehouse, select: exp.Select, item: exp.Expr, star: exp.Expr) -> list[exp.Expr]:
+    table = item.args.get("table") if isinstance(item, exp.Column) else None
+    everything = exp.Column(this=exp.Star(), table=table.copy()) if table is not None else exp.Star()
+    asked = sql.copied(select)
+    for clause in _CLAUSES:
+        asked.set(clause, None)
+    asked.set("expressions", [everything])
+    if above := _visible(select):
+        asked.set("with_", exp.With(expressions=[*above, *(cte.copy() for cte in select.ctes)]))
+    left_out = {name.name.lower() for name in star.args["except_"]}
+    return [
+        exp.column(exp.to_identifier(column.name, quoted=True), table=table and table.copy())
+        for column in warehouse.describe(render(asked, warehouse.dialect, pretty=False))
+        if column.name.lower() not in left_out
+    ]
+
+
+def _visible(select: exp.Select) -> list[exp.Expr]:
+    """Return the named queries that a query can name besides its own: those around it that stand before it."""
+    found: list[exp.Expr] = []
+    inside: exp.Expr = select
+    while inside.parent is not None:
+        above = inside.parent
+        if isinstance(above, exp.With):
+            found = [*(cte.copy() for cte in above.expressions[: inside.index]), *found]
+        elif isinstance(above, exp.Query) and not isinstance(inside, exp.With):
+            found = [*(cte.copy() for cte in above.ctes), *found]
+        inside = above
+    return found
