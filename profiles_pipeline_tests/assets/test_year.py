@@ -21,6 +21,7 @@ from .test_dev import WAIT_MS, artifacts, ask, served, shown_by
 __all__ = ["artifacts"]
 
 WITHIN_S = 240
+CLICKS = 3
 PIPELINE = """
 incremental: always
 partitions: {{cadence: daily, start: {start:%Y-%m-%d}}}
@@ -61,10 +62,15 @@ def is_up_to_date(address: str, after: int) -> bool:
 
 
 def wait_until(what: str, holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not holds():
-        assert time.monotonic() < deadline, what
+    assert holds_within(WITHIN_S, holds), what
+
+
+def holds_within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Whether something comes to hold in that time."""
+    deadline = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < deadline:
         time.sleep(1)
+    return held
 
 
 def backfill(page: Page, address: str) -> None:
@@ -78,14 +84,20 @@ def backfill(page: Page, address: str) -> None:
 
 
 def switch(page: Page, address: str, name: str, *, on: bool) -> None:
-    """Turn the schedule or the sensor on or off, by the switch in its row."""
-    page.goto(f"{address}/automation")
+    """Turn the schedule or the sensor on or off, by the switch in its row.
+
+    The page asks the server again and again what is on, and draws its switches anew: a click may fall in between.
+    """
     switch = "label[contains(@class, 'formatSwitch')]"
-    expect(page.locator(f"xpath=//{switch}")).to_have_count(2, timeout=WAIT_MS)
-    label = page.locator(f"xpath=//*[text()='{name}']/ancestor::*[.//{switch}][1]//{switch}")
-    expect(label.get_by_role("checkbox")).to_be_checked(checked=not on, timeout=WAIT_MS)
-    label.click()
-    wait_until(f"{name} to be on: {on}", lambda: is_on(address, name) is on)
+    for _ in range(CLICKS):
+        page.goto(f"{address}/automation")
+        expect(page.locator(f"xpath=//{switch}")).to_have_count(2, timeout=WAIT_MS)
+        label = page.locator(f"xpath=//*[text()='{name}']/ancestor::*[.//{switch}][1]//{switch}")
+        expect(label.get_by_role("checkbox")).to_be_checked(checked=not on, timeout=WAIT_MS)
+        label.click()
+        if holds_within(WITHIN_S / CLICKS, lambda: is_on(address, name) is on):
+            return
+    pytest.fail(f"{name} is never on: {on}")
 
 
 def is_on(address: str, name: str) -> bool:
