@@ -15,8 +15,10 @@ from typing import Literal
 from sqlglot import exp
 
 from profiles_pipeline import durations, run, time_contexts
+from profiles_pipeline.compile import versioned
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import render
+from profiles_pipeline.names import STATES
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Entry, SeqNo
 from profiles_pipeline.spec.model import Text
@@ -320,4 +322,20 @@ def clean(
                 session.warehouse.execute(render(tree, session.warehouse.dialect))
             session.registry.forget(fate.material.name for fate in condemned)
             session.registry.let_go(fate.material.name for fate in condemned)
+            _forget_states(session)
         return condemned
+
+
+def _forget_states(session: run.Session) -> None:
+    """Take rows out of tables of many states that none of the states has which a material shows, or a run goes on from.
+
+    What was begun and not finished shows the state that the next run goes on from.
+    """
+    held = session.registry.held(session.project.name)
+    entries = [entry.material for entry in session.registry.entries() if entry.project == session.project.name]
+    needed = {each.version for each in held} | {each.version for each in entries if each.version is not None}
+    for each in held:
+        if each.name.endswith(STATES):
+            table = exp.table_(each.name, db=session.output.schema, quoted=True)
+            tree = versioned.without_states(table, needed)
+            session.warehouse.execute(render(tree, session.warehouse.dialect))

@@ -11,7 +11,7 @@ from typing import Literal
 
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import capabilities, render
+from profiles_pipeline.dialects import Texts, capabilities
 from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.project import ProfilesProject
 
@@ -56,14 +56,16 @@ def folder_of(project: ProfilesProject, output: Output, seq_no: int) -> Path:
     return project.folder / "output" / output.target / "seq_no" / str(seq_no)
 
 
-def write(plan: Plan, project: ProfilesProject, output: Output, dialect: str, kind: Literal["compile", "run"]) -> Files:
+def write(
+    plan: Plan, project: ProfilesProject, output: Output, written: Texts, kind: Literal["compile", "run"]
+) -> Files:
     """Write ``output/<target>/seq_no/<n>/<kind>/<material>.sql`` for every material of the plan, and return where.
 
     A run writes its compile folder too, since compiling is a part of it, and points ``seq_no/latest`` at its own.
     """
     folder = folder_of(project, output, plan.window.seq_no)
     files: dict[str, Path] = {}
-    texts = {stage.material: text(stage, plan, dialect) for stage in plan.materials}
+    texts = {stage.material: text(stage, plan, written) for stage in plan.materials}
     for name in ("compile",) if kind == "compile" else ("compile", "run"):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for stage in plan.materials:
@@ -76,7 +78,7 @@ def write(plan: Plan, project: ProfilesProject, output: Output, dialect: str, ki
     return Files(folder, project.folder, files)
 
 
-def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, dialect: str) -> str:
+def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, written: Texts) -> str:
     """Return the SQL of a material as one readable text, its hooks before and after it."""
     head = [
         f"-- {stage.model.path}",
@@ -88,33 +90,33 @@ def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, dialect: str) -> str:
             steps += other.statements
         elif other is stage:
             steps += stage.script.steps
-    return "\n".join([*head, *_steps(steps, dialect), ""])
+    return "\n".join([*head, *_steps(steps, written), ""])
 
 
 _COMPONENTS = {"in_memory": "scipy's connected components", "contraction": "rounds of contraction in SQL"}
 
 
-def _steps(steps: Iterable[Step], dialect: str) -> list[str]:
+def _steps(steps: Iterable[Step], written: Texts) -> list[str]:
     lines = []
     for number, step in enumerate(steps, start=1):
-        lines += ["", f"-- {number}. {step.title}", *_sql(step, dialect)]
+        lines += ["", f"-- {number}. {step.title}", *_sql(step, written)]
     return lines
 
 
-def _sql(step: Step, dialect: str) -> list[str]:
+def _sql(step: Step, written: Texts) -> list[str]:
     if isinstance(step, SolveComponents):
-        way = _COMPONENTS[capabilities(dialect).components]
+        way = _COMPONENTS[capabilities(written.dialect).components]
         return [
             f"-- makes {step.result.name} (node, component) with {way} over the edges of",
-            f"{render(step.edges, dialect)};",
+            f"{written(step.edges)};",
         ]
     if isinstance(step, Bind):
-        return [f"-- {', '.join('$' + name for name in step.names)}:", f"{render(step.query, dialect)};"]
+        return [f"-- {', '.join('$' + name for name in step.names)}:", f"{written(step.query)};"]
     if isinstance(step, UniteRows):
-        queries = "\nUNION ALL\n".join(render(query, dialect) for query in step.queries)
-        made = f"{step.kind} {render(step.relation, dialect)}"
+        queries = "\nUNION ALL\n".join(written(query) for query in step.queries)
+        made = f"{step.kind} {written(step.relation)}"
         return [f"-- makes the {made} with the columns that all of these have", f"{queries};"]
-    return [f"{render(step.tree, dialect)};"]
+    return [f"{written(step.tree)};"]
 
 
 def _point_latest(base: Path, seq_no: int) -> None:

@@ -119,7 +119,7 @@ def run_hook(session: Session, planned: Plan, stage: RunHook, files: compiled.Fi
         with session.warehouse.transaction():
             for statement in stage.statements:
                 session.observe(Working(stage.model, statement.title))
-                steps.take(session.warehouse, statement)
+                steps.take(session.warehouse, statement, session.texts)
     except WarehouseError as error:
         raise hook_failed(error, planned, stage, files) from error
 

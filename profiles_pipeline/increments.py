@@ -15,13 +15,15 @@ from sqlglot import exp
 
 from profiles_pipeline.compile import Compilation, Script
 from profiles_pipeline.compile.carrying import compile_carried
+from profiles_pipeline.compile.outputs import compile_cohort
 from profiles_pipeline.compile.restitch import (
     Base,
     Restitching,
+    States,
     accumulators,
     changes_table,
     compile_restitching,
-    is_plain,
+    states,
 )
 from profiles_pipeline.compile.rollups import Carried, Strategy
 from profiles_pipeline.project import ProfilesProject
@@ -47,6 +49,7 @@ class Increment:
         goes_on: whether it goes on from an earlier run, or begins to keep what it reads.
         held: what will be kept.
         strategies: var -> how it is brought up to date.
+        version: the state of what is kept that the material may show.
     """
 
     script: Script
@@ -54,6 +57,7 @@ class Increment:
     goes_on: bool
     held: tuple[Held, ...]
     strategies: Mapping[str, Strategy]
+    version: int
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ def increment(
         return _stitcher(keeping, c, later, model)
     if isinstance(model, VarTable):
         return _var_table(project, keeping, c, later, model)
+    if isinstance(model, Cohort) and model.parent is None:
+        return _cohort_of_all(project, keeping, c, model)
     return None
 
 
@@ -117,28 +123,48 @@ def _stitcher(keeping: Keeping, c: Compilation, later: Compilation, model: Stitc
     sources = accumulators(c, later, model, kept)
     if sources is None:
         return None
-    went_on_from = {h.name for h in keeping.held.values() if head and (h.path, h.version) == (model.path, head.version)}
-    dropped = went_on_from - {changes.name, *(source.table.name for source in sources)}
-    base = _base(c, keeping, head) if head is not None and not dropped else None
-    version = head.version + 1 if head is not None else 1
+    before = {h.name for h in keeping.held.values() if head and (h.path, h.version) == (model.path, head.version)}
+    version = 1 + max((h.version for h in keeping.held.values()), default=0)
+    made = states(c, model, version, keeping.held, before)
+    of_graph = {changes.name, *(each.table.name for each in made.tables)} if made else {changes.name}
+    dropped = before - of_graph - {source.table.name for source in sources}
+    base = _base(c, keeping, head, made) if head is not None and not dropped else None
     relation = c.relation(model.path)
     script = compile_restitching(
-        c, model, Restitching(sources, changes, Base(base, version, head is not None and head.columns == PLAIN))
+        c, model, Restitching(sources, changes, Base(base, version, head is not None and head.columns == PLAIN), made)
     )
     whole = base is None or not all(source.is_kept for source in sources)
     held = Held(changes.name, model.path, window.seq_no, window.end, version, relation.name,
-                PLAIN if is_plain(model) else (), version if base is None or head is None else head.since)  # fmt: skip
-    accumulated = [Held(a.table.name, model.path, window.seq_no, window.end, version, relation.name) for a in sources]
+                PLAIN if made else (), version if base is None or head is None else head.since)  # fmt: skip
+    names = [each.table.name for each in (*sources, *(made.tables if made else ()))]
+    others = [Held(name, model.path, window.seq_no, window.end, version, relation.name) for name in names]
     reason = KEEPS if whole else f"reads what changed since {_when(head)}"
     reason += _blind(c, (source.source for source in sources))
-    return Increment(script, reason, not whole, (held, *accumulated), {})
+    return Increment(script, reason, not whole, (held, *others), {}, version)
 
 
-def _base(c: Compilation, keeping: Keeping, head: Held) -> exp.Table | None:
+def _base(c: Compilation, keeping: Keeping, head: Held, made: States | None) -> exp.Expr | None:
     """Return the mappings of the id graph that was made last, if they are still there."""
+    if made is not None and made.mappings.is_current:
+        return made.mappings.before()
     if head.material not in {kept.name for kept in keeping.built}:
         return None
     return exp.table_(f"{head.material}_mappings", db=c.relation(head.path).db, quoted=True)
+
+
+def _cohort_of_all(project: ProfilesProject, keeping: Keeping, c: Compilation, model: Cohort) -> Increment | None:
+    """Return how the cohort of all shows the main ids that its stitcher keeps; None where that keeps none."""
+    stitcher = project.graph.models[project.project.entities[model.entity].stitcher]
+    assert isinstance(stitcher, Stitcher)
+    graph = keeping.held.get(changes_table(c, stitcher).name)
+    if graph is None or graph.seq_no != keeping.window.seq_no or graph.material != c.relation(stitcher.path).name:
+        return None
+    made = states(c, stitcher, graph.version)
+    if made is None or made.people.table.name not in keeping.held:
+        return None
+    return Increment(
+        compile_cohort(c, model, made.people.now()), "shows the main ids that are kept", True, (), {}, graph.version
+    )
 
 
 def _var_table(
@@ -157,7 +183,7 @@ def _var_table(
     newest = max(own, key=lambda held: held.version, default=None)
     if newest is not None and newest.end > window.end:
         return None
-    goes_on = newest is not None and newest.version >= graph.since and not keeping.anew
+    goes_on = newest is not None and graph.since <= newest.version <= graph.version and not keeping.anew
     before = None
     if goes_on and newest is not None:
         before = replace(c, reader=Reader(project.project, newest.end, None, c.reader.target))
@@ -166,6 +192,7 @@ def _var_table(
         before=before,
         later=later,
         kept={held.name: held.columns for held in usable},
+        exist=keeping.held,
         files={held.name: dict(held.files) for held in usable},
         version=graph.version,
         since=newest.version if newest is not None else 0,
@@ -181,7 +208,7 @@ def _var_table(
     )  # fmt: skip
     reason = f"reads what changed since {_when(newest)}" if usable else KEEPS
     reason += _blind(c, (var.source or "" for var in model.vars))
-    return Increment(made.script, reason, bool(usable), held, made.strategies)
+    return Increment(made.script, reason, bool(usable), held, made.strategies, graph.version)
 
 
 def _blind(c: Compilation, sources: Iterable[str]) -> str:

@@ -30,7 +30,7 @@ def build_material(session: Session, stage: BuildMaterial) -> None:
         for step in stage.script.steps:
             session.observe(Working(stage.model, step.title))
             try:
-                steps.take(warehouse, step, bound=bound)
+                steps.take(warehouse, step, session.texts, bound=bound)
             except WarehouseError as error:
                 raise blame.StepError(step, error) from error
         if stage.increment is not None:
@@ -80,6 +80,7 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
         sql_file=files.relative(stage.material),
         checks=tuple(c.name for c in checks),
         sources=freshness.states_behind(session, stage.model.path),
+        version=stage.version,
     )
     with session.registry.forgetting(stage.material):
         session.registry.record(material)

@@ -25,6 +25,10 @@ MATERIAL = "Material_"
 ACCUMULATOR = "State_"
 """How the names of tables begin that keep what the rows of a source add up to, from run to run."""
 
+STATES = ("_graph", "_people", "_rows")
+"""How the names of those of them end that have a row for as long as it holds, and so all states of an id graph or a var
+table."""
+
 _SAFE = re.compile(r"[^A-Za-z0-9_]+")
 
 

@@ -124,6 +124,8 @@ class AuditMaterial:
     """Query that counts the material's rows."""
     window: Window
     how: How
+    version: int | None = None
+    """The state of what is kept from run to run that the material may show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,7 +406,17 @@ def _stages(
         *(stage for stage in hooks if stage.hook.when == "pre_run"),
         built,
         *(stage for stage in hooks if stage.hook.when == "post_run"),
-        AuditMaterial(model, name, fingerprint, script.kind, audits, count, context, built.how),
+        AuditMaterial(
+            model,
+            name,
+            fingerprint,
+            script.kind,
+            audits,
+            count,
+            context,
+            built.how,
+            made.version if made is not None else None,
+        ),
     )
 
 

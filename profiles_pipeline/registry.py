@@ -86,6 +86,7 @@ class Material:
         seconds: how long building it took.
         sources: source -> hash of the state in which it was read, for all that the material is made from; None when
             that was not recorded.
+        version: the state of what is kept from run to run that it may show; None for one that shows none.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Material:
     sql_file: str | None = None
     checks: tuple[str, ...] = ()
     sources: Mapping[str, str] | None = None
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +308,7 @@ class Registry:
             "sql_file": material.sql_file,
             "checks": material.checks,
             "sources": material.sources and dict(material.sources),
+            "version": material.version,
         }
         self.warehouse.execute(
             f"INSERT INTO {self._table('material_registry')} VALUES ({', '.join('?' * 18)})",
@@ -333,7 +336,7 @@ class Registry:
 def _material(row: Sequence[object]) -> Material:
     name, path, model, kind_of_model, fingerprint, seq_no, begin, end, entity, rows, seconds, metadata = row
     kept: Mapping[str, object] = json.loads(str(metadata))
-    checks, sources = kept.get("checks"), kept.get("sources")
+    checks, sources, version = kept.get("checks"), kept.get("sources"), kept.get("version")
     return Material(
         name=str(name),
         model_path=str(path),
@@ -350,6 +353,7 @@ def _material(row: Sequence[object]) -> Material:
         sql_file=str(kept["sql_file"]) if kept.get("sql_file") else None,
         checks=tuple(map(str, checks)) if isinstance(checks, list) else (),
         sources=sources if isinstance(sources, dict) else None,
+        version=version if isinstance(version, int) else None,
     )
 
 

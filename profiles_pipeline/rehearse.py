@@ -331,7 +331,7 @@ def _failures(
         if absent := _absent_tables(project, model, step, stand_ins):
             return absent
         try:
-            steps.take(stand_ins.stage, step, pretty=False)
+            steps.take(stand_ins.stage, step, lambda tree: render(tree, stand_ins.stage.dialect, pretty=False))
         except WarehouseError as error:
             return rejection.blamed(project, model, step, error, stand_ins.stage, stand_ins.columns_of)
     return {}

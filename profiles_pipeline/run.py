@@ -97,7 +97,7 @@ def run(
             session.registry.record_seq_no(project.name, seq_no)
         time_contexts.record_coarser(session, planned.window)
         observe(Planned(planned, session.project, resumed, warnings))
-        files = compiled.write(planned, session.project, output, session.warehouse.dialect, "run")
+        files = compiled.write(planned, session.project, output, session.texts, "run")
         done = execute(session, planned, files, ignore_errors=options.ignore_model_errors)
         if not done.failed:
             session.registry.complete(seq_no.number)

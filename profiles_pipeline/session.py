@@ -16,6 +16,7 @@ from profiles_pipeline.availability import available_part
 from profiles_pipeline.column_types import types_of_sources
 from profiles_pipeline.compile.statement import Files
 from profiles_pipeline.connections import Output
+from profiles_pipeline.dialects import Texts
 from profiles_pipeline.errors import ProjectError, at
 from profiles_pipeline.events import Observer, Waiting
 from profiles_pipeline.project import ProfilesProject
@@ -42,6 +43,11 @@ class Session:
     def states(self) -> Mapping[str, str]:
         """Source -> hash of the state it is in, the same from the first look to the end of the session."""
         return freshness.states_of_sources(self.project, self.warehouse)
+
+    @cached_property
+    def texts(self) -> Texts:
+        """Writes the statements of the session, each once."""
+        return Texts(self.warehouse.dialect)
 
     @cached_property
     def kinds(self) -> Mapping[str, Literal["TABLE", "VIEW"]]:

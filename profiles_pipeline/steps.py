@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from sqlglot import exp
@@ -15,13 +15,15 @@ from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Warehouse
 
 
-def take(warehouse: Warehouse, step: Step, *, pretty: bool = True, bound: dict[str, exp.Expr] | None = None) -> None:
+def take(
+    warehouse: Warehouse, step: Step, text: Callable[[exp.Expr], str], *, bound: dict[str, exp.Expr] | None = None
+) -> None:
     """Do what a step says.
 
     Args:
         warehouse: where.
         step: the step.
-        pretty: whether the SQL is laid out for people.
+        text: gives the SQL of a tree.
         bound: literals for the placeholders of a script; a step that looks them up adds to it.
 
     Raises:
@@ -31,14 +33,14 @@ def take(warehouse: Warehouse, step: Step, *, pretty: bool = True, bound: dict[s
         case SolveComponents():
             identity.solve(warehouse, step)
         case UniteRows():
-            warehouse.execute(render(_union(warehouse, step), warehouse.dialect, pretty=pretty))
+            warehouse.execute(text(_union(warehouse, step)))
         case Bind():
-            values = warehouse.query(render(step.query, warehouse.dialect)).rows[0]
+            values = warehouse.query(text(step.query)).rows[0]
             found = {name: _literal(value) for name, value in zip(step.names, values, strict=True)}
             (bound if bound is not None else {}).update(found)
         case _:
             statement = stars.told_apart(warehouse, stars.spelled_out(warehouse, _filled(step.tree, bound or {})))
-            warehouse.execute(render(statement, warehouse.dialect, pretty=pretty))
+            warehouse.execute(text(statement))
 
 
 def _filled(tree: exp.Expr, bound: Mapping[str, exp.Expr]) -> exp.Expr:

@@ -7,6 +7,7 @@ import pytest
 import sqlglot
 
 from profiles_pipeline import compiled, plan
+from profiles_pipeline.dialects import Texts
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import (
     Cohort,
@@ -39,7 +40,9 @@ def sql_of(file: Path, folder: Path, kind: type[Model]) -> str:
     write_case(case, folder)
     window = plan.Window(1, case.end_time, case.begin_time)
     planned = plan.build(ProfilesProject.load(folder), plan.State(), window, plan.as_written(), schema="profiles")
-    texts = [compiled.text(stage, planned, "duckdb") for stage in planned.materials if isinstance(stage.model, kind)]
+    texts = [
+        compiled.text(stage, planned, Texts("duckdb")) for stage in planned.materials if isinstance(stage.model, kind)
+    ]
     return re.sub(r"_[0-9a-f]{8}_1(?![0-9])", "_1", "\n".join(texts))
 
 

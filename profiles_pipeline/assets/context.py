@@ -172,7 +172,7 @@ def build(session: Session, planned: Plan, path: str) -> tuple[Built, tuple[Buil
     Raises:
         RunError: the warehouse refused, or a check found broken rows.
     """
-    files = compiled.write(planned, session.project, session.output, session.warehouse.dialect, "run")
+    files = compiled.write(planned, session.project, session.output, session.texts, "run")
     built = [item for item in run.execute(session, planned, files).built if item.own]
     beside = tuple(item for item in built if item.model.path != path and not item.reused)
     return next(item for item in built if item.model.path == path), beside

@@ -11,11 +11,12 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.compile import entity_vars, join_vars, rollups, window_flags
+from profiles_pipeline.compile import entity_vars, join_vars, kept_rows, rollups, window_flags
 from profiles_pipeline.compile.accumulators import (
     BUCKET,
     Accumulator,
@@ -29,6 +30,7 @@ from profiles_pipeline.compile.accumulators import (
 )
 from profiles_pipeline.compile.entity_vars import Growing, Scan
 from profiles_pipeline.compile.input_vars import row_expression, with_input_vars
+from profiles_pipeline.compile.kept_rows import KeptRows
 from profiles_pipeline.compile.partials import Split
 from profiles_pipeline.compile.rollups import Carried, Strategy, Texts
 from profiles_pipeline.compile.rows import (
@@ -46,6 +48,7 @@ from profiles_pipeline.compile.rows import (
     with_main_id,
 )
 from profiles_pipeline.compile.statement import Bind, Compilation, Script, Statement, Step, beside, create, scratch
+from profiles_pipeline.compile.versioned import Versioned
 from profiles_pipeline.detours import input_vars_behind
 from profiles_pipeline.names import ACCUMULATOR
 from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, SqlModel, Stitcher, VarTable
@@ -62,7 +65,7 @@ class Kept:
 
     Attributes:
         table: the main id, and the columns.
-        columns: its columns and those of its accumulator, and the types that these are made from.
+        columns: its columns and those of its accumulator, and the types that these are made from, if that is a roll-up.
         is_there: whether it exists from the run before.
         superfluous: columns that it has and that nobody needs any more.
     """
@@ -86,6 +89,10 @@ def compile_carried(c: Compilation, model: VarTable, carried: Carried) -> Carrie
     """Return the script that brings a var table up to date from what the run before kept."""
     table = Carrying(c, model, c.relation(model.path), carried)
     script = entity_vars.finished(table)
+    if table.goes_on_from_rows and not all(kept.is_there for kept in table.kept):
+        # What is begun now does not say who is touched by what was not kept.
+        table = Carrying(c, model, c.relation(model.path), carried, anew=True)
+        script = entity_vars.finished(table)
     return CarriedTable(script, tuple(table.kept), table.strategies)
 
 
@@ -111,9 +118,14 @@ class _State:
 class Carrying(Growing):
     """A var table while it is compiled, with what it keeps from run to run."""
 
-    def __init__(self, c: Compilation, model: VarTable, relation: exp.Table, carried: Carried) -> None:
+    def __init__(
+        self, c: Compilation, model: VarTable, relation: exp.Table, carried: Carried, anew: bool = False
+    ) -> None:
         super().__init__(c, model, relation)
         self.carried = carried
+        self.still: frozenset[str] = frozenset()
+        self.filled_the_same: frozenset[str] = frozenset()
+        self.late_levels: list[list[EntityVar]] = []
         self.kept: list[Kept] = []
         self.replaying = False
         self.replayed_for: _People | None = None
@@ -121,6 +133,9 @@ class Carrying(Growing):
         self.touched = _People(scratch(relation, "touched"), scratch(relation, "touched_ids"))
         self.strategies = self._strategies()
         self.moved = self._moved()
+        self.kept_rows = self._kept_rows(anew)
+        if self.goes_on_from_rows:
+            self.rows = self._of_who_moved(build("SELECT :id FROM :rows AS b", id=self.id_column, rows=self.rows))
         self.states = {source: self._states(source) for source in self._sources("state")}
         self.replayed = {source: self._days_of_ids(source) for source in self._sources("replay")}
         self._update()
@@ -141,8 +156,9 @@ class Carrying(Growing):
             else:
                 texts = [Texts(each.shared_expression(var), each.read[name]) for each in (self, before, later)]
                 found[name] = self._strategy(var, (texts[0], texts[1], texts[2]))
-        still = {n for n, s in found.items() if s.kind == "derived" and self._reads_the_same(later, n)}
-        return {name: self._with_needs(name, found, still) for name in found}
+        self.still = frozenset(name for name in found if self._reads_the_same(later, name))
+        self.filled_the_same = frozenset(n for n in found if self.read[n].default == later.read[n].default)
+        return {name: self._with_needs(name, found) for name in found}
 
     def _reads_the_same(self, other: Growing, name: str) -> bool:
         """True when a var reads the same as of another time, its default included."""
@@ -178,13 +194,13 @@ class Carrying(Growing):
     def _times(self) -> tuple[Compilation, Compilation]:
         return self.c, self.carried.later
 
-    def _with_needs(self, name: str, found: Mapping[str, Strategy], still: set[str]) -> Strategy:
+    def _with_needs(self, name: str, found: Mapping[str, Strategy]) -> Strategy:
         """Return the strategy of a var, given those of the vars that it needs on rows."""
         own = found[name]
         if own.kind != "replay":
             return own
         for key in self._needs(name):
-            if not rollups.is_settled(key, self.model.path, self.c.graph.var_homes, found, still):
+            if not rollups.is_settled(key, self.model.path, self.c.graph.var_homes, found, self.still):
                 return Strategy("full", f"it needs {key[1]} on its rows, which may change for everybody")
         return own
 
@@ -211,6 +227,61 @@ class Carrying(Growing):
     def _of_state(self, state: _State) -> _People:
         """Return for whom a roll-up is put together again."""
         return self.moved if state.split.windows else self.touched
+
+    # --- the rows -----------------------------------------------------------------------------------------------
+
+    def _kept_rows(self, anew: bool) -> KeptRows | None:
+        """Return where the finished rows are kept; None where everybody's row is made each time."""
+        on_rows = {n: {key[1] for key in self._needs(n)} for n, s in self.strategies.items() if s.kind == "replay"}
+        vars_ = kept_rows.Vars(self.read, self.strategies, self.still, self.filled_the_same, on_rows)
+        late = kept_rows.late_vars(self.c, self.model, vars_)
+        if late is None or self.cohort.parent is not None:  # who belongs to a cohort may change with the time
+            return None
+        columns = (self.id_column, *(name for key, name in self.names.items() if key not in late))
+        definition, _, _ = self.relation.name.rpartition("_")
+        types = sorted({mark for var in self.model.vars if var.source for mark in self._types_read(var)})
+        table = self._named_table(f"{ACCUMULATOR}{_hash([self.c.project.name, definition, *columns, *types])}_rows")
+        current = table.name in self.carried.kept and not anew
+        states = Versioned(table, columns, self.carried.version, table.name in self.carried.exist, current)
+        self.kept.append(Kept(table, columns, current))
+        return KeptRows(states, late)
+
+    @property
+    def goes_on_from_rows(self) -> bool:
+        """Whether the rows of the run before are there: only those of who moved are made then."""
+        return self.kept_rows is not None and self.kept_rows.states.is_current
+
+    def _of_who_moved(self, query: exp.Expr) -> exp.Expr:
+        """Return a query by main id, of those alone whose rows are made."""
+        if not self.goes_on_from_rows:
+            return query
+        assert isinstance(query, exp.Select)
+        return query.where(
+            build(":id IN (SELECT main_id FROM :people)", id=self.id_column, people=self.moved.people), copy=False
+        )
+
+    def _fold(self, scans: list[Scan], derived: list[list[EntityVar]]) -> exp.Expr:
+        """Return the rows so far with the scans and what follows from them; what moves with the time is the view's."""
+        if self.kept_rows is None:
+            return super()._fold(scans, derived)
+        late = self.kept_rows.late
+        levels = [[var for var in level if var.name.lower() not in late] for level in derived]
+        self.late_levels += [found for level in derived if (found := [v for v in level if v.name.lower() in late])]
+        return super()._fold(scans, [level for level in levels if level])
+
+    def made(self) -> tuple[Literal["table", "view"], list[Step]]:
+        """Return the steps that make the var table: a view of the kept rows, where these are kept."""
+        kept = self.kept_rows
+        if kept is None:
+            return super().made()
+        own = tuple(var.name for var in self.model.vars if var.name.lower() not in kept.late)
+        rows = build("SELECT :columns FROM :rows AS b", columns=list(kept.states.columns), rows=self.rows)
+        levels = [[(var, self._derived(var)) for var in level] for level in self.late_levels]
+        names = (self.id_column, *self.names.values())
+        return "view", [
+            *kept_rows.stored(kept, self.id_column, rows, self.moved.people, own),
+            kept_rows.shown(self.c, kept, self.relation, names, levels),
+        ]
 
     # --- what is kept -------------------------------------------------------------------------------------------
 
@@ -288,10 +359,11 @@ class Carrying(Growing):
     def _days_of_ids(self, source: str) -> tuple[Kept, Accumulator]:
         """Return what says on which days the rows of an id changed, for vars that go over rows again."""
         variables = self._of(source, "replay")
-        reads = sorted(self._observed(source, variables) or ["*"])
+        observed = self._observed(source, variables)
+        reads = ["*"] if observed is None else sorted(observed)
         group = self._group("replay", source, variables)
-        ((kept, _),) = self._choose(f"{group}_ids_{_hash(reads)[:6]}", {"": ["days"]})
-        return kept, self._accumulator(source, kept, variables, {"days": build("COUNT(*)")})
+        ((kept, _),) = self._choose(f"{group}_rows_{_hash(reads)[:6]}", {"": ["content"]})
+        return kept, self._accumulator(source, kept, variables, {"content": content_of_rows(observed)})
 
     def _accumulator(
         self, source: str, kept: Kept, variables: Sequence[EntityVar], parts: Mapping[str, exp.Expr]
@@ -303,7 +375,7 @@ class Carrying(Growing):
             looked_up_rows(self.c, model, self.cohort.entity, bucketed(self.c, model, (), where))
             for where in (None, within)
         )
-        inputs = self._behind(source, variables) if len(parts) > 1 or "days" not in parts else ()
+        inputs = self._behind(source, variables) if "content" not in parts else ()
         if inputs:
             vars_table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=inputs)
             rows, changed = (with_input_vars(self.c, vars_table, each) for each in (rows, changed))
@@ -562,6 +634,7 @@ class Carrying(Growing):
         columns = [alias(sql.copied(self._split_of(v).final), v.name) for v in variables]
         result = scratch(state.kept.table, f"values_{self.phases}")
         query = build("SELECT :id, :columns FROM :table", id=self.id_column, columns=columns, table=state.kept.table)
+        query = self._of_who_moved(query)
         title = f"{len(variables)} vars from what is kept of {state.days.source}"
         self.steps.append(Statement(create("temporary table", result, query), title, tuple(v.name for v in variables)))
         return Scan(state.days.source, variables, result)
@@ -588,6 +661,7 @@ class Carrying(Growing):
             self.steps += self._stored(kept.table, query, self.replayed_for, title, by_var)
             columns = [alias(col(self._replayed_column(v)), v.name) for v in chunk]
             shown = build("SELECT :id, :columns FROM :table", id=self.id_column, columns=columns, table=kept.table)
+            shown = self._of_who_moved(shown)
             view = scratch(result, f"values_{number}")
             self.steps.append(Statement(create("temporary table", view, shown), "their values", tuple(names)))
             found.append(Scan(source, chunk, view))
@@ -658,6 +732,14 @@ class Carrying(Growing):
             return super().grouped(query)
         assert isinstance(query, exp.Select)
         return query.where(self._who("r", self.replayed_for), copy=False).group_by(col(self.id_column, "r"), copy=False)
+
+
+def content_of_rows(columns: frozenset[str] | None) -> exp.Expr:
+    """Return the aggregate that tells rows from others by the values of these columns, whatever their order."""
+    value = build("HASH(r)")  # the rows are known as r
+    if columns is not None:
+        value = exp.Anonymous(this="HASH", expressions=[*map(col, sorted(columns)), exp.Literal.number(0)])
+    return build("SUM(CAST(:value AS HUGEINT))", value=value)
 
 
 # --- names --------------------------------------------------------------------------------------------------------

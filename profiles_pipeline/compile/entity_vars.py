@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Literal
 
 from sqlglot import exp
 
@@ -60,18 +61,9 @@ def finished(table: Growing) -> Script:
     """Return the script of a var table once all its vars are computed."""
     while table.pending:
         table.phase()
-    columns = [col(name) for name in table.names.values()]
-    last = build(
-        "SELECT :id, :valid_at AS valid_at, :columns FROM :rows",
-        id=table.id_column,
-        valid_at=timestamp(table.c),
-        columns=columns,
-        rows=table.rows,
-    )
-    own = tuple(var.name for var in table.model.vars)
-    made = Statement(create("table", table.relation, last), f"{len(columns)} vars joined", own)
+    kind, made = table.made()
     audits = _audits(table.c, table.model, table.relation, table.id_column)
-    return Script("table", (*table.steps, made), audits)
+    return Script(kind, (*table.steps, *made), audits)
 
 
 def column_order(c: Compilation, model: VarTable) -> list[str]:
@@ -261,6 +253,18 @@ class Growing:
             for var in level:
                 del self.pending[var.name.lower()]
             found.append(level)
+
+    def made(self) -> tuple[Literal["table", "view"], list[Step]]:
+        """Return whether the var table is a table or a view, and the steps that make it of the rows."""
+        query = build(
+            "SELECT :id, :valid_at AS valid_at, :columns FROM :rows",
+            id=self.id_column,
+            valid_at=timestamp(self.c),
+            columns=[col(name) for name in self.names.values()],
+            rows=self.rows,
+        )
+        own = tuple(var.name for var in self.model.vars)
+        return "table", [Statement(create("table", self.relation, query), f"{len(self.names)} vars joined", own)]
 
     # --- scans ----------------------------------------------------------------------------------------------
 

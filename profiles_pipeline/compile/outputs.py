@@ -25,16 +25,23 @@ from profiles_pipeline.sql.rights import why_left_out
 # --- cohorts ------------------------------------------------------------------------------------------------------
 
 
-def compile_cohort(c: Compilation, model: Cohort) -> Script:
+def compile_cohort(c: Compilation, model: Cohort, main_ids: exp.Expr | None = None) -> Script:
     """Return the script that makes a cohort: the main ids of its members.
 
     The cohort of all is every distinct main id of the graph. A filter pipeline starts with all members of the parent;
     ``include`` keeps those for which its condition holds, ``exclude`` drops those for which it holds, in order.
+
+    Args:
+        c: what to compile against.
+        model: the cohort.
+        main_ids: for the cohort of all, a query of the main ids where these are kept.
     """
     entity = c.project.entities[model.entity]
     relation = c.relation(model.path)
     kind = "table" if model.as_table else "view"
-    if model.parent is None:
+    if main_ids is not None:
+        kind, query = "view", build("SELECT main_id AS :id FROM :people", id=entity.id_column, people=main_ids)
+    elif model.parent is None:
         mappings = beside(c.relation(entity.stitcher), "_mappings")
         query = build("SELECT DISTINCT main_id AS :id FROM :mappings", id=entity.id_column, mappings=mappings)
     else:

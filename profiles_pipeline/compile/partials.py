@@ -43,6 +43,7 @@ class Split:
         final: the value of the expression, over the columns of `merged`.
         windows: flag -> the conditions as of the end time that the expression was read for; all must hold.
         flagged: flag -> the columns of `partials` that count only where it is set, each under its own condition.
+        moves: whether what stands around the aggregates depends on the end time.
     """
 
     partials: dict[str, exp.Expr] = field(default_factory=dict)
@@ -50,29 +51,33 @@ class Split:
     final: exp.Expr = field(default_factory=exp.Null)
     windows: dict[str, tuple[Window, ...]] = field(default_factory=dict)
     flagged: dict[str, set[str]] = field(default_factory=dict)
+    moves: bool = False
 
 
-def split(tree: exp.Expr, at_other_time: exp.Expr) -> Split:
+def split(tree: exp.Expr, read_for_other_time: exp.Expr) -> Split:
     """Return the expression of a var in parts.
 
     Args:
         tree: the expression, ready for a GROUP BY by entity (`aggregates.shared`).
-        at_other_time: the same expression read for another end time, from which it shows what moves.
+        read_for_other_time: the same expression read for another end time, from which it shows what moves.
 
     Raises:
         MovingError: it asks for the end time in a way that is not understood.
         UnsplittableError: one of its aggregates needs all rows at once.
     """
     found = Split()
-    tree, other = in_cases(tree), in_cases(at_other_time)
+    tree, other = in_cases(tree), in_cases(read_for_other_time)
     calls, others = list(_calls(tree)), list(_calls(other))
     if len(calls) != len(others):
         raise MovingError("its aggregates change with the end time")
     finals = {id(call): _kept(found, call, twin) for call, twin in zip(calls, others, strict=True)}
+    at_other_time = _replaced(
+        other, {id(twin): sql.copied(finals[id(call)]) for call, twin in zip(calls, others, strict=True)}
+    )
     final = _replaced(tree, finals)
     if any(True for _ in sql.column_names(_masked(final))):
         raise UnsplittableError("it uses columns outside an aggregate")
-    return Split(found.partials, found.merged, final, found.windows, found.flagged)
+    return Split(found.partials, found.merged, final, found.windows, found.flagged, at_other_time != final)
 
 
 # --- finding the aggregates -------------------------------------------------------------------------------------

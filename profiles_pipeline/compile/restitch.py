@@ -7,7 +7,7 @@ Whether anything is touched is found out in SQL, so the script is the same whate
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -38,6 +38,7 @@ from profiles_pipeline.compile.statement import (
     create,
     scratch,
 )
+from profiles_pipeline.compile.versioned import Versioned
 from profiles_pipeline.resolve.model import EdgeSource, Stitcher
 from profiles_pipeline.sql import build
 
@@ -45,19 +46,35 @@ TIME = "state.time"
 """Name of the column with the time of a row."""
 
 
+_MAPPINGS = ("main_id", "other_id", "other_id_type", "valid_at", "first_seen_at", "component")
+
+
 @dataclass(frozen=True)
 class Base:
     """The state of an id graph that a stitcher goes on from.
 
     Attributes:
-        mappings: its mappings; None when there are none, and everything is new.
+        mappings: its mappings, a table or a query; None when there are none, and everything is new.
         version: number of the state that is made now: one more than that of the state before.
         is_plain: whether it was made of edges alone, without caps, manual rules and metadata.
     """
 
-    mappings: exp.Table | None
+    mappings: exp.Expr | None
     version: int
     is_plain: bool = False
+
+
+@dataclass(frozen=True)
+class States:
+    """All states of an id graph that is made of edges alone: its mappings, and its main ids."""
+
+    mappings: Versioned
+    people: Versioned
+
+    @property
+    def tables(self) -> tuple[Versioned, Versioned]:
+        """Both tables."""
+        return self.mappings, self.people
 
 
 @dataclass(frozen=True)
@@ -67,11 +84,14 @@ class Restitching:
     Attributes:
         sources: an accumulator for each edge source.
         changes: table of what changed for each id, by version.
+        base: what it goes on from.
+        states: where its states are kept; None for a graph that is solved as a whole each time.
     """
 
     sources: tuple[Accumulator, ...]
     changes: exp.Table
     base: Base
+    states: States | None = None
 
 
 def accumulators(
@@ -99,7 +119,31 @@ def accumulators(
 
 def changes_table(c: Compilation, model: Stitcher) -> exp.Table:
     """Return the table of what changed for each id of a stitcher, by version."""
-    name = f"{accumulator_name(f'{c.project.name}/{model.path}', ['changes'])}_changes"
+    return _own_table(c, model, "changes")
+
+
+def states(
+    c: Compilation, model: Stitcher, version: int, exist: Collection[str] = (), current: Collection[str] = ()
+) -> States | None:
+    """Return where the states of a graph are kept; None for one that is solved as a whole each time.
+
+    Args:
+        c: what to compile against.
+        model: the stitcher.
+        version: number of the state that is made now.
+        exist: names of the tables that there are.
+        current: names of those that have the state before.
+    """
+    if not is_plain(model):
+        return None
+    tables = {"graph": _MAPPINGS, "people": ("main_id",)}
+    made = [(_own_table(c, model, name), columns) for name, columns in tables.items()]
+    are_current = all(table.name in current for table, _ in made)
+    return States(*(Versioned(table, columns, version, table.name in exist, are_current) for table, columns in made))
+
+
+def _own_table(c: Compilation, model: Stitcher, what: str) -> exp.Table:
+    name = f"{accumulator_name(f'{c.project.name}/{model.path}', [what])}_{what}"
     return exp.table_(name, db=c.relation(model.path).db, quoted=True)
 
 
@@ -172,7 +216,7 @@ def _sides(c: Compilation, model: Stitcher, r: Restitching, goes_on: bool) -> tu
 def _set_aside(c: Compilation, model: Stitcher, r: Restitching) -> tuple[Restitching, list[Step]]:
     """Return the stitcher with a copy of the graph it goes on from, where that is the one to be replaced."""
     graph, base = c.relation(model.path), r.base.mappings
-    if base is None or base.name != beside(graph, "_mappings").name:
+    if not isinstance(base, exp.Table) or base.name != beside(graph, "_mappings").name:
         return r, []
     copy = scratch(graph, "base")
     steps: list[Step] = [_temporary(copy, build("SELECT * FROM :base", base=base), "the id graph as it is")]
@@ -186,7 +230,22 @@ def _solved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
     def tuples(source: EdgeSource) -> exp.Expr:
         return _all_tuples(found[source.path])
 
-    return stitch.compile_stitcher(c, model, tuples)
+    def stored(rows: exp.Expr) -> list[Step]:
+        mappings = beside(c.relation(model.path), "_mappings")
+        if r.states is None:
+            return [stitch.mappings_table(mappings, rows)]
+        everybody = build("SELECT DISTINCT main_id FROM :rows AS m", rows=r.states.mappings.now())
+        return [
+            *r.states.mappings.begun(rows, "main id of each id"),
+            *r.states.people.begun(everybody, "main ids"),
+            _shown(mappings, r.states),
+        ]
+
+    return stitch.compile_stitcher(c, model, tuples, stored)
+
+
+def _shown(mappings: exp.Table, made: States) -> Statement:
+    return Statement(create("view", mappings, made.mappings.now()), "main id of each id, as of this run")
 
 
 def _all_tuples(a: Accumulator, where: exp.Expr | None = None) -> exp.Expr:
@@ -213,7 +272,7 @@ def _resolved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
     assert base is not None
     steps: list[Step] = [
         _temporary(s("come"), stitch.edges_of(model, [a.come for a in r.sources]), "edges that are new"),
-        _temporary(s("gone"), stitch.edges_of(model, [a.gone for a in r.sources]), "edges that are not as they were"),
+        _temporary(s("gone"), lost_evidence(model, r, s), "edges of which less is seen than before"),
         _temporary(s("touched"), _ends(s("come"), s("gone")), "ids with new or lost evidence"),
         _temporary(
             s("components"),
@@ -244,12 +303,39 @@ def _resolved(c: Compilation, model: Stitcher, r: Restitching) -> Script:
         _temporary(s("nodes"), _nodes(s), "ids of what changed"),
         _temporary(s("affected"), stitch.named_nodes(s("nodes"), s("numbers")), "their main ids"),
         Statement(create("view", edges, _all_edges(c, model, r)), "distinct edges"),
-        Statement(create("table", mappings, _mappings(base, s)), "main id of each id"),
+        *_replaced(base, mappings, r, s),
         Statement(
             create("table" if model.as_table else "view", graph, stitch.id_graph(c, model, mappings)), "id graph"
         ),
     ]
     return Script("table" if model.as_table else "view", tuple(steps), stitch.audits(c, model, graph))
+
+
+def lost_evidence(model: Stitcher, r: Restitching, s: _Scratch) -> exp.Expr:
+    """Return the edges of days that changed for which the same days do not say as much as before: they are seen no
+    more, or for the first time later, or for the last time earlier.
+
+    The day of a run that is not over yet changes with every run, and mostly just more is seen on it.
+    """
+    return build(
+        """
+        WITH was AS (
+            SELECT id1, id1_type, id2, id2_type, MIN(first_seen_at) AS first_seen_at, MAX(last_seen_at) AS last_seen_at
+            FROM :gone AS gone GROUP BY id1, id1_type, id2, id2_type
+        ), is_now AS (
+            SELECT id1, id1_type, id2, id2_type, MIN(first_seen_at) AS first_seen_at, MAX(last_seen_at) AS last_seen_at
+            FROM :come AS come GROUP BY id1, id1_type, id2, id2_type
+        )
+        SELECT was.id1, was.id1_type, was.id2, was.id2_type FROM was
+        LEFT JOIN is_now AS n
+            ON n.id1 = was.id1 AND n.id1_type = was.id1_type AND n.id2 = was.id2 AND n.id2_type = was.id2_type
+        WHERE n.id1 IS NULL
+            OR COALESCE(n.first_seen_at > was.first_seen_at, was.first_seen_at IS NOT NULL)
+            OR COALESCE(n.last_seen_at < was.last_seen_at, was.last_seen_at IS NOT NULL)
+        """,
+        gone=stitch.edges_of(model, [a.gone for a in r.sources]),
+        come=s("come"),
+    )
 
 
 class _Scratch:
@@ -428,14 +514,38 @@ def _nodes(s: _Scratch) -> exp.Expr:
     )
 
 
-def _mappings(base: exp.Expr, s: _Scratch) -> exp.Expr:
-    columns = "main_id, other_id, other_id_type, valid_at, first_seen_at, component"
-    return build(
-        f"""
-        SELECT {columns} FROM :base AS b WHERE component NOT IN (SELECT component FROM :components)
-        UNION ALL SELECT {columns} FROM :affected
-        """,
-        base=base,
-        components=s("components"),
-        affected=s("affected"),
+def _replaced(base: exp.Expr, mappings: exp.Table, r: Restitching, s: _Scratch) -> list[Step]:
+    """Return the steps that leave the mappings behind: those of touched people are replaced."""
+    both = {"components": s("components"), "affected": s("affected")}
+    title = "main id of each id"
+    made = r.states
+    assert made is not None
+    if not made.mappings.is_current:
+        rows = build(
+            """
+            SELECT :columns FROM :base AS b WHERE component NOT IN (SELECT component FROM :components)
+            UNION ALL SELECT :columns FROM :affected AS a
+            """,
+            columns=list(_MAPPINGS),
+            base=base,
+            **both,
+        )
+        everybody = build("SELECT DISTINCT main_id FROM :rows AS m", rows=made.mappings.now())
+        return [
+            *made.mappings.begun(rows, title),
+            *made.people.begun(everybody, "main ids"),
+            _shown(mappings, made),
+        ]
+    gone = build("component IN (SELECT component FROM :components)", components=both["components"])
+    were = build("SELECT main_id FROM :base AS b WHERE :gone", base=base, gone=gone)
+    no_more = build(
+        "main_id IN (:were) AND main_id NOT IN (SELECT main_id FROM :affected)", were=were, affected=both["affected"]
     )
+    come = build(
+        "SELECT DISTINCT main_id FROM :affected AS a WHERE main_id NOT IN (:were)", were=were, affected=both["affected"]
+    )
+    return [
+        *made.people.replaced(no_more, come, "main ids"),
+        *made.mappings.replaced(gone, s("affected"), title),
+        _shown(mappings, made),
+    ]

@@ -167,6 +167,7 @@ class Carried:
         before: what the run before was compiled against; None when there was none that this one can go on from.
         later: the same as of quite another time.
         kept: name of each table kept from that run -> its columns.
+        exist: names of all tables that any run has left behind.
         files: name of each table kept from that run -> the files that were read for it, with their states.
         version: number of the state of the id graph now.
         since: number of the state that the kept tables are made for.
@@ -176,6 +177,7 @@ class Carried:
     before: Compilation | None
     later: Compilation
     kept: Mapping[str, tuple[str, ...]]
+    exist: Collection[str]
     files: Mapping[str, Mapping[str, str]]
     version: int
     since: int

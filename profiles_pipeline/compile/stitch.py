@@ -32,7 +32,10 @@ NODE_HASH_SALT = "fe971b24-9572-4005-b22f-351e9c09274d"
 
 
 def compile_stitcher(
-    c: Compilation, model: Stitcher, tuples_of: Callable[[EdgeSource], exp.Expr] | None = None
+    c: Compilation,
+    model: Stitcher,
+    tuples_of: Callable[[EdgeSource], exp.Expr] | None = None,
+    stored: Callable[[exp.Expr], Sequence[Step]] | None = None,
 ) -> Script:
     """Return the script that leaves ``_internal_edges``, ``_mappings`` and the id graph behind.
 
@@ -40,6 +43,7 @@ def compile_stitcher(
         c: what to compile against.
         model: the stitcher.
         tuples_of: gives the distinct combinations of ids of a source where they are kept; None to read its rows.
+        stored: gives the steps that leave the rows of a query behind as the mappings; None to make a table of them.
     """
     seen_together = tuples_of or (lambda source: _tuples(c, model, source))
     graph = c.relation(model.path)
@@ -64,10 +68,15 @@ def compile_stitcher(
             title="connected components",
         ),
         *_metadata_steps(c, model, edges, seen),
-        Statement(create("table", mappings, _mappings(c, model, nodes, components)), "main id of each id"),
+        *(stored or (lambda rows: [mappings_table(mappings, rows)]))(_mappings(c, model, nodes, components)),
         Statement(create(kind, graph, id_graph(c, model, mappings)), "id graph"),
     ]
     return Script(kind, tuple(steps), audits(c, model, graph))
+
+
+def mappings_table(mappings: exp.Table, rows: exp.Expr) -> Statement:
+    """Return the statement that makes a table of the mappings."""
+    return Statement(create("table", mappings, rows), "main id of each id")
 
 
 def _edge_steps(c: Compilation, model: Stitcher, edges: exp.Table, tuples: list[exp.Table]) -> list[Step]:

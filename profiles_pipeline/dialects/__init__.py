@@ -2,6 +2,7 @@
 
 from profiles_pipeline.dialects.capabilities import KNOWN, Capabilities, capabilities
 from profiles_pipeline.dialects.render import (
+    Texts,
     canonical_type,
     helper_statements,
     identifier,
@@ -14,6 +15,7 @@ from profiles_pipeline.dialects.render import (
 __all__ = [
     "KNOWN",
     "Capabilities",
+    "Texts",
     "canonical_type",
     "capabilities",
     "helper_statements",

@@ -103,6 +103,21 @@ def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
     return _generator(dialect, pretty, ErrorLevel.IGNORE).generate(_rewritten(tree, dialect), copy=False)
 
 
+class Texts:
+    """The SQL texts of trees that are not changed any more, each written once and laid out for people."""
+
+    def __init__(self, dialect: str) -> None:
+        """Write in the dialect of that capability record."""
+        self.dialect = dialect
+        self._written: dict[int, tuple[exp.Expr, str]] = {}
+
+    def __call__(self, tree: exp.Expr) -> str:
+        """Return the text of a tree."""
+        if id(tree) not in self._written:  # trees that are held are not taken for others
+            self._written[id(tree)] = tree, render(tree, self.dialect)
+        return self._written[id(tree)][1]
+
+
 def unsupported(tree: exp.Expr, dialect: str) -> tuple[str, ...]:
     """Return what of `tree` the dialect cannot say, as sentences; empty when all of it can be said."""
     generator = _generator(dialect, False, ErrorLevel.IGNORE)

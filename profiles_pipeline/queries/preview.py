@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from profiles_pipeline import compiled, freshness, plan, run, time_contexts
 from profiles_pipeline.connections import Output
+from profiles_pipeline.dialects import Texts
 from profiles_pipeline.errors import Problem, ProjectError, fail
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
@@ -92,7 +93,7 @@ def compile_project(
             lenient = replace(opened, sources=_where_found(opened.sources))
         session = time_contexts.with_what_it_needs(lenient, seq_no)
         planned = run.make_plan(session, seq_no, options.request)
-        files = compiled.write(planned, project, output, output.settings.dialect, "compile")
+        files = compiled.write(planned, project, output, Texts(output.settings.dialect), "compile")
         return Compiled(planned, files, () if assume_inputs else missing_inputs(opened))
 
 

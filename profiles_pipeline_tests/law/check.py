@@ -68,7 +68,7 @@ def check(
     root = Path(_root().name)
     place = Place(root / f"place_{next(_NUMBERS)}", history.layout)
     try:
-        views = _Views(place)
+        views, earlier = _Views(place), dict[int, tuple[Report, Relations]]()
         for number, (step, shape, tables) in enumerate(replay(history), start=1):
             project = projects.load(shape, root)
             place.write(tables)
@@ -80,10 +80,13 @@ def check(
             views.compare(before, report, step, shape)
             where = f"run {number} of {len(history.steps)}, as of {step.end}"
             found = place.built(report)
+            earlier[report.window.seq_no] = report, place.kept(report)
             if "oracle" in judges:
                 compare(f"oracle, {where}", _in_columns(found, said(shape, tables, step.end)), found)
             if "rebuild" in judges and (every_run or number == len(history.steps)):
                 compare(f"full rebuild, {where}", rebuilt(shape, tables, step, history, root), found)
+        for seq_no, (report, found) in earlier.items():
+            compare(f"what was built for seq_no {seq_no}, in the end", found, place.kept(report))
     finally:
         place.remove()
 

@@ -16,10 +16,14 @@ Moment = datetime.datetime | None
 
 _NAMES = (
     "n_events", "sum_weight", "sum_price", "kinds", "last_event", "first_seen", "n_3d", "n_30h", "n_2_to_4d",
-    "avg_weight_3d", "rank_of_spent", "n_sessions", "crowd", "n_ids", "own_id", "plan", "busiest_day", "total",
-    "n_before_order", "days_since_seen", "median_amount", "usual_event", "n_as_recent",
+    "avg_weight_3d", "n_sessions", "n_ids", "own_id", "plan", "busiest_day", "total",
+    "n_before_order", "days_since_seen", "median_amount", "usual_event",
 )  # fmt: skip
 USUAL = Shape(_NAMES, cohorts=2)
+"""A project in which only rows of persons change for whom something changed."""
+
+CROWDED = Shape((*_NAMES, "rank_of_spent", "crowd", "n_as_recent"), cohorts=2)
+"""One in which the row of anybody may change."""
 
 
 LONG_AGO, FAR_OFF = datetime.datetime(1970, 1, 1), datetime.datetime(2099, 1, 1)
@@ -58,7 +62,11 @@ _TWO_PERSONS = (
 
 HISTORIES: dict[str, History] = {
     "nothing new, but windows move on": _history(
-        Step(_TWO_PERSONS, _at(3, 0)), Step((), _at(4, 0)), Step((), _at(6, 0)), Step((), _at(9, 0))
+        Step(_TWO_PERSONS, _at(3, 0)),
+        Step((), _at(4, 0)),
+        Step((), _at(6, 0)),
+        Step((), _at(9, 0)),
+        Step((), _at(19, 0)),
     ),
     "a row of today joins two old persons": _history(
         Step(_TWO_PERSONS, _at(3, 0)), Step((_knows("u1", "a2", None, _at(3)),), _at(4, 0))
@@ -150,6 +158,18 @@ HISTORIES: dict[str, History] = {
         Step((), _at(6, 0)),
     ),
     "somebody else's row changes one's rank and crowd": _history(
-        Step(_TWO_PERSONS, _at(3, 0)), Step((_tracks(_track("u7", "a7", _at(3), "buy", 10)),), _at(4, 0))
+        Step(_TWO_PERSONS, _at(3, 0)),
+        Step((_tracks(_track("u7", "a7", _at(3), "buy", 10)),), _at(4, 0)),
+        shape=CROWDED,
+    ),
+    "nothing new, but windows that others need on rows move on": _history(
+        Step(_TWO_PERSONS, _at(3, 0)), Step((), _at(4, 0)), Step((), _at(6, 0)), Step((), _at(9, 0)), shape=CROWDED
+    ),
+    "a var that looks at others comes, and goes": _history(
+        Step(_TWO_PERSONS, _at(3, 0)),
+        Step((_tracks(_track("u1", None, _at(3))),), _at(4, 0)),
+        Step((_tracks(_track("u2", None, _at(4))),), _at(5, 0), CROWDED),
+        Step((Delete("tracks", 0),), _at(6, 0), USUAL),
+        Step((_tracks(_track("u2", None, _at(6))),), _at(7, 0)),
     ),
 }

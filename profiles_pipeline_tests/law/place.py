@@ -36,6 +36,9 @@ _SCHEMAS = {
 _NOT_COMPARED = {"input_row_id"}
 """The number of a row says nothing of the row."""
 
+_VIEWS_OF_ROWS = ("inputs/", "models/daily", "models/purchases")
+"""How the paths of models begin that show the rows of sources as these are."""
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -125,6 +128,11 @@ class Place:
         }
         assert plain <= {item.model.name for item in report.built}
         return self._read(names)
+
+    def kept(self, report: Report) -> Relations:
+        """Return what the materials of a run hold that stay as they are when sources change, by path."""
+        found = {item.model.path: item.relation for item in report.built if item.own}
+        return self._read({path: name for path, name in found.items() if not path.startswith(_VIEWS_OF_ROWS)})
 
     def plain(self, names: Iterable[str]) -> Relations:
         """Return what plain views hold, by name."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlglot import exp
 
 from profiles_pipeline import increments
-from profiles_pipeline.compile import accumulators, carrying, restitch
+from profiles_pipeline.compile import Step, accumulators, carrying, kept_rows, restitch
 from profiles_pipeline.compile.carrying import Carrying
+from profiles_pipeline.compile.versioned import Versioned
 from profiles_pipeline.sql import build
 from profiles_pipeline_tests.law.controls import Patch, is_broken
 from profiles_pipeline_tests.law.kept import HISTORIES
@@ -37,9 +40,48 @@ def what_others_need_on_rows_never_moves(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(Carrying, "_replayed_column", lambda _, var: f"r_{var.name.lower()}")
 
 
+def what_moves_with_the_time_is_kept_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = kept_rows.late_vars
+
+    def none(*arguments: object) -> frozenset[str] | None:
+        return None if late(*arguments) is None else frozenset()  # type: ignore[arg-type]
+
+    monkeypatch.setattr(kept_rows, "late_vars", none)
+
+
+def rows_that_go_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced = Versioned.replaced
+
+    def put_only(self: Versioned, *arguments: object) -> list[Step]:
+        return replaced(self, *arguments)[1:]  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Versioned, "replaced", put_only)
+
+
+def tables_of_states_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = Versioned.begun
+
+    def made(self: Versioned, *arguments: object) -> list[Step]:
+        return begun(replace(self, exists=False), *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Versioned, "begun", made)
+
+
+def less_evidence_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    none = build("SELECT id1, id1_type, id2, id2_type FROM (:nothing) AS n WHERE FALSE", nothing=_EDGES)
+    monkeypatch.setattr(restitch, "lost_evidence", lambda *_: none.copy())
+
+
+_EDGES = build("SELECT '' AS id1, '' AS id1_type, '' AS id2, '' AS id2_type")
+
+
 def who_lost_an_edge_stays_together(monkeypatch: pytest.MonkeyPatch) -> None:
     none = build("SELECT CAST(NULL AS TEXT) AS id, CAST(NULL AS TEXT) AS id_type WHERE FALSE")
     monkeypatch.setattr(restitch, "ids_of_fallen", lambda *_: none.copy())
+
+
+def rows_to_go_over_are_known_by_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrying, "content_of_rows", lambda _: build("COUNT(*)"))
 
 
 def values_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,8 +110,13 @@ def test_histories_hold_when_every_run_goes_on(name: str) -> None:
         (people_with_other_rows_are_left_out, "vars come, change and go"),
         (people_with_another_graph_are_left_out, "a row of today joins two old persons"),
         (people_in_moved_windows_are_left_out, "the eldest id goes and its person gets another name"),
-        (what_others_need_on_rows_never_moves, "nothing new, but windows move on"),
+        (what_others_need_on_rows_never_moves, "nothing new, but windows that others need on rows move on"),
+        (what_moves_with_the_time_is_kept_as_it_was, "nothing new, but windows move on"),
+        (rows_that_go_stay, "a row of today joins two old persons"),
+        (tables_of_states_are_made_anew, "a var that looks at others comes, and goes"),
+        (less_evidence_is_no_loss, "the second of two rows that join goes, then the first"),
         (who_lost_an_edge_stays_together, "the second of two rows that join goes, then the first"),
+        (rows_to_go_over_are_known_by_their_number, "a value moves to another day"),
         (values_are_not_looked_at, "a value moves to another day"),
     ],
     ids=lambda each: each if isinstance(each, str) else each.__name__,
