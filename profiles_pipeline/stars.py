@@ -70,7 +70,7 @@ def matched(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Insert):
             names = [exp.to_identifier(column.name, quoted=True) for column in _described(warehouse, node.expression)]
             node.set("this", exp.Schema(this=node.this, expressions=names))
-        else:
+        elif isinstance(node, exp.Union):
             _aligned(warehouse, node)
     return made
 
@@ -82,7 +82,7 @@ def _is_by_name(node: exp.Expr) -> bool:
 def _described(warehouse: Warehouse, query: exp.Expr) -> tuple[Column, ...]:
     asked = sql.copied(query)
     if above := _visible(query):
-        asked.set("with_", exp.With(expressions=[*above, *(cte.copy() for cte in asked.ctes)]))
+        asked.set("with_", exp.With(expressions=[*above, *(cte.copy() for cte in getattr(asked, "ctes", ()))]))
     return warehouse.describe(render(asked, warehouse.dialect, pretty=False))
 
 

@@ -68,7 +68,7 @@ def strategy(
         inputs: the input vars behind it, each with whether it reads the same at another time.
         own_ids: lower-case names of the columns that hold the main id.
     """
-    now, before, other = texts
+    now, _, other = texts
     still = words(now.read) == words(other.read)
     if isinstance(source, Stitcher):
         same = source.path == c.project.entities[entity].stitcher

@@ -1,11 +1,10 @@
 """The same law on PostgreSQL: every run says what a full rebuild there, one on DuckDB and the oracle say."""
 
-
 from dataclasses import replace
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from profiles_pipeline_tests.law.check import check
 from profiles_pipeline_tests.law.histories import History, histories

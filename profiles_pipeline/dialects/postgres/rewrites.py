@@ -265,9 +265,24 @@ _HASH = "HASHTEXTEXTENDED"
 
 
 def _hash(args: list[exp.Expr]) -> exp.Expr:
-    """HASH(a, b): of the text of the row, which tells apart whatever can be told apart."""
-    row = _cast(_call("ROW", *args), "TEXT")
-    return _call(_HASH, row, exp.Literal.number(0))
+    """HASH(a, b): of the text of each value, which tells apart what has any difference; equal values may look unlike.
+
+    Each place has a seed of its own, so that values that change places are seen.
+    """
+    parts = [
+        build(f"COALESCE({_HASH}(CAST(:x AS TEXT), {seed}), {seed})", x=arg) for seed, arg in enumerate(args, start=1)
+    ]
+    hashed = parts[0]
+    for part in parts[1:]:
+        hashed = exp.BitwiseXor(this=hashed, expression=part)
+    return exp.Paren(this=hashed)
+
+
+def _is_hash(node: exp.Expr) -> bool:
+    inner = node.unnest()
+    while isinstance(inner, exp.BitwiseXor):
+        inner = inner.this
+    return isinstance(inner, exp.Coalesce) and isinstance(inner.this, exp.Anonymous) and inner.this.name == _HASH
 
 
 def _united(node: exp.Expr) -> exp.Expr:
@@ -288,9 +303,10 @@ def _cast_of_text(node: exp.Expr) -> exp.Expr:
     """CAST of a text to an integer rounds what is none; JSON is parsed."""
     if not isinstance(node, exp.Cast) or isinstance(node, exp.TryCast):
         return node
-    kind = node.args["to"]
-    if isinstance(node.this, exp.Anonymous) and node.this.name == _HASH:
-        return node.this  # sums of what has 64 bits are exact, and found faster than those of decimals
+    kind, given = node.args["to"], node.this
+    if kind.is_type("decimal") and _is_hash(given):
+        assert isinstance(given, exp.Expr)
+        return given  # sums of what has 64 bits are exact, and found faster than those of decimals
     if kind.is_type("array") and kind.expressions and _is_json(node.this):
         return _list_of_json(node.this, kind)
     if kind.this in _INTEGERS and _is_text(node.this):
