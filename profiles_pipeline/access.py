@@ -57,7 +57,8 @@ def try_access(
                     yield _reading(session, model)
             yield _tried(f"make and drop a table in schema {output.schema}", lambda: _write(session))
     except WarehouseError as error:
-        yield Trial(connect, Problem("no-connection", str(error), hint="mend the connection in the siteconfig"))
+        hint = error.hint or "mend the connection in the siteconfig"
+        yield Trial(connect, Problem("no-connection", str(error), hint=hint))
 
 
 def _reading(session: run.Session, model: Input) -> Trial:
@@ -111,4 +112,5 @@ def _tried(name: str, work: Callable[[], str]) -> Trial:
     except ProjectError as error:
         return Trial(name, error.problems[0])
     except WarehouseError as error:
-        return Trial(name, Problem("access-denied", str(error), hint="grant the role of the connection this right"))
+        hint = error.hint or "grant the role of the connection this right"
+        return Trial(name, Problem("access-denied", str(error), hint=hint))

@@ -36,7 +36,7 @@ class StepError(WarehouseError):
     """A step of a script failed; `step` is the one."""
 
     def __init__(self, step: Step, error: WarehouseError) -> None:
-        super().__init__(str(error), error.statement)
+        super().__init__(str(error), error.statement, error.hint)
         self.step = step
         for note in getattr(error, "__notes__", ()):
             self.add_note(note)

@@ -99,10 +99,14 @@ DECLARE
     target TEXT := {schema};
     found TEXT;
 BEGIN
-    EXECUTE FORMAT(
-        'CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA %I',
-        CASE WHEN HAS_SCHEMA_PRIVILEGE('public', 'CREATE') THEN 'public' ELSE target END
-    );
+    BEGIN
+        EXECUTE FORMAT(
+            'CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA %I',
+            CASE WHEN HAS_SCHEMA_PRIVILEGE('public', 'CREATE') THEN 'public' ELSE target END
+        );
+    EXCEPTION WHEN unique_violation OR duplicate_object THEN  -- those of another schema make it at the same time
+        found := NULL;
+    END;
     SELECT n.nspname INTO found FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
     WHERE e.extname = 'pgcrypto';
     EXECUTE FORMAT(
