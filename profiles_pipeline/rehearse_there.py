@@ -112,6 +112,8 @@ def _steps_refused(project: ProfilesProject, item: BuildMaterial, stage: Warehou
         try:
             steps.take(stage, step, pretty=False)
         except WarehouseError as error:
+            if error.hint:  # it is not for what the statement says that it was refused
+                return [Problem("access-denied", str(error), blame.place_of_model(item.model), error.hint)]
             blamed = rejection.blamed(project, item.model, step, error, stage, lambda _: ())
             return [problem for said in blamed.values() for problem in said]
     return []
