@@ -71,7 +71,10 @@ def _reading(session: run.Session, model: Input) -> Trial:
         source = session.sources.of_input(model)
         dialect = session.warehouse.dialect
         session.warehouse.query(render(exp.select("*").from_(source).limit(1), dialect))
-        return f"from {render(source, dialect, pretty=False)}"
+        found = session.warehouse.source(str(model.table))
+        # Where names or texts have to be put right, what is selected from is a query.
+        is_query = found.kind == "relation" and not isinstance(source, exp.Table)
+        return f"from {found.origin if is_query else render(source, dialect, pretty=False)}"
 
     trial = _tried(name, read)
     if trial.problem is not None and model.is_optional and trial.problem.code == "missing-table":

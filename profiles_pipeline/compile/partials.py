@@ -207,7 +207,7 @@ def _parts(function: exp.Expr) -> Parts:
     value = function.this
     if isinstance(function, exp.Count | exp.CountIf):
         if isinstance(value, exp.Distinct):
-            return _distinct(value, lambda m: build("COALESCE(ARRAY_LENGTH(:m), 0)", m=m))
+            return _distinct(value, lambda m: build("CAST(COALESCE(ARRAY_LENGTH(:m), 0) AS BIGINT)", m=m))
         return [(function, _total)], lambda m: build("CAST(COALESCE(:m, 0) AS BIGINT)", m=m)
     if isinstance(value, exp.Distinct) and not isinstance(function, exp.ArrayAgg | exp.Min | exp.Max):
         raise UnsplittableError(f"{function.sql('duckdb')} needs all rows at once")
