@@ -57,7 +57,8 @@ def try_access(
                     yield _reading(session, model)
             yield _tried(f"make and drop a table in schema {output.schema}", lambda: _write(session))
     except WarehouseError as error:
-        yield Trial(connect, Problem("no-connection", str(error), hint="mend the connection in the siteconfig"))
+        hint = error.hint or "mend the connection in the siteconfig"
+        yield Trial(connect, Problem("no-connection", str(error), hint=hint))
 
 
 def _reading(session: run.Session, model: Input) -> Trial:
@@ -70,7 +71,10 @@ def _reading(session: run.Session, model: Input) -> Trial:
         source = session.sources.of_input(model)
         dialect = session.warehouse.dialect
         session.warehouse.query(render(exp.select("*").from_(source).limit(1), dialect))
-        return f"from {render(source, dialect, pretty=False)}"
+        found = session.warehouse.source(str(model.table))
+        # Where names or texts have to be put right, what is selected from is a query.
+        is_query = found.kind == "relation" and not isinstance(source, exp.Table)
+        return f"from {found.origin if is_query else render(source, dialect, pretty=False)}"
 
     trial = _tried(name, read)
     if trial.problem is not None and model.is_optional and trial.problem.code == "missing-table":
@@ -111,4 +115,5 @@ def _tried(name: str, work: Callable[[], str]) -> Trial:
     except ProjectError as error:
         return Trial(name, error.problems[0])
     except WarehouseError as error:
-        return Trial(name, Problem("access-denied", str(error), hint="grant the role of the connection this right"))
+        hint = error.hint or "grant the role of the connection this right"
+        return Trial(name, Problem("access-denied", str(error), hint=hint))

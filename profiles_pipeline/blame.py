@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
+from profiles_pipeline import stars
 from profiles_pipeline.compile import Statement, Step
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import ProjectError, Span, WarehouseError
@@ -35,7 +36,7 @@ class StepError(WarehouseError):
     """A step of a script failed; `step` is the one."""
 
     def __init__(self, step: Step, error: WarehouseError) -> None:
-        super().__init__(str(error), error.statement)
+        super().__init__(str(error), error.statement, error.hint)
         self.step = step
         for note in getattr(error, "__notes__", ()):
             self.add_note(note)
@@ -56,7 +57,7 @@ def culprits(step: Step, warehouse: Warehouse, same: Callable[[WarehouseError], 
         found: dict[str, WarehouseError] = {}
         for name in sorted(step.vars, key=lambda var: reads[var]):  # what a var is made from comes before it
             try:
-                alone = _alone(step, name, guilty=found, gone=gone)
+                alone = stars.spelled_out(warehouse, _alone(step, name, guilty=found, gone=gone))
                 warehouse.execute(render(alone, warehouse.dialect, pretty=False))
             except WarehouseError as error:
                 if same(error):

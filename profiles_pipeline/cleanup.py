@@ -7,7 +7,7 @@ any view of the database reads stays, whoever made the view. Dropping and forget
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -17,7 +17,7 @@ from sqlglot import exp
 from profiles_pipeline import durations, run, time_contexts
 from profiles_pipeline.compile import versioned
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import render
+from profiles_pipeline.dialects import capabilities, render
 from profiles_pipeline.names import STATES
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Entry, SeqNo
@@ -276,16 +276,33 @@ def _relations(warehouse: Warehouse, schema: str) -> list[Relation]:
     return [Relation(str(name), "view" if kind == "VIEW" else "table") for name, kind in found.rows]
 
 
+_DEPENDENCIES = """
+    SELECT n.nspname, v.relname, c.relname FROM pg_depend AS d
+    JOIN pg_rewrite AS r ON r.oid = d.objid JOIN pg_class AS v ON v.oid = r.ev_class
+    JOIN pg_namespace AS n ON n.oid = v.relnamespace
+    JOIN pg_class AS c ON c.oid = d.refobjid AND c.oid <> v.oid JOIN pg_namespace AS s ON s.oid = c.relnamespace
+    WHERE d.classid = CAST('pg_rewrite' AS REGCLASS) AND d.refclassid = CAST('pg_class' AS REGCLASS)
+        AND LOWER(s.nspname) = LOWER(?) GROUP BY 1, 2, 3 ORDER BY 1, 2
+"""
+"""What the views of a database read of a schema, where the server keeps account of it."""
+
+
 def _views(warehouse: Warehouse, schema: str) -> list[View]:
+    if capabilities(warehouse.dialect).cascade_on_drop:
+        read: dict[tuple[str, str], set[str]] = {}
+        for where, name, relation in warehouse.query(_DEPENDENCIES, [schema]).rows:
+            read.setdefault((str(where), str(name)), set()).add(str(relation).lower())
+        return [_view(*view, schema, frozenset(names)) for view, names in read.items()]
     found = warehouse.query(
         """SELECT table_schema, table_name, view_definition FROM information_schema.views
         WHERE table_catalog = CURRENT_DATABASE() AND LOWER(table_schema) <> 'information_schema'
         ORDER BY table_schema, table_name"""
     )
-    return [
-        View(f"{where}.{name}", str(name) if str(where).lower() == schema.lower() else None, _mentions(str(text)))
-        for where, name, text in found.rows
-    ]
+    return [_view(str(where), str(name), schema, _mentions(str(text))) for where, name, text in found.rows]
+
+
+def _view(where: str, name: str, schema: str, mentions: frozenset[str]) -> View:
+    return View(f"{where}.{name}", name if where.lower() == schema.lower() else None, mentions)
 
 
 def _mentions(definition: str) -> frozenset[str]:
@@ -316,10 +333,9 @@ def clean(
         condemned = tuple(fate for fate in fates(session, rules) if fate.dropped and fate.material.name in agreed)
         relations = [relation for fate in condemned for relation in fate.material.relations]
         with session.warehouse.transaction():
-            for relation in sorted(relations, key=lambda r: r.kind, reverse=True):  # views before what they read
-                name = exp.table_(relation.name, db=output.schema, quoted=True)
-                tree = exp.Drop(tables=[name], kind=relation.kind.upper())
-                session.warehouse.execute(render(tree, session.warehouse.dialect))
+            for kind in ("view", "table"):  # views before what they read
+                names = [exp.table_(r.name, db=output.schema, quoted=True) for r in relations if r.kind == kind]
+                _drop(session.warehouse, kind, names)
             session.registry.forget(fate.material.name for fate in condemned)
             session.registry.let_go(fate.material.name for fate in condemned)
             _forget_states(session)
@@ -339,3 +355,11 @@ def _forget_states(session: run.Session) -> None:
             table = exp.table_(each.name, db=session.output.schema, quoted=True)
             tree = versioned.without_states(table, needed)
             session.warehouse.execute(render(tree, session.warehouse.dialect))
+
+
+def _drop(warehouse: Warehouse, kind: str, names: Sequence[exp.Table]) -> None:
+    """Drop tables or views: all at once where a view cannot be dropped before another one that reads it."""
+    together = [list(names)] if capabilities(warehouse.dialect).cascade_on_drop and names else [[n] for n in names]
+    for some in together:
+        listed = ", ".join(render(name, warehouse.dialect) for name in some)
+        warehouse.execute(f"DROP {kind.upper()} {listed}")

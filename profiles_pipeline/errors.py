@@ -98,10 +98,12 @@ class WarehouseError(ProfilesError):
 
     Attributes:
         statement: the SQL text that failed, if there was one.
+        hint: what to do about it, if that is known.
     """
 
-    def __init__(self, message: str, statement: str | None = None) -> None:
+    def __init__(self, message: str, statement: str | None = None, hint: str | None = None) -> None:
         self.statement = statement
+        self.hint = hint
         super().__init__(message)
 
 

@@ -36,8 +36,8 @@ def blaming(
             "warehouse-error",
             f"{words}: {error}",
             place,
-            f"the SQL is in {files.place(stage.material, error.statement, notes)}; mend the cause and run again, "
-            f"it continues with seq_no {planned.window.seq_no}",
+            f"the SQL is in {files.place(stage.material, error.statement, notes)}; "
+            f"{error.hint or 'mend the cause'} and run again, it continues with seq_no {planned.window.seq_no}",
             notes or None,
         )
         raise RunError(problem, stage.model.path, planned.window.seq_no, sql_file) from error

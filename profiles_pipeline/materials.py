@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from profiles_pipeline import blame, compiled, freshness, observations, steps
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
-from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Check, WarehouseError
 from profiles_pipeline.events import Built, Working
 from profiles_pipeline.failures import check_failed
@@ -36,7 +36,7 @@ def build_material(session: Session, stage: BuildMaterial) -> None:
         if stage.increment is not None:
             session.registry.hold(session.project.name, stage.increment.held)
         for name in temporary:
-            warehouse.execute(f"DROP TABLE IF EXISTS {identifier(name, warehouse.dialect)}")
+            warehouse.execute(f"DROP TABLE IF EXISTS {render(exp.table_(name, quoted=True), warehouse.dialect)}")
 
 
 def _drop_of_other_kind(session: Session, stage: BuildMaterial) -> None:

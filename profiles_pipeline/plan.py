@@ -190,7 +190,7 @@ class Plan:
 class Sources:
     """Where rows from outside are found: the FROM item of an input, of a table named in SQL text, of an old material.
 
-    `dialect` is that of the warehouse that reads them.
+    `dialect` is that of the warehouse that reads them; `structs` says whether a column of it can hold several values.
     """
 
     of_input: Callable[[Input], exp.Expr]
@@ -198,6 +198,7 @@ class Sources:
     dialect: str = "duckdb"
     of_past: Callable[[exp.Table], exp.Expr] = lambda table: table
     files: Callable[[Input], Files | None] = lambda _: None
+    structs: bool = True
 
 
 def as_written() -> Sources:
@@ -336,6 +337,7 @@ def _compilation(
         source=sources.of_input,
         outside=sources.of_table,
         files=sources.files,
+        structs=sources.structs,
         changes={f"inputs/{name.lower()}": how.changes for name, how in project.pipeline.inputs.items() if how.changes},
     )
 

@@ -40,7 +40,7 @@ _MISSING_TABLE = re.compile(r'Referenced table "([^"]+)" not found')
 _MISSING_FUNCTION = re.compile(r"Function with name \"?(\w+)\"? does not exist", re.IGNORECASE)
 _SOURCE_COLUMN = re.compile(r"source column (\w+)")
 _QUOTED = re.compile(r'"([^"]+)"')
-_CULPRIT = re.compile(r"argument types '(\w+)\(|column \"(\w+)\" must appear|LINE \d+: [^\n]*\n *\^")
+_CULPRIT = re.compile(r"argument types '(\w+)\(|^function (\w+)\(|column \"(\w+)\" must appear|LINE \d+: [^\n]*\n *\^")
 _LIKE_A_FUNCTION = 0.75
 """How much like a function one of the hundreds that a dialect has must be to be meant: some are by chance."""
 _NOUNS = {

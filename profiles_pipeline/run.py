@@ -30,6 +30,7 @@ from profiles_pipeline.execution import execute, promote
 from profiles_pipeline.plan import Plan, Request
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import SeqNo
+from profiles_pipeline.rehearse_there import rehearse_there
 from profiles_pipeline.session import Session, found_sources, open_session
 from profiles_pipeline.taken_names import taken_names
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
@@ -133,6 +134,7 @@ def rehearsed(session: Session, planned: Plan) -> tuple[Problem, ...]:
     """
     piece = rehearse.piece_of(planned)
     warnings = rehearse.rehearse(session.typed, piece, session.warehouse, session.sources, session.observe)
+    rehearse_there(session.typed, piece, session.warehouse, session.sources, session.observe)
     return *warnings, *taken_names(session, planned)
 
 

@@ -16,7 +16,7 @@ from profiles_pipeline.availability import available_part
 from profiles_pipeline.column_types import types_of_sources
 from profiles_pipeline.compile.statement import Files
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import Texts
+from profiles_pipeline.dialects import Texts, capabilities
 from profiles_pipeline.errors import ProjectError, at
 from profiles_pipeline.events import Observer, Waiting
 from profiles_pipeline.project import ProfilesProject
@@ -108,4 +108,5 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
         of_input=find_input,
         of_table=lambda table: plan.renamed(find(sql.written_name(table)), table),
         files=files,
+        structs=capabilities(warehouse.dialect).structs,
     )

@@ -1,4 +1,7 @@
-"""Names columns where the warehouse cannot: those that a star stands for, and those that have the name of another."""
+"""Names columns where the warehouse cannot.
+
+Those that a star stands for, those that have the name of another, and those that are matched by their names.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.dialects import capabilities, render
-from profiles_pipeline.warehouse.base import Warehouse
+from profiles_pipeline.warehouse.base import Column, Warehouse
 
 _CLAUSES = ("where", "group", "having", "qualify", "order", "limit", "offset", "distinct", "windows")
 
@@ -38,6 +41,9 @@ def told_apart(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
     query = tree.args.get("expression") if isinstance(tree, exp.Create) else None
     if capabilities(warehouse.dialect).repeated_columns or not isinstance(query, exp.Query):
         return tree
+    written = [item.alias_or_name.lower() for item in query.selects]
+    if not query.is_star and "" not in written and len(set(written)) == len(written):
+        return tree
     names = [column.name for column in warehouse.describe(render(query, warehouse.dialect, pretty=False))]
     if len({name.lower() for name in names}) == len(names):
         return tree
@@ -46,6 +52,54 @@ def told_apart(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
     made = sql.copied(tree)
     made.set("expression", exp.select("*").from_(exp.Subquery(this=sql.copied(query), alias=alias)))
     return made
+
+
+def matched(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
+    """Return `tree` with columns listed in the place of every BY NAME; what one side of a union lacks is NULL there.
+
+    Raises:
+        WarehouseError: the columns of a query cannot be read.
+    """
+    if capabilities(warehouse.dialect).by_name or not any(map(_is_by_name, sql.nodes_of(tree, exp.Insert, exp.Union))):
+        return tree
+    made = sql.copied(tree)
+    for node in reversed(sql.nodes_of(made, exp.Insert, exp.Union)):  # what is inside first
+        if not _is_by_name(node):
+            continue
+        node.set("by_name", False)
+        if isinstance(node, exp.Insert):
+            names = [exp.to_identifier(column.name, quoted=True) for column in _described(warehouse, node.expression)]
+            node.set("this", exp.Schema(this=node.this, expressions=names))
+        elif isinstance(node, exp.Union):
+            _aligned(warehouse, node)
+    return made
+
+
+def _is_by_name(node: exp.Expr) -> bool:
+    return bool(node.args.get("by_name"))
+
+
+def _described(warehouse: Warehouse, query: exp.Expr) -> tuple[Column, ...]:
+    asked = sql.copied(query)
+    if above := _visible(query):
+        asked.set("with_", exp.With(expressions=[*above, *(cte.copy() for cte in getattr(asked, "ctes", ()))]))
+    return warehouse.describe(render(asked, warehouse.dialect, pretty=False))
+
+
+def _aligned(warehouse: Warehouse, union: exp.Union) -> None:
+    """Give both sides of a union the columns of either, in the same order."""
+    sides = {key: _described(warehouse, union.args[key]) for key in ("this", "expression")}
+    types = {column.name: column.type for columns in sides.values() for column in columns}
+    for key, columns in sides.items():
+        own = {column.name for column in columns}
+        items = [
+            exp.column(exp.to_identifier(name, quoted=True))
+            if name in own
+            else exp.alias_(exp.cast(exp.Null(), types[name], dialect="duckdb"), name, quoted=True)
+            for name in types
+        ]
+        rows = exp.Subquery(this=union.args[key], alias=exp.TableAlias(this=exp.to_identifier("side", quoted=True)))
+        union.set(key, exp.select(*items).from_(rows, copy=False))
 
 
 def _different(names: list[str]) -> list[str]:
@@ -83,7 +137,7 @@ def _columns(warehouse: Warehouse, select: exp.Select, item: exp.Expr, star: exp
     ]
 
 
-def _visible(select: exp.Select) -> list[exp.Expr]:
+def _visible(select: exp.Expr) -> list[exp.Expr]:
     """Return the named queries that a query can name besides its own: those around it that stand before it."""
     found: list[exp.Expr] = []
     inside: exp.Expr = select

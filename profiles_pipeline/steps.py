@@ -39,7 +39,8 @@ def take(
             found = {name: _literal(value) for name, value in zip(step.names, values, strict=True)}
             (bound if bound is not None else {}).update(found)
         case _:
-            statement = stars.told_apart(warehouse, stars.spelled_out(warehouse, _filled(step.tree, bound or {})))
+            statement = stars.matched(warehouse, _filled(step.tree, bound or {}))
+            statement = stars.told_apart(warehouse, stars.spelled_out(warehouse, statement))
             warehouse.execute(text(statement))
 
 

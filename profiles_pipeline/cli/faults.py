@@ -85,7 +85,7 @@ def plain_problem(error: ProfilesError) -> Problem:
     """Return an error without problems of its own as one."""
     code = "warehouse-error" if isinstance(error, WarehouseError) else "lock-timeout"
     excerpt = "\n".join(getattr(error, "__notes__", ())) or None
-    return Problem(code, str(error), None, None, excerpt)
+    return Problem(code, str(error), None, getattr(error, "hint", None), excerpt)
 
 
 def failure(error: ProfilesError) -> dict[str, object]:

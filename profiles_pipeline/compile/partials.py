@@ -54,12 +54,13 @@ class Split:
     moves: bool = False
 
 
-def split(tree: exp.Expr, read_for_other_time: exp.Expr) -> Split:
+def split(tree: exp.Expr, read_for_other_time: exp.Expr, *, structs: bool = True) -> Split:
     """Return the expression of a var in parts.
 
     Args:
         tree: the expression, ready for a GROUP BY by entity (`aggregates.shared`).
         read_for_other_time: the same expression read for another end time, from which it shows what moves.
+        structs: whether a part can hold several values, each of its own type; else each is a part of its own.
 
     Raises:
         MovingError: it asks for the end time in a way that is not understood.
@@ -67,10 +68,12 @@ def split(tree: exp.Expr, read_for_other_time: exp.Expr) -> Split:
     """
     found = Split()
     tree, other = in_cases(tree), in_cases(read_for_other_time)
+    if not structs:
+        tree, other = _without_pairs(tree), _without_pairs(other)
     calls, others = list(_calls(tree)), list(_calls(other))
     if len(calls) != len(others):
         raise MovingError("its aggregates change with the end time")
-    finals = {id(call): _kept(found, call, twin) for call, twin in zip(calls, others, strict=True)}
+    finals = {id(call): _kept(found, call, twin, structs) for call, twin in zip(calls, others, strict=True)}
     at_other_time = _replaced(
         other, {id(twin): sql.copied(finals[id(call)]) for call, twin in zip(calls, others, strict=True)}
     )
@@ -120,7 +123,7 @@ def _masked(final: exp.Expr) -> exp.Expr:
 # --- one aggregate ----------------------------------------------------------------------------------------------
 
 
-def _kept(found: Split, call: exp.Expr, twin: exp.Expr) -> exp.Expr:
+def _kept(found: Split, call: exp.Expr, twin: exp.Expr, structs: bool) -> exp.Expr:
     """Add the parts of a call to what is kept; return its value over merged columns."""
     function, conditions = _taken_apart(call)
     other, other_conditions = _taken_apart(twin)
@@ -130,14 +133,19 @@ def _kept(found: Split, call: exp.Expr, twin: exp.Expr) -> exp.Expr:
     columns = [col(window.column) for window in found.windows.get(flag, ())]
     still += [build(":column IS NOT NULL", column=column) for column in {c.name: c for c in columns}.values()]
     where = exp.and_(*still) if still else None
+    if not structs and isinstance(function, exp.First) and isinstance(function.this, exp.Order):
+        return _first_without_structs(found, function.this, where, flag)
     parts, finish = _parts(function)
-    merged = []
-    for partial, merge in parts:
-        held = partial if where is None else with_condition(partial, where)
-        name = f"p_{_hash(held.sql())}"
-        found.partials[name] = held
-        merged.append(_merged(found, name, merge, flag))
+    merged = [_merged(found, _held(found, partial, where), merge, flag) for partial, merge in parts]
     return finish(*map(col, merged))
+
+
+def _held(found: Split, partial: exp.Expr, where: exp.Expr | None) -> str:
+    """Add an aggregate over the rows of which `where` is true to what is kept; return the name of its column."""
+    held = partial if where is None else with_condition(partial, where)
+    name = f"p_{_hash(held.sql())}"
+    found.partials[name] = held
+    return name
 
 
 def _taken_apart(call: exp.Expr) -> tuple[exp.Expr, list[exp.Expr]]:
@@ -204,7 +212,7 @@ def _parts(function: exp.Expr) -> Parts:
     value = function.this
     if isinstance(function, exp.Count | exp.CountIf):
         if isinstance(value, exp.Distinct):
-            return _distinct(value, lambda m: build("COALESCE(LEN(:m), 0)", m=m))
+            return _distinct(value, lambda m: build("CAST(COALESCE(ARRAY_LENGTH(:m), 0) AS BIGINT)", m=m))
         return [(function, _total)], lambda m: build("CAST(COALESCE(:m, 0) AS BIGINT)", m=m)
     if isinstance(value, exp.Distinct) and not isinstance(function, exp.ArrayAgg | exp.Min | exp.Max):
         raise UnsplittableError(f"{function.sql('duckdb')} needs all rows at once")
@@ -256,6 +264,49 @@ def _first(ordered: exp.Order) -> Parts:
         return exp.Filter(this=first, expression=exp.Where(this=build(":p IS NOT NULL", p=p)))
 
     return [(partial, merge)], lambda m: build("STRUCT_EXTRACT(:m, 'v')", m=m)
+
+
+def _first_without_structs(found: Split, ordered: exp.Order, where: exp.Expr | None, flag: str) -> exp.Expr:
+    """Keep the first value by a total order, each key of it, and the number of rows, as parts of their own."""
+    keys = ordered.expressions
+
+    def first(of: exp.Expr) -> exp.Expr:
+        order = [sql.copied(key) for key in keys]
+        return exp.First(this=exp.Order(this=sql.copied(of), expressions=order))
+
+    value = _held(found, first(ordered.this), where)
+    held = [_held(found, first(key.this), where) for key in keys]
+    number = _held(found, build("COUNT(*)"), where)
+    order = []
+    for name, key in zip(held, keys, strict=True):
+        again = sql.copied(key)
+        again.set("this", col(name))
+        order.append(again)
+    if flag:  # what counts of a day that is partly in the window is made up of all of them
+        found.flagged.setdefault(flag, set()).update([*held, number])
+
+    def merge(p: exp.Expr) -> exp.Expr:
+        known = exp.Where(this=build(":n > 0", n=col(number)))
+        return exp.Filter(this=exp.First(this=exp.Order(this=p, expressions=order)), expression=known)
+
+    return col(_merged(found, value, merge, flag))
+
+
+def _without_pairs(tree: exp.Expr) -> exp.Expr:
+    """Return the tree with the largest pair of k and v as the first v by them, NULL being larger than all else."""
+
+    def visit(node: exp.Expr) -> exp.Expr:
+        call = node.this if isinstance(node, exp.StructExtract) and node.expression.name == "v" else None
+        inner = call.this if isinstance(call, exp.Filter) else call
+        if not isinstance(inner, exp.Max | exp.Min) or not isinstance(inner.this, exp.Struct):
+            return node
+        down = isinstance(inner, exp.Max)
+        fields = [field.expression for field in inner.this.expressions]
+        keys = [exp.Ordered(this=sql.copied(field), desc=down, nulls_first=down) for field in fields]
+        first = exp.First(this=exp.Order(this=sql.copied(fields[-1]), expressions=keys))
+        return exp.Filter(this=first, expression=call.expression) if isinstance(call, exp.Filter) else first
+
+    return sql.transformed(tree, visit)
 
 
 def _hash(text: str) -> str:

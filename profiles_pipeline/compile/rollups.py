@@ -68,7 +68,7 @@ def strategy(
         inputs: the input vars behind it, each with whether it reads the same at another time.
         own_ids: lower-case names of the columns that hold the main id.
     """
-    now, before, other = texts
+    now, _, other = texts
     still = words(now.read) == words(other.read)
     if isinstance(source, Stitcher):
         same = source.path == c.project.entities[entity].stitcher
@@ -84,7 +84,8 @@ def strategy(
         if not is_still or one.vars or not _stays_with_person(one, own_ids):
             why = "looks at other people or vars" if is_still else "moves with the end time"
             return Strategy("full", f"the input var {name} {why}")
-    return _kept(now, before, other, still, _why_not(now, {name: one for name, (one, _) in read.items()}, own_ids))
+    why_not = _why_not(now, {name: one for name, (one, _) in read.items()}, own_ids)
+    return _kept(texts, still, why_not, structs=c.structs)
 
 
 def _why_not(now: Texts, inputs: Mapping[str, ReadVar], own_ids: frozenset[str]) -> str | None:
@@ -99,12 +100,13 @@ def _why_not(now: Texts, inputs: Mapping[str, ReadVar], own_ids: frozenset[str])
     return None if now.shared is not None else "it needs all rows of the person in order"
 
 
-def _kept(now: Texts, before: Texts, other: Texts, still: bool, why_not: str | None) -> Strategy:
+def _kept(texts: tuple[Texts, Texts, Texts], still: bool, why_not: str | None, *, structs: bool) -> Strategy:
+    now, before, other = texts
     if why_not is None:
         assert now.shared is not None
         try:
-            parts = split(now.shared, other.shared or exp.Null())
-            earlier = split(before.shared or exp.Null(), other.shared or exp.Null())
+            parts = split(now.shared, other.shared or exp.Null(), structs=structs)
+            earlier = split(before.shared or exp.Null(), other.shared or exp.Null(), structs=structs)
             if parts.merged.keys() == earlier.merged.keys():
                 return Strategy("state", _how(parts), parts, earlier)
             why_not = "it was another expression at the time of the run before"

@@ -63,6 +63,7 @@ class Compilation:
         mappings: path of a stitcher -> what to look up main ids in, where that is not all of its mappings.
         files: an input -> the files that it is read from; None where it is not read from local files.
         changes: path of an input -> how closely its rows are compared with what was read; ``content`` for others.
+        structs: whether a column can hold several values, each of its own type.
     """
 
     graph: Graph
@@ -74,6 +75,7 @@ class Compilation:
     mappings: Mapping[str, exp.Table] = field(default_factory=dict)
     files: Callable[[Input], Files | None] = lambda _: None
     changes: Mapping[str, Level] = field(default_factory=dict)
+    structs: bool = True
 
     @property
     def project(self) -> Project:

@@ -82,7 +82,11 @@ def counted(a: Accumulator, split: Split, flag: str, torn: exp.Table) -> exp.Exp
         name: with_condition(tree, conditions) for name, tree in split.partials.items() if name in split.flagged[flag]
     }
     same = exp.and_(*(build("r.:key IS NOT DISTINCT FROM t.:key", key=key) for key in (BUCKET, *a.keys)))
-    query = a.grouped("SELECT r.* FROM :rows AS r JOIN :torn AS t ON :same", parts, torn=torn, same=same)
+    # Few days are torn: all other rows are passed over before their ids are looked at.
+    rows = "SELECT * FROM :rows AS r WHERE :bucket IN (SELECT :bucket FROM :torn)"
+    query = a.grouped(
+        f"SELECT r.* FROM ({rows}) AS r JOIN :torn AS t ON :same", parts, torn=torn, same=same, bucket=col(BUCKET)
+    )
     return build("SELECT *, TRUE AS :flag FROM :query", flag=flag, query=query)
 
 

@@ -45,6 +45,8 @@ class Capabilities:
         increments: later runs can go on from what earlier ones keep; else every run builds from the rows.
         repeated_columns: a relation can be made of columns of one name; they get numbers.
         star_except: stars can leave columns out.
+        by_name: INSERT and UNION match columns by their names on request; else they are put in order.
+        structs: a column can hold several values, each of its own type.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
@@ -75,6 +77,8 @@ class Capabilities:
     increments: bool
     repeated_columns: bool
     star_except: bool
+    by_name: bool
+    structs: bool
     components: Components
 
 
@@ -106,6 +110,8 @@ DUCKDB = Capabilities(
     increments=True,
     repeated_columns=True,
     star_except=True,
+    by_name=True,
+    structs=True,
     components="in_memory",
 )
 
@@ -137,6 +143,8 @@ SNOWFLAKE = Capabilities(
     increments=False,
     repeated_columns=False,
     star_except=True,
+    by_name=False,
+    structs=False,
     components="contraction",
 )
 
@@ -165,9 +173,11 @@ POSTGRES = Capabilities(
     default_frame=True,
     concurrent_statements=True,
     qualify=False,
-    increments=False,
+    increments=True,
     repeated_columns=False,
     star_except=False,
+    by_name=False,
+    structs=False,
     components="contraction",
 )
 
@@ -199,6 +209,8 @@ REDSHIFT = Capabilities(
     increments=False,
     repeated_columns=False,
     star_except=False,
+    by_name=False,
+    structs=False,
     components="contraction",
 )
 
@@ -230,6 +242,8 @@ BIGQUERY = Capabilities(
     increments=False,
     repeated_columns=False,
     star_except=True,
+    by_name=False,
+    structs=True,
     components="contraction",
 )
 
@@ -261,6 +275,8 @@ DATABRICKS = Capabilities(
     increments=False,
     repeated_columns=False,
     star_except=True,
+    by_name=True,
+    structs=True,
     components="contraction",
 )
 

@@ -27,6 +27,8 @@ _FEATURES: dict[str, Callable[[Capabilities], str]] = {
     "FILTER of aggregates": lambda r: _yes(r.filter_clause),
     "QUALIFY": lambda r: _yes(r.qualify),
     "stars that leave columns out": lambda r: _yes(r.star_except),
+    "matches columns by their names": lambda r: _yes(r.by_name),
+    "columns of several values with types": lambda r: _yes(r.structs),
     "value on the row with the greatest key": lambda r: r.arg_max or "no",
     "names without quotes become": lambda r: {"exact": "as written"}.get(
         r.identifier_case, r.identifier_case + " case"

@@ -193,19 +193,23 @@ class Memory:
             if days:
                 self._keep_buckets("observed_days")
             if parts:
-                self.warehouse.execute(f"INSERT INTO {self._table(OBSERVED_FILES)} BY NAME FROM observed_parts")
+                columns = ", ".join(_PARTS)
+                self.warehouse.execute(
+                    f"INSERT INTO {self._table(OBSERVED_FILES)} ({columns}) SELECT {columns} FROM observed_parts"
+                )
 
     def _forget_files(self, path: str, finding: Finding) -> None:
         """Remove what was seen of files that are gone or have been read anew."""
         staying = [file for file in finding.staying if file not in finding.files]
+        besides = f" AND file NOT IN ({', '.join('?' * len(staying))})" if staying else ""
         self.warehouse.execute(
-            f"""DELETE FROM {self._table(OBSERVED_FILES)}
-            WHERE project = ? AND input = ? AND file NOT IN (FROM UNNEST(?))""",
-            [self.project, path, staying],
+            f"DELETE FROM {self._table(OBSERVED_FILES)} WHERE project = ? AND input = ?{besides}",
+            [self.project, path, *staying],
         )
 
     def _keep_buckets(self, seen: str) -> None:
         table = self._table(OBSERVED_BUCKETS)
+        columns = ", ".join(_DAYS)
         same = "kept.project = seen.project AND kept.input = seen.input AND kept.bucket = seen.bucket"
         self.warehouse.execute(
             f"""UPDATE {table} AS kept SET row_count = seen.row_count, newest = seen.newest, content = seen.content,
@@ -213,8 +217,8 @@ class Memory:
             FROM {seen} AS seen WHERE {same}"""
         )
         self.warehouse.execute(
-            f"""INSERT INTO {table} BY NAME SELECT * FROM {seen} AS seen
-            WHERE NOT EXISTS (FROM {table} AS kept WHERE {same})"""
+            f"""INSERT INTO {table} ({columns}) SELECT {columns} FROM {seen} AS seen
+            WHERE NOT EXISTS (SELECT 1 FROM {table} AS kept WHERE {same})"""
         )
 
     def _keep_sight(self, path: str, sight: Sight) -> None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from profiles_pipeline import rehearse, run, time_contexts
 from profiles_pipeline.connections import Output
-from profiles_pipeline.errors import Problem, Problems, ProfilesError, ProjectError, in_file_order
+from profiles_pipeline.errors import Problem, Problems, ProfilesError, ProjectError, WarehouseError, in_file_order
 from profiles_pipeline.patterns import without_wrong_patterns
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
+from profiles_pipeline.rehearse_there import rehearse_there
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.windows import Window
 
@@ -72,7 +73,14 @@ def _rehearsed(session: run.Session) -> tuple[Problem, ...]:
     models = tuple(path for path, model in session.project.graph.models.items() if not isinstance(model, Input))
     window = Window(seq_no.number, seq_no.end)
     piece = rehearse.Piece(models, session.output.schema, window, time_contexts.remembered(session))
-    return rehearse.rehearse(session.typed, piece, session.warehouse, session.sources, session.observe)
+    tried = session.typed, piece, session.warehouse, session.sources, session.observe
+    warnings = rehearse.rehearse(*tried)
+    try:
+        rehearse_there(*tried)
+    except WarehouseError as error:
+        message = f"the statements could not be tried on {session.output.settings.place}: {error}"
+        warnings = (*warnings, Problem("not-tried", message, severity="warning"))
+    return warnings
 
 
 def counts(project: ProfilesProject) -> dict[str, int]:

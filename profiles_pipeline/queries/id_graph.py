@@ -173,9 +173,9 @@ def cluster_of(graph: IdGraph, edges: str, components: Sequence[int]) -> Cluster
     """Return the ids of some components as one cluster, joined by the edges of the table `edges` between them."""
     numbers = ", ".join(str(int(component)) for component in components)
     members = f"SELECT * FROM {graph.mappings} WHERE component IN ({numbers})"
-    rows = graph.query(f"SELECT other_id_type, other_id, main_id FROM ({members}) ORDER BY 1, 2").rows
+    rows = graph.query(f"SELECT other_id_type, other_id, main_id FROM ({members}) AS members ORDER BY 1, 2").rows
     order = "ROW_NUMBER() OVER (ORDER BY other_id_type, other_id) - 1"
-    numbered = f"SELECT other_id_type, other_id, {order} AS node FROM ({members})"
+    numbered = f"SELECT other_id_type, other_id, {order} AS node FROM ({members}) AS members"
     pairs = graph.session.warehouse.fetch_arrow(
         f"""
         WITH nodes AS ({numbered})

@@ -169,15 +169,15 @@ def _person(graph: IdGraph, found: _Found) -> Person:
         f"""
         WITH ids AS (SELECT * FROM {graph.mappings} WHERE component = {found.component}), ends AS (
             SELECT id1 AS id, id1_type AS id_type, id2 AS other, id2_type AS other_type FROM {graph.edges} AS e
-            SEMI JOIN ids AS i ON i.other_id = e.id1 AND i.other_id_type = e.id1_type
+            JOIN ids AS i ON i.other_id = e.id1 AND i.other_id_type = e.id1_type
             UNION
             SELECT id2, id2_type, id1, id1_type FROM {graph.edges} AS e
-            SEMI JOIN ids AS i ON i.other_id = e.id2 AND i.other_id_type = e.id2_type
+            JOIN ids AS i ON i.other_id = e.id2 AND i.other_id_type = e.id2_type
         )
         SELECT i.other_id_type, i.other_id, i.first_seen_at, i.valid_at,
             COUNT(e.other) FILTER (WHERE e.other <> e.id OR e.other_type <> e.id_type)
         FROM ids AS i LEFT JOIN ends AS e ON e.id = i.other_id AND e.id_type = i.other_id_type
-        GROUP BY ALL ORDER BY i.other_id_type, i.first_seen_at NULLS LAST, i.other_id
+        GROUP BY 1, 2, 3, 4 ORDER BY i.other_id_type, i.first_seen_at NULLS LAST, i.other_id
         """
     ).rows
     ids = tuple(KnownId(str(t), str(i), as_moment(a), as_moment(b), as_count(n)) for t, i, a, b, n in rows)

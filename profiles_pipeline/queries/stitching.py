@@ -165,12 +165,12 @@ def size_bins(sizes: Mapping[int, int]) -> list[tuple[str, int, int]]:
 
 def _pairs(graph: IdGraph, edges: str) -> int:
     text = f"""SELECT COUNT(*) FROM (
-        SELECT DISTINCT id1, id1_type, id2, id2_type FROM {edges} WHERE id1 <> id2 OR id1_type <> id2_type)"""
+        SELECT DISTINCT id1, id1_type, id2, id2_type FROM {edges} WHERE id1 <> id2 OR id1_type <> id2_type) AS pairs"""
     return as_count(graph.session.warehouse.scalar(text))
 
 
 def _ids(graph: IdGraph, edges: str) -> int:
-    text = f"SELECT COUNT(*) FROM (SELECT id1, id1_type FROM {edges} UNION SELECT id2, id2_type FROM {edges})"
+    text = f"SELECT COUNT(*) FROM (SELECT id1, id1_type FROM {edges} UNION SELECT id2, id2_type FROM {edges}) AS ids"
     return as_count(graph.session.warehouse.scalar(text))
 
 
@@ -180,7 +180,7 @@ def _removed(graph: IdGraph) -> int:
 
 def _sizes(graph: IdGraph) -> dict[int, int]:
     rows = graph.query(
-        f"""SELECT size, COUNT(*) FROM (SELECT COUNT(*) AS size FROM {graph.mappings} GROUP BY component)
+        f"""SELECT size, COUNT(*) FROM (SELECT COUNT(*) AS size FROM {graph.mappings} GROUP BY component) AS sizes
         GROUP BY size ORDER BY size"""
     ).rows
     return {as_count(size): as_count(count) for size, count in rows}
@@ -189,7 +189,7 @@ def _sizes(graph: IdGraph) -> dict[int, int]:
 def _types(graph: IdGraph) -> tuple[TypeUse, ...]:
     rows = graph.query(
         f"""SELECT other_id_type, n, COUNT(*) FROM (
-            SELECT other_id_type, component, COUNT(*) AS n FROM {graph.mappings} GROUP BY other_id_type, component)
+            SELECT other_id_type, component, COUNT(*) AS n FROM {graph.mappings} GROUP BY 1, 2) AS uses
         GROUP BY other_id_type, n ORDER BY other_id_type, n"""
     ).rows
     found: dict[str, dict[int, int]] = {}
@@ -205,7 +205,7 @@ def _sources(graph: IdGraph) -> Iterator[SourceUse]:
     rows = graph.query(
         f"""SELECT source, id1_type, id2_type, id1 = id2 AND id1_type = id2_type AS lone, COUNT(*), SUM(row_count),
             MIN(first_seen_at), MAX(last_seen_at)
-        FROM {graph.edges} GROUP BY ALL ORDER BY source, lone, id1_type, id2_type"""
+        FROM {graph.edges} GROUP BY 1, 2, 3, 4 ORDER BY source, lone, id1_type, id2_type"""
     ).rows
     for source, one, two, lone, edges, count, first, last in rows:
         yield SourceUse(

@@ -20,6 +20,7 @@ from profiles_pipeline.dialects import canonical_type, helper_statements, identi
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
+from profiles_pipeline.warehouse.postgres_errors import has_passed, is_not_ready, warehouse_error
 from profiles_pipeline.warehouse.settings import PostgresSettings
 from profiles_pipeline.warehouse.sources import Catalog, Relation, resolve_source
 
@@ -50,12 +51,6 @@ _COLUMNS = """
     WHERE a.attrelid = ?::REGCLASS AND a.attnum > 0 AND NOT a.attisdropped AND d.datname = current_database()
     ORDER BY a.attnum
 """
-_NOT_YET = ("57P03", "53300")
-"""SQLSTATE of a server that starts, or has as many connections as it takes."""
-
-_ROLLED_BACK = ("40001", "40P01", "55P03")
-"""SQLSTATE of a statement that had to give way to another one: it has had no effect."""
-
 _ATTEMPTS = 5
 _PLACEHOLDER = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\?|%")
 
@@ -289,7 +284,9 @@ class PostgresWarehouse:
         """Return the connection of this thread, opened when it is first asked for."""
         thread = threading.get_ident()
         if thread not in self._connections:
-            self._connections[thread] = run_interruptibly(lambda: _connected(self._engine.connect), lambda: None)
+            self._connections[thread] = run_interruptibly(
+                lambda: _connected(self._engine.connect, self._settings), lambda: None
+            )
         return self._connections[thread]
 
     def _run(self, work: Callable[[Connection], Result], statement: str) -> Result:
@@ -299,9 +296,11 @@ class PostgresWarehouse:
         connection broke may have had one, and is not.
         """
         connection = self._own()
+        if connection.invalidated:  # with it went the transaction, and the turn of this session
+            raise WarehouseError("the connection was lost before this", statement, "wait until the server is back")
         alone = threading.get_ident() not in self._in_transaction
         retrying = Retrying(
-            retry=retry_if_exception(lambda error: alone and _state(error) in _ROLLED_BACK),
+            retry=retry_if_exception(lambda error: alone and has_passed(error)),
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_exponential(0.2, max=5),
             reraise=True,
@@ -311,7 +310,7 @@ class PostgresWarehouse:
                 lambda: retrying(work, connection), lambda: _driver(connection).cancel_safe(timeout=5)
             )
         except (DBAPIError, psycopg.Error) as error:
-            raise warehouse_error(error, statement) from error
+            raise warehouse_error(error, self._settings, statement) from error
 
 
 def _engine(settings: PostgresSettings, purpose: str, read_only: bool) -> Engine:
@@ -354,10 +353,10 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
-def _connected(connect: Callable[[], Connection]) -> Connection:
+def _connected(connect: Callable[[], Connection], settings: PostgresSettings) -> Connection:
     """Return a connection; a server that is not ready for one yet is asked again."""
     retrying = Retrying(
-        retry=retry_if_exception(lambda error: _state(error) in _NOT_YET),
+        retry=retry_if_exception(is_not_ready),
         stop=stop_after_attempt(_ATTEMPTS),
         wait=wait_exponential(0.2, max=5),
         reraise=True,
@@ -365,7 +364,7 @@ def _connected(connect: Callable[[], Connection]) -> Connection:
     try:
         return retrying(connect)
     except DBAPIError as error:
-        raise warehouse_error(error) from error
+        raise warehouse_error(error, settings) from error
 
 
 def _driver(connection: Connection) -> psycopg.Connection[tuple[object, ...]]:
@@ -393,22 +392,3 @@ def _type_names(connection: Connection, types: Sequence[tuple[int, int]]) -> tup
     calls = ", ".join(f"format_type({kind}, {modifier})" for kind, modifier in types)
     (row,) = connection.exec_driver_sql(f"SELECT {calls}").fetchall()
     return tuple(canonical_type(str(name), PostgresWarehouse.dialect) for name in row)
-
-
-def _state(error: BaseException) -> str | None:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return cause.sqlstate if isinstance(cause, psycopg.Error) else None
-
-
-def warehouse_error(error: DBAPIError | psycopg.Error, statement: str | None = None) -> WarehouseError:
-    """Return `error` as a WarehouseError: what the server says in one line; the place in the SQL becomes a note."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    told = cause.diag if isinstance(cause, psycopg.Error) else None
-    if told is None or not told.message_primary:
-        return WarehouseError(" ".join(str(cause).split()), statement)
-    said = [told.message_primary, told.message_detail, told.message_hint]
-    translated = WarehouseError(": ".join(" ".join(text.split()) for text in said if text), statement)
-    if statement and told.statement_position:
-        line = statement.count("\n", 0, int(told.statement_position) - 1)
-        translated.add_note(f"LINE {line + 1}: {statement.splitlines()[line].strip()}")
-    return translated

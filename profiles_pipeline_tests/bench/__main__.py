@@ -6,12 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from profiles_pipeline_tests.bench import cases, daily, report
+from profiles_pipeline_tests.bench import cases, daily, on_postgres, report
 from profiles_pipeline_tests.bench.agreement import Difference
 from profiles_pipeline_tests.bench.measure import Case, Usage, in_turns, median
 from profiles_pipeline_tests.bench.workspace import Workspace, shop_events, workspace
@@ -19,16 +20,18 @@ from profiles_pipeline_tests.bench.workspace import Workspace, shop_events, work
 
 @dataclass(frozen=True)
 class Group:
-    """Cases that are measured in turns, and what has to agree afterwards."""
+    """Cases that are measured in turns, what has to agree afterwards, and what has to run meanwhile."""
 
     cases: tuple[Callable[[Workspace], Sequence[Case]], ...]
     disagreements: Callable[[Workspace], list[Difference]] = lambda _: []
+    around: Callable[[Workspace], AbstractContextManager[None]] = lambda _: nullcontext()
 
 
 GROUPS = {
     "runs": Group((cases.whole_runs, cases.stitchings, cases.feature_runs), cases.disagreements),
     "commands": Group((cases.small_commands,)),
     "daily": Group((daily.daily_runs,), daily.disagreements),
+    "postgres": Group((on_postgres.runs,), on_postgres.disagreements, on_postgres.server),
 }
 """What can be asked for."""
 
@@ -43,8 +46,14 @@ def main() -> int:
     parser.add_argument("--only", choices=GROUPS, action="append", help="measure only this; may be repeated")
     asked = parser.parse_args()
     console = Console()
-    with console.status("") as status, workspace(shop_events(asked.events, asked.data, status.update)) as work:
+    with (
+        console.status("") as status,
+        workspace(shop_events(asked.events, asked.data, status.update)) as work,
+        ExitStack() as around,
+    ):
         chosen = [GROUPS[name] for name in asked.only or GROUPS]
+        for group in chosen:
+            around.enter_context(group.around(work))
         found = {name: usages for group in chosen for name, usages in measured(work, group, asked.runs, status.update)}
         status.update("comparing the results")
         differing = [difference for group in chosen for difference in group.disagreements(work)]

@@ -32,6 +32,8 @@ from profiles_pipeline_tests.bench.daily import (
     STITCHED_NEWEST,
 )
 from profiles_pipeline_tests.bench.measure import Usage
+from profiles_pipeline_tests.bench.on_postgres import FULL as FULL_ON_POSTGRES
+from profiles_pipeline_tests.bench.on_postgres import NEWEST as NEWEST_ON_POSTGRES
 
 MIB, GIB = 2**20, 2**30
 
@@ -48,7 +50,12 @@ class Figure:
 
 def figures(found: Mapping[str, Usage]) -> list[Figure]:
     """Return the figures that follow from the medians; none of cases that were not measured."""
-    groups = {WHOLE_RUN: _of_runs, HELP: _of_commands, FULL: _of_daily_runs}
+    groups = {
+        WHOLE_RUN: _of_runs,
+        HELP: _of_commands,
+        FULL: _of_daily_runs,
+        FULL_ON_POSTGRES: _of_runs_on_postgres,
+    }
     return [figure for name, group in groups.items() if name in found for figure in group(found)]
 
 
@@ -80,6 +87,13 @@ def _of_daily_runs(found: Mapping[str, Usage]) -> list[Figure]:
         _ratio(found, BACKFILL, FULL, "at most 1.5 x", lambda ratio: ratio <= 1.5),
         _ratio(found, KEEPING, FULL),
     ]
+
+
+def _of_runs_on_postgres(found: Mapping[str, Usage]) -> list[Figure]:
+    """The server does the work, in processes of its own: time by the clock decides."""
+    ratio = found[FULL_ON_POSTGRES].wall / found[NEWEST_ON_POSTGRES].wall
+    name = f"{FULL_ON_POSTGRES} : {NEWEST_ON_POSTGRES}"
+    return [Figure(name, f"{ratio:.2f} x wall", "at least 8 x", ratio >= 8)]
 
 
 def _ratio(

@@ -20,7 +20,7 @@ from typing import Literal
 
 from profiles_pipeline.run import Report
 from profiles_pipeline_tests.law import projects
-from profiles_pipeline_tests.law.histories import History, Step, Tables, replay
+from profiles_pipeline_tests.law.histories import History, Layout, Step, Tables, replay
 from profiles_pipeline_tests.law.oracle import World
 from profiles_pipeline_tests.law.place import Place, Relation, Relations
 from profiles_pipeline_tests.law.projects import Shape
@@ -29,7 +29,9 @@ TOLERANCE = 1e-9
 """How far sums of binary floats may differ, relatively: their addition has an order."""
 
 Rows = list[dict[str, object]]
-Judge = Literal["oracle", "rebuild"]
+Judge = Literal["oracle", "rebuild", "duckdb"]
+Places = Callable[[Path, Layout], Place]
+"""Makes a place in a folder that is not there yet."""
 Patched = Callable[[], AbstractContextManager[object]]
 
 
@@ -53,6 +55,7 @@ def check(
     every_run: bool = False,
     patched: Patched = nullcontext,
     judges: tuple[Judge, ...] = ("oracle", "rebuild"),
+    places: Places = Place,
 ) -> None:
     """Replay a history and compare everything that can be read.
 
@@ -60,13 +63,14 @@ def check(
         history: what happens.
         every_run: compare with a full rebuild after every run, instead of after the last one only.
         patched: what the runs of the history happen under; the rebuilds do not.
-        judges: what they are compared with.
+        judges: what they are compared with; ``duckdb`` is a full rebuild there, whose types may be others.
+        places: where the history happens.
 
     Raises:
         LawBrokenError: with the first differences.
     """
     root = Path(_root().name)
-    place = Place(root / f"place_{next(_NUMBERS)}", history.layout)
+    place = places(root / f"place_{next(_NUMBERS)}", history.layout)
     try:
         views, earlier = _Views(place), dict[int, tuple[Report, Relations]]()
         for number, (step, shape, tables) in enumerate(replay(history), start=1):
@@ -84,21 +88,41 @@ def check(
             if "oracle" in judges:
                 compare(f"oracle, {where}", _in_columns(found, said(shape, tables, step.end)), found)
             if "rebuild" in judges and (every_run or number == len(history.steps)):
-                compare(f"full rebuild, {where}", rebuilt(shape, tables, step, history, root), found)
+                compare(f"full rebuild, {where}", rebuilt(shape, tables, step, history, root, places), found)
+            if "duckdb" in judges and (every_run or number == len(history.steps)):
+                there = rebuilt(shape, tables, step, history, root)
+                compare(f"DuckDB, {where}", _without_types(there), _without_types(found))
         for seq_no, (report, found) in earlier.items():
             compare(f"what was built for seq_no {seq_no}, in the end", found, place.kept(report))
     finally:
         place.remove()
 
 
-def rebuilt(shape: Shape, tables: Tables, step: Step, history: History, root: Path) -> Relations:
+def rebuilt(
+    shape: Shape, tables: Tables, step: Step, history: History, root: Path, places: Places = Place
+) -> Relations:
     """Return what a run in a warehouse without a past says."""
-    place = Place(root / f"rebuilt_{next(_NUMBERS)}", history.layout)
+    place = places(root / f"rebuilt_{next(_NUMBERS)}", history.layout)
     try:
         place.write(tables)
         return place.built(place.run(projects.load(shape, root), step.end))
     finally:
         place.remove()
+
+
+def _without_types(found: Relations) -> Relations:
+    """Return relations whose columns have no types and whose whole numbers are all of one."""
+
+    def cell(value: object) -> object:
+        return Decimal(value) if type(value) is int else value
+
+    return {
+        path: Relation(
+            tuple((name.lower(), "") for name, _ in relation.columns),
+            tuple(tuple(map(cell, row)) for row in relation.rows),
+        )
+        for path, relation in found.items()
+    }
 
 
 @dataclass(frozen=True)

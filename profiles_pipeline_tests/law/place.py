@@ -76,7 +76,7 @@ class Place:
             with duckdb.connect(str(self.file)) as connection:
                 for name, rows in tables.items():
                     if self._written.get(name) != rows:
-                        connection.register("given", _arrow(name, rows))
+                        connection.register("given", arrow_table(name, rows))
                         connection.execute(f"CREATE OR REPLACE TABLE main.{name} AS SELECT * FROM given")
                         self._written[name] = rows
             return
@@ -87,7 +87,7 @@ class Place:
         for file, (name, rows) in wanted.items():
             if self._written.get(file) != rows:
                 file.parent.mkdir(exist_ok=True)
-                pq.write_table(_arrow(name, rows), file)
+                pq.write_table(arrow_table(name, rows), file)
                 self._written[file] = rows
 
     def _files(self, name: str, rows: list[dict[str, object]]) -> dict[Path, list[dict[str, object]]]:
@@ -122,7 +122,7 @@ class Place:
         """Return what the models of a run hold, by path: as their plain views say where these show the run."""
         plain = set(report.promoted)
         names = {
-            item.model.path: f'profiles."{item.model.name}"' if item.model.name in plain else item.relation
+            item.model.path: self._plain_name(item.model.name) if item.model.name in plain else item.relation
             for item in report.built
             if item.own
         }
@@ -136,7 +136,10 @@ class Place:
 
     def plain(self, names: Iterable[str]) -> Relations:
         """Return what plain views hold, by name."""
-        return self._read({name: f'profiles."{name}"' for name in names})
+        return self._read({name: self._plain_name(name) for name in names})
+
+    def _plain_name(self, name: str) -> str:
+        return f'profiles."{name}"'
 
     def _read(self, names: Mapping[str, str]) -> Relations:
         with duckdb.connect(str(self.file), read_only=True) as connection:
@@ -147,13 +150,19 @@ class Place:
         shutil.rmtree(self.file.parent)
 
 
-def _arrow(name: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:
+def arrow_table(name: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:
+    """Return rows of one of the tables with its types."""
     return pa.Table.from_pylist(list(rows), schema=_SCHEMAS[name])
 
 
 def _relation(connection: duckdb.DuckDBPyConnection, name: str) -> Relation:
     result = connection.execute(f"SELECT * FROM {name}")
-    columns = [(column[0], str(column[1])) for column in result.description or ()]
+    return relation_of([(column[0], str(column[1])) for column in result.description or ()], result.fetchall())
+
+
+def relation_of(columns: Sequence[tuple[str, str]], rows: Iterable[tuple[object, ...]]) -> Relation:
+    """Return a relation with these columns and rows, without what is not compared."""
     kept = [number for number, (column, _) in enumerate(columns) if column not in _NOT_COMPARED]
-    rows = tuple(tuple(row[number] for number in kept) for row in result.fetchall())
-    return Relation(tuple(columns[number] for number in kept), rows)
+    return Relation(
+        tuple(columns[number] for number in kept), tuple(tuple(row[number] for number in kept) for row in rows)
+    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from itertools import groupby
 
 _TIMES = {
     "Y": "YYYY",
@@ -76,15 +78,30 @@ def pattern_of(regex: str) -> str:
 @lru_cache
 def _members(category: str) -> str:
     """Return the ranges of the characters of a Unicode category, as they stand within brackets."""
-    ranges: list[list[int]] = []
-    for code in range(1, sys.maxunicode + 1):
-        if not unicodedata.category(chr(code)).startswith(category):
-            continue
-        if ranges and ranges[-1][1] == code - 1:
-            ranges[-1][1] = code
+    ranges = ((low, high) for kind, low, high in _categories() if kind.startswith(category))
+    return "".join(_code(low) if low == high else f"{_code(low)}-{_code(high)}" for low, high in _joined(ranges))
+
+
+@cache
+def _categories() -> tuple[tuple[str, int, int], ...]:
+    """Return the category of every character but the first, as (category, first, last) of characters in a row."""
+    found, low = [], 1
+    for kind, run in groupby(map(unicodedata.category, map(chr, range(1, sys.maxunicode + 1)))):
+        high = low + sum(1 for _ in run) - 1
+        found.append((kind, low, high))
+        low = high + 1
+    return tuple(found)
+
+
+def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return ranges, those that touch as one."""
+    found: list[tuple[int, int]] = []
+    for low, high in ranges:
+        if found and found[-1][1] == low - 1:
+            found[-1] = found[-1][0], high
         else:
-            ranges.append([code, code])
-    return "".join(_code(low) if low == high else f"{_code(low)}-{_code(high)}" for low, high in ranges)
+            found.append((low, high))
+    return found
 
 
 def _code(number: int) -> str:

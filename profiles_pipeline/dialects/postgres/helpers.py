@@ -87,7 +87,11 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
         "ELSE 'UBIGINT' END ELSE UPPER(JSONB_TYPEOF(value)) END $$",
     ),
 )
-
+_UNITED = (
+    "CREATE OR REPLACE AGGREGATE {place}.profiles_united(ANYCOMPATIBLEARRAY) "
+    "(SFUNC = ARRAY_CAT, STYPE = ANYCOMPATIBLEARRAY, COMBINEFUNC = ARRAY_CAT, PARALLEL = SAFE)"
+)
+"""Makes the aggregate that joins lists: those of ARRAY_AGG would all have to be of one length."""
 
 _SHA1 = """
 DO $block$
@@ -95,10 +99,14 @@ DECLARE
     target TEXT := {schema};
     found TEXT;
 BEGIN
-    EXECUTE FORMAT(
-        'CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA %I',
-        CASE WHEN HAS_SCHEMA_PRIVILEGE('public', 'CREATE') THEN 'public' ELSE target END
-    );
+    BEGIN
+        EXECUTE FORMAT(
+            'CREATE EXTENSION IF NOT EXISTS pgcrypto SCHEMA %I',
+            CASE WHEN HAS_SCHEMA_PRIVILEGE('public', 'CREATE') THEN 'public' ELSE target END
+        );
+    EXCEPTION WHEN unique_violation OR duplicate_object THEN  -- those of another schema make it at the same time
+        found := NULL;
+    END;
     SELECT n.nspname INTO found FROM pg_extension AS e JOIN pg_namespace AS n ON n.oid = e.extnamespace
     WHERE e.extname = 'pgcrypto';
     EXECUTE FORMAT(
@@ -113,7 +121,7 @@ $block$
 
 def called(name: str, *args: exp.Expr) -> exp.Expr:
     """Return a call of one of the functions."""
-    assert name == "sha1" or any(name == known for known, *_ in _FUNCTIONS), name
+    assert name in ("sha1", "united") or any(name == known for known, *_ in _FUNCTIONS), name
     return exp.Anonymous(this=f"{PREFIX}{name}", expressions=list(args))
 
 
@@ -124,4 +132,5 @@ def helper_statements(schema: str) -> tuple[str, ...]:
         f"CREATE OR REPLACE FUNCTION {place}.{PREFIX}{name}({arguments}) RETURNS {body}"
         for name, arguments, body in _FUNCTIONS
     )
-    return (_SHA1.format(schema=exp.Literal.string(schema).sql(dialect="postgres")), *functions)
+    sha1 = _SHA1.format(schema=exp.Literal.string(schema).sql(dialect="postgres"))
+    return (sha1, *functions, _UNITED.format(place=place))

@@ -1,0 +1,51 @@
+"""The same law on PostgreSQL: every run says what a full rebuild there, one on DuckDB and the oracle say."""
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from hypothesis import given, settings
+
+from profiles_pipeline_tests.law.check import check
+from profiles_pipeline_tests.law.histories import History, histories
+from profiles_pipeline_tests.law.kept import HISTORIES
+from profiles_pipeline_tests.law.postgres_place import PostgresPlace
+from profiles_pipeline_tests.law.profiles import EVERY_RUN, MOST_STEPS, PROFILE
+from profiles_pipeline_tests.law.test_law import keeping_from_the_first_run_on
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+
+
+IN_SHORT = (
+    "a corrected id parts a person, and another joins it again",
+    "rows of no time, of 1970 and of 2099",
+    "vars come, change and go",
+)
+"""What is always replayed; the others are with ``make law``."""
+
+
+@pytest.mark.parametrize("name", HISTORIES if EVERY_RUN else IN_SHORT)
+def test_kept_histories_hold_the_law(name: str, postgres_port: int) -> None:
+    check(
+        replace(HISTORIES[name], layout="tables"),
+        every_run=EVERY_RUN,
+        patched=keeping_from_the_first_run_on,
+        judges=("oracle", "rebuild", "duckdb"),
+        places=partial(PostgresPlace, postgres_port),
+    )
+
+
+@pytest.mark.timeout(0 if EVERY_RUN else 1800)
+def test_generated_histories_hold_the_law(postgres_port: int) -> None:
+    @settings(PROFILE, max_examples=PROFILE.max_examples if EVERY_RUN else 3)
+    @given(histories("tables", MOST_STEPS))
+    def holds(history: History) -> None:
+        check(
+            history,
+            every_run=EVERY_RUN,
+            patched=keeping_from_the_first_run_on,
+            judges=("oracle", "rebuild", "duckdb"),
+            places=partial(PostgresPlace, postgres_port),
+        )
+
+    holds()
