@@ -110,7 +110,7 @@ def _refused(project: ProfilesProject, copy: Plan, stage: _Forgiving, observe: O
 def _steps_refused(project: ProfilesProject, item: BuildMaterial, stage: Warehouse) -> list[Problem]:
     for step in item.script.steps:
         try:
-            steps.take(stage, step, pretty=False)
+            steps.take(stage, step, lambda tree: render(tree, stage.dialect, pretty=False))
         except WarehouseError as error:
             if error.hint:  # it is not for what the statement says that it was refused
                 return [Problem("access-denied", str(error), blame.place_of_model(item.model), error.hint)]
