@@ -1,0 +1,131 @@
+"""Rewrites of what is read from and made of JSON, lists and structs: VARIANT, ARRAY and OBJECT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from profiles_pipeline.dialects.rewriting import Rewrite
+from profiles_pipeline.dialects.rewriting import call as _call
+from profiles_pipeline.dialects.snowflake.firsts import belongs_to_first
+from profiles_pipeline.sql import build
+
+
+def is_text(node: exp.Expr) -> bool:
+    """Tell whether a tree is known to give a text."""
+    node = node.unnest()
+    if isinstance(node, exp.Cast):
+        return bool(node.args["to"].is_type("text", "varchar"))
+    return (isinstance(node, exp.Literal) and node.is_string) or isinstance(
+        node, exp.DPipe | exp.Concat | exp.RegexpReplace | exp.Trim | exp.Lower | exp.Upper | exp.Substring
+    )
+
+
+def _path(path: exp.Expr) -> str | None:
+    """Return a path as GET_PATH takes it; None for one with more than fields and positions."""
+    if isinstance(path, exp.Literal):
+        return _key(path.name) if path.is_string else f"[{path.name}]"
+    if not isinstance(path, exp.JSONPath):
+        return None
+    found = ""
+    for part in path.expressions:
+        if isinstance(part, exp.JSONPathRoot):
+            continue
+        if isinstance(part, exp.JSONPathKey) and isinstance(part.this, str):
+            key = _key(part.this)
+            found += key if key.startswith("[") or not found else f".{key}"
+        elif isinstance(part, exp.JSONPathSubscript) and isinstance(part.this, int | str):
+            found += f"[{part.this}]"
+        else:
+            return None
+    return found
+
+
+def _key(name: str) -> str:
+    plain = name.replace("_", "a")
+    return (
+        name
+        if plain.isalnum() and plain.isascii() and not plain[0].isdigit()
+        else '["' + name.replace('"', '\\"') + '"]'
+    )
+
+
+def _value(node: exp.Expr) -> exp.Expr:
+    """x -> '$.a': what a path leads to."""
+    path = _path(node.expression)
+    if path is None:
+        return node
+    document = _document(node.this)
+    return _call("GET_PATH", document, exp.Literal.string(path)) if path else document
+
+
+def _text(node: exp.Expr) -> exp.Expr:
+    """x ->> '$.a': the same as text."""
+    found = _value(node)
+    return node if found is node else exp.cast(found, "TEXT")
+
+
+def _document(value: exp.Expr) -> exp.Expr:
+    """Return a document, a text being parsed."""
+    return exp.ParseJSON(this=value) if is_text(value) else value.unnest()
+
+
+def _struct(node: exp.Expr) -> exp.Expr:
+    """{'k': v}: an object; one that is compared is rewritten with what compares it."""
+    if belongs_to_first(node):
+        return node
+    parts = []
+    for field in node.expressions:
+        if not isinstance(field, exp.PropertyEQ):
+            return node
+        parts += [exp.Literal.string(field.this.name), field.expression]
+    return _call("OBJECT_CONSTRUCT_KEEP_NULL", *parts)
+
+
+def _object(node: exp.Expr) -> exp.Expr:
+    pairs = [part for pair in node.expressions for part in (pair.this, pair.expression)]
+    return _call("OBJECT_CONSTRUCT_KEEP_NULL", *pairs)
+
+
+def _array(node: exp.Expr) -> exp.Expr:
+    """[a, b]: the empty list is written so that its type is known."""
+    if not node.expressions:
+        return exp.cast(exp.ParseJSON(this=exp.Literal.string("[]")), "ARRAY")
+    return _call("ARRAY_CONSTRUCT", *node.expressions)
+
+
+def _kind(args: list[exp.Expr]) -> exp.Expr:
+    """JSON_TYPE(x): the kind of a value as the canonical dialect calls it."""
+    return build(
+        """DECODE(TYPEOF(:x), 'INTEGER', 'BIGINT', 'DECIMAL', 'DOUBLE', 'NULL_VALUE', 'NULL', TYPEOF(:x))""",
+        x=_document(args[0]),
+    )
+
+
+def _typeof(node: exp.Expr) -> exp.Expr:
+    """TYPEOF(x): of a value in a VARIANT, which has one whatever the column is."""
+    return _call("TYPEOF", exp.ToVariant(this=node.this))
+
+
+CALLS: dict[str, Callable[[list[exp.Expr]], exp.Expr | None]] = {
+    "JSON_TYPE": _kind,
+    "TO_JSON": lambda a: exp.ToVariant(this=a[0]),
+    "JSON_VALID": lambda a: build("TRY_PARSE_JSON(:x) IS NOT NULL", x=exp.cast(a[0], "TEXT")),
+    "JSON_ARRAY_LENGTH": lambda a: _call("ARRAY_SIZE", _document(a[0])),
+    "LIST_CONTAINS": lambda a: _call("ARRAY_CONTAINS", exp.ToVariant(this=a[1]), a[0]),
+    "ARRAY_CONTAINS": lambda a: _call("ARRAY_CONTAINS", exp.ToVariant(this=a[1]), a[0]),
+    "LIST_SLICE": lambda a: build("ARRAY_SLICE(:l, :a - 1, :b)", l=a[0], a=a[1], b=a[2]) if len(a) == 3 else None,
+    "LIST_POSITION": lambda a: build("ARRAY_POSITION(TO_VARIANT(:x), :l) + 1", x=a[1], l=a[0]),
+}
+
+REWRITES: tuple[Rewrite, ...] = (
+    Rewrite("JSON paths", "GET_PATH", (exp.JSONExtract,), _value),
+    Rewrite("JSON paths to texts", "GET_PATH, cast to VARCHAR", (exp.JSONExtractScalar,), _text),
+    Rewrite("structs", "OBJECT_CONSTRUCT_KEEP_NULL", (exp.Struct,), _struct),
+    Rewrite("JSON_OBJECT", "OBJECT_CONSTRUCT_KEEP_NULL", (exp.JSONObject,), _object),
+    Rewrite("lists", "ARRAY_CONSTRUCT", (exp.Array,), _array),
+    Rewrite("JSON_ARRAY", "ARRAY_CONSTRUCT", (exp.JSONArray,), lambda n: _call("ARRAY_CONSTRUCT", *n.expressions)),
+    Rewrite("JSON_TYPE", "TYPEOF, with other names", (exp.JSONType,), lambda n: _kind([n.this])),
+    Rewrite("TYPEOF", "TYPEOF of a VARIANT", (exp.Typeof,), _typeof),
+)
