@@ -68,13 +68,13 @@ connections:
   shop:
     target: password
     outputs:
-      password: {%(place)s, password: secret-word}
-      key: {%(place)s, useKeyPairAuth: true, privateKey: secret-key, privateKeyPassphrase: secret-phrase}
-      file: {%(place)s, useKeyPairAuth: true, privateKeyFile: keys/key.p8, password: secret-word}
-      mfa: {%(place)s, password: secret-word, passcode: 123456}
-      oauth: {%(place)s, token: secret-token}
-      none: {%(place)s}
-""" % {"place": "type: snowflake, account: org-shop, dbname: D, schema: s, user: u, role: r, warehouse: w"}
+      password: {{{place}, password: secret-word}}
+      key: {{{place}, useKeyPairAuth: true, privateKey: secret-key, privateKeyPassphrase: secret-phrase}}
+      file: {{{place}, useKeyPairAuth: true, privateKeyFile: keys/key.p8, password: secret-word}}
+      mfa: {{{place}, password: secret-word, passcode: 123456}}
+      oauth: {{{place}, token: secret-token}}
+      none: {{{place}}}
+""".format(place="type: snowflake, account: org-shop, dbname: D, schema: s, user: u, role: r, warehouse: w")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from profiles_pipeline.warehouse.settings import SnowflakeSettings
 
-LOGIN_WITHIN_S = 60
+LOGIN_WITHIN_S = 30
 ANSWER_WITHIN_S = 120
 """How long the driver itself tries a request again while nobody answers it."""
 
@@ -73,7 +73,7 @@ _LOST = (errors.OperationalError, errors.InterfaceError, errors.ServiceUnavailab
 
 
 def connected(settings: SnowflakeSettings, tag: str) -> SnowflakeConnection:
-    """Return a session. A server that cannot be reached is asked again; one that refuses the user is not.
+    """Return a session. A server that cannot be reached is asked again, by the driver; one that refuses is not.
 
     Raises:
         WarehouseError: it cannot be reached, refuses the user, or does not have what the settings name.
@@ -87,15 +87,8 @@ def connected(settings: SnowflakeSettings, tag: str) -> SnowflakeConnection:
         "WEEK_START": 0,
         "CLIENT_TELEMETRY_ENABLED": False,
     }
-    retrying = Retrying(
-        retry=retry_if_exception(lambda error: is_lost(error) and not settings.passcode),
-        stop=stop_after_attempt(ATTEMPTS),
-        wait=wait_exponential(0.2, max=5),
-        reraise=True,
-    )
     try:
-        opened: SnowflakeConnection = retrying(
-            connector.connect,
+        opened: SnowflakeConnection = connector.connect(
             session_parameters=parameters,
             autocommit=True,
             paramstyle="qmark",
@@ -121,6 +114,7 @@ def _place(settings: SnowflakeSettings) -> dict[str, object]:
         "account": settings.account,
         "user": settings.user,
         "database": _unquoted(settings.database),
+        "schema": _unquoted(settings.schema),
         "protocol": settings.protocol,
     }
     optional = {"role": settings.role, "warehouse": settings.compute, "host": settings.host, "port": settings.port}

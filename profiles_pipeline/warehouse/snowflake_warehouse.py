@@ -96,8 +96,8 @@ class SnowflakeWarehouse:
         """Return the whole result of `sql`."""
 
         def fetch(cursor: SnowflakeCursor) -> Rows:
-            cursor.get_results_from_sfqid(self._finished(cursor, sql, params))
-            rows = cursor.fetchall()
+            query = self._finished(cursor, sql, params)
+            rows = asked_again(lambda: cursor.query_result(query)).fetchall()
             described = cursor.description or []
             return Rows(tuple(column.name for column in described), tuple(map(_type, described)), rows)
 
@@ -314,7 +314,7 @@ class SnowflakeWarehouse:
         for connection, query in tuple(self._running):
             # One that has ended meanwhile needs not be stopped.
             with suppress(errors.Error):
-                connection.cursor().execute("SELECT SYSTEM$CANCEL_QUERY(?)", [query])
+                connection.cursor().execute(f"SELECT SYSTEM$CANCEL_QUERY({literal(query, self.dialect)})")
 
     def close(self) -> None:
         """End the session. What was not committed is rolled back."""

@@ -11,7 +11,9 @@ import asyncio
 import base64
 import gzip
 import json
+import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -19,6 +21,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,8 @@ import jwt
 import pyarrow as pa
 import uvicorn
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from fakesnow import arrow, transforms
+from fakesnow import arrow, converter, transforms
+from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.rowtype import duckdb_to_sf_type
 from pydantic import SecretStr
 from sqlglot import exp
@@ -42,7 +46,7 @@ from profiles_pipeline.warehouse.settings import SnowflakeSettings
 USER, PASSWORD, TOKEN = "tester", "open-sesame", "good-token"
 ROLE, COMPUTE, DATABASE = "PROFILES_ROLE", "PROFILES_WH", "SHOP"
 
-_CANCEL = re.compile(r"SELECT SYSTEM\$CANCEL_QUERY\(\?\)")
+_CANCEL = re.compile(r"SELECT SYSTEM\$CANCEL_QUERY\('(.+)'\)")
 _HISTORY = re.compile(r"SELECT query_id FROM TABLE\(information_schema\.query_history_by_session\(\)\)")
 
 
@@ -57,6 +61,8 @@ class Statement:
     status: str = "RUNNING"
     code: str = ""
     message: str = ""
+    answer: dict[str, Any] = field(default_factory=dict)
+    cancelled: bool = False
 
 
 @dataclass
@@ -72,6 +78,9 @@ class Account:
 
     lost: list[str] = field(default_factory=list)
     """What is to be lost, each once: `question`, before a statement arrives, or `answer`, once it runs."""
+
+    killing: tuple[re.Pattern[str], int, int] | None = None
+    """Kind of statements, the number of the one that its sender is killed at, and the sender's process."""
 
     logins: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -99,13 +108,14 @@ connections:
 
     def drop(self, *schemas: str) -> None:
         """Drop schemas with all that is in them."""
-        with self._inside() as connection:
+        with self.inside() as session:
             for schema in schemas:
-                connection.execute(f'DROP SCHEMA IF EXISTS {DATABASE}."{schema.upper()}" CASCADE')
+                session._duck_conn.execute(f'DROP SCHEMA IF EXISTS {DATABASE}."{schema.upper()}" CASCADE')
 
     def load(self, schema: str, table: str, rows: pa.Table) -> None:
         """Make a table of an Arrow table, with the types that the service would give it."""
-        with self._inside() as connection:
+        with self.inside() as session:
+            connection = session._duck_conn
             connection.execute(f'CREATE SCHEMA IF NOT EXISTS {DATABASE}."{schema.upper()}"')
             connection.register("given", rows)
             described = connection.execute("DESCRIBE SELECT * FROM given").fetchall()
@@ -120,10 +130,11 @@ connections:
             self.load(schema, table, duckdb.connect().sql(f"SELECT * FROM '{file}'").to_arrow_table())
 
     @contextmanager
-    def _inside(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        opened = fake.shared_fs.connect(DATABASE)
+    def inside(self, schema: str = "PUBLIC") -> Iterator[FakeSnowflakeConnection]:
+        """A session that needs no driver."""
+        opened = fake.shared_fs.connect(DATABASE, schema)
         try:
-            yield opened._duck_conn
+            yield opened
         finally:
             opened.close()
 
@@ -139,13 +150,24 @@ connections:
         self.logins += 1
         if refusal := self._refused_login(said, asked.get("roleName")):
             return _refused(*refusal)
-        answer = await fake.login_request(_without(request, given, asked.get("databaseName") == DATABASE))
+        answer = await fake.login_request(self._there(request, given))
         content = json.loads(bytes(answer.body))
         content["data"]["sessionInfo"] |= {
             "warehouseName": asked.get("warehouse") if asked.get("warehouse") == COMPUTE else None,
             "roleName": asked.get("roleName"),
         }
         return JSONResponse(content)
+
+    def _there(self, request: Request, given: dict[str, Any]) -> Request:
+        """A login that names only what is there, since fakesnow would make the rest."""
+        asked, database, schema = request.query_params, "", ""
+        if asked.get("databaseName") == DATABASE:
+            database = f"databaseName={DATABASE}"
+            name = str(asked.get("schemaName")).upper()
+            with self.inside() as session:
+                known = session._duck_conn.execute("SELECT schema_name FROM information_schema.schemata").fetchall()
+            schema = f"&schemaName={name}" if (name,) in known else ""
+        return _with(request, given, (database + schema).encode())
 
     def _refused_login(self, said: dict[str, Any], role: str | None) -> tuple[int, str] | None:
         if said.get("AUTHENTICATOR") == "SNOWFLAKE_JWT":
@@ -170,13 +192,24 @@ connections:
         text, is_async = given["sqlText"], bool(given.get("asyncExec"))
         if is_async and self._loses("question"):
             return Response(status_code=503)
+        self._kill(text)
         refusal = next((told for pattern, told in self.refusals.items() if re.search(pattern, text)), None)
         if refusal is not None:
             return _refused(*refusal)
-        for pattern, answer in ((_CANCEL, self._cancel), (_HISTORY, self._history)):
-            if pattern.match(text):
-                return await answer(request, given["bindings"]["1"]["value"])
+        if match := _CANCEL.match(text):
+            return await self._cancel(request, match[1])
+        if _HISTORY.match(text):
+            return await self._history(request, given["bindings"]["1"]["value"])
         return await self._submitted(request, given) if is_async else _answered(await fake.query_request(request))
+
+    def _kill(self, text: str) -> None:
+        """Kill the sender of a statement before it is run."""
+        if self.killing is None or not self.killing[0].match(text):
+            return
+        pattern, number, process = self.killing
+        self.killing = (pattern, number - 1, process) if number > 1 else None
+        if self.killing is None:
+            os.kill(process, signal.SIGKILL)
 
     def _loses(self, what: str) -> bool:
         if what not in self.lost:
@@ -200,16 +233,21 @@ connections:
         answer = _answered(await fake.query_request(request))
         content = json.loads(bytes(answer.body))
         if content["success"]:
-            results = fake.shared_fs.results_cache
-            results[statement.query] = results[content["data"]["queryId"]]
+            statement.answer = content
             statement.status = "SUCCESS"
         else:
-            statement.code, statement.message = str(content["code"]), str(content["message"])
+            told = (
+                ("000604", "SQL execution canceled") if statement.cancelled else (content["code"], content["message"])
+            )
+            statement.code, statement.message = told
             statement.status = "FAILED_WITH_ERROR"
 
     async def _cancel(self, request: Request, query: str) -> Response:
         statement = next(s for s in self.statements if s.query == query)
-        fake.to_conn(statement.token)._duck_conn.interrupt()
+        statement.cancelled = True
+        while statement.status == "RUNNING":
+            fake.to_conn(statement.token)._duck_conn.interrupt()
+            await asyncio.sleep(0.02)
         return await self._rows(request, "SELECT 'query terminated.' AS status")
 
     async def _history(self, request: Request, mark: str) -> Response:
@@ -229,6 +267,10 @@ connections:
         told = told if found.code else {"status": found.status}
         return JSONResponse({"data": {"queries": [told]}, "success": True})
 
+    async def result(self, request: Request) -> Response:
+        statement = next(s for s in self.statements if s.query == request.path_params["query"])
+        return JSONResponse(statement.answer)
+
 
 async def _body(request: Request) -> dict[str, Any]:
     body = await request.body()
@@ -246,11 +288,6 @@ def _with(request: Request, body: dict[str, Any], query: bytes | None = None) ->
     made = Request(scope)
     made._body = json.dumps(body).encode()
     return made
-
-
-def _without(request: Request, body: dict[str, Any], database_is_there: bool) -> Request:
-    """A login without a schema, and without a database that is not there."""
-    return _with(request, body, f"databaseName={DATABASE}".encode() if database_is_there else b"")
 
 
 def _refused(number: int, message: str) -> JSONResponse:
@@ -276,11 +313,32 @@ def _stored(kind: str) -> str:
     return found if found in duckdb_to_sf_type or found.startswith("DECIMAL") else "VARCHAR"
 
 
-def _list_of_values(node: exp.Expr) -> exp.Expr:
-    """ARRAY_AGG leaves NULLs out."""
-    above = node.parent
-    while isinstance(above, exp.Window | exp.WithinGroup):
-        above = above.parent
+def _kind(node: exp.Typeof) -> exp.Expr:
+    """TYPEOF is of the value in a VARIANT."""
+    asked = exp.Anonymous(this="JSON_TYPE", expressions=[exp.Anonymous(this="TO_JSON", expressions=[node.this])])
+    kind = exp.Case(this=asked)
+    for name, said in {"UBIGINT": "INTEGER", "BIGINT": "INTEGER", "DOUBLE": "DECIMAL", "NULL": "NULL_VALUE"}.items():
+        kind = kind.when(exp.Literal.string(name), exp.Literal.string(said))
+    return kind.else_(asked.copy())
+
+
+def _aggregate(node: exp.Expr) -> exp.Expr:
+    """ARRAY_AGG leaves NULLs out; MAX_BY and MIN_BY do not, but rows without a key; and others."""
+    if isinstance(node, exp.Typeof):
+        return _kind(node)
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "ARRAYS_TO_OBJECT":
+        parts = zip(node.expressions, ("VARCHAR[]", "JSON[]"), strict=True)
+        lists = [exp.Cast(this=part, to=exp.DataType.build(kind, dialect="duckdb")) for part, kind in parts]
+        return exp.Anonymous(this="TO_JSON", expressions=[exp.Anonymous(this="MAP", expressions=lists)])
+    if (
+        isinstance(node, exp.ConvertTimezone)
+        and node.args["target_tz"].name == "UTC"
+        and not node.args.get("source_tz")
+    ):
+        return exp.cast(node.args["timestamp"], "TIMESTAMPTZ")  # a moment stays one; all sessions are in UTC
+    if isinstance(node, exp.ArgMax | exp.ArgMin):
+        name = "ARG_MAX_NULL" if isinstance(node, exp.ArgMax) else "ARG_MIN_NULL"
+        return exp.Anonymous(this=name, expressions=[node.this, node.expression])
     if not isinstance(node, exp.ArrayAgg) or isinstance(node.parent, exp.Window) or node.args.get("listed"):
         return node
     value = node.this.this if isinstance(node.this, exp.Order) else node.this
@@ -291,6 +349,27 @@ def _list_of_values(node: exp.Expr) -> exp.Expr:
     return exp.func("COALESCE", exp.Anonymous(this="TO_JSON", expressions=[listed]), exp.cast("'[]'", "JSON"))
 
 
+def _cast(node: exp.Expr) -> exp.Expr:
+    """TRY_CAST gives NULL for what is no time; the text of a VARIANT is the text in it."""
+    if isinstance(node, exp.TryCast):
+        return node
+    if isinstance(node, exp.Cast) and node.to.is_type("text", "varchar") and isinstance(node.this, _OF_ANY_TYPE):
+        document = exp.TryCast(this=node.this.copy(), to=exp.DataType.build("json"))
+        text = exp.JSONExtractScalar(this=document, expression=exp.JSONPath(expressions=[exp.JSONPathRoot()]))
+        kind = exp.Anonymous(this="TYPEOF", expressions=[node.this.copy()])
+        is_document = exp.EQ(this=kind, expression=exp.Literal.string("JSON"))
+        return exp.Case(ifs=[exp.If(this=is_document, true=text)], default=_whole(node))
+    return _KEPT["to_timestamp"](node)
+
+
+_OF_ANY_TYPE = (exp.Column, exp.Min, exp.Max, exp.AnyValue, exp.Window)
+
+
+def _whole(node: exp.Cast) -> exp.Expr:
+    """The same cast, which is not looked at again."""
+    return exp.Cast(this=exp.Paren(this=node.this), to=node.to)
+
+
 def _times_with_nulls(times: pa.Array | pa.ChunkedArray) -> pa.Array:
     """As fakesnow sends times, where NULL is not the beginning of 1970."""
     whole = times.combine_chunks() if isinstance(times, pa.ChunkedArray) else times
@@ -299,22 +378,43 @@ def _times_with_nulls(times: pa.Array | pa.ChunkedArray) -> pa.Array:
     return pa.StructArray.from_arrays(made.flatten(), fields=fields, mask=whole.is_null())
 
 
-_SENT_TIMES = arrow.timestamp_to_sf_struct
+def _time_given(nanoseconds: str) -> datetime:
+    """A time that is given for a TIMESTAMP_NTZ has no zone."""
+    return _GIVEN_TIMES(nanoseconds).replace(tzinfo=None)
+
+
+_SENT_TIMES, _GIVEN_TIMES = arrow.timestamp_to_sf_struct, converter.from_datetime
+_MENDED = {
+    "numeric_agg_implicit_cast": lambda node: node,  # sums of numbers stay numbers: only texts are cast
+    "array_agg": _aggregate,
+    "to_timestamp": _cast,
+}
+_KEPT = {name: getattr(transforms, name) for name in _MENDED}
+
+
+@contextmanager
+def _mended() -> Iterator[None]:
+    """Let fakesnow do what the service documents."""
+    arrow.timestamp_to_sf_struct, converter.from_datetime = _times_with_nulls, _time_given
+    for name, mended in _MENDED.items():
+        setattr(transforms, name, mended)
+    try:
+        yield
+    finally:
+        arrow.timestamp_to_sf_struct, converter.from_datetime = _SENT_TIMES, _GIVEN_TIMES
+        for name, kept in _KEPT.items():
+            setattr(transforms, name, kept)
 
 
 @contextmanager
 def running() -> Iterator[Account]:
     """Run the server in a thread of this process."""
     account = Account()
-    # Sums of numbers stay numbers: the service casts texts only.
-    arrow.timestamp_to_sf_struct = _times_with_nulls
-    kept = transforms.numeric_agg_implicit_cast, transforms.array_agg
-    transforms.numeric_agg_implicit_cast = lambda node: node
-    transforms.array_agg = _list_of_values
     mine = [
         Route("/session/v1/login-request", account.login, methods=["POST"]),
         Route("/queries/v1/query-request", account.query, methods=["POST"]),
         Route("/monitoring/queries/{query}", account.status, methods=["GET"]),
+        Route("/queries/{query}/result", account.result, methods=["GET"]),
     ]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -326,12 +426,11 @@ def running() -> Iterator[Account]:
     while thread.is_alive() and not server.started:
         time.sleep(0.02)
     assert server.started
-    with account._inside():
+    with account.inside():
         pass
     try:
-        yield account
+        with _mended():
+            yield account
     finally:
         server.should_exit = True
         thread.join(10)
-        arrow.timestamp_to_sf_struct = _SENT_TIMES
-        transforms.numeric_agg_implicit_cast, transforms.array_agg = kept

@@ -33,7 +33,21 @@ def first_of(node: exp.Expr) -> First | None:
         return First(inner.this.this, tuple(inner.this.expressions), where)
     if isinstance(node, exp.StructExtract) and node.expression.name == "v":
         return _of_pair(node.this)
+    if isinstance(inner, exp.ArgMax | exp.ArgMin):
+        return _of_row(inner, where)
     return None
+
+
+def _of_row(call: exp.Expr, where: exp.Expr | None) -> First | None:
+    """``ARG_MAX(v, ROW(a, b))`` is the value with the greatest a, and of those the greatest b."""
+    row = call.expression
+    parts = row.expressions if isinstance(row, exp.Anonymous) and row.name.upper() == "ROW" else []
+    if not parts:
+        return None
+    down = isinstance(call, exp.ArgMax)
+    keys = tuple(exp.Ordered(this=part.copy(), desc=down, nulls_first=down) for part in parts)
+    known = build(":x IS NOT NULL", x=call.this)
+    return First(call.this, keys, known if where is None else exp.and_(where, known))
 
 
 def _value(node: exp.Expr) -> exp.Expr:

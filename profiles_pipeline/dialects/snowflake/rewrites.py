@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from profiles_pipeline.dialects.rewriting import Rewrite, by_type, inside_filter, pairs_in_query, rewritten
 from profiles_pipeline.dialects.rewriting import call as _call
-from profiles_pipeline.dialects.snowflake import documents, texts, times
+from profiles_pipeline.dialects.snowflake import documents, rows, texts, times
 from profiles_pipeline.dialects.snowflake.firsts import belongs_to_first, over_the_group
 from profiles_pipeline.dialects.snowflake.types import present
 from profiles_pipeline.sql import build, nodes_of
@@ -43,7 +43,7 @@ def _fold_names(tree: exp.Expr) -> None:
             continue
         if isinstance(parent, exp.Anonymous | exp.Placeholder | exp.DataType | exp.Collate | exp.PropertyEQ):
             continue
-        if isinstance(parent, exp.Var):
+        if isinstance(parent, exp.Var) or (isinstance(parent, exp.Dot) and name.arg_key == "expression"):
             continue
         name.set("this", folded(name.name))
         name.set("quoted", True)
@@ -64,7 +64,7 @@ def _filtered(node: exp.Expr) -> exp.Expr:
     inner: exp.Expr = node.this
     if isinstance(inner, exp.Count) and isinstance(inner.this, exp.Star):
         return exp.CountIf(this=where)
-    if isinstance(inner, exp.WithinGroup) and isinstance(inner.this, exp.PercentileCont):
+    if isinstance(inner, exp.WithinGroup) and isinstance(inner.this, exp.PercentileCont | exp.PercentileDisc):
         key = inner.expression.expressions[0]
         key.set("this", _if(where, key.this))
         return inner
@@ -81,18 +81,21 @@ def _narrow(aggregate: exp.Expr, where: exp.Expr) -> None:
         place, position = aggregate, 0
         place.expressions[position].replace(_if(where, place.expressions[position].copy()))
         return
-    value = aggregate.this
+    holder, value = aggregate, aggregate.this
     if isinstance(value, exp.Order):
-        value.set("this", _if(where, value.this))
-    elif isinstance(value, exp.Distinct):
+        holder, value = value, value.this
+    if isinstance(value, exp.Distinct):
+        for key in holder.expressions if isinstance(holder, exp.Order) else ():
+            if key.this in value.expressions:  # distinct values are ordered by themselves only
+                key.set("this", _if(where, key.this))
         value.set("expressions", [_if(where, item) for item in value.expressions])
     elif isinstance(value, exp.Expr):
-        aggregate.set("this", _if(where, value))
+        holder.set("this", _if(where, value))
 
 
 def _extreme(node: exp.Expr) -> exp.Expr:
     """ARG_MAX(v, k): rows without a value or a key do not count."""
-    if node.args.get("count") is not None:
+    if node.args.get("count") is not None or belongs_to_first(node):
         return node
     node.set("expression", _if(build(":v IS NOT NULL", v=node.this), node.expression))
     return node
@@ -128,6 +131,26 @@ def _average(node: exp.Expr) -> exp.Expr:
     total = exp.cast(exp.Sum(this=value.copy()), "DOUBLE")
     count = exp.Count(this=value.copy(), big_int=True)
     return exp.Paren(this=exp.Div(this=total, expression=_call("NULLIF", count, exp.Literal.number(0))))
+
+
+def _quantile(node: exp.Expr) -> exp.Expr:
+    """QUANTILE_CONT(x, q): PERCENTILE_CONT within the group."""
+    part = node.expression
+    if part is None or isinstance(node.parent, exp.WithinGroup):
+        return node
+    part = part.this if isinstance(part, exp.Order) else part
+    order = exp.Order(expressions=[exp.Ordered(this=exp.cast(node.this, "DOUBLE"), nulls_first=False)])
+    return exp.WithinGroup(this=type(node)(this=part), expression=order)
+
+
+def _known(node: exp.Expr) -> exp.Expr:
+    """MIN leaves NULL out by itself."""
+    return node.this if isinstance(node.this, exp.Min | exp.Max) else node
+
+
+def _chance(_: exp.Expr) -> exp.Expr:
+    """RANDOM(): a part of 1, made of a whole number of 64 bits."""
+    return exp.Paren(this=build("RANDOM() / CAST('18446744073709551616' AS DOUBLE) + 0.5"))
 
 
 def _mode(node: exp.Expr) -> exp.Expr:
@@ -230,6 +253,14 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("AVG", "SUM by COUNT, as DOUBLE", (exp.Filter, exp.Avg), _average),
     Rewrite("ARG_MAX, ARG_MIN", "MAX_BY, MIN_BY of rows that have a value", (exp.ArgMax, exp.ArgMin), _extreme),
     Rewrite("FIRST, ANY_VALUE", "MIN", (exp.First, exp.AnyValue), _any),
+    Rewrite("IGNORE NULLS of MIN", "MIN", (exp.IgnoreNulls,), _known),
+    Rewrite(
+        "QUANTILE_CONT, QUANTILE_DISC",
+        "PERCENTILE_CONT, PERCENTILE_DISC",
+        (exp.PercentileCont, exp.PercentileDisc),
+        _quantile,
+    ),
+    Rewrite("RANDOM", "a part of 1", (exp.Rand,), _chance),
     Rewrite("MODE", "MODE; which one of several is not said", (exp.Mode,), _mode),
     Rewrite("FILTER", "IFF in the aggregate", (exp.Filter,), _filtered),
     Rewrite("LIST_SORT of distinct values", "WITHIN GROUP", (exp.SortArray,), _listed_in_order),
@@ -241,6 +272,7 @@ REWRITES: tuple[Rewrite, ...] = (
     *documents.REWRITES,
     *texts.REWRITES,
     *times.REWRITES,
+    *rows.REWRITES,
     Rewrite("TRY_CAST", "TRY_CAST of a text", (exp.TryCast,), _try_cast),
     Rewrite("CAST", "moments in UTC; texts parsed to documents", (exp.Cast,), _cast),
     Rewrite("TRY of a cast", "TRY_CAST", (exp.Try,), _attempt),

@@ -66,6 +66,20 @@ def _extracted(node: exp.Expr) -> exp.Expr:
     return build("IFF(:x IS NULL, NULL, COALESCE(:found, ''))", x=node.this, found=found)
 
 
+def _plain(node: exp.Expr) -> exp.Expr:
+    """ENCODE(x), the bytes of a text, is the text where bytes are wanted."""
+    return node.this if isinstance(node, exp.Encode) else node
+
+
+def _every_match(node: exp.Expr) -> exp.Expr:
+    """REGEXP_EXTRACT_ALL(x, p, n): a list."""
+    number = node.args.get("group")
+    if number is None or number.name == "0":
+        return _call("REGEXP_SUBSTR_ALL", node.this, node.expression)
+    rest = [exp.Literal.number(1), exp.Literal.number(1), exp.Literal.string("e"), number]
+    return _call("REGEXP_SUBSTR_ALL", node.this, node.expression, *rest)
+
+
 CALLS: dict[str, Callable[[list[exp.Expr]], exp.Expr | None]] = {
     "STRLEN": lambda a: _call("OCTET_LENGTH", *a),
 }
@@ -75,5 +89,7 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("REGEXP_FULL_MATCH", "REGEXP_LIKE, which is anchored", (exp.RegexpFullMatch,), _full_match),
     Rewrite("SIMILAR TO", "REGEXP_LIKE, which is anchored", (exp.SimilarTo,), _full_match),
     Rewrite("REGEXP_REPLACE", "the same, of every match unless told otherwise", (exp.RegexpReplace,), _replaced),
+    Rewrite("REGEXP_EXTRACT_ALL", "REGEXP_SUBSTR_ALL", (exp.RegexpExtractAll,), _every_match),
+    Rewrite("TO_BASE64", "BASE64_ENCODE", (exp.ToBase64,), lambda n: _call("BASE64_ENCODE", _plain(n.this))),
     Rewrite("REGEXP_EXTRACT", "REGEXP_SUBSTR", (exp.RegexpExtract,), _extracted),
 )

@@ -61,10 +61,15 @@ def _at_zone(node: exp.Expr) -> exp.Expr:
     """x AT TIME ZONE 'UTC' of a moment: its time there."""
     if node.args["zone"].name.upper() != "UTC":
         return node
-    if isinstance(node.this, exp.UnixToTime) and node.this.args.get("scale") is None:
-        micros = build("CAST(ROUND(:x * 1000000) AS BIGINT)", x=node.this.this)
-        return _call("TO_TIMESTAMP_NTZ", micros, exp.Literal.number(6))
     return exp.cast(in_utc(node.this), "TIMESTAMP") if is_moment(node.this) else node
+
+
+def _of_seconds(node: exp.Expr) -> exp.Expr:
+    """TO_TIMESTAMP(s): the moment so many seconds after 1970, with their fraction."""
+    if node.args.get("scale") is not None:
+        return node
+    micros = build("CAST(ROUND(:x * CAST(1000000 AS DOUBLE)) AS BIGINT)", x=node.this)
+    return exp.cast(_call("TO_TIMESTAMP_NTZ", micros, exp.Literal.number(6)), "TIMESTAMPTZ")
 
 
 def _moved(node: exp.Expr) -> exp.Expr:
@@ -132,6 +137,7 @@ CALLS: dict[str, Callable[[list[exp.Expr]], exp.Expr | None]] = {
 
 REWRITES: tuple[Rewrite, ...] = (
     Rewrite("AT TIME ZONE 'UTC'", "CONVERT_TIMEZONE", (exp.AtTimeZone,), _at_zone),
+    Rewrite("TO_TIMESTAMP", "TO_TIMESTAMP_NTZ of microseconds", (exp.UnixToTime,), _of_seconds),
     Rewrite("sums with intervals", "DATEADD", (exp.Add, exp.Sub), _moved),
     Rewrite("STRFTIME", "TO_CHAR", (exp.TimeToStr,), _formatted),
     Rewrite("STRPTIME", "TO_TIMESTAMP_NTZ", (exp.StrToTime,), _parsed),
