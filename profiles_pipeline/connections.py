@@ -14,9 +14,16 @@ from profiles_pipeline.spec.siteconfig import (
     DuckDBOutput,
     PostgresOutput,
     SiteConfig,
+    SnowflakeOutput,
     load_siteconfig,
 )
-from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings, PostgresSettings, Settings
+from profiles_pipeline.warehouse.settings import (
+    MEMORY,
+    DuckDBSettings,
+    PostgresSettings,
+    Settings,
+    SnowflakeSettings,
+)
 
 if TYPE_CHECKING:
     from profiles_pipeline.project import ProfilesProject
@@ -88,6 +95,8 @@ def _found(
             return _duckdb(folder, found)
         if isinstance(found, PostgresOutput):
             return _postgres(folder, found)
+        if isinstance(found, SnowflakeOutput):
+            return _snowflake(folder, found)
         why = f"connection '{connection}' is of type '{found.type}', which cannot be built in yet"
         if asked_target is not None:
             hint = "without a target it is built on the embedded default; or name a target of type duckdb"
@@ -135,6 +144,40 @@ def _postgres(folder: Path, found: PostgresOutput) -> Output:
         password=found.password,
         sslmode=str(found.sslmode) if found.sslmode else None,
         schema=str(found.schema_),
+        sources={name: str(table) for name, table in found.sources.items()},
+        base=folder,
+    )
+    return Output(found.target, settings.schema, settings, dialect=str(found.dialect) or None)
+
+
+def _snowflake(folder: Path, found: SnowflakeOutput) -> Output:
+    """Return how to connect to Snowflake. Of several ways to log in, a key pair is taken only where that is asked for.
+
+    Raises:
+        ProjectError: none is given.
+    """
+    by_key = found.use_key_pair_auth or not (found.password or found.token)
+    if by_key and not (found.private_key or found.private_key_file):
+        where = f"output '{found.target}' of connection '{found.connection}'"
+        hint = "add privateKey or privateKeyFile with useKeyPairAuth: true, or a password, or a token"
+        fail("missing-key", f"{where} does not say how to log in", hint=hint)
+    file = Path(str(found.private_key_file)).expanduser() if by_key and found.private_key_file else None
+    settings = SnowflakeSettings(
+        account=str(found.account),
+        user=str(found.user),
+        database=str(found.dbname),
+        schema=str(found.schema_),
+        role=str(found.role) if found.role else None,
+        compute=str(found.warehouse) if found.warehouse else None,
+        password=None if by_key else found.password,
+        private_key=found.private_key if by_key else None,
+        private_key_file=folder.absolute() / file if file else None,
+        passphrase=found.private_key_passphrase if by_key else None,
+        passcode=found.passcode,
+        token=None if by_key else found.token,
+        host=str(found.host) if found.host else None,
+        port=found.port,
+        protocol=str(found.protocol),
         sources={name: str(table) for name, table in found.sources.items()},
         base=folder,
     )

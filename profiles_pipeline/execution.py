@@ -55,8 +55,10 @@ def execute(session: Session, planned: Plan, files: compiled.Files, *, ignore_er
             continue
         else:
             began = time.monotonic() if isinstance(stage, BuildMaterial) else began
+            labels = {"project": session.project.name, "model": stage.model.path, "seq_no": planned.window.seq_no}
             try:
-                made = _taken(session, planned, stage, files, began)
+                with session.warehouse.labelled(**labels):
+                    made = _taken(session, planned, stage, files, began)
             except RunError as error:
                 if not ignore_errors:
                     raise

@@ -7,10 +7,14 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from profiles_pipeline_tests.deploy import services
+
+if TYPE_CHECKING:
+    from profiles_pipeline_tests.warehouse.snowflake import Account
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +52,16 @@ def postgres_port() -> Iterator[int]:
     english = ("--locale-provider=icu", "--icu-locale=en-US", "--encoding=UTF8")
     with services.postgresql(programs, *english) as port:
         yield port
+
+
+@pytest.fixture(scope="session")
+def snowflake_account() -> Iterator["Account"]:
+    """A Snowflake of the tests' own, over loopback. Where its packages are missing the test is skipped."""
+    pytest.importorskip("fakesnow")
+    from profiles_pipeline_tests.warehouse.snowflake import running  # noqa: PLC0415 - slow to load, not always needed
+
+    with running() as account:
+        yield account
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -117,7 +117,7 @@ DUCKDB = Capabilities(
 
 SNOWFLAKE = Capabilities(
     name="snowflake",
-    runs=False,
+    runs=True,
     sqlglot_dialect="snowflake",
     quote='"',
     identifier_case="upper",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import ClassVar
@@ -126,8 +127,11 @@ def unsupported(tree: exp.Expr, dialect: str) -> tuple[str, ...]:
 
 
 def identifier(name: str, dialect: str) -> str:
-    """Return `name` quoted for the dialect, so that it keeps its spelling."""
-    return exp.to_identifier(name, quoted=True).sql(dialect=capabilities(dialect).sqlglot_dialect)
+    """Return `name` quoted for the dialect, so that it keeps its spelling; where names without quotes are in upper
+    case, it is too."""
+    record = capabilities(dialect)
+    spelled = name.upper() if record.identifier_case == "upper" else name
+    return exp.to_identifier(spelled, quoted=True).sql(dialect=record.sqlglot_dialect)
 
 
 def literal(value: Value, dialect: str) -> str:
@@ -160,19 +164,36 @@ def _number(value: int | float | Decimal) -> exp.Expr:
 
 def _rewritten(tree: exp.Expr, dialect: str) -> exp.Expr:
     """Return a copy of a canonical tree that says the same in a dialect."""
-    if dialect != "postgres" or isinstance(tree, exp.Table):
+    rewrite = _rewriter(dialect)
+    if rewrite is None or (isinstance(tree, exp.Table) and dialect == "postgres"):
         return copied(tree)
-    from profiles_pipeline.dialects.postgres import in_postgres  # noqa: PLC0415 - not needed on other warehouses
-
+    if isinstance(tree, exp.Table):
+        return rewrite(copied(tree))
     # What DuckDB is given: what it does not have is spelled out in what it has.
     text = _Plain(dialect="duckdb", unsupported_level=ErrorLevel.IGNORE).generate(copied(tree), copy=False)
     try:
         (canonical,) = Dialect.get_or_raise("duckdb").parse(text)
     except ParseError as error:
         told = error.errors[0].get("description") if error.errors else error
-        raise WarehouseError(f"cannot be said in PostgreSQL: {told}", text) from error
+        raise WarehouseError(f"cannot be said in {_PEOPLE_SAY[dialect]}: {told}", text) from error
     assert canonical is not None
-    return in_postgres(canonical)
+    return rewrite(canonical)
+
+
+_PEOPLE_SAY = {"postgres": "PostgreSQL", "snowflake": "Snowflake"}
+
+
+def _rewriter(dialect: str) -> Callable[[exp.Expr], exp.Expr] | None:
+    """Return what says a canonical tree in a dialect; None for the canonical one, and for those not built on yet."""
+    if dialect == "postgres":
+        from profiles_pipeline.dialects.postgres import in_postgres  # noqa: PLC0415 - not needed on other warehouses
+
+        return in_postgres
+    if dialect == "snowflake":
+        from profiles_pipeline.dialects.snowflake import in_snowflake  # noqa: PLC0415 - not needed on other warehouses
+
+        return in_snowflake
+    return None
 
 
 def helper_statements(dialect: str, schema: str) -> tuple[str, ...]:
@@ -186,11 +207,15 @@ def helper_statements(dialect: str, schema: str) -> tuple[str, ...]:
 
 def canonical_type(name: str, dialect: str) -> str:
     """Return a type, as a warehouse names it, in the spelling of the canonical dialect."""
-    if dialect != "postgres":
-        return name
-    from profiles_pipeline.dialects import postgres  # noqa: PLC0415 - not needed on other warehouses
+    if dialect == "postgres":
+        from profiles_pipeline.dialects import postgres  # noqa: PLC0415 - not needed on other warehouses
 
-    return postgres.canonical_type(name)
+        return postgres.canonical_type(name)
+    if dialect == "snowflake":
+        from profiles_pipeline.dialects import snowflake  # noqa: PLC0415 - not needed on other warehouses
+
+        return snowflake.canonical_type(name)
+    return name
 
 
 def _generator(dialect: str, pretty: bool, level: ErrorLevel) -> Generator:
@@ -201,4 +226,8 @@ def _generator(dialect: str, pretty: bool, level: ErrorLevel) -> Generator:
         from profiles_pipeline.dialects.postgres import PostgresText  # noqa: PLC0415 - not needed on other warehouses
 
         return PostgresText(dialect=name, pretty=pretty, unsupported_level=level)
+    if name == "snowflake":
+        from profiles_pipeline.dialects.snowflake import SnowflakeText  # noqa: PLC0415 - not needed elsewhere
+
+        return SnowflakeText(dialect=name, pretty=pretty, unsupported_level=level)
     return Dialect.get_or_raise(name).generator(pretty=pretty, unsupported_level=level)

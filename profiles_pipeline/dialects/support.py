@@ -39,11 +39,10 @@ _FEATURES: dict[str, Callable[[Capabilities], str]] = {
 
 def emulations(dialect: str) -> tuple[Emulation, ...]:
     """Return what stands in for parts of the canonical dialect on an engine that can be built on."""
-    if dialect != "postgres":
-        return ()
-    from profiles_pipeline.dialects.postgres import REWRITES  # noqa: PLC0415 - not needed on other warehouses
+    from profiles_pipeline.dialects import postgres, snowflake  # noqa: PLC0415 - rarely needed
 
-    return tuple(Emulation(rewrite.what, rewrite.how) for rewrite in REWRITES)
+    tables = {"postgres": postgres.REWRITES, "snowflake": snowflake.REWRITES}
+    return tuple(Emulation(rewrite.what, rewrite.how) for rewrite in tables.get(dialect, ()))
 
 
 def page() -> str:

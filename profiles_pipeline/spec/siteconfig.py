@@ -75,7 +75,14 @@ class DuckDBOutput(ConnectionOutput):
 
 
 class SnowflakeOutput(ConnectionOutput):
-    """A Snowflake schema, by password or by key pair."""
+    """A Snowflake schema, by password, key pair or token.
+
+    Attributes:
+        passcode: of a second factor.
+        token: an OAuth access token.
+        host: where the account is reached when not by its own name, with `port` and `protocol`.
+        sources: table name of an input, to the table of the account that stands in for it.
+    """
 
     account: Text
     dbname: Text
@@ -88,6 +95,12 @@ class SnowflakeOutput(ConnectionOutput):
     private_key: Annotated[Secret | None, Field(alias="privateKey")] = None
     private_key_file: Annotated[Text | None, Field(alias="privateKeyFile")] = None
     private_key_passphrase: Annotated[Secret | None, Field(alias="privateKeyPassphrase")] = None
+    passcode: Secret | None = None
+    token: Secret | None = None
+    host: Text | None = None
+    port: int | None = None
+    protocol: Text = Text("https")
+    sources: dict[str, Text] = Field(default_factory=dict)
 
 
 class PostgresOutput(ConnectionOutput):

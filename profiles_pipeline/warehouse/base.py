@@ -88,6 +88,9 @@ class Warehouse(Protocol):
     def transaction(self) -> AbstractContextManager[None]:
         """Commit when the block ends; roll back when it raises anything, KeyboardInterrupt included. Not nestable."""
 
+    def labelled(self, **labels: object) -> AbstractContextManager[None]:
+        """Let the warehouse know what statements inside the block are for, where it keeps records of them."""
+
     def ensure_schema(self, schema: str) -> None:
         """Make sure that `schema` exists, with whatever the rendered SQL needs in the warehouse."""
 

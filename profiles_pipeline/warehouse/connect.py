@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from profiles_pipeline.dialects import literal
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.lock import BusyError, Holder, OnWait, Patience, held, read_holder
-from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings, PostgresSettings, Settings
+from profiles_pipeline.warehouse.settings import (
+    MEMORY,
+    DuckDBSettings,
+    PostgresSettings,
+    Settings,
+    SnowflakeSettings,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,8 +27,9 @@ if TYPE_CHECKING:
     from profiles_pipeline.warehouse.base import Warehouse
     from profiles_pipeline.warehouse.duckdb_warehouse import DuckDBWarehouse
     from profiles_pipeline.warehouse.postgres_warehouse import PostgresWarehouse
+    from profiles_pipeline.warehouse.snowflake_warehouse import SnowflakeWarehouse
 
-__all__ = ["DuckDBSettings", "connect", "connect_duckdb", "connect_postgres"]
+__all__ = ["DuckDBSettings", "connect", "connect_duckdb", "connect_postgres", "connect_snowflake"]
 
 _FOREIGN = re.compile(r"Conflicting lock is held in (?P<command>.+?) \(PID (?P<pid>\d+)\)")
 
@@ -37,12 +44,17 @@ def connect(
     lock_timeout: float | None = None,
     on_wait: OnWait | None = None,
 ) -> Iterator[Warehouse]:
-    """Yield an open session on a warehouse; see `connect_duckdb` and `connect_postgres`."""
+    """Yield an open session on a warehouse; see `connect_duckdb`, `connect_postgres` and `connect_snowflake`."""
     if isinstance(settings, PostgresSettings):
         with connect_postgres(
             settings, purpose=purpose, read_only=read_only, lock_timeout=lock_timeout, on_wait=on_wait
         ) as server:
             yield server
+    elif isinstance(settings, SnowflakeSettings):
+        with connect_snowflake(
+            settings, purpose=purpose, read_only=read_only, lock_timeout=lock_timeout, on_wait=on_wait
+        ) as account:
+            yield account
     else:
         with connect_duckdb(
             settings,
@@ -103,6 +115,38 @@ def _take(warehouse: Warehouse, schema: str) -> None:
     pid, purpose, host, since = found[0] if found else (None, "", "", "")
     holder = Holder(int(str(pid)) if pid else None, purpose=str(purpose), host=str(host), since=str(since))
     raise BusyError(holder)
+
+
+@contextmanager
+def connect_snowflake(
+    settings: SnowflakeSettings,
+    *,
+    purpose: str,
+    read_only: bool = False,
+    lock_timeout: float | None = None,
+    on_wait: OnWait | None = None,
+) -> Iterator[SnowflakeWarehouse]:
+    """Yield an open session on an account; it is closed when the block ends.
+
+    Those who write to a schema take turns by a table in it. That of somebody who is gone runs out.
+
+    Raises:
+        LockTimeoutError: names the holder.
+        WarehouseError: the account cannot be reached, or refuses the user.
+    """
+    try:
+        from profiles_pipeline.warehouse.snowflake_warehouse import SnowflakeWarehouse  # noqa: PLC0415 - the driver
+    except ImportError as error:
+        raise WarehouseError(f"Snowflake needs the extra 'snowflake': {error}") from error
+
+    warehouse = SnowflakeWarehouse(settings, purpose, read_only=read_only)
+    try:
+        if not read_only:
+            place = f"schema {settings.schema} of {settings.place}"
+            warehouse.take_turns(Patience(place, lock_timeout, on_wait))
+        yield warehouse
+    finally:
+        warehouse.close()
 
 
 @contextmanager

@@ -143,6 +143,10 @@ class DuckDBWarehouse:
                 self._connection.rollback()
             raise
 
+    def labelled(self, **labels: object) -> AbstractContextManager[None]:  # noqa: ARG002 - no records are kept
+        """Let the warehouse know what statements inside the block are for, where it keeps records of them."""
+        return nullcontext()
+
     def ensure_schema(self, schema: str) -> None:
         """Make sure that `schema` exists."""
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(schema, self.dialect)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -154,6 +154,10 @@ class PostgresWarehouse:
             raise
         finally:
             self._in_transaction.discard(thread)
+
+    def labelled(self, **labels: object) -> AbstractContextManager[None]:  # noqa: ARG002 - no records are kept
+        """Let the warehouse know what statements inside the block are for, where it keeps records of them."""
+        return nullcontext()
 
     def ensure_schema(self, schema: str) -> None:
         """Make sure that `schema` exists, and in it the functions that the rendered SQL calls."""

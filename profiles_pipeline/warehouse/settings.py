@@ -122,5 +122,74 @@ class PostgresSettings:
         return replace(self, built_here=built_here)
 
 
-Settings = DuckDBSettings | PostgresSettings
+@dataclass(frozen=True, slots=True)
+class SnowflakeSettings:
+    """One Snowflake connection of a site. Names are compared as Snowflake does it with names without quotes.
+
+    Attributes:
+        account: identifier of the account, such as ``organisation-account``.
+        user: who logs in.
+        database: the database.
+        schema: where the project's own relations live.
+        role: None for the default role of the user.
+        compute: the virtual warehouse that does the work; None for the default one of the user.
+        password: None where another way to log in is given.
+        private_key: text of a PEM file, or that in base64; whoever has it needs no password.
+        private_key_file: name of a PEM file, relative to the project folder.
+        passphrase: of the private key; None for one that is not encrypted.
+        passcode: of a second factor, for one login.
+        token: an OAuth access token.
+        host: of a private link or a proxy; None for the address that follows from the account.
+        port: of that host.
+        protocol: ``https``, unless the host is on this machine.
+        sources: input table to relation name.
+        base: the project folder.
+        built_here: lower-case names of relations in the schema that the project builds; they are never its sources.
+    """
+
+    account: str
+    user: str
+    database: str
+    schema: str = "PROFILES"
+    role: str | None = None
+    compute: str | None = None
+    password: Secret | None = None
+    private_key: Secret | None = None
+    private_key_file: Path | None = None
+    passphrase: Secret | None = None
+    passcode: Secret | None = None
+    token: Secret | None = None
+    host: str | None = None
+    port: int | None = None
+    protocol: str = "https"
+    sources: Mapping[str, str] = field(default_factory=dict)
+    base: Path = field(default_factory=Path.cwd)
+    built_here: frozenset[str] = frozenset()
+
+    dialect: ClassVar[str] = "snowflake"
+
+    sources_dir: ClassVar[None] = None
+    """Local files do not stand in for tables of a server."""
+
+    file: ClassVar[None] = None
+    """It is no file."""
+
+    is_in_memory: ClassVar[bool] = False
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"{self.database} of the Snowflake account {self.account}"
+
+    def for_project(
+        self,
+        built_here: frozenset[str],
+        objects: frozenset[str],  # noqa: ARG002 - a server reads no object stores
+        id_columns: Mapping[str, frozenset[str]],  # noqa: ARG002 - its columns have types
+    ) -> SnowflakeSettings:
+        """Return how to connect so that the sources of a project are found."""
+        return replace(self, built_here=built_here)
+
+
+Settings = DuckDBSettings | PostgresSettings | SnowflakeSettings
 """How to connect to a warehouse."""

@@ -48,12 +48,14 @@ def test_literals_and_names_parse_in_every_dialect(dialect: str) -> None:
     text = sqlglot.parse_one(f"SELECT {literal('a' + chr(92) + chr(39), dialect)}", dialect=name).expressions[0]
     assert text.this == "a\\'"
     column = sqlglot.parse_one(f"SELECT {identifier('odd name', dialect)}", dialect=name).expressions[0]
-    assert (column.name, column.this.quoted) == ("odd name", True)
+    spelled = {"upper": "ODD NAME"}.get(capabilities(dialect).identifier_case, "odd name")
+    assert (column.name, column.this.quoted) == (spelled, True)
 
 
 def test_records_agree_with_sqlglot() -> None:
     for record in KNOWN.values():
-        assert identifier("a", record.name) == f"{record.quote}a{record.quote}"
+        spelled = "A" if record.identifier_case == "upper" else "a"
+        assert identifier("a", record.name) == f"{record.quote}{spelled}{record.quote}"
         for template in (record.regexp_full_match, record.sha1):
             sqlglot.parse_one(template.format(text="a", pattern="b"), dialect=record.sqlglot_dialect)
         for type_name in (record.text_type, record.timestamp_type, record.float_type):
@@ -97,11 +99,12 @@ def test_the_page_says_what_the_records_say(repository_root: Path, update_golden
 
 
 def test_what_is_emulated_is_told_of_engines_that_run() -> None:
-    assert {name for name, record in KNOWN.items() if record.runs} == {"duckdb", "postgres"}
+    assert {name for name, record in KNOWN.items() if record.runs} == {"duckdb", "postgres", "snowflake"}
     assert all(KNOWN[name].runs for name in KNOWN if emulations(name))
     assert not emulations("duckdb")
     told = {emulation.what for emulation in emulations("postgres")}
     assert {"ARG_MAX, ARG_MIN", "MEDIAN, QUANTILE_CONT", "TRY_CAST", "DATE_DIFF"} <= told
+    assert {"ARG_MAX, ARG_MIN", "FILTER", "TRY_CAST"} <= {emulation.what for emulation in emulations("snowflake")}
 
 
 LONG = "a" * 70
@@ -125,6 +128,82 @@ LONG = "a" * 70
 )  # fmt: skip
 def test_in_postgres(canonical: str, expected: str) -> None:
     assert render(build(canonical), "postgres", pretty=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("canonical", "expected"),
+    [
+        ("SELECT UserId AS B FROM t", 'SELECT "USERID" AS "B" FROM "T"'),
+        ('SELECT a FROM "Db"."s"."Odd t"', 'SELECT "A" FROM "Db"."s"."Odd t"'),
+        ("SELECT arg_max(a, b) FILTER (WHERE c) FROM t",
+         'SELECT MAX_BY("A", IFF("C", IFF(NOT "A" IS NULL, "B", NULL), NULL)) FROM "T"'),
+        ("SELECT COUNT(*) FILTER (WHERE c), COUNT(DISTINCT a) FILTER (WHERE c) FROM t",
+         'SELECT COUNT_IF("C"), COUNT(DISTINCT IFF("C", "A", NULL)) FROM "T"'),
+        ("SELECT r.g, FIRST(v ORDER BY k DESC NULLS FIRST) FILTER (WHERE c) AS f FROM t AS r WHERE w GROUP BY r.g",
+         'SELECT "R"."G", ANY_VALUE("FIRST_OF_0") AS "F" FROM (SELECT "R".*, FIRST_VALUE(IFF("C", "V", NULL)) OVER '
+         '(PARTITION BY "R"."G" ORDER BY IFF("C", 0, 1), "K" DESC) AS "FIRST_OF_0" FROM "T" AS "R" WHERE "W") AS "R" '
+         'GROUP BY "R"."G"'),
+        ("SELECT t.g, STRUCT_EXTRACT(MAX({'k': u.k, 'v': t.v}), 'v') AS f FROM t JOIN u ON u.id = t.id GROUP BY t.g",
+         'SELECT "USED_0" AS "G", ANY_VALUE("FIRST_OF_0") AS "F" FROM (SELECT FIRST_VALUE("T"."V") OVER (PARTITION BY '
+         '"T"."G" ORDER BY "U"."K" DESC, "T"."V" DESC) AS "FIRST_OF_0", "T"."G" AS "USED_0" FROM "T" '
+         'JOIN "U" ON "U"."ID" = "T"."ID") AS "USED" GROUP BY "USED_0"'),
+        ("SELECT REGEXP_MATCHES(a, 'x+'), REGEXP_FULL_MATCH(a, '.+@.+')",
+         """SELECT REGEXP_INSTR("A", 'x+') > 0, REGEXP_LIKE("A", '.+@.+')"""),
+        ("SELECT REGEXP_REPLACE(a, 'x', 'y'), REGEXP_REPLACE(a, '\\d', 'y', 'g'), REGEXP_EXTRACT_ALL(a, '(x)', 1)",
+         """SELECT REGEXP_REPLACE("A", 'x', 'y', 1, 1), REGEXP_REPLACE("A", '\\\\d', 'y'), """
+         """REGEXP_SUBSTR_ALL("A", '(x)', 1, 1, 'e', 1)"""),
+        ("SELECT a / b, a // b, AVG(a)",
+         'SELECT CAST("A" AS DOUBLE) / "B", CAST(("A" - "A" % "B") / "B" AS BIGINT), '
+         '(CAST(SUM("A") AS DOUBLE) / NULLIF(COUNT("A"), 0))'),
+        ("SELECT a + INTERVAL 3 DAY, a - INTERVAL (n) HOUR",
+         'SELECT DATEADD(DAY, 3, CAST("A" AS TIMESTAMP)), DATEADD(HOUR, -("N"), CAST("A" AS TIMESTAMP))'),
+        ("SELECT CAST(CAST(a AS TIMESTAMPTZ) AS TIMESTAMP), TRY_CAST(a AS DOUBLE), TRY_CAST(a AS JSON)",
+         """SELECT CAST(CONVERT_TIMEZONE('UTC', CAST("A" AS TIMESTAMPTZ)) AS TIMESTAMPNTZ), """
+         """TRY_CAST(CAST("A" AS VARCHAR) AS DOUBLE), TRY_PARSE_JSON(CAST("A" AS VARCHAR))"""),
+        ("SELECT x ->> '$.a.b[1]', x -> '$.\"odd key\"', x ->> '$'",
+         """SELECT CAST(GET_PATH("X", 'a.b[1]') AS VARCHAR), GET_PATH("X", '["odd key"]'), CAST("X" AS VARCHAR)"""),
+        ("SELECT STRFTIME(a, '%Y-%m-%dT%H:%M'), DAYOFWEEK(a), ROW_NUMBER() OVER ()",
+         """SELECT TO_CHAR(CAST("A" AS TIMESTAMP), 'YYYY-MM-DD"T"HH24:MI'), DAYOFWEEKISO("A") % 7, """
+         """ROW_NUMBER() OVER (ORDER BY NULL)"""),
+        ("WITH x AS MATERIALIZED (SELECT 1 AS n) SELECT * EXCLUDE (n) FROM x",
+         'WITH "X" AS (SELECT 1 AS "N") SELECT * EXCLUDE ("N") FROM "X"'),
+        ("SELECT a FROM t QUALIFY ROW_NUMBER() OVER (ORDER BY b DESC) = 1",
+         'SELECT "A" FROM "T" QUALIFY ROW_NUMBER() OVER (ORDER BY "B" DESC NULLS LAST) = 1'),
+        ("SELECT LIST_SORT(ARRAY_AGG(DISTINCT a) FILTER (WHERE b)) FROM t",
+         'SELECT ARRAY_AGG(DISTINCT IFF("B", "A", NULL)) WITHIN GROUP (ORDER BY IFF("B", "A", NULL)) FROM "T"'),
+        ("SELECT QUANTILE_CONT(a, 0.9) FILTER (WHERE c) FROM t",
+         'SELECT PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY IFF("C", CAST("A" AS DOUBLE), NULL)) FROM "T"'),
+        ("SELECT {'k': 1}, [], [1], MAP(['a'], [1]), RANDOM()",
+         """SELECT OBJECT_CONSTRUCT_KEEP_NULL('k', 1), CAST(PARSE_JSON('[]') AS ARRAY), ARRAY_CONSTRUCT(1), """
+         """ARRAYS_TO_OBJECT(ARRAY_CONSTRUCT('a'), ARRAY_CONSTRUCT(1)), """
+         """(RANDOM() / CAST('18446744073709551616' AS DOUBLE) + 0.5)"""),
+        ("CREATE OR REPLACE TEMPORARY TABLE T AS SELECT CAST(1 AS HUGEINT) AS n",
+         'CREATE OR REPLACE TEMPORARY TABLE "T" AS SELECT CAST(1 AS DECIMAL(38, 0)) AS "N"'),
+    ],
+)  # fmt: skip
+def test_in_snowflake(canonical: str, expected: str) -> None:
+    assert render(build(canonical), "snowflake", pretty=False) == expected
+
+
+def test_what_flatten_was_is_flatten_again() -> None:
+    text = "select f.value:k::int from t, lateral flatten(input => parse_json(s)) f"
+    rendered = render(parse_query(text, Reading()), "snowflake", pretty=False)
+    document = """CASE WHEN TRIM(CAST("S" AS VARCHAR)) <> '' THEN PARSE_JSON("S") END"""
+    assert rendered.endswith(f""" AS BIGINT) FROM "T", LATERAL FLATTEN(INPUT => {document}) AS "F\"""")
+
+
+def test_what_snowflake_has_no_function_for_is_refused() -> None:
+    with pytest.raises(WarehouseError, match="cannot be said in Snowflake: it has no function LIST_REDUCE"):
+        render(build("SELECT LIST_REDUCE(a, LAMBDA x, y : x + y)"), "snowflake")
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical"),
+    [("FIXED(38,0)", "BIGINT"), ("FIXED(12,2)", "DECIMAL(12,2)"), ("REAL", "DOUBLE"), ("VARIANT", "JSON"),
+     ("TIMESTAMP_NTZ", "TIMESTAMP"), ("TIMESTAMP_TZ", "TIMESTAMP WITH TIME ZONE"), ("GEOGRAPHY", "VARCHAR")],
+)  # fmt: skip
+def test_types_of_snowflake(name: str, canonical: str) -> None:
+    assert canonical_type(name, "snowflake") == canonical
 
 
 def test_what_postgres_cannot_be_told_is_refused() -> None:

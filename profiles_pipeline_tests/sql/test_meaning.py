@@ -115,8 +115,8 @@ def test_every_rewrite_has_a_pair() -> None:
     "text", ["x:a::varchar", "array_agg(x)", "listagg(x)", "datediff(DAY, a, b)", "max_by(a, b)", "a > CURRENT_DATE"]
 )
 def test_nothing_is_rewritten_when_source_is_target(text: str) -> None:
-    rendered = render(parse_expression(text, Reading("snowflake", "snowflake")), "snowflake", pretty=False)
-    again = render(parse_expression(rendered, Reading("snowflake", "snowflake")), "snowflake", pretty=False)
+    rendered = parse_expression(text, Reading("snowflake", "snowflake")).sql("snowflake")
+    again = parse_expression(rendered, Reading("snowflake", "snowflake")).sql("snowflake")
     assert rendered == again
     assert "COALESCE" not in rendered
     assert "TIMESTAMP)" not in rendered

@@ -7,12 +7,15 @@ on DuckDB has been settled before.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from profiles_pipeline.dialects.postgres.formats import pattern_of, time_format
 from profiles_pipeline.dialects.postgres.helpers import called
+from profiles_pipeline.dialects.rewriting import Rewrite, by_type, rewritten
+from profiles_pipeline.dialects.rewriting import call as _call
+from profiles_pipeline.dialects.rewriting import inside_filter as _inside_filter
+from profiles_pipeline.dialects.rewriting import pairs_in_query as _pairs_in_query
 from profiles_pipeline.sql import build, nodes_of
 
 BYTES = "C"
@@ -21,43 +24,10 @@ BYTES = "C"
 _LETTERS = "und-x-icu"
 
 
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """Says a construct of the canonical dialect in PostgreSQL.
-
-    Attributes:
-        what: the construct, for people.
-        how: what stands for it.
-        nodes: the node types to look at.
-        apply: returns the replacement of a node, or the node itself; its children were rewritten before.
-    """
-
-    what: str
-    how: str
-    nodes: tuple[type[exp.Expr], ...]
-    apply: Callable[[exp.Expr], exp.Expr]
-
-
 def in_postgres(tree: exp.Expr) -> exp.Expr:
     """Return a tree of the canonical dialect as one for PostgreSQL. Changes the tree in place."""
     _fold_names(tree)
-    root = tree
-    for node in reversed(nodes_of(tree, exp.Expr)):
-        made = _rewritten(node)
-        if node is root:
-            root = made
-        elif made is not node and node.parent is not None and node.arg_key is not None:
-            node.parent.set(node.arg_key, made, node.index)
-    return root
-
-
-def _rewritten(node: exp.Expr) -> exp.Expr:
-    made = node
-    for rewrite in _BY_TYPE.get(type(node), ()):
-        if not isinstance(made, rewrite.nodes):
-            break
-        made = rewrite.apply(made)
-    return made
+    return rewritten(tree, _BY_TYPE)
 
 
 # --- names ----------------------------------------------------------------------------------------------------------
@@ -82,16 +52,8 @@ def _fold_names(tree: exp.Expr) -> None:
 # --- calls ----------------------------------------------------------------------------------------------------------
 
 
-def _call(name: str, *args: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this=name, expressions=list(args))
-
-
 def _cast(node: exp.Expr, kind: str) -> exp.Expr:
     return exp.cast(node, kind, copy=False)
-
-
-def _inside_filter(node: exp.Expr) -> bool:
-    return isinstance(node.parent, exp.Filter) and node.arg_key == "this"
 
 
 def _first_of(value: exp.Expr, keys: list[exp.Expr], where: exp.Expr | None) -> exp.Expr:
@@ -404,17 +366,6 @@ def _json_type(node: exp.Expr) -> exp.Expr:
         return exp.DataType(this=exp.DType.JSONB, nested=False)
     if node.args.get("this") is exp.DType.INT128:
         return exp.DataType.build("DECIMAL(38, 0)")
-    return node
-
-
-def _pairs_in_query(node: exp.Expr) -> exp.Expr:
-    """(a, b) IN (SELECT (x, y) ...): the query has two columns."""
-    query = node.args.get("query")
-    if query is None or not isinstance(node.this, exp.Tuple):
-        return node
-    for select in query.find_all(exp.Select):
-        if len(select.expressions) == 1 and isinstance(select.expressions[0], exp.Tuple):
-            select.set("expressions", select.expressions[0].expressions)
     return node
 
 
@@ -823,7 +774,4 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("other functions", "by name", (exp.Anonymous,), _by_name),
 )
 
-_BY_TYPE: dict[type[exp.Expr], tuple[Rewrite, ...]] = {
-    kind: tuple(rewrite for rewrite in REWRITES if kind in rewrite.nodes)
-    for kind in {kind for rewrite in REWRITES for kind in rewrite.nodes}
-}
+_BY_TYPE = by_type(REWRITES)

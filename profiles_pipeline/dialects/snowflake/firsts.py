@@ -1,0 +1,215 @@
+"""The first of a group by an order, with the type that it has: Snowflake's ordered lists hold values without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from profiles_pipeline.dialects.rewriting import call
+from profiles_pipeline.sql import build
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """The first value of the rows for which `where` holds, in the order of the keys."""
+
+    value: exp.Expr
+    keys: tuple[exp.Expr, ...]
+    where: exp.Expr | None
+
+
+def first_of(node: exp.Expr) -> First | None:
+    """Return what an aggregate asks for, if it is the first of a group by an order, within a FILTER or not."""
+    where = node.expression.this if isinstance(node, exp.Filter) else None
+    inner = node.this if isinstance(node, exp.Filter) else node
+    while isinstance(inner, exp.IgnoreNulls | exp.RespectNulls):
+        if isinstance(inner, exp.IgnoreNulls):
+            known = build(":x IS NOT NULL", x=_value(inner.this))
+            where = known if where is None else exp.and_(where, known)
+        inner = inner.this
+    if isinstance(inner, exp.First | exp.AnyValue) and isinstance(inner.this, exp.Order):
+        return First(inner.this.this, tuple(inner.this.expressions), where)
+    if isinstance(node, exp.StructExtract) and node.expression.name == "v":
+        return _of_pair(node.this)
+    if isinstance(inner, exp.ArgMax | exp.ArgMin):
+        return _of_row(inner, where)
+    return None
+
+
+def _of_row(call: exp.Expr, where: exp.Expr | None) -> First | None:
+    """``ARG_MAX(v, ROW(a, b))`` is the value with the greatest a, and of those the greatest b."""
+    row = call.expression
+    parts = row.expressions if isinstance(row, exp.Anonymous) and row.name.upper() == "ROW" else []
+    if not parts:
+        return None
+    down = isinstance(call, exp.ArgMax)
+    keys = tuple(exp.Ordered(this=part.copy(), desc=down, nulls_first=down) for part in parts)
+    known = build(":x IS NOT NULL", x=call.this)
+    return First(call.this, keys, known if where is None else exp.and_(where, known))
+
+
+def _value(node: exp.Expr) -> exp.Expr:
+    inner = node.this if isinstance(node.this, exp.Expr) else node
+    return inner.this if isinstance(inner, exp.Order) else inner
+
+
+def _of_pair(node: exp.Expr) -> First | None:
+    """``MAX({'k': k, 'v': v})`` is the pair with the greatest k, and of those the greatest v; NULL is greatest."""
+    where = node.expression.this if isinstance(node, exp.Filter) else None
+    inner = node.this if isinstance(node, exp.Filter) else node
+    if not isinstance(inner, exp.Max | exp.Min) or not isinstance(inner.this, exp.Struct):
+        return None
+    fields = [field.expression for field in inner.this.expressions]
+    down = isinstance(inner, exp.Max)
+    keys = tuple(exp.Ordered(this=field.copy(), desc=down, nulls_first=down) for field in fields)
+    return First(fields[-1], keys, where)
+
+
+def belongs_to_first(node: exp.Expr) -> bool:
+    """Tell whether a node is part of such an aggregate, which is rewritten with its query."""
+    above: exp.Expr | None = node
+    while above is not None and not isinstance(above, exp.Select):
+        if first_of(above) is not None:
+            return True
+        above = above.parent
+    return False
+
+
+def over_the_group(node: exp.Expr) -> exp.Expr:
+    """Return a query in which the first of a group is read off every row of it, by FIRST_VALUE, in a query inside.
+
+    One that cannot be told apart from what is around it stays, and the server refuses it.
+    """
+    assert isinstance(node, exp.Select)
+    found = list(_firsts(node))
+    if not found or node.args.get("from_") is None:
+        return node
+    keys = _group_keys(node)
+    if keys is None:
+        return node
+    return _single(node, found, keys) if not node.args.get("joins") else _joined(node, found, keys)
+
+
+def _firsts(select: exp.Select) -> Iterator[exp.Expr]:
+    """Yield the outermost such aggregates of a query, not those of queries inside it."""
+    parts = [
+        *select.expressions,
+        *(select.args[name] for name in ("having", "order", "qualify") if select.args.get(name)),
+    ]
+    for part in parts:
+        yield from _within(part)
+
+
+def _within(node: exp.Expr) -> Iterator[exp.Expr]:
+    if isinstance(node, exp.Query):
+        return
+    if first_of(node) is not None:
+        yield node
+        return
+    for child in node.iter_expressions():
+        yield from _within(child)
+
+
+def _group_keys(select: exp.Select) -> list[exp.Expr] | None:
+    """Return what the rows are grouped by; None where that cannot be told."""
+    group = select.args.get("group")
+    if group is None:
+        return []
+    if group.args.get("all"):
+        items = [item.unalias() for item in select.expressions]
+        return [item for item in items if not item.find(exp.AggFunc) and not any(_within(item))]
+    keys = []
+    for key in group.expressions:
+        if isinstance(key, exp.Literal) and key.is_int:
+            keys.append(select.expressions[int(key.name) - 1].unalias())
+        else:
+            keys.append(_behind_alias(select, key))
+    return keys if len(keys) == len(group.expressions) and not group.args.get("grouping_sets") else None
+
+
+def _behind_alias(select: exp.Select, key: exp.Expr) -> exp.Expr:
+    """Return what a key stands for that may be the name of an item of the query."""
+    if isinstance(key, exp.Column) and not key.table:
+        for item in select.expressions:
+            if isinstance(item, exp.Alias) and item.alias == key.name and not isinstance(item.this, exp.Column):
+                return item.unalias()
+    return key
+
+
+def _window(first: First, keys: list[exp.Expr]) -> exp.Expr:
+    value, order = first.value.copy(), [key.copy() for key in first.keys]
+    if first.where is not None:
+        value = call("IFF", first.where.copy(), value, exp.Null())
+        holds = call("IFF", first.where.copy(), exp.Literal.number(0), exp.Literal.number(1))
+        order.insert(0, exp.Ordered(this=holds, nulls_first=False))
+    return exp.Window(
+        this=exp.FirstValue(this=value),
+        partition_by=[key.copy() for key in keys],
+        order=exp.Order(expressions=order),
+    )
+
+
+def _single(select: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> exp.Expr:
+    source = select.args["from_"].this
+    alias = source.alias_or_name or "ROWS"
+    name = exp.to_identifier(alias, quoted=True)
+    star = exp.Column(this=exp.Star(), table=name.copy()) if source.alias_or_name else exp.Star()
+    inner = exp.select(star).from_(source.copy())
+    if select.args.get("where"):
+        inner.set("where", select.args["where"].copy())
+    _replaced(inner, found, keys)
+    select.set("from_", exp.From(this=exp.Subquery(this=inner, alias=exp.TableAlias(this=name))))
+    select.set("where", None)
+    return select
+
+
+def _joined(select: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> exp.Expr:
+    """As `_single`, where a star would give two columns of one name: those that are used get names of their own."""
+    parts = [select.args[name] for name in ("group", "having", "order", "qualify") if select.args.get(name)]
+    if any(part.find(exp.Query, exp.Star) for part in (*select.expressions, *parts) if not _counts_all(part)):
+        return select
+    inner = exp.Select(expressions=[])
+    for clause in ("from_", "joins", "where", "laterals"):
+        inner.set(clause, select.args.get(clause))
+        select.set(clause, None)
+    _replaced(inner, found, keys)
+    made: dict[str, str] = {}
+    used = [
+        c
+        for part in (*select.expressions, *parts)
+        for c in part.find_all(exp.Column)
+        if not c.name.startswith("FIRST_OF_")
+    ]
+    aliases = {item.alias for item in select.expressions if isinstance(item, exp.Alias)}
+    for column in used:
+        if not column.table and column.name in aliases:
+            continue
+        text = column.sql()
+        if text not in made:
+            made[text] = f"USED_{len(made)}"
+            inner.select(exp.alias_(column.copy(), made[text], quoted=True), copy=False)
+        if isinstance(column.parent, exp.Select):
+            column.replace(exp.alias_(exp.column(made[text], quoted=True), column.name, quoted=True))
+        else:
+            column.replace(exp.column(made[text], quoted=True))
+    select.set(
+        "from_",
+        exp.From(this=exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("USED", quoted=True)))),
+    )
+    return select
+
+
+def _counts_all(part: exp.Expr) -> bool:
+    return all(isinstance(star.parent, exp.Count) for star in part.find_all(exp.Star)) and part.find(exp.Query) is None
+
+
+def _replaced(inner: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> None:
+    """Put the windows into the query inside, and their columns into the place of the aggregates."""
+    for number, node in enumerate(found):
+        first = first_of(node)
+        assert first is not None
+        name = f"FIRST_OF_{number}"
+        inner.select(exp.alias_(_window(first, keys), name, quoted=True), copy=False)
+        node.replace(exp.AnyValue(this=exp.column(name, quoted=True)))

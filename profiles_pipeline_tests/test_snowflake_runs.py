@@ -1,0 +1,104 @@
+"""Runs on a local emulation of Snowflake that are killed, and what runs leave behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from profiles_pipeline.errors import RunError
+from profiles_pipeline_tests.test_postgres_projects import Place, cells, place
+from profiles_pipeline_tests.warehouse.engines import Snowflake
+
+if TYPE_CHECKING:
+    from profiles_pipeline_tests.warehouse.snowflake import Account
+
+pytestmark = pytest.mark.snowflake
+
+FIRST, SECOND = datetime(2023, 6, 2, tzinfo=UTC), datetime(2023, 11, 7, tzinfo=UTC)
+PLAIN_VIEW = re.compile(r'CREATE OR REPLACE VIEW "QUICKSTART"\."(?!MATERIAL_)')
+
+
+@pytest.fixture(scope="module")
+def built(snowflake_account: Account, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """The quickstart as of a first day."""
+    folder = tmp_path_factory.mktemp("runs") / "quickstart"
+    made = place("quickstart", Snowflake(snowflake_account), folder, FIRST)
+    made.run("snowflake")
+    return made
+
+
+def killed(place: Place, account: Account, at: re.Pattern[str], number: int) -> None:
+    """Run in a process of its own, which is killed when the server meets the n-th statement of a kind."""
+    command = [sys.executable, "-m", "profiles_pipeline", "run", "-p", str(place.folder), "-c", str(place.siteconfig)]
+    process = subprocess.Popen(
+        [*command, "-t", "snowflake", "--end-time", f"{place.end:%Y-%m-%d}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    account.killing = (at, number, process.pid)
+    assert process.wait(120) == -signal.SIGKILL
+
+
+def test_a_run_that_is_killed_leaves_the_views_of_yesterday_and_is_gone_on_with(
+    built: Place, snowflake_account: Account
+) -> None:
+    later = replace(built, end=SECOND)
+    yesterday = {name: cells(rows) for name, rows in built.views("snowflake").items()}
+    # Between the tables that a model is made of: nothing can be rolled back there.
+    killed(later, snowflake_account, re.compile(r'CREATE OR REPLACE TABLE "QUICKSTART"'), 3)
+    assert {name: cells(rows) for name, rows in later.views("snowflake").items()} == yesterday
+    # Between two views: each is whole, some are of today.
+    killed(later, snowflake_account, PLAIN_VIEW, 3)
+    between = {name: cells(rows) for name, rows in later.views("snowflake").items()}
+    later.run("dev")
+    today = {name: cells(rows) for name, rows in later.views("dev").items()}
+    moved = {name for name, rows in between.items() if rows != yesterday[name]}
+    assert moved
+    assert all(between[name] == today[name] for name in moved)
+    assert any(rows == yesterday[name] != today[name] for name, rows in between.items())
+    report = later.run("snowflake")
+    assert any(item.reused for item in report.built)
+    assert {name: cells(rows) for name, rows in later.views("snowflake").items()} == today
+
+
+@pytest.mark.usefixtures("built")
+def test_queries_are_tagged_with_their_model(snowflake_account: Account) -> None:
+    made = [s for s in snowflake_account.statements if s.text.startswith('CREATE OR REPLACE TABLE "QUICKSTART"')]
+    told = {(s.tag["project"], s.tag["model"], s.tag["seq_no"]) for s in made}
+    assert ("quickstart", "models/user_id_stitcher", 1) in told
+    assert all(s.tag["app"] == "profiles" and s.tag["purpose"] == "profiles run" for s in made)
+
+
+def test_no_secret_is_left_anywhere(built: Place, snowflake_account: Account, caplog: pytest.LogCaptureFixture) -> None:
+    """Not in the log at its most talkative, in an error, in a file, in the registry or in a statement."""
+    secret = "open-sesame"
+    assert secret in built.siteconfig.read_text(encoding="utf-8")
+    caplog.set_level(logging.DEBUG)
+    built.run("snowflake")
+    snowflake_account.refusals["MATERIAL_USER_ID_STITCHER"] = (3001, "Insufficient privileges")
+    try:
+        with pytest.raises(RunError) as refused:
+            replace(built, end=SECOND.replace(day=9)).run("snowflake")
+    finally:
+        snowflake_account.refusals.clear()
+    assert secret not in str(refused.value)
+    assert secret not in caplog.text
+    left = [path for path in built.folder.rglob("*") if path.is_file()]
+    assert len(left) > 20
+    assert not [path for path in left if secret.encode() in path.read_bytes()]
+    statements = snowflake_account.statements
+    assert len(statements) > 100
+    assert not [s for s in statements if secret in s.text or secret in str(s.tag)]
+    with snowflake_account.inside("QUICKSTART") as session:
+        for table in ("MATERIAL_REGISTRY", "WHT_SEQ_NO", "PB_CT_VERSION", "PROFILES_TURN"):
+            assert secret not in str(session._duck_conn.execute(f"SELECT * FROM SHOP.QUICKSTART.{table}").fetchall())
