@@ -16,6 +16,7 @@ from profiles_pipeline import sql
 from profiles_pipeline.compile import Compilation, Statement, compile_model
 from profiles_pipeline.compile.entity_vars import column_order, taken_over, var_table
 from profiles_pipeline.compile.join_vars import home
+from profiles_pipeline.compile.statement import beside
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.cohort_filters import filter_texts
 from profiles_pipeline.resolve.model import (
@@ -27,12 +28,14 @@ from profiles_pipeline.resolve.model import (
     Input,
     InputVarTable,
     Model,
+    Source,
     SqlModel,
     Stitcher,
     VarTable,
 )
 from profiles_pipeline.resolve.past import past_ref
 from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.session_models import SessionTable
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -80,6 +83,8 @@ def _of_model(c: Compilation, model: Model, found: Mapping[str, ColumnLineage]) 
     match model:
         case SqlModel():
             yield from _of_sql(c, model)
+        case SessionTable():
+            yield from _of_session_table(c, model)
         case Stitcher():
             yield from _of_stitcher(c, model)
         case InputVarTable():
@@ -115,6 +120,30 @@ def _of_stitcher(c: Compilation, model: Stitcher) -> Columns:
     yield from ((name, times) for name in ("valid_at", "first_seen_at"))
     if model.log_direct_edge_info or model.log_node_metadata:
         yield "metadata", [*ids, *times]
+
+
+def _of_session_table(c: Compilation, model: SessionTable) -> Columns:
+    script = compile_model(c, model)
+    assert script is not None
+    first = script.steps[0]
+    assert isinstance(first, Statement)
+    paths = {c.relation(path).name: path for path in c.graph.models}
+    for path in model.parents:
+        parent = c.graph.models[path]
+        if isinstance(parent, Input) and isinstance(found := c.source(parent), exp.Table):
+            paths[found.name] = path
+        elif isinstance(parent, Stitcher):
+            paths[beside(c.relation(path), "_mappings").name] = path
+    for name, sources in _of_query(first.tree.args["expression"], lambda table: paths.get(table.name)):
+        yield name, [_by_own_name(c, source) for source in sources]
+
+
+def _by_own_name(c: Compilation, source: ColumnSource) -> ColumnSource:
+    """Return the column of an id graph that a column of its mappings is."""
+    stitcher = c.graph.models[source.path]
+    if not isinstance(stitcher, Stitcher) or source.column in ("other_id", "other_id_type"):
+        return source
+    return ColumnSource(source.path, stitcher.id_column)
 
 
 def _named(c: Compilation, text: str, path: str) -> Iterator[ColumnSource]:
@@ -216,7 +245,7 @@ def _of_entity_var(c: Compilation, var: EntityVar, path: str) -> set[ColumnSourc
     if var.source is None:
         return found
     source = var.source
-    has_rows = isinstance(c.graph.models[source], Input | SqlModel)
+    has_rows = isinstance(c.graph.models[source], Source)
     if has_rows and (var.cohort, var.name.lower()) in c.graph.through_tables:
         source = f"{source}/{VAR_TABLE}"
     id_column = _id_column(c, var.entity)

@@ -260,6 +260,7 @@ def read_pipeline(folder: Path, problems: Problems) -> PlacedPipeline:
     value = read_yaml(path, path.name, own)
     found = None
     if isinstance(value, PlacedMap):
+        value = value.without(["models"])  # they are part of the project
         found = validated(PipelineSpec, value, path.name, own)
     elif value is not None:
         own.error("wrong-type", f"the file must be a mapping of {', '.join(_KEYS)}", Span(path.name, 1, 1))
@@ -294,4 +295,4 @@ def _placed_at(value: object, span: Span) -> object:
     return placed
 
 
-_KEYS = tuple(name for name in PipelineSpec.model_fields if name != "span")
+_KEYS = (*(name for name in PipelineSpec.model_fields if name != "span"), "models")
