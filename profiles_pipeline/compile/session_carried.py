@@ -1,8 +1,9 @@
 """Compiles sessions that go on from the run before: only visitors with other events, or other ids, are gone over again.
 
 Of each source it is kept which ids had events on which day, and how many rows were none, and why. A visitor is touched
-who has an id on a row that came or went, or who had or has an id that belongs to somebody else now. All events of these
-are read again; the sessions of all others are taken over, for they follow from the same rows.
+who has an id on a row that came or went, or who had or has an id that belongs to somebody else now, and is so from the
+day on on which that shows. What ended longer than the timeout before is taken over, as are the sessions of all others,
+for they follow from the same rows; events are read again from there on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from sqlglot import exp
 
 from profiles_pipeline.compile import session_events
 from profiles_pipeline.compile.accumulators import (
+    BUCKET,
+    LATER,
     Accumulator,
     accumulator_name,
     are_of_the_row,
@@ -27,17 +30,26 @@ from profiles_pipeline.compile.accumulators import (
 )
 from profiles_pipeline.compile.rows import (
     alias,
+    col,
     has_typed_ids,
     id_types,
     id_values,
     left_join,
     looked_up_ids,
     looked_up_rows,
+    moment,
     text,
 )
 from profiles_pipeline.compile.session_events import UNKNOWN_ID, Chosen, is_known_by_ids, source_of
-from profiles_pipeline.compile.session_tracks import fact_value
-from profiles_pipeline.compile.sessions import audits, rejected_step, sessions_query
+from profiles_pipeline.compile.session_tracks import fact_value, interval
+from profiles_pipeline.compile.sessions import (
+    audits,
+    core_columns,
+    found_sessions,
+    numbered,
+    rejected_step,
+    sessions_query,
+)
 from profiles_pipeline.compile.statement import Bind, Compilation, Script, Statement, Step, beside, create, scratch
 from profiles_pipeline.resolve.session_models import EventSource, Sessions, SessionTable
 from profiles_pipeline.sql import build
@@ -109,7 +121,7 @@ def _days_of_ids(
     s, rows = model.sessions, source_of(c, source)
     entity = str(s.entity)
     why = alias(session_events.reason(c, s, source), REASON)
-    within = changed_range(c, rows, range_names(table))
+    within, observed = changed_range(c, rows, range_names(table)), _observed(c, model, source)
     every, changed = (
         looked_up_rows(c, rows, entity, bucketed(c, rows, [why.copy()], where)) for where in (None, within)
     )
@@ -118,11 +130,13 @@ def _days_of_ids(
         source=source.path,
         rows=every,
         changed=changed,
-        seen=fingerprints(
-            c, rows, _observed(c, model, source), None if files is None else (beside(table, "_seen"), files)
-        ),
+        seen=fingerprints(c, rows, observed, None if files is None else (beside(table, "_seen"), files)),
         keys=(*looked_up_ids(c, rows, entity), REASON),
-        partials={"row_count": build("COUNT(*)")},
+        # What rows say is part of it: one that is corrected on its day came and went, whatever their number.
+        partials={
+            "row_count": build("COUNT(*)"),
+            "content": build("SUM(CAST(:hash AS HUGEINT))", hash=_content(observed)),
+        },
         is_kept=files is not None,
     )
 
@@ -136,6 +150,12 @@ def _observed(c: Compilation, model: SessionTable, source: EventSource) -> froze
     trees += rows_definition(c, source_of(c, source)) or []
     found = columns_read(trees)
     return None if found is None else found | frozenset(own)
+
+
+def _content(columns: frozenset[str] | None) -> exp.Expr:
+    """Return the hash of what a row says in these columns; of all for None."""
+    named: list[exp.Expr] = [col("r")] if columns is None else [col(name, "r") for name in sorted(columns)]
+    return exp.Anonymous(this="HASH", expressions=named or [exp.Literal.number(0)])
 
 
 # --- the script ---------------------------------------------------------------------------------------------------
@@ -159,91 +179,178 @@ def compile_carried_sessions(c: Compilation, model: SessionTable, carried: Carri
 
 def _gone_on(c: Compilation, model: SessionTable, carried: CarriedSessions, base: exp.Table) -> list[Step]:
     relation, s = c.relation(model.path), model.sessions
-    people, ids, before = (scratch(relation, name) for name in ("touched", "touched_ids", "base"))
+    t = _Scratch(relation)
     steps: list[Step] = []
     if base.name == relation.name:
-        copy = create("temporary table", before, build("SELECT * FROM :base", base=base))
+        copy = create("temporary table", t("base"), build("SELECT * FROM :base", base=base))
         steps.append(Statement(copy, "sessions as they are"))
-        base = before
+        base = t("base")
     mappings = beside(c.relation(str(s.stitcher)), "_mappings")
-    found = [*people_of_moved_ids(carried), *people_with_other_rows(c, s, carried, mappings)]
-    united = exp.union(*found, distinct=False, copy=False) if len(found) > 1 else found[0]
-    listed = build("SELECT DISTINCT main_id FROM :all AS p WHERE main_id IS NOT NULL", all=united)
-    theirs = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :t)", m=mappings, t=people)
-    are_any = f"{people.name}_are_any"  # without anybody no row is looked at
-    of_touched = sessions_query(c, model, Chosen(ids, exp.Placeholder(this=are_any)))
-    query = build(
-        """
-        SELECT * FROM :base AS b WHERE :id NOT IN (SELECT main_id FROM :people)
-        UNION ALL SELECT * FROM :of_touched AS n
-        """,
-        base=base,
-        id=s.visitor,
-        people=people,
-        of_touched=of_touched,
+    begin = f"{relation.name}_begin"
+    read_from = build(
+        "SELECT COALESCE(MIN(resume_at) - :length, :never) FROM :resume",
+        length=interval(s.repeats_within),
+        never=moment(LATER),
+        resume=t("resume"),
     )
+    theirs = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :since)", m=mappings, since=t("since"))
     return [
         *steps,
-        Statement(create("temporary table", people, listed), "visitors who are touched"),
-        Statement(create("temporary table", ids, theirs), "their ids"),
-        Bind((are_any,), build("SELECT COUNT(*) > 0 FROM :people", people=people), "whether there are any"),
-        Statement(create("table", relation, query), "sessions of theirs anew, those of others as they are"),
+        _temporary(t("moved"), moved_ids(carried), "ids that came, went, or belong to somebody else now"),
+        _temporary(t("since"), _since(c, s, carried, t("moved"), mappings), "visitors who are touched, since when"),
+        _temporary(t("resume"), _resume(s, base, t("since")), "from when on their sessions are made anew"),
+        _temporary(t("touched_ids"), theirs, "their ids"),
+        Bind((begin,), read_from, "from when on events are read"),
+        Statement(
+            create("table", relation, _replaced(c, model, base, t, exp.Placeholder(this=begin))),
+            "sessions of theirs anew, those of others as they are",
+        ),
     ]
 
 
-def people_of_moved_ids(carried: CarriedSessions) -> list[exp.Expr]:
-    """Return the main ids, then and now, of ids that came, went, or belong to somebody else now."""
-    return [
-        build(
-            "SELECT :side AS main_id FROM :changes WHERE version > :since AND change <> 'seen'",
-            side=side,
-            changes=carried.changes,
-            since=exp.Literal.number(carried.since),
-        )
-        for side in ("main_id_before", "main_id_after")
-    ]
+class _Scratch:
+    """Names of the scratch tables of a relation."""
+
+    def __init__(self, relation: exp.Table) -> None:
+        self.relation = relation
+
+    def __call__(self, name: str) -> exp.Table:
+        return scratch(self.relation, name)
 
 
-def people_with_other_rows(
-    c: Compilation, s: Sessions, carried: CarriedSessions, mappings: exp.Table
-) -> list[exp.Expr]:
-    """Return the main ids of ids on rows that came, went, or may belong to somebody else."""
-    ids: list[exp.Expr] = []
-    for source, a in zip(s.sources, carried.days, strict=True):
-        types = id_types(source_of(c, source), str(s.entity))
-        keys = list(zip(a.keys, types, strict=False))  # the last key is no id
-        rows: list[exp.Expr] = [a.come, a.gone]
-        if not is_known_by_ids(c, s, source):
-            rows.append(_with_moved_ids(a, [key for key, _ in keys], carried))
-        ids += [
-            build(
-                "SELECT r.:key AS id, :type AS id_type FROM :rows AS r WHERE r.:key IS NOT NULL",
-                key=key,
-                type=text(kind),
-                rows=each,
-            )
-            for each in rows
-            for key, kind in keys
-        ]
-    listed = exp.union(*ids, distinct=True, copy=False) if len(ids) > 1 else ids[0]
-    return [
-        build(
-            "SELECT m.main_id FROM :ids AS i JOIN :m AS m ON m.other_id = i.id AND m.other_id_type = i.id_type",
-            ids=listed,
-            m=mappings,
-        )
-    ]
+def _temporary(table: exp.Table, query: exp.Expr, title: str) -> Statement:
+    return Statement(create("temporary table", table, query), title)
 
 
-def _with_moved_ids(a: Accumulator, keys: Iterable[str], carried: CarriedSessions) -> exp.Expr:
-    """Return the rows of an accumulator of which one of several ids is somebody else's now."""
-    moved = build(
-        "SELECT other_id FROM :changes WHERE version > :since AND change <> 'seen'",
+def moved_ids(carried: CarriedSessions) -> exp.Expr:
+    """Return the ids whose person is another one, with their main ids then and now."""
+    return build(
+        """
+        SELECT DISTINCT other_id, other_id_type, main_id_before, main_id_after
+        FROM :changes WHERE version > :since AND change <> 'seen'
+        """,
         changes=carried.changes,
         since=exp.Literal.number(carried.since),
     )
-    has_one = exp.or_(*(build(":key IN (:moved)", key=key, moved=moved) for key in keys))
-    return build("SELECT * FROM :table AS t WHERE :has_one", table=a.table, has_one=has_one)
+
+
+def changed_rows(a: Accumulator) -> tuple[exp.Table, ...]:
+    """Return the rows of an accumulator that came or went."""
+    return a.come, a.gone
+
+
+def _since(c: Compilation, s: Sessions, carried: CarriedSessions, moved: exp.Table, mappings: exp.Table) -> exp.Expr:
+    """Return the main ids of who is touched, each with the beginning of the first day on which that shows.
+
+    A row that came or went shows for whoever has its ids now; one with an id that belongs to somebody else now, for
+    both. Where several ids on a row need not be one person, it shows for all of them.
+    """
+    own, lost = [], []
+    for source, a in zip(s.sources, carried.days, strict=True):
+        keys = list(zip(a.keys, id_types(source_of(c, source), str(s.entity)), strict=False))  # the last one is no id
+        rows: list[exp.Expr] = [*changed_rows(a)]
+        if not is_known_by_ids(c, s, source):
+            among = [build(":key IN (SELECT other_id FROM :moved)", key=key, moved=moved) for key, _ in keys]
+            rows.append(build("SELECT * FROM :table AS t WHERE :any", table=a.table, any=exp.or_(*among)))
+        own += [_ids_on(each, key, kind) for each in rows for key, kind in keys]
+        lost += [_ids_on(each, key, kind) for each in (a.table, a.gone) for key, kind in keys]
+    return build(
+        """
+        SELECT main_id, MIN(day) AS since FROM (
+            SELECT m.main_id, i.day FROM :own AS i
+            JOIN :mappings AS m ON m.other_id = i.id AND m.other_id_type = i.id_type
+            UNION ALL
+            SELECT v.main_id_before, i.day FROM :lost AS i
+            JOIN :moved AS v ON v.other_id = i.id AND v.other_id_type = i.id_type
+            UNION ALL
+            SELECT v.main_id_after, i.day FROM :lost AS i
+            JOIN :moved AS v ON v.other_id = i.id AND v.other_id_type = i.id_type
+        ) AS found WHERE main_id IS NOT NULL GROUP BY main_id
+        """,
+        own=_united(own),
+        lost=_united(lost),
+        mappings=mappings,
+        moved=moved,
+    )
+
+
+def _ids_on(rows: exp.Expr, key: str, id_type: str) -> exp.Expr:
+    """Return the ids of one kind on rows that are events, with their days."""
+    return build(
+        """
+        SELECT r.:key AS id, :type AS id_type, r.:bucket AS day FROM :rows AS r
+        WHERE r.:key IS NOT NULL AND r.:reason IS NULL
+        """,
+        key=key,
+        type=text(id_type),
+        bucket=BUCKET,
+        rows=rows,
+        reason=REASON,
+    )
+
+
+def _united(parts: Sequence[exp.Expr]) -> exp.Expr:
+    return parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
+
+
+def _resume(s: Sessions, base: exp.Table, since: exp.Table) -> exp.Expr:
+    """Return from when on the sessions of who is touched are made anew.
+
+    What ended longer than the timeout before the first change stays, unless the run of events that it belongs to goes
+    on up to there.
+    """
+    return build(
+        """
+        WITH theirs AS (
+            SELECT b.:id AS main_id, b.session_start_at, b.ended_at,
+                LAG(b.ended_at) OVER (PARTITION BY b.:id ORDER BY b.session_start_at) AS ended_before
+            FROM :base AS b WHERE b.:id IN (SELECT main_id FROM :since)
+        ), runs AS (
+            SELECT t.*, MAX(
+                CASE WHEN ended_before IS NULL OR session_start_at > ended_before + :timeout THEN session_start_at END
+            ) OVER (
+                PARTITION BY main_id ORDER BY session_start_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS run_started_at
+            FROM theirs AS t
+        ), reached AS (
+            SELECT w.main_id, MIN(r.run_started_at) AS run_started_at
+            FROM :since AS w JOIN runs AS r ON r.main_id = w.main_id AND r.ended_at + :timeout >= w.since
+            GROUP BY w.main_id
+        )
+        SELECT w.main_id,
+            CASE WHEN r.run_started_at < w.since THEN r.run_started_at ELSE w.since END AS resume_at
+        FROM :since AS w LEFT JOIN reached AS r ON r.main_id = w.main_id
+        """,
+        id=s.visitor,
+        base=base,
+        since=since,
+        timeout=interval(s.timeout),
+    )
+
+
+def _replaced(c: Compilation, model: SessionTable, base: exp.Table, t: _Scratch, begin: exp.Expr) -> exp.Expr:
+    """Return the sessions before with those of who is touched made anew, from when on they may differ."""
+    s = model.sessions
+    columns = core_columns(s)
+    stay = build(
+        "SELECT :columns FROM :base AS b JOIN :resume AS r ON r.main_id = b.:id AND b.session_start_at < r.resume_at",
+        columns=[col(name, "b") for name in columns],
+        base=base,
+        resume=t("resume"),
+        id=s.visitor,
+    )
+    found = found_sessions(c, model, Chosen(t("touched_ids"), t("resume"), begin))
+    anew = build("SELECT :columns FROM :found AS f", columns=columns, found=found)
+    return build(
+        """
+        SELECT * FROM :base AS b WHERE :id NOT IN (SELECT main_id FROM :resume)
+        UNION ALL SELECT * FROM :numbered AS n
+        """,
+        base=base,
+        id=s.visitor,
+        resume=t("resume"),
+        numbered=numbered(s, _united([stay, anew]), s.visitor),
+    )
 
 
 def _counts(c: Compilation, s: Sessions, days: Iterable[Accumulator]) -> exp.Expr:

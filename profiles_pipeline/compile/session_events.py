@@ -20,6 +20,7 @@ from profiles_pipeline.compile.rows import (
     text,
     visible_rows,
 )
+from profiles_pipeline.compile.session_tracks import interval
 from profiles_pipeline.compile.statement import Compilation, beside
 from profiles_pipeline.resolve.model import Source
 from profiles_pipeline.resolve.session_models import EventSource, Sessions, SessionTable, Stage
@@ -40,11 +41,13 @@ class Chosen:
 
     Attributes:
         ids: their rows of the mappings of the id graph.
-        are_any: the condition that there is one at all.
+        resume: their main ids, and from when on sessions of theirs are made anew, in a column resume_at.
+        begin: the moment from which on rows are read: those that may be repeated after the first of these included.
     """
 
     ids: exp.Table
-    are_any: exp.Expr
+    resume: exp.Table
+    begin: exp.Expr
 
 
 def source_of(c: Compilation, source: EventSource) -> Source:
@@ -114,7 +117,7 @@ def _events_of(
     assert sessions.entity is not None
     are_chosen: exp.Expr | None = None
     if chosen is not None:
-        are_chosen = chosen.are_any
+        are_chosen = build(":time >= :begin", time=time_of(c, source), begin=chosen.begin)
         if is_known_by_ids(c, sessions, source):  # any id of a row tells who it is
             c = replace(c, mappings={**c.mappings, str(sessions.stitcher): chosen.ids})
         else:
@@ -146,8 +149,8 @@ def _columns_of(c: Compilation, source: EventSource, columns: Iterable[str]) -> 
     return {name: value_of(c, source, given[name]) if name in given else exp.column(name) for name in columns}
 
 
-def once(found: exp.Expr, columns: Iterable[str]) -> exp.Expr:
-    """Return events without repetitions: of several with one event id of a visitor, the earliest stays.
+def once(s: Sessions, found: exp.Expr, columns: Iterable[str]) -> exp.Expr:
+    """Return events without repetitions: those that no event of the same id and visitor came before, of late.
 
     Those of the same moment are told apart by what they say, so that the order of rows does not matter.
     """
@@ -155,11 +158,13 @@ def once(found: exp.Expr, columns: Iterable[str]) -> exp.Expr:
     return build(
         """
         SELECT * FROM (
-            SELECT e.*, ROW_NUMBER() OVER (PARTITION BY visitor, event_id ORDER BY :order) AS nth FROM :events AS e
-        ) AS n WHERE nth = 1
+            SELECT e.*, LAG("timestamp") OVER (PARTITION BY visitor, event_id ORDER BY :order) AS came_before
+            FROM :events AS e
+        ) AS n WHERE came_before IS NULL OR "timestamp" > came_before + :length
         """,
         order=[exp.Ordered(this=key, nulls_first=False) for key in order],
         events=found,
+        length=interval(s.repeats_within),
     )
 
 

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from profiles_pipeline.compile import session_events
 from profiles_pipeline.compile.published_sessions import PUBLISHED
-from profiles_pipeline.compile.rows import alias, col, text
+from profiles_pipeline.compile.rows import alias, col, moment, text
 from profiles_pipeline.compile.session_events import Chosen, rejected_table
 from profiles_pipeline.compile.session_tracks import (
     MICROSECOND,
@@ -66,12 +66,52 @@ def rejected_step(relation: exp.Table, counts: exp.Table, s: Sessions) -> Statem
 # --- sessions -----------------------------------------------------------------------------------------------------
 
 
-def sessions_query(c: Compilation, model: SessionTable, chosen: Chosen | None = None) -> exp.Expr:
-    """Return the query of the sessions of some visitors, or of all."""
+def sessions_query(c: Compilation, model: SessionTable) -> exp.Expr:
+    """Return the query of the sessions of all visitors."""
+    return numbered(model.sessions, found_sessions(c, model), "visitor")
+
+
+def core_columns(s: Sessions) -> list[str]:
+    """Return the columns of a session that follow from its own events."""
+    own = ("session_id", s.visitor, "session_start_at", "ended_at", "number_of_events", "duration_seconds")
+    facts = [fact.name for fact in s.facts]
+    return [*own, "entry_event", "exit_event", *facts, *(stage.column for stage in s.stages)]
+
+
+def numbered(s: Sessions, found: exp.Expr, by: str) -> exp.Expr:
+    """Return sessions with their place among those of their visitor, who is told by the column `by`."""
+    first, rest = core_columns(s)[:3], core_columns(s)[3:]
+    shown: list[exp.Expr] = [col(name, "s") for name in rest]
+    if s.stages:
+        shown.append(alias(furthest(s.stages), "furthest_stage"))
+    return build(
+        """
+        SELECT :first, ROW_NUMBER() OVER (PARTITION BY s.:by ORDER BY s.session_start_at) AS session_sequence_number,
+            LEAD(s.session_start_at) OVER (PARTITION BY s.:by ORDER BY s.session_start_at) AS next_session_start_at,
+            :shown
+        FROM :found AS s
+        """,
+        first=[col(name, "s") for name in first],
+        by=by,
+        shown=shown,
+        found=found,
+    )
+
+
+def found_sessions(c: Compilation, model: SessionTable, chosen: Chosen | None = None) -> exp.Expr:
+    """Return the query of sessions by themselves: the core columns, and what stands for their visitor.
+
+    Args:
+        c: what to compile against.
+        model: the sessions.
+        chosen: whose sessions, and from when on; None for all.
+    """
     s, names = model.sessions, session_events.fact_columns(c, model)
     key = session_events.person_key(c, s)
+    kept = session_events.once(s, session_events.events(c, s, names, key, chosen), names)
+    if chosen is not None:
+        kept = _from_when_on(kept, key, chosen)
     cut = s.max_duration is not None
-    kept = session_events.once(session_events.events(c, s, names, key, chosen), names)
     return build(
         """
         WITH gaps AS (
@@ -93,10 +133,9 @@ def sessions_query(c: Compilation, model: SessionTable, chosen: Chosen | None = 
                 MAX(CASE WHEN is_last THEN event END) AS exit_event, :computed
             FROM marked AS m GROUP BY visitor, run_started_at, piece
         )
-        SELECT MD5(p.main_id || '|' || s.first_event_id) AS session_id, p.main_id AS :id, s.session_start_at,
-            ROW_NUMBER() OVER (PARTITION BY s.visitor ORDER BY s.session_start_at) AS session_sequence_number,
-            LEAD(s.session_start_at) OVER (PARTITION BY s.visitor ORDER BY s.session_start_at) AS next_session_start_at,
-            s.ended_at, s.number_of_events, :duration AS duration_seconds, s.entry_event, s.exit_event, :shown
+        SELECT s.visitor, MD5(p.main_id || '|' || s.first_event_id || '|' || :begin) AS session_id, p.main_id AS :id,
+            s.session_start_at, s.ended_at, s.number_of_events, :duration AS duration_seconds, s.entry_event,
+            s.exit_event, :more
         FROM sessions AS s JOIN :people AS p ON p.person = s.visitor
         """,
         kept=kept,
@@ -106,9 +145,32 @@ def sessions_query(c: Compilation, model: SessionTable, chosen: Chosen | None = 
         is_last=_is_edge(s, col("timestamp"), col("next_at"), col("next_at")),
         computed=list(_computed(c, model)),
         id=s.visitor,
+        begin=_digits(col("session_start_at", "s")),
         duration=seconds(col("session_start_at", "s"), col("ended_at", "s")),
-        shown=list(_shown(s)),
+        more=[col(name, "s") for name in core_columns(s)[8:]],
         people=_people(c, s, key, chosen),
+    )
+
+
+def _digits(time: exp.Expr) -> exp.Expr:
+    """Return a moment as text: the microseconds since 1970. An event id may come again after long."""
+    return build(
+        "CAST(DATE_DIFF('microsecond', :epoch, :time) AS TEXT)", epoch=moment("1970-01-01 00:00:00"), time=time
+    )
+
+
+def _from_when_on(kept: exp.Expr, key: str, chosen: Chosen) -> exp.Expr:
+    """Return the events from which sessions are made anew."""
+    return build(
+        """
+        SELECT e.* FROM :kept AS e JOIN (
+            SELECT DISTINCT i.:key AS person, r.resume_at FROM :ids AS i JOIN :resume AS r ON r.main_id = i.main_id
+        ) AS w ON w.person = e.visitor AND e."timestamp" >= w.resume_at
+        """,
+        kept=kept,
+        key=key,
+        ids=chosen.ids,
+        resume=chosen.resume,
     )
 
 
@@ -151,13 +213,6 @@ def _computed(c: Compilation, model: SessionTable) -> Iterable[exp.Expr]:
     for stage in model.sessions.stages:
         condition = session_events.condition_of(c, model, stage)
         yield alias(build('MIN(CASE WHEN :c THEN "timestamp" END)', c=condition), stage.column)
-
-
-def _shown(s: Sessions) -> Iterable[exp.Expr]:
-    yield from (col(fact.name, "s") for fact in s.facts)
-    yield from (col(stage.column, "s") for stage in s.stages)
-    if s.stages:
-        yield alias(furthest(s.stages), "furthest_stage")
 
 
 def furthest(stages: Iterable[Stage]) -> exp.Expr:
@@ -210,7 +265,7 @@ def _mapped_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
         """,
         id=s.visitor,
         idle=minutes(col("previous_at", "e"), col("timestamp", "e")),
-        kept=session_events.once(session_events.events(c, s, (), key), ()),
+        kept=session_events.once(s, session_events.events(c, s, (), key), ()),
         people=_people(c, s, key),
     )
 

@@ -81,6 +81,7 @@ class Sessions:
         sources: where events come from.
         timeout: the longest pause within a session.
         max_duration: a session that goes on for longer is cut; None for none.
+        repeats_within: how long after an event one of the same id is the same once more.
         flow_events: how many events stand on a row of the flow.
         facts: what is computed for each session.
         stages: the funnel, in order.
@@ -94,6 +95,7 @@ class Sessions:
     sources: tuple[EventSource, ...]
     timeout: timedelta
     max_duration: timedelta | None
+    repeats_within: timedelta
     flow_events: int
     facts: tuple[Fact, ...]
     stages: tuple[Stage, ...]

@@ -105,12 +105,13 @@ class _Reader:
         sources = tuple(self._sources(entity))
         timeout = self._length("timeout", self.body.timeout)
         longest = self._length("max_duration", self.body.max_duration) if self.body.max_duration is not None else None
+        repeats = self._length("repeats_within", self.body.repeats_within)
         facts = tuple(Fact(str(f.name), f.select, f.where) for f in self.body.facts)
         stages = tuple(Stage(name, condition) for name, condition in self.body.stages.items())
         self._check_names(entity)
         self._check_flow()
         self._check_published()
-        if (entity is None and not self.body.compat) or not sources or timeout is None:
+        if (entity is None and not self.body.compat) or not sources or timeout is None or repeats is None:
             return None
         return Sessions(
             name=str(self.model.name),
@@ -120,6 +121,7 @@ class _Reader:
             sources=sources,
             timeout=timeout,
             max_duration=longest,
+            repeats_within=repeats,
             flow_events=self.body.flow_events,
             facts=facts,
             stages=stages,
@@ -142,7 +144,7 @@ class _Reader:
             if self.body.entity_key is not None:
                 message = f"sessions '{self.model.name}' have both compat and an entity_key"
                 hint = "with compat, aliases decide whose an event is; leave one of the two out"
-                self._error("contradiction", message, self.body.entity_key.span, hint)
+                self._error("contradictory-keys", message, self.body.entity_key.span, hint)
             return None
         if self.body.entity_key is None:
             message = f"key 'entity_key' is missing in sessions '{self.model.name}'"
@@ -206,18 +208,18 @@ class _Reader:
         """Tell what goes beyond the published project where that is asked for."""
         if not self.body.compat:
             return
-        for key in ("stages", "max_duration"):
-            if getattr(self.body, key):
+        for key in ("stages", "max_duration", "repeats_within"):
+            if key in self.body.model_fields_set:
                 message = (
                     f"sessions '{self.model.name}' have both compat and {key}, which the published ones do not know"
                 )
-                self._error("contradiction", message, hint="leave one of the two out")
+                self._error("contradictory-keys", message, hint="leave one of the two out")
         for spec in self.body.from_:
             if spec.columns:
                 message = (
                     f"sessions '{self.model.name}' with compat look at no columns but those of the published tables"
                 )
-                self._error("contradiction", message, text_span(spec.from_), "leave 'columns' out")
+                self._error("contradictory-keys", message, text_span(spec.from_), "leave 'columns' out")
 
     def _check_names(self, entity: Entity | None) -> None:
         """Tell names of facts and stages that cannot be columns, or are columns already."""

@@ -451,6 +451,7 @@ class SessionsSpec(Spec):
     event: Text = Text("event")
     timeout: Text = Text("30m")
     max_duration: Text | None = None
+    repeats_within: Text = Text("30d")
     flow_events: int = 5
     facts: tuple[SessionFactSpec, ...] = ()
     stages: dict[str, Text] = Field(default_factory=dict)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from statistics import fmean
 
-from profiles_pipeline_tests.law.oracle import Cell, World
+from profiles_pipeline_tests.law.oracle import Cell, Row, World
 
 Rows = list[dict[str, object]]
 
@@ -21,29 +21,49 @@ RECENT = 3
 
 @dataclass(frozen=True)
 class Rule:
-    """What is one session: no longer pause, and no longer in all."""
+    """What is one session, no longer pause and no longer in all, and what is one event.
+
+    Attributes:
+        timeout: the longest pause.
+        longest: the longest session.
+        repeats: how long an event of the same id is the same.
+        event_id: what tells the rows of tracks apart, in SQL; and the same of a row.
+    """
 
     timeout: timedelta
-    longest: timedelta | None = None
+    longest: timedelta | None
+    repeats: timedelta
+    event_id: str
+    id_of: Callable[[Row], str | None]
+
+
+def _what_it_says(row: Row) -> str | None:
+    return None if row["event"] is None or row["amount"] is None else f"{row['event']}{row['amount']}"
 
 
 RULES: Mapping[str, Rule] = {
-    "visits": Rule(timedelta(minutes=10)),
-    "stays": Rule(timedelta(hours=10), timedelta(hours=24)),
+    "visits": Rule(timedelta(minutes=10), None, timedelta(days=30), "n", lambda row: str(row["n"])),
+    # Many events have the id of another one, at some other time.
+    "stays": Rule(timedelta(hours=10), timedelta(hours=24), timedelta(hours=26), "event || amount", _what_it_says),
 }
 """Name of the sessions of a generated project -> their rule. Many pauses of histories are just as long as these."""
+
+
+def _written(length: timedelta) -> str:
+    return f"{length // timedelta(seconds=1)}s"
 
 
 def model_of(name: str) -> dict[str, object]:
     """Return the declaration of sessions, as in pipeline.yaml."""
     rule = RULES[name]
-    longest = {} if rule.longest is None else {"max_duration": f"{rule.longest.total_seconds():g}s"}
+    longest = {} if rule.longest is None else {"max_duration": _written(rule.longest)}
     orders = {"from": "inputs/orders", "event_id": "'o' || n", "event": "status", "columns": {"amount": "null"}}
     spec: dict[str, object] = {
         "entity_key": "user",
         "from": ["inputs/tracks", orders],
-        "event_id": "n",
-        "timeout": f"{rule.timeout.total_seconds():g}s",
+        "event_id": rule.event_id,
+        "repeats_within": _written(rule.repeats),
+        "timeout": _written(rule.timeout),
         **longest,
         "flow_events": FLOW,
         "facts": [
@@ -93,20 +113,29 @@ class Visits:
             declared = next(s for s in self.world.spec.sources if s.name == source)
             for row in self.world.rows_with_vars(source):
                 main, time = row["main id"], row["ts"]
+                event_id = f"{prefix}{row['n']}" if prefix else self.rule.id_of(row)
                 if time is None:
                     self.rejected[path, "no time"] += 1
+                elif event_id is None:
+                    self.rejected[path, "no event id"] += 1
                 elif not self.world._nodes(declared, row):
                     self.rejected[path, "no id"] += 1
                 elif main is None:
                     self.rejected[path, "id is not in the id graph"] += 1
                 else:
-                    found[main].append(Event(time, f"{prefix}{row['n']}", row[column], path, row.get("amount")))
+                    found[main].append(Event(time, event_id, row[column], path, row.get("amount")))
         return found
 
     def _once(self, found: Sequence[Event]) -> list[Event]:
-        kept = {event.id: event for event in sorted(found, key=lambda e: e.time, reverse=True)}
+        kept: list[Event] = []
+        seen: dict[str, datetime] = {}
+        for event in sorted(found, key=lambda e: (e.time, e.source)):
+            before = seen.get(event.id)
+            if before is None or event.time - before > self.rule.repeats:
+                kept.append(event)
+            seen[event.id] = event.time
         self.rejected["inputs/tracks, inputs/orders", "repeated event"] += len(found) - len(kept)
-        return sorted(kept.values(), key=lambda e: (e.time, e.id))
+        return sorted(kept, key=lambda e: (e.time, e.id))
 
     def _cut(self, main: str, events: Sequence[Event]) -> list[list[Event]]:
         sessions: list[list[Event]] = []
@@ -119,7 +148,9 @@ class Visits:
             elif self._piece(event.time - began) != self._piece(last.time - began):
                 sessions.append([])
             session = sessions[-1]
-            name = session[0].session if session else hashlib.md5(f"{main}|{event.id}".encode()).hexdigest()
+            digits = (event.time - datetime(1970, 1, 1)) // MICROSECOND
+            own = hashlib.md5(f"{main}|{event.id}|{digits}".encode()).hexdigest()
+            name = session[0].session if session else own
             session.append(replace(event, session=name, number=len(session) + 1))
         return sessions
 
