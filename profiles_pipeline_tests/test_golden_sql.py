@@ -18,6 +18,7 @@ from profiles_pipeline.resolve.model import (
     Stitcher,
     VarTable,
 )
+from profiles_pipeline.resolve.session_models import SessionTable
 from profiles_pipeline.testing import load_case, write_case
 
 KINDS: dict[str, type[Model]] = {
@@ -25,6 +26,7 @@ KINDS: dict[str, type[Model]] = {
     "feature_table": FeatureTable,
     "feature_view": FeatureView,
     "input_var_table": InputVarTable,
+    "sessions": SessionTable,
     "sql_model": SqlModel,
     "stitcher": Stitcher,
     "var_table": VarTable,
