@@ -16,7 +16,7 @@ from profiles_pipeline.spec.lift import Note, lift
 from profiles_pipeline.spec.model import KNOWN_KEYS, SESSIONS, ProjectSpec, Text
 from profiles_pipeline.spec.namesakes import cohorts_told_apart
 from profiles_pipeline.spec.packages import with_packages
-from profiles_pipeline.spec.pipeline import PIPELINE_FILES
+from profiles_pipeline.spec.pipeline import OWN_SECTIONS, PIPELINE_FILES
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 from profiles_pipeline.spec.yaml_nodes import read_yaml
 
@@ -92,19 +92,22 @@ def project_files(folder: Path, problems: Problems, root: Path | None = None) ->
 
 
 def _own_models(folder: Path, root: Path, problems: Problems) -> Iterator[tuple[str, PlacedMap]]:
-    """Yield the models in pipeline.yaml: those that other tools do not know. What else is in it is read elsewhere."""
+    """Yield the models in pipeline.yaml that other tools do not know, and the vars over these.
+
+    What else is in the file says how the project is run, and is read elsewhere.
+    """
     path = next((folder / name for name in PIPELINE_FILES if (folder / name).is_file()), None)
     value = read_yaml(path, _named(path, root), Problems()) if path else None
-    if path is None or not isinstance(value, PlacedMap) or value.get("models") is None:
+    if path is None or not isinstance(value, PlacedMap):
         return
-    models = value["models"]
+    models = value.get("models")
     for model in models if isinstance(models, PlacedList) else ():
         kind = model.get("model_type") if isinstance(model, PlacedMap) else None
         if isinstance(model, PlacedMap) and isinstance(kind, Text) and kind != SESSIONS:
             message = f"only models of type {SESSIONS} may stand in {path.name}, not of type '{kind}'"
             hint = "move it to a file of models, where other tools find it as well"
             problems.error("wrong-value", message, model.value_span("model_type"), hint=hint)
-    yield _named(path, root), value.without([key for key in value if key != "models"])
+    yield _named(path, root), value.without([key for key in value if key not in OWN_SECTIONS])
 
 
 def joined(files: Iterable[PlacedMap], problems: Problems) -> PlacedMap:

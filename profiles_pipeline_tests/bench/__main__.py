@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from profiles_pipeline_tests.bench import cases, daily, report
+from profiles_pipeline_tests.bench import cases, daily, report, sessions
 from profiles_pipeline_tests.bench.agreement import Difference
 from profiles_pipeline_tests.bench.measure import Case, Usage, in_turns, median
 from profiles_pipeline_tests.bench.workspace import Workspace, shop_events, workspace
@@ -29,6 +29,7 @@ GROUPS = {
     "runs": Group((cases.whole_runs, cases.stitchings, cases.feature_runs), cases.disagreements),
     "commands": Group((cases.small_commands,)),
     "daily": Group((daily.daily_runs,), daily.disagreements),
+    "sessions": Group((sessions.session_runs,), sessions.disagreements),
 }
 """What can be asked for."""
 

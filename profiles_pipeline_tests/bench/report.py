@@ -32,6 +32,8 @@ from profiles_pipeline_tests.bench.daily import (
     STITCHED_NEWEST,
 )
 from profiles_pipeline_tests.bench.measure import Usage
+from profiles_pipeline_tests.bench.sessions import SESSIONS, SESSIONS_BY_HAND, SESSIONS_NEWEST
+from profiles_pipeline_tests.bench.sessions import START as SESSIONS_START
 
 MIB, GIB = 2**20, 2**30
 
@@ -48,7 +50,7 @@ class Figure:
 
 def figures(found: Mapping[str, Usage]) -> list[Figure]:
     """Return the figures that follow from the medians; none of cases that were not measured."""
-    groups = {WHOLE_RUN: _of_runs, HELP: _of_commands, FULL: _of_daily_runs}
+    groups = {WHOLE_RUN: _of_runs, HELP: _of_commands, FULL: _of_daily_runs, SESSIONS: _of_sessions}
     return [figure for name, group in groups.items() if name in found for figure in group(found)]
 
 
@@ -79,6 +81,15 @@ def _of_daily_runs(found: Mapping[str, Usage]) -> list[Figure]:
         _work(found, NOTHING_NEW, 1),
         _ratio(found, BACKFILL, FULL, "at most 1.5 x", lambda ratio: ratio <= 1.5),
         _ratio(found, KEEPING, FULL),
+    ]
+
+
+def _of_sessions(found: Mapping[str, Usage]) -> list[Figure]:
+    start = found[SESSIONS_START].cpu
+    saved = (found[SESSIONS].cpu - start) / (found[SESSIONS_NEWEST].cpu - start)
+    return [
+        _ratio(found, SESSIONS, SESSIONS_BY_HAND, "at most 2.5 x", lambda ratio: ratio <= 2.5),
+        Figure(f"{SESSIONS} : {SESSIONS_NEWEST}", f"{saved:.2f} x CPU, start left out", "at least 10 x", saved >= 10),
     ]
 
 
