@@ -40,7 +40,7 @@ from profiles_pipeline.compile.rows import (
     moment,
     text,
 )
-from profiles_pipeline.compile.session_events import UNKNOWN_ID, Chosen, is_known_by_ids, source_of
+from profiles_pipeline.compile.session_events import UNKNOWN_ID, Chosen, Stretch, is_known_by_ids, source_of
 from profiles_pipeline.compile.session_tracks import fact_value, interval
 from profiles_pipeline.compile.sessions import (
     audits,
@@ -186,26 +186,59 @@ def _gone_on(c: Compilation, model: SessionTable, carried: CarriedSessions, base
         steps.append(Statement(copy, "sessions as they are"))
         base = t("base")
     mappings = beside(c.relation(str(s.stitcher)), "_mappings")
-    begin = f"{relation.name}_begin"
-    read_from = build(
-        "SELECT COALESCE(MIN(resume_at) - :length, :never) FROM :resume",
-        length=interval(s.repeats_within),
-        never=moment(LATER),
-        resume=t("resume"),
-    )
     theirs = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :since)", m=mappings, since=t("since"))
+    begin, recent = (exp.Placeholder(this=f"{relation.name}_{name}") for name in ("begin", "recent"))
+    early = build(
+        "SELECT i.* FROM :ids AS i JOIN :resume AS r ON r.main_id = i.main_id AND r.resume_at - :length < :recent",
+        ids=t("touched_ids"),
+        resume=t("resume"),
+        length=interval(s.repeats_within),
+        recent=recent,
+    )
+    stretches = (Stretch(t("touched_ids"), recent), Stretch(t("early_ids"), begin, recent))
+    chosen = Chosen(t("touched_ids"), t("resume"), stretches)
     return [
         *steps,
         _temporary(t("moved"), moved_ids(carried), "ids that came, went, or belong to somebody else now"),
         _temporary(t("since"), _since(c, s, carried, t("moved"), mappings), "visitors who are touched, since when"),
         _temporary(t("resume"), _resume(s, base, t("since")), "from when on their sessions are made anew"),
         _temporary(t("touched_ids"), theirs, "their ids"),
-        Bind((begin,), read_from, "from when on events are read"),
+        Bind((str(begin.this), str(recent.this)), _begins(s, carried, t), "from when on events are read"),
+        _temporary(t("early_ids"), early, "ids of those whose events are read from earlier on than most"),
         Statement(
-            create("table", relation, _replaced(c, model, base, t, exp.Placeholder(this=begin))),
+            create("table", relation, _replaced(c, model, base, t, chosen)),
             "sessions of theirs anew, those of others as they are",
         ),
     ]
+
+
+def _begins(s: Sessions, carried: CarriedSessions, t: _Scratch) -> exp.Expr:
+    """Return from when on events are read of anybody, and of everybody who is touched.
+
+    Mostly, days change that are over since the run before. Who is touched since before these, for ids that moved, is
+    read apart, so that the others' sake is no reason to read the rows of long ago.
+    """
+    days = _united([_days(rows) for a in carried.days for rows in (a.come, a.gone)])
+    return build(
+        """
+        SELECT COALESCE(MIN(r.resume_at) - :length, :never),
+            COALESCE(MIN(CASE WHEN w.since >= d.first THEN r.resume_at END), MIN(r.resume_at), :later) - :length
+        FROM :resume AS r JOIN :since AS w ON w.main_id = r.main_id
+        CROSS JOIN (SELECT MIN(day) AS first FROM :days AS e) AS d
+        """,
+        length=interval(s.repeats_within),
+        never=moment(LATER),
+        later=moment(LATER),
+        resume=t("resume"),
+        since=t("since"),
+        days=days,
+    )
+
+
+def _days(rows: exp.Table) -> exp.Expr:
+    return build(
+        "SELECT r.:bucket AS day FROM :rows AS r WHERE r.:reason IS NULL", bucket=BUCKET, rows=rows, reason=REASON
+    )
 
 
 class _Scratch:
@@ -328,7 +361,7 @@ def _resume(s: Sessions, base: exp.Table, since: exp.Table) -> exp.Expr:
     )
 
 
-def _replaced(c: Compilation, model: SessionTable, base: exp.Table, t: _Scratch, begin: exp.Expr) -> exp.Expr:
+def _replaced(c: Compilation, model: SessionTable, base: exp.Table, t: _Scratch, chosen: Chosen) -> exp.Expr:
     """Return the sessions before with those of who is touched made anew, from when on they may differ."""
     s = model.sessions
     columns = core_columns(s)
@@ -339,7 +372,7 @@ def _replaced(c: Compilation, model: SessionTable, base: exp.Table, t: _Scratch,
         resume=t("resume"),
         id=s.visitor,
     )
-    found = found_sessions(c, model, Chosen(t("touched_ids"), t("resume"), begin))
+    found = found_sessions(c, model, chosen)
     anew = build("SELECT :columns FROM :found AS f", columns=columns, found=found)
     return build(
         """

@@ -36,18 +36,33 @@ REPEATED = "repeated event"
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time in which events of some visitors are read.
+
+    Attributes:
+        ids: their rows of the mappings of the id graph.
+        begin: the first moment of it.
+        end: the moment after it; None for the end time.
+    """
+
+    ids: exp.Table
+    begin: exp.Expr
+    end: exp.Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """The visitors whose events are read, where these are not all.
 
     Attributes:
         ids: their rows of the mappings of the id graph.
         resume: their main ids, and from when on sessions of theirs are made anew, in a column resume_at.
-        begin: the moment from which on rows are read: those that may be repeated after the first of these included.
+        stretches: when events are read: all from resume_at on, and those before that may be the same events.
     """
 
     ids: exp.Table
     resume: exp.Table
-    begin: exp.Expr
+    stretches: tuple[Stretch, ...]
 
 
 def source_of(c: Compilation, source: EventSource) -> Source:
@@ -107,21 +122,43 @@ def events(
         chosen: whose events; None for everybody's.
     """
     names = list(columns)
-    parts = [_events_of(c, sessions, source, names, key, chosen) for source in sessions.sources]
-    return parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
+    if chosen is None:
+        parts = [_events_of(c, sessions, source, names, key) for source in sessions.sources]
+        return parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
+    parts = [_events_of(c, sessions, f, names, key, at) for f in sessions.sources for at in chosen.stretches]
+    return build(
+        """
+        SELECT e.*, w.resume_at FROM :events AS e JOIN (
+            SELECT DISTINCT i.:key AS person, r.resume_at FROM :ids AS i JOIN :resume AS r ON r.main_id = i.main_id
+        ) AS w ON w.person = e.visitor AND e."timestamp" >= w.resume_at - :length
+        """,
+        events=parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False),
+        key=key,
+        ids=chosen.ids,
+        resume=chosen.resume,
+        length=interval(sessions.repeats_within),
+    )
 
 
 def _events_of(
-    c: Compilation, sessions: Sessions, source: EventSource, columns: list[str], key: str, chosen: Chosen | None
+    c: Compilation,
+    sessions: Sessions,
+    source: EventSource,
+    columns: list[str],
+    key: str,
+    at: Stretch | None = None,
 ) -> exp.Expr:
     assert sessions.entity is not None
     are_chosen: exp.Expr | None = None
-    if chosen is not None:
-        are_chosen = build(":time >= :begin", time=time_of(c, source), begin=chosen.begin)
+    if at is not None:
+        time = time_of(c, source)
+        are_chosen = build(":time >= :begin", time=time, begin=at.begin)
+        if at.end is not None:
+            are_chosen = exp.and_(are_chosen, build(":time < :end", time=time, end=at.end))
         if is_known_by_ids(c, sessions, source):  # any id of a row tells who it is
-            c = replace(c, mappings={**c.mappings, str(sessions.stitcher): chosen.ids})
+            c = replace(c, mappings={**c.mappings, str(sessions.stitcher): at.ids})
         else:
-            among = build("r.:visitor IN (SELECT :key FROM :ids)", visitor=sessions.visitor, key=key, ids=chosen.ids)
+            among = build("r.:visitor IN (SELECT :key FROM :ids)", visitor=sessions.visitor, key=key, ids=at.ids)
             are_chosen = exp.and_(are_chosen, among)
     rows = identified_rows(c, source_of(c, source), [sessions.entity], key=key)  # type: ignore[arg-type]
     return build(

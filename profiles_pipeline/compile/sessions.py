@@ -110,7 +110,7 @@ def found_sessions(c: Compilation, model: SessionTable, chosen: Chosen | None = 
     key = session_events.person_key(c, s)
     kept = session_events.once(s, session_events.events(c, s, names, key, chosen), names)
     if chosen is not None:
-        kept = _from_when_on(kept, key, chosen)
+        kept = build('SELECT * FROM :kept AS k WHERE "timestamp" >= resume_at', kept=kept)
     cut = s.max_duration is not None
     return build(
         """
@@ -156,21 +156,6 @@ def _digits(time: exp.Expr) -> exp.Expr:
     """Return a moment as text: the microseconds since 1970. An event id may come again after long."""
     return build(
         "CAST(DATE_DIFF('microsecond', :epoch, :time) AS TEXT)", epoch=moment("1970-01-01 00:00:00"), time=time
-    )
-
-
-def _from_when_on(kept: exp.Expr, key: str, chosen: Chosen) -> exp.Expr:
-    """Return the events from which sessions are made anew."""
-    return build(
-        """
-        SELECT e.* FROM :kept AS e JOIN (
-            SELECT DISTINCT i.:key AS person, r.resume_at FROM :ids AS i JOIN :resume AS r ON r.main_id = i.main_id
-        ) AS w ON w.person = e.visitor AND e."timestamp" >= w.resume_at
-        """,
-        kept=kept,
-        key=key,
-        ids=chosen.ids,
-        resume=chosen.resume,
     )
 
 
