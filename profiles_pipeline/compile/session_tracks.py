@@ -33,6 +33,17 @@ def seconds(begin: exp.Expr, end: exp.Expr) -> exp.Expr:
     )
 
 
+def mean_seconds(begin: exp.Expr, end: exp.Expr) -> exp.Expr:
+    """Return the mean of the seconds between pairs of moments: from a sum of whole microseconds, which has no order."""
+    return build(
+        """
+        CAST(SUM(DATE_DIFF('microsecond', :begin, :end)) AS DOUBLE) / NULLIF(COUNT(:end), 0) / CAST(1000000 AS DOUBLE)
+        """,
+        begin=begin,
+        end=end,
+    )
+
+
 def minutes(begin: exp.Expr, end: exp.Expr) -> exp.Expr:
     """Return the minutes from one moment to another, fractions included."""
     return build(

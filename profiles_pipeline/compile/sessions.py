@@ -19,6 +19,7 @@ from profiles_pipeline.compile.session_tracks import (
     MICROSECOND,
     fact_value,
     interval,
+    mean_seconds,
     minutes,
     relation_of,
     seconds,
@@ -263,10 +264,11 @@ def _user_session_facts(c: Compilation, model: SessionTable) -> exp.Expr:
         SELECT :id, MIN(session_start_at) AS first_session_at, MAX(session_start_at) AS last_session_at,
             MAX(ended_at) AS last_seen_at, COUNT(*) AS number_of_sessions,
             CAST(SUM(number_of_events) AS BIGINT) AS number_of_events,
-            AVG(duration_seconds) AS mean_session_seconds, :stages
+            :mean AS mean_session_seconds, :stages
         FROM :sessions AS s GROUP BY :id
         """,
         id=s.visitor,
+        mean=mean_seconds(col("session_start_at"), col("ended_at")),
         stages=stages,
         sessions=sessions,
     )
@@ -281,7 +283,7 @@ def _funnel(c: Compilation, model: SessionTable) -> exp.Expr:
     counts: list[exp.Expr] = []
     for number, stage in enumerate(s.stages):
         there = exp.or_(*(build(":at IS NOT NULL", at=later.column) for later in s.stages[number:]))
-        soon = build("AVG(:seconds)", seconds=seconds(col("session_start_at"), col(stage.column)))
+        soon = mean_seconds(col("session_start_at"), col(stage.column))
         counts += [
             alias(build("COUNT(CASE WHEN :there THEN 1 END)", there=there), f"sessions_{number}"),
             alias(

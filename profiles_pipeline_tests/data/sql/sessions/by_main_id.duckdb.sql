@@ -468,7 +468,7 @@ FROM (
     MAX(ended_at) AS last_seen_at,
     COUNT(*) AS number_of_sessions,
     CAST(SUM(number_of_events) AS BIGINT) AS number_of_events,
-    AVG(duration_seconds) AS mean_session_seconds,
+    CAST(SUM(DATE_DIFF('MICROSECOND', "session_start_at", "ended_at")) AS DOUBLE) / NULLIF(COUNT("ended_at"), 0) / CAST(1000000 AS DOUBLE) AS mean_session_seconds,
     MIN("viewed_at") AS "viewed_at",
     MIN("bought_at") AS "bought_at"
   FROM "profiles"."Material_visits_1" AS s
@@ -499,14 +499,10 @@ WITH counts AS (
         THEN "user_main_id"
       END
     ) AS "visitors_0",
-    AVG(
-      CAST(DATE_DIFF('MICROSECOND', "session_start_at", "viewed_at") AS DOUBLE) / CAST(1000000 AS DOUBLE)
-    ) AS "seconds_0",
+    CAST(SUM(DATE_DIFF('MICROSECOND', "session_start_at", "viewed_at")) AS DOUBLE) / NULLIF(COUNT("viewed_at"), 0) / CAST(1000000 AS DOUBLE) AS "seconds_0",
     COUNT(CASE WHEN NOT "bought_at" IS NULL THEN 1 END) AS "sessions_1",
     COUNT(DISTINCT CASE WHEN NOT "bought_at" IS NULL THEN "user_main_id" END) AS "visitors_1",
-    AVG(
-      CAST(DATE_DIFF('MICROSECOND', "session_start_at", "bought_at") AS DOUBLE) / CAST(1000000 AS DOUBLE)
-    ) AS "seconds_1"
+    CAST(SUM(DATE_DIFF('MICROSECOND', "session_start_at", "bought_at")) AS DOUBLE) / NULLIF(COUNT("bought_at"), 0) / CAST(1000000 AS DOUBLE) AS "seconds_1"
   FROM "profiles"."Material_visits_1" AS s
 )
 SELECT
