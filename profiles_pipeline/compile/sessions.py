@@ -201,11 +201,11 @@ def _computed(c: Compilation, model: SessionTable) -> Iterable[exp.Expr]:
         yield alias(build('MIN(CASE WHEN :c THEN "timestamp" END)', c=condition), stage.column)
 
 
-def furthest(stages: Iterable[Stage]) -> exp.Expr:
-    """Return the name of the last stage that has a time; NULL where none has."""
+def furthest(stages: Iterable[Stage], of: Callable[[exp.Column], exp.Expr] = lambda at: at) -> exp.Expr:
+    """Return the name of the last stage that has a time, or of whose times `of` makes one; NULL where none has."""
     found = exp.Case()
     for stage in reversed(list(stages)):
-        found = found.when(build(":at IS NOT NULL", at=stage.column), text(stage.name), copy=False)
+        found = found.when(build(":at IS NOT NULL", at=of(col(stage.column))), text(stage.name), copy=False)
     return found
 
 
@@ -259,12 +259,13 @@ def _mapped_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
 def _user_session_facts(c: Compilation, model: SessionTable) -> exp.Expr:
     s, sessions = model.sessions, relation_of(c, model, "sessions")
     stages = [alias(build("MIN(:at)", at=stage.column), stage.column) for stage in s.stages]
-    found = build(
+    if s.stages:
+        stages.append(alias(furthest(s.stages, lambda at: build("MIN(:at)", at=at)), "furthest_stage"))
+    return build(
         """
         SELECT :id, MIN(session_start_at) AS first_session_at, MAX(session_start_at) AS last_session_at,
             MAX(ended_at) AS last_seen_at, COUNT(*) AS number_of_sessions,
-            CAST(SUM(number_of_events) AS BIGINT) AS number_of_events,
-            :mean AS mean_session_seconds, :stages
+            CAST(SUM(number_of_events) AS BIGINT) AS number_of_events, :mean AS mean_session_seconds, :stages
         FROM :sessions AS s GROUP BY :id
         """,
         id=s.visitor,
@@ -272,9 +273,6 @@ def _user_session_facts(c: Compilation, model: SessionTable) -> exp.Expr:
         stages=stages,
         sessions=sessions,
     )
-    if not s.stages:
-        return found
-    return build("SELECT f.*, :furthest AS furthest_stage FROM :found AS f", furthest=furthest(s.stages), found=found)
 
 
 def _funnel(c: Compilation, model: SessionTable) -> exp.Expr:

@@ -453,28 +453,24 @@ FROM "profiles"."Material_visits_1";
 -- 1. First and last session and number of sessions of each visitor.
 CREATE OR REPLACE TABLE "profiles"."Material_visits_user_session_facts_1" AS
 SELECT
-  f.*,
+  "user_main_id",
+  MIN(session_start_at) AS first_session_at,
+  MAX(session_start_at) AS last_session_at,
+  MAX(ended_at) AS last_seen_at,
+  COUNT(*) AS number_of_sessions,
+  CAST(SUM(number_of_events) AS BIGINT) AS number_of_events,
+  CAST(SUM(DATE_DIFF('MICROSECOND', "session_start_at", "ended_at")) AS DOUBLE) / NULLIF(COUNT("ended_at"), 0) / CAST(1000000 AS DOUBLE) AS mean_session_seconds,
+  MIN("viewed_at") AS "viewed_at",
+  MIN("bought_at") AS "bought_at",
   CASE
-    WHEN NOT "bought_at" IS NULL
+    WHEN NOT MIN("bought_at") IS NULL
     THEN 'bought'
-    WHEN NOT "viewed_at" IS NULL
+    WHEN NOT MIN("viewed_at") IS NULL
     THEN 'viewed'
-  END AS furthest_stage
-FROM (
-  SELECT
-    "user_main_id",
-    MIN(session_start_at) AS first_session_at,
-    MAX(session_start_at) AS last_session_at,
-    MAX(ended_at) AS last_seen_at,
-    COUNT(*) AS number_of_sessions,
-    CAST(SUM(number_of_events) AS BIGINT) AS number_of_events,
-    CAST(SUM(DATE_DIFF('MICROSECOND', "session_start_at", "ended_at")) AS DOUBLE) / NULLIF(COUNT("ended_at"), 0) / CAST(1000000 AS DOUBLE) AS mean_session_seconds,
-    MIN("viewed_at") AS "viewed_at",
-    MIN("bought_at") AS "bought_at"
-  FROM "profiles"."Material_visits_1" AS s
-  GROUP BY
-    "user_main_id"
-) AS f;
+  END AS "furthest_stage"
+FROM "profiles"."Material_visits_1" AS s
+GROUP BY
+  "user_main_id";
 
 -- models/visits_rejected
 -- Material_visits_rejected_1, as of 2024-06-01 00:00:00 UTC
