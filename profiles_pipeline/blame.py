@@ -21,11 +21,13 @@ from profiles_pipeline.resolve.model import (
     InputVar,
     InputVarTable,
     Model,
+    Source,
     SqlModel,
     Stitcher,
     VarTable,
 )
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.session_models import SessionTable, event_texts
 from profiles_pipeline.spec.model import VarSpec, WindowSpec
 from profiles_pipeline.sql.syntax import tokenize
 from profiles_pipeline.versions import ANY_TIME
@@ -158,20 +160,21 @@ def source_with_name(project: ProfilesProject, model: Model, *name: str) -> tupl
     return (words_of(found[0]), found[1]) if found else None
 
 
-def sources_with_name(project: ProfilesProject, model: Model, *name: str) -> Iterator[tuple[Input | SqlModel, Origin]]:
+def sources_with_name(project: ProfilesProject, model: Model, *name: str) -> Iterator[tuple[Source, Origin]]:
     """Yield each source of a model whose ids, filter or time write a name, and where."""
     for path in project.graph.parents[model.path]:
         parent = project.graph.models[path]
         source = project.graph.models[parent.source] if isinstance(parent, InputVarTable) else parent
-        if isinstance(source, Input | SqlModel):
+        if isinstance(source, Source):
             own = (source.occurred_at, getattr(source, "where", None), *(row_id.select for row_id in source.ids))
             if origin := origin_in(project, source, filter(None, own), *name):
                 yield source, origin
 
 
-def words_of(source: Input | SqlModel) -> str:
+def words_of(source: Source) -> str:
     """Return what to call a source."""
-    return f"{'input' if isinstance(source, Input) else 'SQL model'} '{source.name}'"
+    noun = "input" if isinstance(source, Input) else "SQL model" if isinstance(source, SqlModel) else "sessions"
+    return f"{noun} '{source.name}'"
 
 
 def origin_in(project: ProfilesProject, model: Model, texts: Iterable[str], *name: str) -> Origin | None:
@@ -208,6 +211,8 @@ def _texts_of_model(model: Model) -> Iterator[str]:
             yield from filter_texts(model)
             for listed in filter(None, (item.sql for item in model.pipeline)):
                 yield from filter(None, (listed.select, listed.where))
+        case SessionTable():
+            yield from (text for text, _ in event_texts(model))
         case Stitcher():
             for rule in (rule for id_type in model.id_types for rule in id_type.filters):
                 yield from filter(None, (rule.sql.select, rule.sql.where)) if rule.sql else ()

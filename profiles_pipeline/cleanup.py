@@ -30,7 +30,7 @@ USUAL_PERIOD = timedelta(days=30)
 
 _MATERIAL = re.compile(
     r"(?P<material>Material_(?P<model>.+?)_(?P<hash>[0-9a-f]{8})_(?P<seq_no>\d+))"
-    r"(?:_internal_edges|_mappings|_raw_edges|_\w+_CARDINALITY_AUDIT)?"
+    r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_\w+_CARDINALITY_AUDIT)?"
 )
 _OF_HELD = ("", "_days", "_seen", "_days_seen")
 """What is added to the name of a table that is kept from run to run in those of the tables that belong to it."""

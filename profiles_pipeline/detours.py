@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from profiles_pipeline.enable import Node
 from profiles_pipeline.errors import Problems
 from profiles_pipeline.resolve.declared import default_stitcher
-from profiles_pipeline.resolve.model import EdgeSource, EntityVar, Input, InputVar, Project, SqlModel, Stitcher
+from profiles_pipeline.resolve.model import EdgeSource, EntityVar, InputVar, Project, Source, SqlModel, Stitcher
 from profiles_pipeline.resolve.reader import Reader, VarKey
 
 
@@ -82,9 +82,7 @@ def _above(fine: Mapping[Node, set[Node]], node: Node) -> set[Node]:
     return found
 
 
-def reads_var_table(
-    project: Project, reader: Reader, var: EntityVar, source: Input | SqlModel, columns: frozenset[str]
-) -> bool:
+def reads_var_table(project: Project, reader: Reader, var: EntityVar, source: Source, columns: frozenset[str]) -> bool:
     """True when a var that uses these columns of its source is computed from the source's var table.
 
     It is, unless the input vars need entity vars while this var needs nothing that only the table has: then it reads
@@ -96,7 +94,7 @@ def reads_var_table(
     return not any(reader.input_var(iv).vars for iv in own.values())
 
 
-def columns_of_table(project: Project, source: Input | SqlModel, entity: str) -> frozenset[str]:
+def columns_of_table(project: Project, source: Source, entity: str) -> frozenset[str]:
     """Return the lower-case columns that the var table of a source has for vars of an entity beyond input vars.
 
     These are the number of the row and the main ids of other entities.

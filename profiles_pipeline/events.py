@@ -67,6 +67,7 @@ class Built:
     as_of: datetime | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     how: How | None = None
+    funnel: tuple[tuple[str, int, int, float | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

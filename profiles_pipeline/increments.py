@@ -26,9 +26,11 @@ from profiles_pipeline.compile.restitch import (
     states,
 )
 from profiles_pipeline.compile.rollups import Carried, Strategy
+from profiles_pipeline.compile.session_carried import CarriedSessions, compile_carried_sessions, days_of_ids
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Cohort, Model, Stitcher, VarTable
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.session_models import SessionTable
 from profiles_pipeline.spec.pipeline import BLIND
 from profiles_pipeline.versions import ANY_TIME
 from profiles_pipeline.windows import Held, Kept, Window
@@ -103,6 +105,8 @@ def increment(
         return _var_table(project, keeping, c, later, model)
     if isinstance(model, Cohort) and model.parent is None:
         return _cohort_of_all(project, keeping, c, model)
+    if isinstance(model, SessionTable) and model.kind == "sessions":
+        return _sessions(project, keeping, (c, later), model)
     return None
 
 
@@ -209,6 +213,52 @@ def _var_table(
     reason = f"reads what changed since {_when(newest)}" if usable else KEEPS
     reason += _blind(c, (var.source or "" for var in model.vars))
     return Increment(made.script, reason, bool(usable), held, made.strategies, graph.version)
+
+
+def _sessions(
+    project: ProfilesProject, keeping: Keeping, times: tuple[Compilation, Compilation], model: SessionTable
+) -> Increment | None:
+    window, c = keeping.window, times[0]
+    stitcher = project.graph.models[str(model.sessions.stitcher)]
+    assert isinstance(stitcher, Stitcher)
+    changes = changes_table(c, stitcher)
+    graph = keeping.held.get(changes.name)
+    if graph is None or graph.seq_no != window.seq_no or graph.material != c.relation(stitcher.path).name:
+        return None
+    own = [held for held in keeping.held.values() if held.path == model.path]
+    newest = max(own, key=lambda held: held.version, default=None)
+    if newest is not None and newest.end > window.end:
+        return None
+    there = newest is not None and newest.material in {kept.name for kept in keeping.built}
+    usable: list[Held] = []
+    if newest is not None and there and newest.version >= graph.since and not keeping.anew:
+        usable = [held for held in own if held.seq_no == newest.seq_no and held.version == newest.version]
+    # A column of sessions has the type that its first values had.
+    definition = [project.fingerprints[model.path], *_types_above(project, model)]
+    days = days_of_ids(times, model, definition, {held.name: dict(held.files) for held in usable})
+    if days is None:
+        return None
+    relation = c.relation(model.path)
+    goes_on = newest is not None and all(day.is_kept for day in days)
+    if not goes_on:
+        days = days_of_ids(times, model, definition, {}) or days
+    carried = CarriedSessions(days, changes)
+    if goes_on and newest is not None:
+        base = exp.table_(newest.material, db=relation.db, quoted=True)
+        carried = replace(carried, since=newest.version, base=base)
+    held = tuple(
+        Held(day.table.name, model.path, window.seq_no, window.end, graph.version, relation.name) for day in days
+    )
+    reason = f"reads what changed since {_when(newest)}" if goes_on else KEEPS
+    reason += _blind(c, (day.source for day in days))
+    return Increment(compile_carried_sessions(c, model, carried), reason, goes_on, held, {}, graph.version)
+
+
+def _types_above(project: ProfilesProject, model: Model) -> list[str]:
+    """Return marks of the types of everything that a model is made from, as far as these are known."""
+    types, above = project.project.types, project.graph.with_upstream([model.path])
+    paths = sorted(path for path in types if path in above or path.startswith("table:"))
+    return [f"{path}.{name} {dtype}" for path in paths for name, dtype in types[path].named]
 
 
 def _blind(c: Compilation, sources: Iterable[str]) -> str:

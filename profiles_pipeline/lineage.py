@@ -16,6 +16,7 @@ from profiles_pipeline import sql
 from profiles_pipeline.compile import Compilation, Statement, compile_model
 from profiles_pipeline.compile.entity_vars import column_order, taken_over, var_table
 from profiles_pipeline.compile.join_vars import home
+from profiles_pipeline.compile.statement import beside
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.cohort_filters import filter_texts
 from profiles_pipeline.resolve.model import (
@@ -27,12 +28,15 @@ from profiles_pipeline.resolve.model import (
     Input,
     InputVarTable,
     Model,
+    Source,
     SqlModel,
     Stitcher,
     VarTable,
 )
 from profiles_pipeline.resolve.past import past_ref
 from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.session_models import SessionTable
+from profiles_pipeline.spec.model import Text
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -80,6 +84,8 @@ def _of_model(c: Compilation, model: Model, found: Mapping[str, ColumnLineage]) 
     match model:
         case SqlModel():
             yield from _of_sql(c, model)
+        case SessionTable():
+            yield from _of_session_table(c, model)
         case Stitcher():
             yield from _of_stitcher(c, model)
         case InputVarTable():
@@ -115,6 +121,72 @@ def _of_stitcher(c: Compilation, model: Stitcher) -> Columns:
     yield from ((name, times) for name in ("valid_at", "first_seen_at"))
     if model.log_direct_edge_info or model.log_node_metadata:
         yield "metadata", [*ids, *times]
+
+
+def _of_session_table(c: Compilation, model: SessionTable) -> Columns:
+    if model.kind in ("sessions", "mapped_tracks") and not model.sessions.is_as_published:
+        yield from _of_events(c, model)
+        return
+    script = compile_model(c, model)
+    assert script is not None
+    first = script.steps[0]
+    assert isinstance(first, Statement)
+    paths = {c.relation(path).name: path for path in c.graph.models}
+    for path in model.parents:
+        parent = c.graph.models[path]
+        if isinstance(parent, Input) and isinstance(found := c.source(parent), exp.Table):
+            paths[found.name] = path
+        elif isinstance(parent, Stitcher):
+            paths[beside(c.relation(path), "_mappings").name] = path
+    for name, sources in _of_query(first.tree.args["expression"], lambda table: paths.get(table.name)):
+        yield name, [_by_own_name(c, source) for source in sources]
+
+
+def _of_events(c: Compilation, model: SessionTable) -> Columns:
+    """Yield the columns of a relation that is made of events by the main id."""
+    s = model.sessions
+    graph = c.graph.models[str(s.stitcher)]
+    assert isinstance(graph, Stitcher)
+    visitor = [ColumnSource(graph.path, graph.id_column)]
+    known: dict[str, list[ColumnSource]] = {"event_id": [], "event": [], "timestamp": [], "source": []}
+    for source in s.sources:
+        known["event_id"] += _named(c, source.event_id, source.path)
+        known["event"] += _named(c, source.event, source.path)
+        known["timestamp"] += _named(c, str(getattr(c.graph.models[source.path], "occurred_at", "")), source.path)
+
+    def of(*texts: Text | None) -> list[ColumnSource]:
+        """Return the columns of the sources behind those of events that texts name."""
+        trees = [c.reader.expression(text, model.path).tree for text in texts if text is not None]
+        names = {name.lower() for tree in trees for name in sql.columns_of_rows(tree)}
+        found = [column for name in names & known.keys() for column in known[name]]
+        for name in names - known.keys():
+            for source in s.sources:
+                given = dict(source.columns).get(name)
+                found += [ColumnSource(source.path, name)] if given is None else _named(c, given, source.path)
+        return found
+
+    times, ids = [*known["timestamp"], *visitor], known["event_id"]
+    if model.kind == "mapped_tracks":
+        yield from ((name, known[name]) for name in ("event_id", "timestamp", "event"))
+        yield from ((s.visitor, visitor), ("idle_time_minutes", times))
+        return
+    yield from (("session_id", [*times, *ids]), (s.visitor, visitor))
+    for name in ("session_start_at", "session_sequence_number", "next_session_start_at", "ended_at"):
+        yield name, times
+    yield from (("number_of_events", [*times, *ids]), ("duration_seconds", times))
+    yield from ((name, [*times, *known["event"]]) for name in ("entry_event", "exit_event"))
+    yield from ((fact.name, [*times, *of(fact.select, fact.where)]) for fact in s.facts)
+    yield from ((stage.column, [*times, *of(stage.condition)]) for stage in s.stages)
+    if s.stages:
+        yield "furthest_stage", [*times, *of(*(stage.condition for stage in s.stages))]
+
+
+def _by_own_name(c: Compilation, source: ColumnSource) -> ColumnSource:
+    """Return the column of an id graph that a column of its mappings is."""
+    stitcher = c.graph.models[source.path]
+    if not isinstance(stitcher, Stitcher) or source.column in ("other_id", "other_id_type"):
+        return source
+    return ColumnSource(source.path, stitcher.id_column)
 
 
 def _named(c: Compilation, text: str, path: str) -> Iterator[ColumnSource]:
@@ -216,7 +288,7 @@ def _of_entity_var(c: Compilation, var: EntityVar, path: str) -> set[ColumnSourc
     if var.source is None:
         return found
     source = var.source
-    has_rows = isinstance(c.graph.models[source], Input | SqlModel)
+    has_rows = isinstance(c.graph.models[source], Source)
     if has_rows and (var.cohort, var.name.lower()) in c.graph.through_tables:
         source = f"{source}/{VAR_TABLE}"
     id_column = _id_column(c, var.entity)

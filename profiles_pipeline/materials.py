@@ -16,6 +16,7 @@ from profiles_pipeline.failures import check_failed
 from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, ReuseMaterial
 from profiles_pipeline.registry import Material
 from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.resolve.session_models import SessionTable
 from profiles_pipeline.session import Session
 from profiles_pipeline.warehouse.base import Warehouse
 
@@ -87,6 +88,7 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
     return Built(
         stage.model, stage.material, relation, stage.fingerprint, stage.kind, rows, seconds, False, material.sql_file,
         columns, checks, _is_own(planned, stage), _as_of(planned, stage), _versions(session, stage), stage.how,
+        _funnel(session, stage, relation),
     )  # fmt: skip
 
 
@@ -110,6 +112,7 @@ def reused_material(session: Session, planned: Plan, stage: ReuseMaterial) -> Bu
         as_of=_as_of(planned, stage),
         versions=_versions(session, stage),
         how=stage.how,
+        funnel=_funnel(session, stage, relation),
     )
 
 
@@ -132,6 +135,17 @@ def _versions(session: Session, stage: AuditMaterial | ReuseMaterial) -> dict[st
         return {}
     known = observations.versions_of(session.project, session.registry)
     return {path: known[path] for path in parents if path in known}
+
+
+def _funnel(
+    session: Session, stage: AuditMaterial | ReuseMaterial, relation: str
+) -> tuple[tuple[str, int, int, float | None], ...]:
+    """Return the stages of a funnel, which are few: name, sessions, visitors, mean seconds; nothing of other models."""
+    if not isinstance(stage.model, SessionTable) or stage.model.kind != "funnel":
+        return ()
+    columns = "stage, sessions, visitors, mean_seconds"
+    found = session.warehouse.query(f"SELECT {columns} FROM {relation} ORDER BY stage_number").rows
+    return tuple((str(s), int(str(n)), int(str(v)), None if m is None else float(str(m))) for s, n, v, m in found)
 
 
 def _temporary(step: Step) -> str | None:

@@ -26,6 +26,7 @@ from profiles_pipeline.resolve.hooks import Hook
 from profiles_pipeline.resolve.model import Input, Model, SqlModel, Stitcher, VarTable
 from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.session_models import SessionTable
 from profiles_pipeline.sql import build as sql_build
 from profiles_pipeline.windows import Held, Kept, Window, contexts
 
@@ -297,12 +298,17 @@ def build(
 def _explained(stages: Iterable[Stage], why_whole: str) -> Iterator[Stage]:
     """Yield the stages of a model, with why it is built from its rows where it is brought up to date elsewhere."""
     for stage in stages:
-        if why_whole and isinstance(stage, BuildMaterial) and isinstance(stage.model, Stitcher | VarTable):
+        if why_whole and isinstance(stage, BuildMaterial) and _may_go_on(stage.model):
             yield replace(stage, reason=f"{stage.reason}; {why_whole}")
-        elif why_whole and isinstance(stage, AuditMaterial) and isinstance(stage.model, Stitcher | VarTable):
+        elif why_whole and isinstance(stage, AuditMaterial) and _may_go_on(stage.model):
             yield replace(stage, how=replace(stage.how, reason=f"{stage.how.reason}; {why_whole}"))
         else:
             yield stage
+
+
+def _may_go_on(model: Model) -> bool:
+    """True for a model that is brought up to date from run to run where that is possible."""
+    return isinstance(model, Stitcher | VarTable) or (isinstance(model, SessionTable) and model.kind == "sessions")
 
 
 def _held_by(stages: Iterable[Stage], keeping: Keeping) -> Iterable[Held]:

@@ -25,6 +25,7 @@ from profiles_pipeline.resolve.model import (
     Stitcher,
     VarTable,
 )
+from profiles_pipeline.resolve.session_models import SessionTable
 from profiles_pipeline.spec.model import EntityVarSpec, Text
 from profiles_pipeline.sql import ROWS, function_names
 from profiles_pipeline.warehouse.base import Warehouse
@@ -50,6 +51,7 @@ _NOUNS = {
     SqlModel: "SQL model",
     InputVarTable: "the rows of",
     FeatureTable: "feature table",
+    SessionTable: "sessions",
 }
 
 

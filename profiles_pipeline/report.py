@@ -65,6 +65,7 @@ class Record:
         action: reuse, increment or build; empty when a run of an older version of this tool left it.
         reason: why so.
         strategies: vars over rows, how each was brought up to date, and why so.
+        funnel: of a funnel, its stages: name, sessions, visitors, and mean seconds until it was reached.
     """
 
     key: AssetPath
@@ -91,6 +92,7 @@ class Record:
     action: str = ""
     reason: str = ""
     strategies: tuple[tuple[str, str, str], ...] = ()
+    funnel: tuple[tuple[str, int, int, float | None], ...] = ()
 
     @property
     def identity(self) -> str:
@@ -210,6 +212,7 @@ def record(
         action=built.how.action if built.how else "",
         reason=built.how.reason if built.how else "",
         strategies=built.how.strategies if built.how else (),
+        funnel=built.funnel,
     )
 
 

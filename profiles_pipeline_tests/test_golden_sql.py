@@ -19,6 +19,7 @@ from profiles_pipeline.resolve.model import (
     Stitcher,
     VarTable,
 )
+from profiles_pipeline.resolve.session_models import SessionTable
 from profiles_pipeline.testing import load_case, write_case
 
 KINDS: dict[str, type[Model]] = {
@@ -26,6 +27,7 @@ KINDS: dict[str, type[Model]] = {
     "feature_table": FeatureTable,
     "feature_view": FeatureView,
     "input_var_table": InputVarTable,
+    "sessions": SessionTable,
     "sql_model": SqlModel,
     "stitcher": Stitcher,
     "var_table": VarTable,

@@ -1,5 +1,6 @@
 """What Dagster shows about a model that was built: one rendering for runs and for reports."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from profiles_pipeline import lineage
 from profiles_pipeline.assets.specs import rekeyed_lineage
 from profiles_pipeline.assets.translator import ModelProps, lineage_value
 from profiles_pipeline.errors import Check
+from profiles_pipeline.funnels import ReachedStage, drawing
 from profiles_pipeline.report import InputSeen, Record, asset_path
 from profiles_pipeline.resolve.model import Project
 
@@ -65,6 +67,8 @@ def of_record(record: Record, project_folder: Path, described: Described | None)
         found["profiles/action"] = dg.MetadataValue.text(f"{record.action}: {record.reason}")
     if record.strategies:
         found["profiles/strategies"] = _strategies(record.strategies)
+    if record.funnel:
+        found |= _funnel(record)
     if record.sql_file:
         found |= _sql(project_folder / record.sql_file)
     return found
@@ -155,6 +159,20 @@ def _strategies(strategies: Sequence[tuple[str, str, str]]) -> dg.MetadataValue:
     names = ("var", "brought up to date by", "because")
     columns = dg.TableSchema([dg.TableColumn(name, "string") for name in names])
     return dg.MetadataValue.table([dg.TableRecord(dict(zip(names, row, strict=True))) for row in strategies], columns)
+
+
+def _funnel(record: Record) -> dict[str, dg.MetadataValue]:
+    """Return a funnel as a picture and as a table."""
+    stages = [ReachedStage(*stage) for stage in record.funnel]
+    picture = base64.b64encode(drawing(record.key[-1], stages).encode()).decode()
+    names = ("stage", "sessions", "visitors", "mean_seconds")
+    kinds = ("string", "int", "int", "float")
+    columns = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in zip(names, kinds, strict=True)])
+    rows = [dg.TableRecord(dict(zip(names, stage, strict=True))) for stage in record.funnel]
+    return {
+        "profiles/funnel": dg.MetadataValue.md(f"![funnel](data:image/svg+xml;base64,{picture})"),
+        "profiles/stages": dg.MetadataValue.table(rows, columns),
+    }
 
 
 def _sql(file: Path) -> dict[str, dg.MetadataValue]:

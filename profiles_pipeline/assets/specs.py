@@ -28,7 +28,8 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 from profiles_pipeline.resolve.reader import Reader
-from profiles_pipeline.spec.model import VarSpec
+from profiles_pipeline.resolve.session_models import SessionTable
+from profiles_pipeline.spec.model import SESSIONS, VarSpec
 
 MODEL_TYPES: Mapping[type[Model], str] = {
     Input: "input",
@@ -40,6 +41,7 @@ MODEL_TYPES: Mapping[type[Model], str] = {
     VarTable: "entity_var_table",
     FeatureTable: "feature_table_model",
     FeatureView: "feature_view",
+    SessionTable: SESSIONS,
 }
 
 
@@ -150,6 +152,8 @@ def _entity_key(project: Project, model: Model) -> str | None:
             key = model.entity
         case VarTable() | FeatureTable() | FeatureView():
             key = _entity_key(project, project.models[model.cohort])
+        case SessionTable():
+            key = model.sessions.entity
         case InputVarTable() if model.entities:
             key = model.entities[0]
         case SqlModel() if model.cohort:

@@ -9,7 +9,7 @@ import click
 import typer
 from typer.core import TyperCommand
 
-from profiles_pipeline.cli import graph_commands, identity_commands, inventory_commands
+from profiles_pipeline.cli import funnel_commands, graph_commands, identity_commands, inventory_commands
 from profiles_pipeline.cli import options as o
 from profiles_pipeline.cli.faults import reported
 from profiles_pipeline.cli.place import Place
@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     show.command("model-details", hidden=True)(o.spread(model_details))
     graph_commands.add_to(show)
     inventory_commands.add_to_show(show)
+    funnel_commands.add_to(show)
     app.add_typer(show, name="show")
     identity_commands.add_to(app, show)
     app.command("query", cls=_TakesSql)(query)

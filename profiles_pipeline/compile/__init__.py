@@ -10,6 +10,7 @@ from profiles_pipeline.compile.outputs import (
     compile_feature_view,
     compile_sql_model,
 )
+from profiles_pipeline.compile.sessions import compile_session_table
 from profiles_pipeline.compile.statement import (
     Audit,
     Bind,
@@ -33,6 +34,7 @@ from profiles_pipeline.resolve.model import (
     Stitcher,
     VarTable,
 )
+from profiles_pipeline.resolve.session_models import SessionTable
 
 __all__ = [
     "Audit",
@@ -61,6 +63,8 @@ def compile_model(c: Compilation, model: Model) -> Script | None:
             script = compile_sql_model(c, model)
         case Stitcher():
             script = compile_stitcher(c, model)
+        case SessionTable():
+            script = compile_session_table(c, model)
         case InputVarTable():
             script = compile_input_var_table(c, model)
         case Cohort():

@@ -47,7 +47,7 @@ from profiles_pipeline.compile.statement import (
 from profiles_pipeline.detours import columns_of_table, input_vars_behind
 from profiles_pipeline.errors import Problem, Problems, fail, nearest
 from profiles_pipeline.names import VAR_TABLE, safe_identifier
-from profiles_pipeline.resolve.model import Cohort, EntityVar, Input, InputVar, InputVarTable, SqlModel, VarTable
+from profiles_pipeline.resolve.model import Cohort, EntityVar, InputVar, InputVarTable, Source, VarTable
 from profiles_pipeline.resolve.reader import ReadVar, VarKey
 from profiles_pipeline.sql import build
 
@@ -300,7 +300,7 @@ class Growing:
     def added_columns(self, source: str) -> frozenset[str]:
         """Return what the var table of a source has and its rows with just this entity's main id have not."""
         model = self.c.graph.models[source]
-        assert isinstance(model, Input | SqlModel)
+        assert isinstance(model, Source)
         return columns_of_table(self.c.project, model, self.cohort.entity)
 
     def scan(self, source: str, through_table: bool, variables: tuple[EntityVar, ...], result: exp.Table) -> list[Scan]:
@@ -340,7 +340,7 @@ class Growing:
     def may_number(self, source: str, through_table: bool, variables: Iterable[EntityVar]) -> bool:
         """True when a scan can group by the number of the person instead of the main id, which no var may look at."""
         model = self.c.graph.models[source]
-        if not isinstance(model, Input | SqlModel) or not has_typed_ids(model, self.cohort.entity):
+        if not isinstance(model, Source) or not has_typed_ids(model, self.cohort.entity):
             return False
         if self.cohort.parent is not None or any(self.shared[v.name] is None for v in variables):
             return False
@@ -386,7 +386,7 @@ class Growing:
             table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=input_vars)
             return rows_with_vars(self.c, table, key).subquery(copy=False)
         model = self.c.graph.models[source]
-        if isinstance(model, Input | SqlModel):
+        if isinstance(model, Source):
             return identified_rows(self.c, model, [self.cohort.entity], key=key).subquery(copy=False)
         return self.c.relation(source)
 

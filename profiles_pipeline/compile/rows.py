@@ -13,7 +13,7 @@ from profiles_pipeline.compile.past import moved_ids, no_moved_ids
 from profiles_pipeline.compile.statement import Compilation, beside
 from profiles_pipeline.errors import fail
 from profiles_pipeline.graph import locate
-from profiles_pipeline.resolve.model import IdType, Input, Model, RowId, SqlModel, Stitcher
+from profiles_pipeline.resolve.model import IdType, Input, Model, RowId, Source, Stitcher
 from profiles_pipeline.resolve.past import PastRef, past_ref
 from profiles_pipeline.spec.model import IdFilter
 from profiles_pipeline.sql import build
@@ -69,7 +69,7 @@ def visible_rows(c: Compilation, model: Model) -> exp.Select:
     Rows at or after end_time are invisible, as are rows before begin_time; rows without a time are always visible.
     """
     rows = all_rows(c, model)
-    if isinstance(model, Input | SqlModel) and model.occurred_at:
+    if isinstance(model, Source) and model.occurred_at:
         rows.where(in_window(c, model.occurred_at, model.path), copy=False)
     return rows
 

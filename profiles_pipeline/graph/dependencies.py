@@ -24,6 +24,7 @@ from profiles_pipeline.resolve.model import (
     InputVarTable,
     Model,
     Project,
+    Source,
     SqlModel,
     Stitcher,
     VarTable,
@@ -31,6 +32,7 @@ from profiles_pipeline.resolve.model import (
 from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader, Reading, ReadVar, VarKey
 from profiles_pipeline.resolve.row_texts import RowTexts
+from profiles_pipeline.resolve.session_models import SessionTable, event_texts
 from profiles_pipeline.spec.model import Text
 from profiles_pipeline.sql.rights import why_left_out
 
@@ -122,6 +124,8 @@ class _Texts:
                 yield from self._of_input(model)
             case SqlModel():
                 yield from self._of_sql(model)
+            case SessionTable():
+                yield from self._of_session_table(model)
             case Stitcher():
                 yield from (source.path for source in model.sources)
                 yield from self._of_filters(model)
@@ -129,11 +133,16 @@ class _Texts:
                     yield model.rules.path
             case InputVarTable():
                 yield from self._of_input_var_table(model)
-            case Cohort():
-                yield from self._of_cohort(model)
             case VarTable():
                 yield from ((model.cohort, var.name.lower()) for var in model.vars)
                 yield from filter(None, (model.cohort, model.inherited, *model.coarser))
+            case _:
+                yield from self._of_output(model)
+
+    def _of_output(self, model: Model) -> Iterator[Node]:
+        match model:
+            case Cohort():
+                yield from self._of_cohort(model)
             case FeatureTable():
                 yield from self._of_feature_table(model)
             case FeatureView():
@@ -194,7 +203,7 @@ class _Texts:
     def _of_input(self, model: Input) -> Iterator[Node]:
         return self._of_row_texts(model, (*(row_id.select for row_id in model.ids), model.occurred_at, model.where))
 
-    def _of_row_texts(self, model: Input | SqlModel, texts: Iterable[Text | None]) -> Iterator[Node]:
+    def _of_row_texts(self, model: Source, texts: Iterable[Text | None]) -> Iterator[Node]:
         """Yield what these texts of a source need; without one that is wrong the source is sound."""
         for text in filter(None, texts):
             failed, self._failed = self._failed, False
@@ -216,6 +225,16 @@ class _Texts:
                 self._tell_left_out(f"model '{model.name}'", reading, place)
             yield from (n for n in self._refs(reading, place, model.path) if n != model.path)
         yield from self._of_row_texts(model, (row_id.select for row_id in model.ids))
+
+    def _of_session_table(self, model: SessionTable) -> Iterator[Node]:
+        """Yield what sessions are made from. Their texts look at the columns of an event and nothing else."""
+        yield from model.parents
+        for text, this in event_texts(model):
+            with self._noting(text.span):
+                reading = self.reader.expression(text, this)
+                if reading.models or reading.vars:
+                    hint = "let a SQL model bring other things to the rows, and name that under 'from'"
+                    fail("wrong-reference", f"'{text}' looks at more than its event", text.span, hint=hint)
 
     def _of_filters(self, model: Stitcher) -> Iterator[Node]:
         for id_type in model.id_types:
@@ -319,7 +338,7 @@ class _Texts:
         if source is None:
             raise BrokenReferenceError
         table = f"{source.path}/{VAR_TABLE}"
-        if not isinstance(source, Input | SqlModel):
+        if not isinstance(source, Source):
             yield source.path
         elif reads_var_table(self.project, self.reader, var, source, columns):
             yield table
@@ -328,7 +347,7 @@ class _Texts:
             yield source.path
             yield self.project.entities[var.entity].stitcher
 
-    def _around(self, var: EntityVar, source: Input | SqlModel, columns: frozenset[str]) -> frozenset[Node] | None:
+    def _around(self, var: EntityVar, source: Source, columns: frozenset[str]) -> frozenset[Node] | None:
         """Return what a var needs to read its source itself; None when it uses what only the var table has."""
         behind = input_vars_behind(self.project, self.reader, source.path, columns)
         reads = {iv: self.reader.input_var(iv) for iv in behind}

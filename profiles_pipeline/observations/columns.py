@@ -9,6 +9,7 @@ from sqlglot import exp
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input, InputVarTable, Model, SqlModel, Stitcher, VarTable
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.session_models import SessionTable, event_texts
 from profiles_pipeline.sql import columns_of_rows
 
 Names = frozenset[str] | None
@@ -52,6 +53,9 @@ def _read_by(project: ProfilesProject, reader: Reader, other: Model, sources: Co
                     yield None
                 elif var.source in sources:
                     yield read.columns
+        case SessionTable():  # the first relation of a family that needs a text tells it for all of them
+            for text, this in event_texts(other):
+                yield _named(reader.expression(text, this).tree)
         case SqlModel() if other.spec.single_sql is not None:
             yield _named(reader.query(other.spec.single_sql, other.path).tree)
         case _:

@@ -24,6 +24,8 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.session_models import SessionTable
+from profiles_pipeline.spec.model import SESSIONS
 
 _TYPES: dict[type[Model], str] = {
     Input: "input",
@@ -35,6 +37,7 @@ _TYPES: dict[type[Model], str] = {
     VarTable: "entity_var_table",
     FeatureTable: "feature_table_model",
     FeatureView: "feature_view",
+    SessionTable: SESSIONS,
 }
 
 

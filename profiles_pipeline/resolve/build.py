@@ -35,6 +35,8 @@ from profiles_pipeline.resolve.model import (
 from profiles_pipeline.resolve.relation_names import check_relation_names
 from profiles_pipeline.resolve.reserved import reserved_names
 from profiles_pipeline.resolve.row_ids import RowIds
+from profiles_pipeline.resolve.session_models import SessionTable
+from profiles_pipeline.resolve.sessions import statuses_of_sessions, with_sessions
 from profiles_pipeline.resolve.sources import inputs_of, with_sql_models, with_unsupported_models
 from profiles_pipeline.resolve.stitchers import with_stitchers
 from profiles_pipeline.resolve.unions import with_column_unions
@@ -59,6 +61,7 @@ def resolve(spec: ProjectSpec, problems: Problems, source_dialect: str = "snowfl
     models = with_unsupported_models(declared, models)
     of_models = features_of_models(declared, models)
     models = with_stitchers(declared, ids, models)
+    models = with_sessions(declared, models)
     models = with_cohorts(declared, models)
     written, input_vars = vars_of_groups(declared, models, grains)
     models = with_input_var_tables(models, input_vars)
@@ -107,7 +110,7 @@ def _names(declared: Declared, models: Mapping[str, Model]) -> Mapping[str, Name
     """Return lower-case global name in templates -> what it is."""
     names: dict[str, NameKind] = {}
     for model in models.values():
-        if isinstance(model, Input | SqlModel | Stitcher | Unsupported):
+        if isinstance(model, Input | SqlModel | Stitcher | SessionTable | Unsupported):
             names.setdefault(model.name.lower(), "rows")
         elif isinstance(model, Cohort) and model.parent is not None:
             names[model.name.lower()] = "cohort"
@@ -127,7 +130,7 @@ def _statuses(declared: Declared, models: Mapping[str, Model]) -> dict[str, str]
     found |= {
         path: status for path, model in declared.model_specs.items() if (status := _enable_status(model)) is not None
     }
-    return found | declared.spec.statuses
+    return statuses_of_sessions(models.values(), found) | found | declared.spec.statuses
 
 
 def _enable_status(model: ModelSpec) -> str | None:

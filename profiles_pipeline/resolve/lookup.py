@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from profiles_pipeline.errors import Span, did_you_mean
 from profiles_pipeline.names import normalise_path
 from profiles_pipeline.resolve.declared import Declared, text_span
-from profiles_pipeline.resolve.model import Cohort, Input, Model, SqlModel
+from profiles_pipeline.resolve.model import Cohort, Model, Source
 from profiles_pipeline.spec.model import CohortSpec, ModelSpec, Text, VarGroupSpec
 
 
@@ -72,7 +72,7 @@ def _tell_other_kind(
         whole = {entity.all_cohort for entity in declared.entities.values()}
         fit = {*whole, *(k for k, model in models.items() if isinstance(model, Cohort))}
     else:
-        fit = {k for k, model in models.items() if isinstance(model, Input | SqlModel)}
+        fit = {k for k, model in models.items() if isinstance(model, Source)}
     hint = did_you_mean(path, sorted(_as_written(declared, models, k) for k in fit))
     declared.problems.error("wrong-type", message, place, hint=hint)
 

@@ -95,12 +95,18 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Input(Model):
+class Source(Model):
+    """Rows that vars may read: the identifiers on each, and when it happened."""
+
+    ids: tuple[RowId, ...] = ()
+    occurred_at: Text | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input(Source):
     """Rows that come from outside."""
 
     table: Text
-    ids: tuple[RowId, ...] = ()
-    occurred_at: Text | None = None
     where: Text | None = None
     is_optional: bool = False
     """True when the project can do without it."""
@@ -115,13 +121,11 @@ class Input(Model):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SqlModel(Model):
+class SqlModel(Source):
     """A relation written in SQL by the user."""
 
     spec: SqlTemplateSpec
     output: Literal["table", "view", "ephemeral"]
-    ids: tuple[RowId, ...] = ()
-    occurred_at: Text | None = None
     cohort: str | None = None
     """Path of the cohort whose features its columns are, if any."""
 

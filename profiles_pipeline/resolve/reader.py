@@ -19,7 +19,7 @@ from sqlglot import exp
 from profiles_pipeline import sql, template
 from profiles_pipeline.errors import BrokenReferenceError, Problem, ProjectError, Span, at, did_you_mean
 from profiles_pipeline.names import normalise_path
-from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, Input, InputVar, Model, Project, SqlModel
+from profiles_pipeline.resolve.model import Cohort, Entity, EntityVar, InputVar, Model, Project, Source, SqlModel
 from profiles_pipeline.resolve.past import PastRef, past_ref, past_refs
 from profiles_pipeline.resolve.types import Types, place_of
 from profiles_pipeline.spec.model import Text, WindowSpec
@@ -438,7 +438,7 @@ class Reader:
     def _unqualified(self, reading: Reading, path: str | None) -> Reading:
         """Return the reading with columns that are written ``source.column`` as columns of the source at hand."""
         source = self.project.models.get(path or "")
-        if not isinstance(source, Input | SqlModel):
+        if not isinstance(source, Source):
             return reading
         return replace(reading, tree=sql.unqualified(reading.tree, source.name))
 
@@ -524,5 +524,6 @@ def _model_type(model: Model) -> str:
         "FeatureView": "feature_view",
         "InputVarTable": "var_table",
         "VarTable": "var_table",
+        "SessionTable": "sessions",
     }
     return names.get(type(model).__name__, type(model).__name__.lower())

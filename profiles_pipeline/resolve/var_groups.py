@@ -9,7 +9,7 @@ from profiles_pipeline.names import FEATURE_VIEW, VAR_TABLE
 from profiles_pipeline.resolve.declared import Declared, text_span
 from profiles_pipeline.resolve.grains import TimeGrains
 from profiles_pipeline.resolve.lookup import find_cohort, find_source, tell_unknown_model
-from profiles_pipeline.resolve.model import Cohort, EntityVar, Input, InputVar, Model, SqlModel
+from profiles_pipeline.resolve.model import Cohort, EntityVar, InputVar, Model, Source
 from profiles_pipeline.resolve.row_ids import RowIds
 from profiles_pipeline.spec.model import (
     EntityVarSpec,
@@ -96,7 +96,7 @@ def _var_source(declared: Declared, models: Mapping[str, Model], spec: EntityVar
     body = getattr(declared.model_specs.get(path), "body", None)
     made = isinstance(body, FeatureTableSpec | FeatureViewModelSpec)
     owner = path.removesuffix(f"/{VAR_TABLE}").removesuffix(f"/{FEATURE_VIEW}")
-    if made or path in models or isinstance(models.get(owner), Cohort | Input | SqlModel):
+    if made or path in models or isinstance(models.get(owner), Cohort | Source):
         return path
     tell_unknown_model(declared, models, spec.from_, spec.span, "source")
     return None

@@ -11,10 +11,9 @@ from profiles_pipeline.resolve.model import (
     Cohort,
     Entity,
     EntityVar,
-    Input,
     InputVarTable,
     Model,
-    SqlModel,
+    Source,
     VarTable,
 )
 from profiles_pipeline.resolve.var_groups import EntityVars, InputVars
@@ -33,7 +32,7 @@ def with_input_var_tables(models: Mapping[str, Model], input_vars: InputVars) ->
             vars=tuple(input_vars.get(source.path, {}).values()),
         )
         for source in models.values()
-        if isinstance(source, Input | SqlModel)
+        if isinstance(source, Source)
     }
     return {**models, **tables}
 

@@ -13,10 +13,10 @@ from profiles_pipeline.spec.checks import check_choices, told_apart
 from profiles_pipeline.spec.convert import build_project
 from profiles_pipeline.spec.fetch import NEWEST_SCHEMA, fetcher
 from profiles_pipeline.spec.lift import Note, lift
-from profiles_pipeline.spec.model import KNOWN_KEYS, ProjectSpec, Text
+from profiles_pipeline.spec.model import KNOWN_KEYS, SESSIONS, ProjectSpec, Text
 from profiles_pipeline.spec.namesakes import cohorts_told_apart
 from profiles_pipeline.spec.packages import with_packages
-from profiles_pipeline.spec.pipeline import PIPELINE_FILES
+from profiles_pipeline.spec.pipeline import OWN_SECTIONS, PIPELINE_FILES
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 from profiles_pipeline.spec.yaml_nodes import read_yaml
 
@@ -86,7 +86,28 @@ def project_files(folder: Path, problems: Problems, root: Path | None = None) ->
     files = {project.span.file: project}
     for path in _model_files(folder, project, problems):
         files[_named(path, root)] = _read_models(path, root, problems)
+    for name, models in _own_models(folder, root, problems):
+        files[name] = models
     return files
+
+
+def _own_models(folder: Path, root: Path, problems: Problems) -> Iterator[tuple[str, PlacedMap]]:
+    """Yield the models in pipeline.yaml that other tools do not know, and the vars over these.
+
+    What else is in the file says how the project is run, and is read elsewhere.
+    """
+    path = next((folder / name for name in PIPELINE_FILES if (folder / name).is_file()), None)
+    value = read_yaml(path, _named(path, root), Problems()) if path else None
+    if path is None or not isinstance(value, PlacedMap):
+        return
+    models = value.get("models")
+    for model in models if isinstance(models, PlacedList) else ():
+        kind = model.get("model_type") if isinstance(model, PlacedMap) else None
+        if isinstance(model, PlacedMap) and isinstance(kind, Text) and kind != SESSIONS:
+            message = f"only models of type {SESSIONS} may stand in {path.name}, not of type '{kind}'"
+            hint = "move it to a file of models, where other tools find it as well"
+            problems.error("wrong-value", message, model.value_span("model_type"), hint=hint)
+    yield _named(path, root), value.without([key for key in value if key not in OWN_SECTIONS])
 
 
 def joined(files: Iterable[PlacedMap], problems: Problems) -> PlacedMap:

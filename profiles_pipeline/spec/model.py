@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, field_validator, model_validator
 from pydantic_core import PydanticCustomError, core_schema
 
 from profiles_pipeline.errors import Span
@@ -414,6 +414,59 @@ class FeatureViewModelSpec(CommonModelSpec):
     features: tuple[FeatureSelection, ...] = ()
 
 
+class SessionSourceSpec(Spec):
+    """Rows that are events of sessions. `columns` says what stands for columns of facts that the rows do not have."""
+
+    from_: Annotated[Text, Field(alias="from")]
+    event_id: Text | None = None
+    event: Text | None = None
+    anonymous_id: Text | None = None
+    user_id: Text | None = None
+    columns: dict[str, Text] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_path(cls, value: object) -> object:
+        return {"from": value} if isinstance(value, Text) else value
+
+
+class SessionFactSpec(Spec):
+    """What is computed from the events of each session."""
+
+    name: Text
+    select: Text = Text("count(*)")
+    where: Text | None = None
+
+
+class SessionsSpec(Spec):
+    """Sessions: what somebody did without a pause longer than `timeout`.
+
+    `stages` are the steps of a funnel, in order: name and the condition of an event that reaches it. With `compat` the
+    relations are those of the published dbt project, by anonymous and user ids instead of the main id.
+    """
+
+    entity_key: Text | None = None
+    from_: Annotated[tuple[SessionSourceSpec, ...], Field(alias="from")]
+    event_id: Text | None = None
+    event: Text = Text("event")
+    timeout: Text = Text("30m")
+    max_duration: Text | None = None
+    repeats_within: Text = Text("30d")
+    flow_events: int = 5
+    facts: tuple[SessionFactSpec, ...] = ()
+    stages: dict[str, Text] = Field(default_factory=dict)
+    compat: bool = False
+    anonymous_id: Text = Text("anonymous_id")
+    user_id: Text = Text("user_id")
+    materialization: Materialization = Materialization()
+    validity_time: Text | None = None
+
+    @field_validator("from_", mode="before")
+    @classmethod
+    def _read_single(cls, value: object) -> object:
+        return (value,) if isinstance(value, Text | PlacedMap) else value
+
+
 class UnsupportedModelSpec(Spec):
     """A model type that is known but not computed; its keys are kept as they are."""
 
@@ -430,6 +483,7 @@ ModelBody = (
     | ColumnUnionSpec
     | CohortSpec
     | FeatureViewModelSpec
+    | SessionsSpec
     | UnsupportedModelSpec
 )
 
@@ -439,6 +493,9 @@ def _known_keys(spec: type[Spec]) -> set[str]:
     return own.union(*(_known_keys(child) for child in spec.__subclasses__()))
 
 
+SESSIONS = "sessions"
+"""The model type that other tools do not know; it may stand in pipeline.yaml."""
+
 MODEL_BODIES: dict[str, type[Spec]] = {
     "id_stitcher": IdStitcherSpec,
     "id_collator": IdStitcherSpec,
@@ -447,6 +504,7 @@ MODEL_BODIES: dict[str, type[Spec]] = {
     "common_column_union": ColumnUnionSpec,
     "entity_cohort": CohortSpec,
     "feature_view": FeatureViewModelSpec,
+    SESSIONS: SessionsSpec,
 }
 
 UNSUPPORTED_MODEL_TYPES = frozenset(

@@ -25,6 +25,9 @@ from profiles_pipeline.spec.yaml_nodes import read_yaml
 
 PIPELINE_FILES = ("pipeline.yaml", "pipeline.yml")
 
+OWN_SECTIONS = ("models", "var_groups")
+"""What stands in the file and is part of the project: what other tools would stumble over in its own files."""
+
 Cadence = Literal["hourly", "daily", "weekly", "monthly"]
 
 _MACROS = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
@@ -260,6 +263,7 @@ def read_pipeline(folder: Path, problems: Problems) -> PlacedPipeline:
     value = read_yaml(path, path.name, own)
     found = None
     if isinstance(value, PlacedMap):
+        value = value.without(OWN_SECTIONS)  # they are part of the project
         found = validated(PipelineSpec, value, path.name, own)
     elif value is not None:
         own.error("wrong-type", f"the file must be a mapping of {', '.join(_KEYS)}", Span(path.name, 1, 1))
@@ -294,4 +298,4 @@ def _placed_at(value: object, span: Span) -> object:
     return placed
 
 
-_KEYS = tuple(name for name in PipelineSpec.model_fields if name != "span")
+_KEYS = (*(name for name in PipelineSpec.model_fields if name != "span"), *OWN_SECTIONS)

@@ -43,7 +43,7 @@ STITCHER = ("--model-refs", "models/user_id_stitcher")
 
 def daily_runs(work: Workspace) -> Sequence[Case]:
     """Whole runs and the stitcher alone: over all rows, and with the newest ones after a run over all others."""
-    apart(_split, work)
+    apart(split, work)
     for name, models in (("daily", ()), ("daily_stitched", STITCHER)):
         project = work.project(name)
         (project / "data").unlink()
@@ -90,7 +90,7 @@ def _run_year(project: Path) -> tuple[str, ...]:
     return (sys.executable, "-m", "profiles_pipeline", *command)
 
 
-def _split(work: Workspace) -> None:
+def split(work: Workspace) -> None:
     """Lay the events into two folders: one without the newest rows, and one with a file of these beside the others."""
     with duckdb.connect() as connection:
         (cut,) = connection.sql(

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from profiles_pipeline_tests.bench import cases, daily
+from profiles_pipeline_tests.bench import cases, daily, sessions
 from profiles_pipeline_tests.bench.agreement import differences
 from profiles_pipeline_tests.bench.measure import in_turns
 from profiles_pipeline_tests.bench.workspace import shop_events, workspace
@@ -56,6 +56,13 @@ def test_engine_and_scripts_agree(tmp_path: Path) -> None:
         for group in (cases.whole_runs, cases.feature_runs):
             in_turns(group(work), 1, work.home, silent)
         assert cases.disagreements(work) == []
+
+
+@pytest.mark.slow
+def test_sessions_agree(tmp_path: Path) -> None:
+    with workspace(shop_events(EVENTS, tmp_path / "events", silent)) as work:
+        in_turns(sessions.session_runs(work), 1, work.home, silent)
+        assert sessions.disagreements(work) == []
 
 
 @pytest.mark.slow

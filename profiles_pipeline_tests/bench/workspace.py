@@ -29,11 +29,16 @@ class Workspace:
         """Home folder of the processes that are measured."""
         return self.folder / "home"
 
-    def project(self, name: str) -> Path:
-        """Set up the e-commerce example over the events, with nothing built yet; return its folder."""
+    def project(self, name: str, left_out: tuple[str, ...] = ("pipeline.yaml",)) -> Path:
+        """Set up the e-commerce example over the events, with nothing built yet; return its folder.
+
+        Args:
+            name: what to call it.
+            left_out: files that it does without; what is in pipeline.yaml is measured by itself.
+        """
         folder = self.folder / name
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("data", ".profiles", "output"))
+        shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("data", ".profiles", "output", *left_out))
         (folder / "data").symlink_to(self.events, target_is_directory=True)
         return folder
 

@@ -30,6 +30,7 @@ COMMANDS = [
     "show dependencies",
     "show dataflow",
     "show plan",
+    "show funnel",
     "discover",
     "cleanup materials",
     "query",

@@ -28,6 +28,7 @@ FILES = {
         "models/profiles.yaml",
         "models/sql_models.yaml",
         "pb_project.yaml",
+        "pipeline.yaml",
     ],
 }
 

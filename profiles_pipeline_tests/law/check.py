@@ -24,6 +24,7 @@ from profiles_pipeline_tests.law.histories import History, Layout, Step, Tables,
 from profiles_pipeline_tests.law.oracle import World
 from profiles_pipeline_tests.law.place import Place, Relation, Relations
 from profiles_pipeline_tests.law.projects import Shape
+from profiles_pipeline_tests.law.sessions import Visits
 
 TOLERANCE = 1e-9
 """How far sums of binary floats may differ, relatively: their addition has an order."""
@@ -170,7 +171,8 @@ def said(shape: Shape, tables: Tables, end: datetime) -> Mapping[str, Rows]:
     """Return model path -> the rows that the oracle knows it to have."""
     spec = projects.spec_of(shape)
     world = World(spec, tables, end)
-    everybody = world.features(None)
+    visits = Visits(world, shape.sessions) if shape.sessions else None
+    everybody = _with_sessions(world.features(None), visits)
     found: dict[str, Rows] = {
         "models/user_id_stitcher": [
             {
@@ -191,7 +193,7 @@ def said(shape: Shape, tables: Tables, end: datetime) -> Mapping[str, Rows]:
         ],
     }
     for cohort in spec.cohorts:
-        members = world.features(cohort)
+        members = _with_sessions(world.features(cohort), visits)
         path = f"models/{cohort.name}"
         found[path] = [{"user_main_id": main} for main in members]
         found[f"{path}/var_table"] = found[f"{path}/feature_view"] = _of_persons(members, end)
@@ -201,7 +203,14 @@ def said(shape: Shape, tables: Tables, end: datetime) -> Mapping[str, Rows]:
         found[f"{kind}/{source.name}/var_table"] = [{**row, "user_main_id": row["main id"]} for row in rows]
         if source.query:
             found[f"models/{source.name}"] = [dict(row) for row in world.visible[source.name]]
-    return found
+    return found | (visits.relations() if visits is not None else {})
+
+
+def _with_sessions(features: dict[str, dict[str, object]], visits: Visits | None) -> dict[str, dict[str, object]]:
+    if visits is not None:
+        for main, values in features.items():
+            values["mean_session"] = visits.mean_session(main)
+    return features
 
 
 def _of_persons(features: Mapping[str, dict[str, object]], end: datetime) -> Rows:

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline_tests.law import catalogue
+from profiles_pipeline_tests.law import catalogue, sessions
 from profiles_pipeline_tests.law.oracle import Cohort, Person, RowVar, Source, Spec, Var
 
 BLOCKED = "none@x.com"
@@ -34,6 +34,7 @@ class Shape:
         orders_stitched: whether orders join ids.
         cohorts: how many cohorts there are: none, the buyers, and those of them who were seen of late.
         edition: a number in descriptions, which mean nothing.
+        sessions: the sessions there are, by name; none if empty.
     """
 
     names: tuple[str, ...]
@@ -42,6 +43,7 @@ class Shape:
     orders_stitched: bool = True
     cohorts: int = 0
     edition: int = 0
+    sessions: str = ""
 
 
 def _features(shape: Shape) -> tuple[list[catalogue.Feature], list[catalogue.Feature]]:
@@ -65,7 +67,7 @@ def tables_of(shape: Shape) -> tuple[str, ...]:
     """Return the names of the sources of a project: those that join ids, and those that features read."""
     features = [*_features(shape)[0], *_cohort_features(shape)]
     read = {f.var.source for f in features if f.var.source}
-    read |= {"identifies", "tracks", "plans", *(["orders"] if shape.orders_stitched else [])}
+    read |= {"identifies", "tracks", "plans", *(["orders"] if shape.orders_stitched or shape.sessions else [])}
     return tuple(name for name in ("identifies", "tracks", "orders", "plans", "daily", "purchases") if name in read)
 
 
@@ -165,6 +167,8 @@ def _models(shape: Shape) -> dict[str, object]:
     note = {"description": f"edition {shape.edition}"}
     variables = [{"input_var": dict(f.yaml)} for f in rows]
     variables += [{"entity_var": {**f.yaml, **note}} for f in persons]
+    if shape.sessions:
+        variables.append({"entity_var": sessions.var_of(shape.sessions)})
     groups: list[dict[str, object]] = [{"name": "of_users", "entity_key": "user", "vars": variables}]
     if shape.cohorts:
         buyers = [{"entity_var": dict(f.yaml)} for f in _cohort_features(shape)]
@@ -177,6 +181,7 @@ def _models(shape: Shape) -> dict[str, object]:
             _stitcher([name for name in tables if name in _INPUTS and (name != "orders" or shape.orders_stitched)]),
             *(model for name, model in _SQL_MODELS.items() if name in tables),
             *_COHORTS[: shape.cohorts],
+            *([sessions.model_of(shape.sessions)] if shape.sessions else []),
         ],
         "var_groups": groups,
     }

@@ -384,6 +384,18 @@ models:
     assert used(shop_at(tmp_path, MODELS.partition("var_groups")[0] + model)) == expected
 
 
+def test_columns_that_sessions_are_made_of(tmp_path: Path) -> None:
+    facts = "[{name: spent, select: sum(amount), where: event = 'buy' and paid}]"
+    model = f"""
+models:
+  - name: visits
+    model_type: sessions
+    model_spec: {{entity_key: user, from: inputs/orders, event_id: id, event: "'order'", facts: {facts}}}
+"""
+    found = used(shop_at(tmp_path, MODELS.partition("var_groups")[0] + model))
+    assert found == {"user_id", "ts", "id", "amount", "event", "paid"}
+
+
 def used(shop: Shop) -> set[str] | None:
     project = shop.load()
     model = project.graph.models["inputs/orders"]

@@ -1,0 +1,278 @@
+"""Events: the rows of the sources of sessions with their visitor, each event once, and what becomes of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from profiles_pipeline import sql
+from profiles_pipeline.compile.rows import (
+    alias,
+    col,
+    has_typed_ids,
+    id_values,
+    identified_rows,
+    is_stitched_from,
+    occurred,
+    placed,
+    text,
+    visible_rows,
+)
+from profiles_pipeline.compile.session_tracks import interval
+from profiles_pipeline.compile.statement import Compilation, beside
+from profiles_pipeline.resolve.model import Source
+from profiles_pipeline.resolve.session_models import EventSource, Sessions, SessionTable, Stage
+from profiles_pipeline.resolve.sessions import EVENT_COLUMNS
+from profiles_pipeline.sql import build
+
+NO_TIME = "no time"
+NO_EVENT_ID = "no event id"
+NO_ID = "no id"
+UNKNOWN_ID = "id is not in the id graph"
+REPEATED = "repeated event"
+"""Why a row is no event of anybody, in the order in which these are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of time in which events of some visitors are read.
+
+    Attributes:
+        ids: their rows of the mappings of the id graph.
+        begin: the first moment of it.
+        end: the moment after it; None for the end time.
+    """
+
+    ids: exp.Table
+    begin: exp.Expr
+    end: exp.Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The visitors whose events are read, where these are not all.
+
+    Attributes:
+        ids: their rows of the mappings of the id graph.
+        resume: their main ids, and from when on sessions of theirs are made anew, in a column resume_at.
+        stretches: when events are read: all from resume_at on, and those before that may be the same events.
+    """
+
+    ids: exp.Table
+    resume: exp.Table
+    stretches: tuple[Stretch, ...]
+
+
+def source_of(c: Compilation, source: EventSource) -> Source:
+    """Return the model whose rows are events."""
+    model = c.graph.models[source.path]
+    assert isinstance(model, Source)
+    return model
+
+
+def time_of(c: Compilation, source: EventSource) -> exp.Expr:
+    """Return when an event happened, as an expression over the rows of its source."""
+    model = source_of(c, source)
+    assert model.occurred_at is not None
+    return occurred(c, model.occurred_at, model.path)
+
+
+def value_of(c: Compilation, source: EventSource, written: str) -> exp.Expr:
+    """Return an expression over the rows of a source."""
+    return placed(c, c.reader.expression(written, source.path).tree)
+
+
+def id_of(c: Compilation, source: EventSource) -> exp.Expr:
+    """Return what tells an event from others of its visitor, as text."""
+    return sql.text_of(value_of(c, source, source.event_id))
+
+
+def fact_columns(c: Compilation, model: SessionTable) -> tuple[str, ...]:
+    """Return the lower-case names of the columns that facts and stages look at, beside those of every event."""
+    texts = [t for fact in model.sessions.facts for t in (fact.select, fact.where) if t is not None]
+    texts += [stage.condition for stage in model.sessions.stages]
+    named = {n.lower() for t in texts for n in sql.columns_of_rows(c.reader.expression(t, model.path).tree)}
+    return tuple(sorted(named - set(EVENT_COLUMNS)))
+
+
+def person_key(c: Compilation, sessions: Sessions) -> str:
+    """Return what stands for a visitor while sessions are made: the number of the person where it can be looked up."""
+    assert sessions.entity is not None
+    typed = all(has_typed_ids(source_of(c, source), sessions.entity) for source in sessions.sources)
+    return "component" if typed else "main_id"
+
+
+def condition_of(c: Compilation, model: SessionTable, stage: Stage) -> exp.Expr:
+    """Return the condition of an event that reaches a stage."""
+    return placed(c, c.reader.expression(stage.condition, model.path).tree)
+
+
+def events(
+    c: Compilation, sessions: Sessions, columns: Iterable[str], key: str, chosen: Chosen | None = None
+) -> exp.Expr:
+    """Return the query of the events of visitors: VISITOR, the EVENT_COLUMNS, and more columns; repeated ones included.
+
+    Args:
+        c: what to compile against.
+        sessions: the declaration.
+        columns: lower-case names of more columns.
+        key: what stands for a visitor, `component` or `main_id`.
+        chosen: whose events; None for everybody's.
+    """
+    names = list(columns)
+    if chosen is None:
+        parts = [_events_of(c, sessions, source, names, key) for source in sessions.sources]
+        return parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
+    parts = [_events_of(c, sessions, f, names, key, at) for f in sessions.sources for at in chosen.stretches]
+    return build(
+        """
+        SELECT e.*, w.resume_at FROM :events AS e JOIN (
+            SELECT DISTINCT i.:key AS person, r.resume_at FROM :ids AS i JOIN :resume AS r ON r.main_id = i.main_id
+        ) AS w ON w.person = e.visitor AND e."timestamp" >= w.resume_at - :length
+        """,
+        events=parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False),
+        key=key,
+        ids=chosen.ids,
+        resume=chosen.resume,
+        length=interval(sessions.repeats_within),
+    )
+
+
+def _events_of(
+    c: Compilation,
+    sessions: Sessions,
+    source: EventSource,
+    columns: list[str],
+    key: str,
+    at: Stretch | None = None,
+) -> exp.Expr:
+    assert sessions.entity is not None
+    are_chosen: exp.Expr | None = None
+    if at is not None:
+        time = time_of(c, source)
+        are_chosen = build(":time >= :begin", time=time, begin=at.begin)
+        if at.end is not None:
+            are_chosen = exp.and_(are_chosen, build(":time < :end", time=time, end=at.end))
+        if is_known_by_ids(c, sessions, source):  # any id of a row tells who it is
+            c = replace(c, mappings={**c.mappings, str(sessions.stitcher): at.ids})
+        else:
+            among = build("r.:visitor IN (SELECT :key FROM :ids)", visitor=sessions.visitor, key=key, ids=at.ids)
+            are_chosen = exp.and_(are_chosen, among)
+    rows = identified_rows(c, source_of(c, source), [sessions.entity], key=key)  # type: ignore[arg-type]
+    return build(
+        """
+        SELECT * FROM (
+            SELECT :visitor AS visitor, :event_id AS event_id, :event AS event, :time AS "timestamp", :path AS source,
+                :columns
+            FROM :rows AS r WHERE :are_chosen
+        ) AS e
+        WHERE visitor IS NOT NULL AND event_id IS NOT NULL AND "timestamp" IS NOT NULL
+        """,
+        visitor=col(sessions.visitor, "r"),
+        event_id=id_of(c, source),
+        event=sql.text_of(value_of(c, source, source.event)),
+        time=time_of(c, source),
+        path=text(source.path),
+        columns=[alias(value, name) for name, value in _columns_of(c, source, columns).items()],
+        rows=rows,
+        are_chosen=are_chosen,
+    )
+
+
+def _columns_of(c: Compilation, source: EventSource, columns: Iterable[str]) -> Mapping[str, exp.Expr]:
+    given = dict(source.columns)
+    return {name: value_of(c, source, given[name]) if name in given else exp.column(name) for name in columns}
+
+
+def once(s: Sessions, found: exp.Expr, columns: Iterable[str]) -> exp.Expr:
+    """Return events without repetitions: those that no event of the same id and visitor came before, of late.
+
+    Those of the same moment are told apart by what they say, so that the order of rows does not matter.
+    """
+    order = [col("timestamp"), col("source"), col("event"), *map(col, columns)]
+    return build(
+        """
+        SELECT * FROM (
+            SELECT e.*, LAG("timestamp") OVER (PARTITION BY visitor, event_id ORDER BY :order) AS came_before
+            FROM :events AS e
+        ) AS n WHERE came_before IS NULL OR "timestamp" > came_before + :length
+        """,
+        order=[exp.Ordered(this=key, nulls_first=False) for key in order],
+        events=found,
+        length=interval(s.repeats_within),
+    )
+
+
+def reason(c: Compilation, sessions: Sessions, source: EventSource) -> exp.Expr:
+    """Return why a row of a source is no event, as an expression over that row alone; NULL where it is one."""
+    assert sessions.entity is not None
+    ids = id_values(c, source_of(c, source), sessions.entity)
+    return build(
+        """
+        CASE WHEN :time IS NULL THEN :no_time WHEN :event_id IS NULL THEN :no_event_id
+            WHEN NOT (:known) THEN :no_id END
+        """,
+        time=time_of(c, source),
+        event_id=id_of(c, source),
+        known=exp.or_(*(build(":id IS NOT NULL", id=value) for value in ids)) if ids else exp.true(),
+        no_time=text(NO_TIME),
+        no_event_id=text(NO_EVENT_ID),
+        no_id=text(NO_ID),
+    )
+
+
+def counted_rows(c: Compilation, sessions: Sessions) -> exp.Expr:
+    """Return the query of the number of rows of each source by the reason why they are none, NULL for events."""
+    parts = [_counted(c, sessions, source) for source in sessions.sources]
+    found = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
+    return build("SELECT source, reason, CAST(SUM(n) AS BIGINT) AS row_count FROM :p AS p GROUP BY 1, 2", p=found)
+
+
+def _counted(c: Compilation, sessions: Sessions, source: EventSource) -> exp.Expr:
+    entity, model = str(sessions.entity), source_of(c, source)
+    why = reason(c, sessions, source)
+    rows: exp.Expr = visible_rows(c, model)
+    if not is_known_by_ids(c, sessions, source):
+        rows = identified_rows(c, model, [entity])
+        unknown = text(UNKNOWN_ID if id_values(c, model, entity) else NO_ID)
+        visitor = col(sessions.visitor)
+        why = build("COALESCE(:why, CASE WHEN :visitor IS NULL THEN :no END)", why=why, visitor=visitor, no=unknown)
+    query = build("SELECT :path AS source, :why AS reason FROM :rows AS r", path=text(source.path), why=why, rows=rows)
+    return build("SELECT source, reason, COUNT(*) AS n FROM :q AS q GROUP BY 1, 2", q=query)
+
+
+def is_known_by_ids(c: Compilation, sessions: Sessions, source: EventSource) -> bool:
+    """True when every identifier on the rows of a source is somebody's: all of them are in the id graph."""
+    model, entity = source_of(c, source), str(sessions.entity)
+    return has_typed_ids(model, entity) and is_stitched_from(c, model, entity)
+
+
+def rejected_rows(counts: exp.Expr, sessions: exp.Expr, sources: Iterable[EventSource]) -> exp.Expr:
+    """Return the query of what is rejected: source, reason, row_count.
+
+    Args:
+        counts: number of rows by source and reason.
+        sessions: the sessions that were made of them.
+        sources: where rows come from.
+    """
+    return build(
+        """
+        SELECT source, reason, row_count FROM :counts AS c WHERE reason IS NOT NULL
+        UNION ALL
+        SELECT :all, :repeated, given - kept FROM (
+            SELECT (SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM :counts AS c WHERE reason IS NULL) AS given,
+                (SELECT CAST(COALESCE(SUM(number_of_events), 0) AS BIGINT) FROM :sessions AS s) AS kept
+        ) AS sums WHERE given > kept
+        """,
+        counts=counts,
+        sessions=sessions,
+        all=text(", ".join(dict.fromkeys(source.path for source in sources))),
+        repeated=text(REPEATED),
+    )
+
+
+def rejected_table(sessions: exp.Table) -> exp.Table:
+    """Return the table beside a relation of sessions that has what was rejected."""
+    return beside(sessions, "_rejected")

@@ -1,0 +1,366 @@
+"""Compiles sessions: what a visitor did without a pause longer than the timeout.
+
+A pause is measured in microseconds between one event of a visitor and the next, in the order of time and event id. A
+run of events without a longer pause is one session, or, where it goes on for longer than `max_duration`, one for each
+such length since its first event. All of this is found in two passes of windows over the events of each visitor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from sqlglot import exp
+
+from profiles_pipeline.compile import session_events
+from profiles_pipeline.compile.published_sessions import PUBLISHED
+from profiles_pipeline.compile.rows import alias, col, moment, text
+from profiles_pipeline.compile.session_events import Chosen, rejected_table
+from profiles_pipeline.compile.session_tracks import (
+    MICROSECOND,
+    fact_value,
+    interval,
+    mean_seconds,
+    minutes,
+    relation_of,
+    seconds,
+    track_facts,
+    tracks_flow,
+)
+from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, beside, create, scratch
+from profiles_pipeline.resolve.session_models import SessionKind, Sessions, SessionTable, Stage
+from profiles_pipeline.sql import build
+
+
+def compile_session_table(c: Compilation, model: SessionTable) -> Script:
+    """Return the script that makes a relation of a family of sessions."""
+    if model.kind == "sessions":
+        return compile_sessions(c, model)
+    relation = c.relation(model.path)
+    kind = "table" if model.as_table else "view"
+    queries = PUBLISHED if model.sessions.is_as_published else _QUERIES
+    query = queries[model.kind](c, model)
+    step = Statement(create(kind, relation, query), str(model.description))  # type: ignore[arg-type]
+    return Script(kind, (step,), audits(c, model), _count(c, model))  # type: ignore[arg-type]
+
+
+def compile_sessions(c: Compilation, model: SessionTable) -> Script:
+    """Return the script that makes sessions from all events, and counts what is none."""
+    relation = c.relation(model.path)
+    counts = scratch(relation, "counts")
+    s = model.sessions
+    steps = (
+        Statement(create("table", relation, sessions_query(c, model)), str(model.description)),
+        Statement(
+            create("temporary table", counts, session_events.counted_rows(c, s)), "rows by whether they are events"
+        ),
+        rejected_step(relation, counts, s),
+    )
+    return Script("table", steps, audits(c, model))
+
+
+def rejected_step(relation: exp.Table, counts: exp.Table, s: Sessions) -> Statement:
+    """Return the step that writes down what was rejected."""
+    found = session_events.rejected_rows(counts, relation, s.sources)
+    return Statement(create("table", rejected_table(relation), found), "rows that are events of nobody")
+
+
+# --- sessions -----------------------------------------------------------------------------------------------------
+
+
+def sessions_query(c: Compilation, model: SessionTable) -> exp.Expr:
+    """Return the query of the sessions of all visitors."""
+    return numbered(model.sessions, found_sessions(c, model), "visitor")
+
+
+def core_columns(s: Sessions) -> list[str]:
+    """Return the columns of a session that follow from its own events."""
+    own = ("session_id", s.visitor, "session_start_at", "ended_at", "number_of_events", "duration_seconds")
+    facts = [fact.name for fact in s.facts]
+    return [*own, "entry_event", "exit_event", *facts, *(stage.column for stage in s.stages)]
+
+
+def numbered(s: Sessions, found: exp.Expr, by: str) -> exp.Expr:
+    """Return sessions with their place among those of their visitor, who is told by the column `by`."""
+    first, rest = core_columns(s)[:3], core_columns(s)[3:]
+    shown: list[exp.Expr] = [col(name, "s") for name in rest]
+    if s.stages:
+        shown.append(alias(furthest(s.stages), "furthest_stage"))
+    return build(
+        """
+        SELECT :first, ROW_NUMBER() OVER (PARTITION BY s.:by ORDER BY s.session_start_at) AS session_sequence_number,
+            LEAD(s.session_start_at) OVER (PARTITION BY s.:by ORDER BY s.session_start_at) AS next_session_start_at,
+            :shown
+        FROM :found AS s
+        """,
+        first=[col(name, "s") for name in first],
+        by=by,
+        shown=shown,
+        found=found,
+    )
+
+
+def found_sessions(c: Compilation, model: SessionTable, chosen: Chosen | None = None) -> exp.Expr:
+    """Return the query of sessions by themselves: the core columns, and what stands for their visitor.
+
+    Args:
+        c: what to compile against.
+        model: the sessions.
+        chosen: whose sessions, and from when on; None for all.
+    """
+    s, names = model.sessions, session_events.fact_columns(c, model)
+    key = session_events.person_key(c, s)
+    kept = session_events.once(s, session_events.events(c, s, names, key, chosen), names)
+    if chosen is not None:
+        kept = build('SELECT * FROM :kept AS k WHERE "timestamp" >= resume_at', kept=kept)
+    cut = s.max_duration is not None
+    return build(
+        """
+        WITH gaps AS (
+            SELECT e.*, LAG("timestamp") OVER (PARTITION BY visitor ORDER BY "timestamp", event_id) AS previous_at,
+                LEAD("timestamp") OVER (PARTITION BY visitor ORDER BY "timestamp", event_id) AS next_at
+            FROM :kept AS e
+        ), runs AS (
+            SELECT g.*, MAX(CASE WHEN :begins THEN "timestamp" END) OVER (
+                PARTITION BY visitor ORDER BY "timestamp", event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS run_started_at
+            FROM gaps AS g
+        ), marked AS (
+            SELECT r.*, :piece AS piece, :is_first AS is_first, :is_last AS is_last FROM runs AS r
+        ), sessions AS (
+            SELECT visitor, MIN("timestamp") AS session_start_at, MAX("timestamp") AS ended_at,
+                COUNT(*) AS number_of_events,
+                MAX(CASE WHEN is_first THEN event_id END) AS first_event_id,
+                MAX(CASE WHEN is_first THEN event END) AS entry_event,
+                MAX(CASE WHEN is_last THEN event END) AS exit_event, :computed
+            FROM marked AS m GROUP BY visitor, run_started_at, piece
+        )
+        SELECT s.visitor, MD5(p.main_id || '|' || s.first_event_id || '|' || :begin) AS session_id, p.main_id AS :id,
+            s.session_start_at, s.ended_at, s.number_of_events, :duration AS duration_seconds, s.entry_event,
+            s.exit_event, :more
+        FROM sessions AS s JOIN :people AS p ON p.person = s.visitor
+        """,
+        kept=kept,
+        begins=_is_pause(s, col("previous_at"), col("timestamp")),
+        piece=_piece(s, col("timestamp")) if cut else exp.Literal.number(0),
+        is_first=_is_edge(s, col("previous_at"), col("timestamp"), col("previous_at")),
+        is_last=_is_edge(s, col("timestamp"), col("next_at"), col("next_at")),
+        computed=list(_computed(c, model)),
+        id=s.visitor,
+        begin=_digits(col("session_start_at", "s")),
+        duration=seconds(col("session_start_at", "s"), col("ended_at", "s")),
+        more=[col(name, "s") for name in core_columns(s)[8:]],
+        people=_people(c, s, key, chosen),
+    )
+
+
+def _digits(time: exp.Expr) -> exp.Expr:
+    """Return a moment as text: the microseconds since 1970. An event id may come again after long."""
+    return build(
+        "CAST(DATE_DIFF('microsecond', :epoch, :time) AS TEXT)", epoch=moment("1970-01-01 00:00:00"), time=time
+    )
+
+
+def _is_pause(s: Sessions, before: exp.Expr, after: exp.Expr) -> exp.Expr:
+    """Return the condition that more than the timeout lies between two events, or that there is only one of them."""
+    return build(
+        ":before IS NULL OR :after IS NULL OR :after > :before + :timeout",
+        before=before,
+        after=after,
+        timeout=interval(s.timeout),
+    )
+
+
+def _is_edge(s: Sessions, before: exp.Expr, after: exp.Expr, other: exp.Expr) -> exp.Expr:
+    """Return the condition that a session ends between two events, the one at hand and `other`."""
+    pause = _is_pause(s, before, after)
+    if s.max_duration is None:
+        return pause
+    pieces = build(":one <> :two", one=_piece(s, col("timestamp")), two=_piece(s, other))
+    return exp.or_(pause, pieces)
+
+
+def _piece(s: Sessions, time: exp.Expr) -> exp.Expr:
+    """Return how many whole lengths of `max_duration` lie before a moment of a run; a border belongs to the earlier."""
+    assert s.max_duration is not None
+    return build(
+        """
+        CASE WHEN :time = run_started_at THEN 0
+            ELSE (DATE_DIFF('microsecond', run_started_at, :time) - 1) // :length END
+        """,
+        time=time,
+        length=exp.Literal.number(s.max_duration // MICROSECOND),
+    )
+
+
+def _computed(c: Compilation, model: SessionTable) -> Iterable[exp.Expr]:
+    """Yield facts and the times of stages, as aggregates over the events of a session."""
+    for number, fact in enumerate(model.sessions.facts):
+        yield alias(fact_value(c, model, number), fact.name)
+    for stage in model.sessions.stages:
+        condition = session_events.condition_of(c, model, stage)
+        yield alias(build('MIN(CASE WHEN :c THEN "timestamp" END)', c=condition), stage.column)
+
+
+def furthest(stages: Iterable[Stage], of: Callable[[exp.Column], exp.Expr] = lambda at: at) -> exp.Expr:
+    """Return the name of the last stage that has a time, or of whose times `of` makes one; NULL where none has."""
+    found = exp.Case()
+    for stage in reversed(list(stages)):
+        found = found.when(build(":at IS NOT NULL", at=of(col(stage.column))), text(stage.name), copy=False)
+    return found
+
+
+def _people(c: Compilation, s: Sessions, key: str, chosen: Chosen | None = None) -> exp.Expr:
+    """Return the main id of each visitor by what stands for them while sessions are made."""
+    mappings = chosen.ids if chosen is not None else beside(c.relation(str(s.stitcher)), "_mappings")
+    return build("SELECT DISTINCT :key AS person, main_id FROM :mappings", key=key, mappings=mappings)
+
+
+# --- what follows from them ---------------------------------------------------------------------------------------
+
+
+def _session_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
+    return build(
+        "SELECT session_id, :id, session_start_at, session_sequence_number, next_session_start_at FROM :sessions",
+        id=model.sessions.visitor,
+        sessions=relation_of(c, model, "sessions"),
+    )
+
+
+def _session_duration(c: Compilation, model: SessionTable) -> exp.Expr:
+    return build(
+        "SELECT :id, session_id, duration_seconds / CAST(60 AS DOUBLE) AS session_duration FROM :sessions",
+        id=model.sessions.visitor,
+        sessions=relation_of(c, model, "sessions"),
+    )
+
+
+def _rejected(c: Compilation, model: SessionTable) -> exp.Expr:
+    return build("SELECT * FROM :rejected", rejected=rejected_table(relation_of(c, model, "sessions")))
+
+
+def _mapped_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
+    s = model.sessions
+    key = session_events.person_key(c, s)
+    return build(
+        """
+        SELECT e.event_id, p.main_id AS :id, e."timestamp", e.event, e.source, :idle AS idle_time_minutes
+        FROM (
+            SELECT k.*, LAG("timestamp") OVER (PARTITION BY visitor ORDER BY "timestamp", event_id) AS previous_at
+            FROM :kept AS k
+        ) AS e JOIN :people AS p ON p.person = e.visitor
+        """,
+        id=s.visitor,
+        idle=minutes(col("previous_at", "e"), col("timestamp", "e")),
+        kept=session_events.once(s, session_events.events(c, s, (), key), ()),
+        people=_people(c, s, key),
+    )
+
+
+def _user_session_facts(c: Compilation, model: SessionTable) -> exp.Expr:
+    s, sessions = model.sessions, relation_of(c, model, "sessions")
+    stages = [alias(build("MIN(:at)", at=stage.column), stage.column) for stage in s.stages]
+    if s.stages:
+        stages.append(alias(furthest(s.stages, lambda at: build("MIN(:at)", at=at)), "furthest_stage"))
+    return build(
+        """
+        SELECT :id, MIN(session_start_at) AS first_session_at, MAX(session_start_at) AS last_session_at,
+            MAX(ended_at) AS last_seen_at, COUNT(*) AS number_of_sessions,
+            CAST(SUM(number_of_events) AS BIGINT) AS number_of_events, :mean AS mean_session_seconds, :stages
+        FROM :sessions AS s GROUP BY :id
+        """,
+        id=s.visitor,
+        mean=mean_seconds(col("session_start_at"), col("ended_at")),
+        stages=stages,
+        sessions=sessions,
+    )
+
+
+def _funnel(c: Compilation, model: SessionTable) -> exp.Expr:
+    """Return for each stage how many sessions and visitors got there or further, and how soon it was reached."""
+    s, sessions = model.sessions, relation_of(c, model, "sessions")
+    counts: list[exp.Expr] = []
+    for number, stage in enumerate(s.stages):
+        there = exp.or_(*(build(":at IS NOT NULL", at=later.column) for later in s.stages[number:]))
+        soon = mean_seconds(col("session_start_at"), col(stage.column))
+        counts += [
+            alias(build("COUNT(CASE WHEN :there THEN 1 END)", there=there), f"sessions_{number}"),
+            alias(
+                build("COUNT(DISTINCT CASE WHEN :there THEN :id END)", there=there, id=s.visitor), f"visitors_{number}"
+            ),
+            alias(soon, f"seconds_{number}"),
+        ]
+    parts = [
+        build(
+            """
+            SELECT :number AS stage_number, :stage AS stage, :sessions AS sessions, :visitors AS visitors,
+                CAST(:sessions AS DOUBLE) / NULLIF(:first, 0) AS share_of_first,
+                CAST(:sessions AS DOUBLE) / NULLIF(:previous, 0) AS share_of_previous, :seconds AS mean_seconds
+            FROM counts
+            """,
+            number=exp.Literal.number(number + 1),
+            stage=text(stage.name),
+            sessions=f"sessions_{number}",
+            visitors=f"visitors_{number}",
+            first="sessions_0",
+            previous=f"sessions_{max(number - 1, 0)}",
+            seconds=f"seconds_{number}",
+        )
+        for number, stage in enumerate(s.stages)
+    ]
+    united = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
+    return build(
+        "WITH counts AS (SELECT :counts FROM :sessions AS s) SELECT * FROM :united AS u",
+        counts=counts,
+        sessions=sessions,
+        united=united,
+    )
+
+
+_QUERIES: Mapping[SessionKind, Callable[[Compilation, SessionTable], exp.Expr]] = {
+    "mapped_tracks": _mapped_tracks,
+    "session_tracks": _session_tracks,
+    "track_facts": track_facts,
+    "tracks_flow": tracks_flow,
+    "session_duration": _session_duration,
+    "user_session_facts": _user_session_facts,
+    "rejected": _rejected,
+    "funnel": _funnel,
+}
+
+
+# --- checks -------------------------------------------------------------------------------------------------------
+
+
+def _count(c: Compilation, model: SessionTable) -> exp.Expr | None:
+    """Return a cheaper way to count the rows of a view over events."""
+    if model.as_table or model.kind not in ("mapped_tracks", "track_facts", "tracks_flow"):
+        return None
+    return build(
+        "SELECT COALESCE(SUM(number_of_events), 0) FROM :sessions",
+        sessions=c.relation(model.sessions.paths["sessions"]),
+    )
+
+
+def audits(c: Compilation, model: SessionTable) -> tuple[Audit, ...]:
+    """Return the checks of a relation of sessions."""
+    relation = c.relation(model.path)
+    s = model.sessions
+    if model.kind == ("session_tracks" if s.is_as_published else "sessions"):
+        wrong = build(
+            """
+            SELECT COUNT(*) FROM :r
+            WHERE session_id IS NULL OR :id IS NULL OR next_session_start_at <= session_start_at
+            """,
+            r=relation,
+            id=s.visitor,
+        )
+        said = "Every session has an id and a visitor, and begins before the next."
+        return (Audit("sessions_in_order", wrong, said),)
+    if model.kind == "track_facts" and model.as_table:
+        tracks = c.relation(s.paths["mapped_tracks"])
+        lost = build("SELECT ABS((SELECT COUNT(*) FROM :t) - (SELECT COUNT(*) FROM :r))", t=tracks, r=relation)
+        return (Audit("every_event_in_one_session", lost, "Every event is in exactly one session."),)
+    if model.kind == "session_duration" and model.as_table:
+        missing = build("SELECT COUNT(*) FROM :r WHERE session_duration IS NULL", r=relation)
+        return (Audit("session_duration_not_null", missing, "Every session has a duration."),)
+    return ()
