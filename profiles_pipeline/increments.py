@@ -99,15 +99,18 @@ def increment(
     if not keeping.always and not was_built_before(keeping.built, model, window):
         return None
     later = replace(c, reader=Reader(project.project, ANY_TIME, None, c.reader.target))
-    if isinstance(model, Stitcher):
-        return _stitcher(keeping, c, later, model)
-    if isinstance(model, VarTable):
-        return _var_table(project, keeping, c, later, model)
-    if isinstance(model, Cohort) and model.parent is None:
-        return _cohort_of_all(project, keeping, c, model)
-    if isinstance(model, SessionTable) and model.kind == "sessions":
-        return _sessions(project, keeping, (c, later), model)
-    return None
+    match model:
+        case Stitcher():
+            made = _stitcher(keeping, c, later, model)
+        case VarTable():
+            made = _var_table(project, keeping, c, later, model)
+        case Cohort(parent=None):
+            made = _cohort_of_all(project, keeping, c, model)
+        case SessionTable(kind="sessions"):
+            made = _sessions(project, keeping, (c, later), model)
+        case _:
+            made = None
+    return made
 
 
 def was_built_before(built: Iterable[Kept], model: Model, window: Window) -> bool:

@@ -12,11 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-<<<<<<< HEAD
-from profiles_pipeline_tests.bench import cases, daily, on_postgres, report
-=======
-from profiles_pipeline_tests.bench import cases, daily, report, sessions
->>>>>>> 2531c56fb40f83eddfb70d4ef5f550e0221bc7d6
+from profiles_pipeline_tests.bench import cases, daily, on_postgres, report, sessions
 from profiles_pipeline_tests.bench.agreement import Difference
 from profiles_pipeline_tests.bench.measure import Case, Usage, in_turns, median
 from profiles_pipeline_tests.bench.workspace import Workspace, shop_events, workspace
@@ -35,11 +31,8 @@ GROUPS = {
     "runs": Group((cases.whole_runs, cases.stitchings, cases.feature_runs), cases.disagreements),
     "commands": Group((cases.small_commands,)),
     "daily": Group((daily.daily_runs,), daily.disagreements),
-<<<<<<< HEAD
     "postgres": Group((on_postgres.runs,), on_postgres.disagreements, on_postgres.server),
-=======
     "sessions": Group((sessions.session_runs,), sessions.disagreements),
->>>>>>> 2531c56fb40f83eddfb70d4ef5f550e0221bc7d6
 }
 """What can be asked for."""
 

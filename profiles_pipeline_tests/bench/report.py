@@ -32,13 +32,10 @@ from profiles_pipeline_tests.bench.daily import (
     STITCHED_NEWEST,
 )
 from profiles_pipeline_tests.bench.measure import Usage
-<<<<<<< HEAD
 from profiles_pipeline_tests.bench.on_postgres import FULL as FULL_ON_POSTGRES
 from profiles_pipeline_tests.bench.on_postgres import NEWEST as NEWEST_ON_POSTGRES
-=======
 from profiles_pipeline_tests.bench.sessions import SESSIONS, SESSIONS_BY_HAND, SESSIONS_NEWEST
 from profiles_pipeline_tests.bench.sessions import START as SESSIONS_START
->>>>>>> 2531c56fb40f83eddfb70d4ef5f550e0221bc7d6
 
 MIB, GIB = 2**20, 2**30
 
@@ -55,16 +52,13 @@ class Figure:
 
 def figures(found: Mapping[str, Usage]) -> list[Figure]:
     """Return the figures that follow from the medians; none of cases that were not measured."""
-<<<<<<< HEAD
     groups = {
         WHOLE_RUN: _of_runs,
         HELP: _of_commands,
         FULL: _of_daily_runs,
         FULL_ON_POSTGRES: _of_runs_on_postgres,
+        SESSIONS: _of_sessions,
     }
-=======
-    groups = {WHOLE_RUN: _of_runs, HELP: _of_commands, FULL: _of_daily_runs, SESSIONS: _of_sessions}
->>>>>>> 2531c56fb40f83eddfb70d4ef5f550e0221bc7d6
     return [figure for name, group in groups.items() if name in found for figure in group(found)]
 
 
@@ -98,13 +92,13 @@ def _of_daily_runs(found: Mapping[str, Usage]) -> list[Figure]:
     ]
 
 
-<<<<<<< HEAD
 def _of_runs_on_postgres(found: Mapping[str, Usage]) -> list[Figure]:
     """The server does the work, in processes of its own: time by the clock decides."""
     ratio = found[FULL_ON_POSTGRES].wall / found[NEWEST_ON_POSTGRES].wall
     name = f"{FULL_ON_POSTGRES} : {NEWEST_ON_POSTGRES}"
     return [Figure(name, f"{ratio:.2f} x wall", "at least 8 x", ratio >= 8)]
-=======
+
+
 def _of_sessions(found: Mapping[str, Usage]) -> list[Figure]:
     start = found[SESSIONS_START].cpu
     saved = (found[SESSIONS].cpu - start) / (found[SESSIONS_NEWEST].cpu - start)
@@ -112,7 +106,6 @@ def _of_sessions(found: Mapping[str, Usage]) -> list[Figure]:
         _ratio(found, SESSIONS, SESSIONS_BY_HAND, "at most 2.5 x", lambda ratio: ratio <= 2.5),
         Figure(f"{SESSIONS} : {SESSIONS_NEWEST}", f"{saved:.2f} x CPU, start left out", "at least 10 x", saved >= 10),
     ]
->>>>>>> 2531c56fb40f83eddfb70d4ef5f550e0221bc7d6
 
 
 def _ratio(
