@@ -147,24 +147,22 @@ class Carrying(Growing):
         return frozenset({"main_id", self.id_column.lower()})
 
     def _strategies(self) -> dict[str, Strategy]:
-        before = Growing(self.carried.before or self.c, self.model, self.relation)
         later = Growing(self.carried.later, self.model, self.relation)
+        moving = {n for n in self.pending if rollups.words(self.read[n]) != rollups.words(later.read[n])}
+        before = Growing(self.carried.before or self.c, self.model, self.relation) if moving else self
         found: dict[str, Strategy] = {}
         for name, var in self.pending.items():
             if var.source is None or self.read[name].select is None:
                 found[name] = Strategy("derived", "computed from other vars")
             else:
-                texts = [Texts(each.shared_expression(var), each.read[name]) for each in (self, before, later)]
-                found[name] = self._strategy(var, (texts[0], texts[1], texts[2]))
-        self.still = frozenset(name for name in found if self._reads_the_same(later, name))
+                now = Texts(self.shared_expression(var), self.read[name])
+                others = [now, now]  # what reads the same at any time
+                if name in moving:
+                    others = [Texts(each.shared_expression(var), each.read[name]) for each in (before, later)]
+                found[name] = self._strategy(var, (now, others[0], others[1]))
         self.filled_the_same = frozenset(n for n in found if self.read[n].default == later.read[n].default)
+        self.still = self.filled_the_same - moving
         return {name: self._with_needs(name, found) for name in found}
-
-    def _reads_the_same(self, other: Growing, name: str) -> bool:
-        """True when a var reads the same as of another time, its default included."""
-        one, two = self.read[name], other.read[name]
-        defaults = ["" if r.default is None else r.default.sql() for r in (one, two)]
-        return rollups.words(one) == rollups.words(two) and defaults[0] == defaults[1]
 
     def _strategy(self, var: EntityVar, texts: tuple[Texts, Texts, Texts]) -> Strategy:
         source = self.c.graph.models[str(var.source)]

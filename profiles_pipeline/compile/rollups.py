@@ -106,7 +106,9 @@ def _kept(texts: tuple[Texts, Texts, Texts], still: bool, why_not: str | None, *
         assert now.shared is not None
         try:
             parts = split(now.shared, other.shared or exp.Null(), structs=structs)
-            earlier = split(before.shared or exp.Null(), other.shared or exp.Null(), structs=structs)
+            earlier = parts
+            if before is not now:
+                earlier = split(before.shared or exp.Null(), other.shared or exp.Null(), structs=structs)
             if parts.merged.keys() == earlier.merged.keys():
                 return Strategy("state", _how(parts), parts, earlier)
             why_not = "it was another expression at the time of the run before"
