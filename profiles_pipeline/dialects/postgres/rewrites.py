@@ -40,6 +40,7 @@ class Rewrite:
 
 def in_postgres(tree: exp.Expr) -> exp.Expr:
     """Return a tree of the canonical dialect as one for PostgreSQL. Changes the tree in place."""
+    _tell_documents_apart(tree)
     _fold_names(tree)
     root = tree
     for node in reversed(nodes_of(tree, exp.Expr)):
@@ -49,6 +50,24 @@ def in_postgres(tree: exp.Expr) -> exp.Expr:
         elif made is not node and node.parent is not None and node.arg_key is not None:
             node.parent.set(node.arg_key, made, node.index)
     return root
+
+
+_OF_DOCUMENTS = frozenset(["atom", "fullkey", "id", "json", "key", "parent", "path", "rowid", "type", "value"])
+"""The columns of JSON_EACH and JSON_TREE."""
+
+
+def _tell_documents_apart(tree: exp.Expr) -> None:
+    """Give the elements of a document a name of their own: here it would hide a table of that name around the query."""
+    for table in nodes_of(tree, exp.Table):
+        select = table.find_ancestor(exp.Select)
+        if not isinstance(table.this, exp.Anonymous) or not table.alias or select is None:
+            continue
+        if table.this.name.upper() in ("JSON_EACH", "JSON_TREE"):
+            name, inside = table.alias, {id(column) for column in nodes_of(table, exp.Column)}
+            for column in nodes_of(select, exp.Column):
+                if column.table == name and column.name.lower() in _OF_DOCUMENTS and id(column) not in inside:
+                    column.set("table", exp.to_identifier(f"{name}_elements"))
+            table.args["alias"].set("this", exp.to_identifier(f"{name}_elements"))
 
 
 def _rewritten(node: exp.Expr) -> exp.Expr:
@@ -257,8 +276,19 @@ def _try_cast(node: exp.Expr) -> exp.Expr:
         return _cast(node.this, "TEXT")
     if kind.is_type("json"):
         return called("json", _cast(node.this, "TEXT"))
+    if kind.this in _INTEGERS and (digits := _hexadecimal(node.this)) is not None:
+        return called("from_hex", digits)
     tried = called("try_cast", _cast(node.this, "TEXT"), exp.cast(exp.Null(), kind.copy()))
     return exp.cast(tried, kind.copy())
+
+
+def _hexadecimal(node: exp.Expr) -> exp.Expr | None:
+    """Return x of ``'0x' || x``, which is a number elsewhere."""
+    node = node.unnest()
+    node = node.this.unnest() if isinstance(node, exp.Cast) else node
+    if not isinstance(node, exp.DPipe) or node.this.unnest().name != "0x":
+        return None
+    return _cast(node.expression, "TEXT")
 
 
 _HASH = "HASHTEXTEXTENDED"
@@ -304,6 +334,8 @@ def _cast_of_text(node: exp.Expr) -> exp.Expr:
     if not isinstance(node, exp.Cast) or isinstance(node, exp.TryCast):
         return node
     kind, given = node.args["to"], node.this
+    if kind.this is exp.DType.DECIMAL and (digits := _hexadecimal(given)) is not None:
+        return called("from_hex_unsigned", digits)
     if kind.is_type("decimal") and _is_hash(given):
         assert isinstance(given, exp.Expr)
         return given  # sums of what has 64 bits are exact, and found faster than those of decimals
@@ -369,7 +401,8 @@ def _is_json(value: exp.Expr) -> bool:
 
 _JSON_CALLS = (
     *("JSONB_EXTRACT_PATH", "JSONB_PATH_QUERY_FIRST", "JSONB_BUILD_OBJECT", "JSONB_BUILD_ARRAY", "JSONB_STRIP_NULLS"),
-    *("TO_JSONB", "PROFILES_JSON"),
+    *("TO_JSONB", "PROFILES_JSON", "PROFILES_TO_JSON", "PROFILES_MAP"),
+    *("PROFILES_MAP_FROM_ENTRIES",),
 )
 
 
@@ -402,6 +435,8 @@ def _json_type(node: exp.Expr) -> exp.Expr:
     """The type of JSON: JSONB, which can be compared."""
     if node.args.get("this") is exp.DType.JSON:
         return exp.DataType(this=exp.DType.JSONB, nested=False)
+    if node.args.get("this") is exp.DType.UBIGINT:
+        return exp.DataType.build("DECIMAL(20, 0)")
     if node.args.get("this") is exp.DType.INT128:
         return exp.DataType.build("DECIMAL(38, 0)")
     return node
@@ -577,8 +612,80 @@ def _struct(node: exp.Expr) -> exp.Expr:
     return _call("JSONB_BUILD_OBJECT", *parts)
 
 
+def _as_json(node: exp.Expr) -> exp.Expr:
+    """TO_JSON(x)."""
+    if _is_json(node):
+        return node
+    given = _cast(node, "TEXT") if isinstance(node, exp.Null) else _json_part(node)
+    return called("to_json", given) if given is node or not _is_json(given) else given
+
+
 def _json_part(node: exp.Expr) -> exp.Expr:
-    return _cast(node, "TEXT") if isinstance(node, exp.Literal) and node.is_string else node
+    """Return a value as it stands in a document: times as they are written elsewhere."""
+    if isinstance(node, exp.Literal):
+        return _cast(node, "TEXT") if node.is_string else node
+    if isinstance(node, exp.Null | exp.Boolean) or _is_json(node):
+        return node
+    return called("to_json", node)
+
+
+def _map(node: exp.Expr) -> exp.Expr:
+    """MAP(keys, values): a JSON object."""
+    keys, values = node.args.get("keys"), node.args.get("values")
+    return node if keys is None or values is None else called("map", keys, values)
+
+
+def _joined(node: exp.Expr) -> exp.Expr:
+    """STRING_AGG(x, s ORDER BY k), within a FILTER or not: of texts; distinct values in the order of their own type."""
+    call = node.this if isinstance(node, exp.Filter) else node
+    if not isinstance(call, exp.GroupConcat) or (call is node and _inside_filter(node)):
+        return node
+    ordered = call.this if isinstance(call.this, exp.Order) else None
+    value = ordered.this if ordered is not None else call.this
+    separator = call.args.get("separator") or exp.Literal.string(",")
+    if not isinstance(value, exp.Distinct) or ordered is None:
+        inner = value.expressions[0] if isinstance(value, exp.Distinct) else value
+        inner.replace(_cast(inner.copy(), "TEXT"))
+        return node
+    tests = [node.expression.this] if isinstance(node, exp.Filter) else []
+    known = exp.and_(*tests, build(":x IS NOT NULL", x=value.expressions[0]), copy=False)
+    listed = exp.Filter(this=exp.ArrayAgg(this=ordered), expression=exp.Where(this=known))
+    return _call("ARRAY_TO_STRING", listed, separator)
+
+
+_LISTS = (
+    *("ARRAY", "STRING_TO_ARRAY", "REGEXP_SPLIT_TO_ARRAY", "ARRAY_APPEND", "ARRAY_REMOVE", "PROFILES_UNITED"),
+    *("PROFILES_LIST_SORT", "PROFILES_LIST_DISTINCT", "PROFILES_LIST_SLICE", "PROFILES_REGEXP_EXTRACT_ALL"),
+)
+
+
+def _is_list(node: exp.Expr) -> bool:
+    """True for what is a list by the look of it."""
+    node = node.unnest()
+    if isinstance(node, exp.Coalesce | exp.Filter):
+        return _is_list(node.this)
+    return isinstance(node, exp.ArrayAgg | exp.Array) or (isinstance(node, exp.Anonymous) and node.name in _LISTS)
+
+
+def _words(node: exp.Expr) -> exp.Expr:
+    """CONCAT_WS(s, l): the items of a list are words of their own."""
+    separator, *given = node.expressions
+    joined = [_call("ARRAY_TO_STRING", g, separator.copy()) if _is_list(g) else g for g in given]
+    node.set("expressions", [separator, *joined])
+    return node
+
+
+def _length(node: exp.Expr) -> exp.Expr:
+    return _call("CARDINALITY", node.this) if _is_list(node.this) else node
+
+
+def _base64(node: exp.Expr) -> exp.Expr:
+    """TO_BASE64(x): without ends of lines."""
+    return build("REPLACE(:encoded, CHR(10), '')", encoded=_call("ENCODE", node.this, exp.Literal.string("base64")))
+
+
+def _part_of_time(part: str) -> Callable[[exp.Expr], exp.Expr]:
+    return lambda node: _cast(build(f"EXTRACT({part} FROM CAST(:x AS TIMESTAMP))", x=node.this), "BIGINT")
 
 
 def _json_array(node: exp.Expr) -> exp.Expr:
@@ -591,7 +698,10 @@ def _array(node: exp.Expr) -> exp.Expr:
 
 
 def _element(node: exp.Expr) -> exp.Expr:
-    """x[n] of anything but a column stands in brackets, or it would be read as of a part of x."""
+    """x[n] of anything but a column stands in brackets, or it would be read as of a part of x; m['k'] is a text."""
+    (key,) = node.expressions if len(node.expressions) == 1 else (None,)
+    if _is_json(node.this) and isinstance(key, exp.Literal) and key.is_string:
+        return _call("JSONB_EXTRACT_PATH_TEXT", node.this, key)
     if not isinstance(node.this, exp.Column | exp.Paren):
         node.set("this", exp.Paren(this=node.this))
     return node
@@ -694,8 +804,14 @@ def _by_name(node: exp.Expr) -> exp.Expr:
 _CALLS: dict[str, Callable[[list[exp.Expr]], exp.Expr | None]] = {
     "HASH": _hash,
     "JSON_TYPE": lambda a: called("json_type", *map(_document, a)),
+    "LIST_COUNT": lambda a: _call("CARDINALITY", _call("ARRAY_REMOVE", a[0], exp.Null())),
+    "ERROR": lambda a: called("error", *a),
+    "MAP_FROM_ENTRIES": lambda a: called("map_from_entries", *a),
+    "URL_DECODE": lambda a: called("url_decode", *a),
+    "JSON_EACH": lambda a: called("json_each", _document(a[0])) if len(a) == 1 else None,
+    "JSON_TREE": lambda a: called("json_tree", _document(a[0])) if len(a) == 1 else None,
     "JSON_VALID": lambda a: build(":x IS NOT NULL", x=called("json", _cast(a[0], "TEXT"))),
-    "TO_JSON": lambda a: _call("TO_JSONB", *map(_json_part, a)),
+    "TO_JSON": lambda a: _as_json(a[0]) if len(a) == 1 else None,
     "JSON_ARRAY_LENGTH": lambda a: _call("JSONB_ARRAY_LENGTH", *map(_document, a)),
     "JSON_CONTAINS": lambda a: build(":x @> :y", x=_document(a[0]), y=_document(a[1])),
     "TRY_STRPTIME": _tried_time,
@@ -779,6 +895,26 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("LIST_TRANSFORM, LIST_FILTER", "queries over the items", (exp.Transform, exp.ArrayFilter), _listed),
     Rewrite("JSON_OBJECT", "JSONB_BUILD_OBJECT", (exp.JSONObject,), _json_object),
     Rewrite("JSON_ARRAY", "JSONB_BUILD_ARRAY", (exp.JSONArray,), _json_array),
+    Rewrite(
+        "MAP_FROM_ENTRIES",
+        "a function of the schema",
+        (exp.MapFromEntries,),
+        lambda n: called("map_from_entries", n.this),
+    ),
+    Rewrite("MAP", "a function of the schema, which makes a JSON object", (exp.Map,), _map),
+    Rewrite("STRING_AGG", "of texts; of distinct values ARRAY_TO_STRING", (exp.Filter, exp.GroupConcat), _joined),
+    Rewrite("LENGTH of lists", "CARDINALITY", (exp.Length,), _length),
+    Rewrite("TO_BASE64", "ENCODE", (exp.ToBase64,), _base64),
+    Rewrite("ENCODE", "CONVERT_TO", (exp.Encode,), lambda n: _call("CONVERT_TO", n.this, exp.Literal.string("UTF8"))),
+    Rewrite("ISODOW", "EXTRACT(ISODOW ...)", (exp.DayOfWeekIso,), _part_of_time("ISODOW")),
+    Rewrite("QUARTER", "EXTRACT(QUARTER ...)", (exp.Quarter,), _part_of_time("QUARTER")),
+    Rewrite(
+        "ISINF",
+        "a comparison",
+        (exp.IsInf,),
+        lambda n: exp.Paren(this=build("ABS(CAST(:x AS DOUBLE)) = CAST('Infinity' AS DOUBLE)", x=n.this)),
+    ),
+    Rewrite("CONCAT_WS of lists", "of what ARRAY_TO_STRING makes of them", (exp.ConcatWs,), _words),
     Rewrite("structs", "JSON objects", (exp.Struct,), _struct),
     Rewrite("the empty list", "a literal", (exp.Array,), _array),
     Rewrite("ARRAY_LENGTH", "CARDINALITY", (exp.ArraySize,), lambda node: _call("CARDINALITY", node.this)),
