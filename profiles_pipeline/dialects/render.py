@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import ClassVar
 
 from sqlglot import exp
@@ -100,7 +101,11 @@ class _Plain(_DuckDB):
 
 def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
     """Return the SQL text of `tree` in the dialect of that capability record. The same tree gives the same text."""
-    return _generator(dialect, pretty, ErrorLevel.IGNORE).generate(_rewritten(tree, dialect), copy=False)
+    if dialect == "postgres" and not isinstance(tree, exp.Table):
+        # What DuckDB is given: what it does not have is spelled out in what it has.
+        canonical = _Plain(dialect="duckdb", unsupported_level=ErrorLevel.IGNORE).generate(copied(tree), copy=False)
+        return _in_postgres(canonical, pretty)
+    return _generator(dialect, pretty, ErrorLevel.IGNORE).generate(copied(tree), copy=False)
 
 
 def unsupported(tree: exp.Expr, dialect: str) -> tuple[str, ...]:
@@ -143,21 +148,18 @@ def _number(value: int | float | Decimal) -> exp.Expr:
     return exp.cast(tree, exp.DType.DOUBLE) if isinstance(value, float) and "e" not in text.lower() else tree
 
 
-def _rewritten(tree: exp.Expr, dialect: str) -> exp.Expr:
-    """Return a copy of a canonical tree that says the same in a dialect."""
-    if dialect != "postgres" or isinstance(tree, exp.Table):
-        return copied(tree)
+@lru_cache(maxsize=1024)
+def _in_postgres(text: str, pretty: bool) -> str:
+    """Return what a canonical text says, in PostgreSQL. A run asks twice: for its files, and for the server."""
     from profiles_pipeline.dialects.postgres import in_postgres  # noqa: PLC0415 - not needed on other warehouses
 
-    # What DuckDB is given: what it does not have is spelled out in what it has.
-    text = _Plain(dialect="duckdb", unsupported_level=ErrorLevel.IGNORE).generate(copied(tree), copy=False)
     try:
         (canonical,) = Dialect.get_or_raise("duckdb").parse(text)
     except ParseError as error:
         told = error.errors[0].get("description") if error.errors else error
         raise WarehouseError(f"cannot be said in PostgreSQL: {told}", text) from error
     assert canonical is not None
-    return in_postgres(canonical)
+    return _generator("postgres", pretty, ErrorLevel.IGNORE).generate(in_postgres(canonical), copy=False)
 
 
 def helper_statements(dialect: str, schema: str) -> tuple[str, ...]:

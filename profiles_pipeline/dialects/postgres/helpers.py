@@ -142,7 +142,8 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
         "from_hex_unsigned",
         "value TEXT",
         "NUMERIC LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT "
-        "n + CASE WHEN n < 0 THEN 18446744073709551616 ELSE 0 END FROM (SELECT ('x' || LPAD(value, 16, '0'))::BIT(64)::BIGINT AS n) AS number $$",
+        "n + CASE WHEN n < 0 THEN 18446744073709551616 ELSE 0 END "
+        "FROM (SELECT ('x' || LPAD(value, 16, '0'))::BIT(64)::BIGINT AS n) AS number $$",
     ),
     (
         "error",
