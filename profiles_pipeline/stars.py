@@ -15,21 +15,39 @@ _CLAUSES = ("where", "group", "having", "qualify", "order", "limit", "offset", "
 
 
 def spelled_out(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
-    """Return `tree` with columns in the place of every ``* EXCLUDE (...)``, as the warehouse knows them.
+    """Return `tree` with columns in the place of every ``* EXCLUDE (...)`` and ``* ... QUALIFY``, as the warehouse
+    knows them.
 
     Raises:
         WarehouseError: what the star stands for cannot be read.
     """
-    if capabilities(warehouse.dialect).star_except or not any(map(_leaves_out, sql.nodes_of(tree, exp.Star))):
+    able = capabilities(warehouse.dialect)
+
+    def is_spelled_out(select: exp.Select, star: exp.Expr) -> bool:
+        # Where QUALIFY becomes a query around another one, a star would have the columns of the condition too.
+        numbered = isinstance(star, exp.Star) and bool(select.args.get("qualify")) and not able.qualify
+        return numbered or (_leaves_out(star) and not able.star_except)
+
+    selects = [
+        select
+        for select in sql.nodes_of(tree, exp.Select)
+        if any(is_spelled_out(select, _star_of(item)) for item in select.expressions)
+    ]
+    if not selects:
         return tree
     made = sql.copied(tree)
     for select in reversed(sql.nodes_of(made, exp.Select)):  # what is inside first
         items: list[exp.Expr] = []
         for item in select.expressions:
-            star = item.this if isinstance(item, exp.Column) else item
-            items += _columns(warehouse, select, item, star) if _leaves_out(star) else [item]
+            star = _star_of(item)
+            items += _columns(warehouse, select, item, star) if is_spelled_out(select, star) else [item]
         select.set("expressions", items)
     return made
+
+
+def _star_of(item: exp.Expr) -> exp.Expr:
+    """Return the star of ``t.*``, anything else as it is."""
+    return item.this if isinstance(item, exp.Column) else item
 
 
 def told_apart(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
@@ -129,7 +147,7 @@ def _columns(warehouse: Warehouse, select: exp.Select, item: exp.Expr, star: exp
     asked.set("expressions", [everything])
     if above := _visible(select):
         asked.set("with_", exp.With(expressions=[*above, *(cte.copy() for cte in select.ctes)]))
-    left_out = {name.name.lower() for name in star.args["except_"]}
+    left_out = {name.name.lower() for name in star.args.get("except_") or ()}
     return [
         exp.column(exp.to_identifier(column.name, quoted=True), table=table and table.copy())
         for column in warehouse.describe(render(asked, warehouse.dialect, pretty=False))

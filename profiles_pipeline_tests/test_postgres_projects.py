@@ -176,12 +176,7 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 PROJECTS = Path(__file__).parent / "projects"
 REFUSED = {
-    "postgres": {
-        "borrowed_dialects": "function string_agg(bigint, unknown) does not exist",
-        "edge_metadata": "function map(text[], jsonb[]) does not exist",
-        "json_events": "function json_each(jsonb) does not exist",
-        "leading_comma": "function json_each(jsonb) does not exist",
-    },
+    "postgres": {},
     "snowflake": {
         "borrowed_dialects": "Malformed JSON",
         "json_events": "failed to bind function",

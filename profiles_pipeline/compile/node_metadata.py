@@ -126,7 +126,8 @@ def _removed(audit: exp.Table | None) -> exp.Expr:
     if audit is None:
         return build(
             """
-            SELECT '' AS id, '' AS id_type, '' AS other, '' AS other_type, '' AS reason, '' AS rule_details WHERE FALSE
+            SELECT '' AS id, '' AS id_type, '' AS other, '' AS other_type, '' AS reason, '{}' AS rule_details
+            WHERE FALSE
             """
         )
     return build(

@@ -101,7 +101,12 @@ class _Plain(_DuckDB):
 
 def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
     """Return the SQL text of `tree` in the dialect of that capability record. The same tree gives the same text."""
-    return _generator(dialect, pretty, ErrorLevel.IGNORE).generate(_rewritten(tree, dialect), copy=False)
+    rewrite = _rewriter(dialect)
+    generator = _generator(dialect, pretty, ErrorLevel.IGNORE)
+    if rewrite is None or (isinstance(tree, exp.Table) and dialect == "postgres"):
+        return generator.generate(copied(tree), copy=False)
+    made = rewrite(copied(tree) if isinstance(tree, exp.Table) else _canonical(tree, dialect))
+    return generator.generate(made, copy=False)
 
 
 class Texts:
@@ -162,14 +167,8 @@ def _number(value: int | float | Decimal) -> exp.Expr:
     return exp.cast(tree, exp.DType.DOUBLE) if isinstance(value, float) and "e" not in text.lower() else tree
 
 
-def _rewritten(tree: exp.Expr, dialect: str) -> exp.Expr:
-    """Return a copy of a canonical tree that says the same in a dialect."""
-    rewrite = _rewriter(dialect)
-    if rewrite is None or (isinstance(tree, exp.Table) and dialect == "postgres"):
-        return copied(tree)
-    if isinstance(tree, exp.Table):
-        return rewrite(copied(tree))
-    # What DuckDB is given: what it does not have is spelled out in what it has.
+def _canonical(tree: exp.Expr, dialect: str) -> exp.Expr:
+    """Return what DuckDB is given: what it does not have is spelled out in what it has."""
     text = _Plain(dialect="duckdb", unsupported_level=ErrorLevel.IGNORE).generate(copied(tree), copy=False)
     try:
         (canonical,) = Dialect.get_or_raise("duckdb").parse(text)
@@ -177,7 +176,7 @@ def _rewritten(tree: exp.Expr, dialect: str) -> exp.Expr:
         told = error.errors[0].get("description") if error.errors else error
         raise WarehouseError(f"cannot be said in {_PEOPLE_SAY[dialect]}: {told}", text) from error
     assert canonical is not None
-    return rewrite(canonical)
+    return canonical
 
 
 _PEOPLE_SAY = {"postgres": "PostgreSQL", "snowflake": "Snowflake"}

@@ -16,12 +16,8 @@ from profiles_pipeline_tests.law.test_law import keeping_from_the_first_run_on
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 
-IN_SHORT = (
-    "a corrected id parts a person, and another joins it again",
-    "rows of no time, of 1970 and of 2099",
-    "vars come, change and go",
-)
-"""What is always replayed; the others are with ``make law``."""
+IN_SHORT = ("a corrected id parts a person, and another joins it again",)
+"""What is always replayed; the others are with ``make law``. Each run of a generated one has a crowd of small ones."""
 
 
 @pytest.mark.parametrize("name", HISTORIES if EVERY_RUN else IN_SHORT)
@@ -37,7 +33,7 @@ def test_kept_histories_hold_the_law(name: str, postgres_port: int) -> None:
 
 @pytest.mark.timeout(0 if EVERY_RUN else 1800)
 def test_generated_histories_hold_the_law(postgres_port: int) -> None:
-    @settings(PROFILE, max_examples=PROFILE.max_examples if EVERY_RUN else 3)
+    @settings(PROFILE, max_examples=PROFILE.max_examples if EVERY_RUN else 2)
     @given(histories("tables", MOST_STEPS))
     def holds(history: History) -> None:
         check(

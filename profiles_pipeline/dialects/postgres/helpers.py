@@ -80,6 +80,77 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
         "NUMERIC LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT ROUND(value, places) $$",
     ),
     (
+        "to_json",
+        "value ANYELEMENT",
+        "JSONB LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN PG_TYPEOF(value) IN "
+        "('timestamp'::REGTYPE, 'timestamptz'::REGTYPE) THEN TO_JSONB(value::TEXT) ELSE TO_JSONB(value) END $$",
+    ),
+    (
+        "map",
+        "keys ANYARRAY, items ANYCOMPATIBLEARRAY",
+        "JSONB LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN keys IS NOT NULL THEN COALESCE("
+        "(SELECT JSONB_OBJECT_AGG(key, TO_JSONB(item)) FROM UNNEST(keys, items) AS t(key, item)), '{}') END $$",
+    ),
+    (
+        "map_from_entries",
+        "entries ANYARRAY",
+        "JSONB LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN entries IS NOT NULL THEN COALESCE("
+        "(SELECT JSONB_OBJECT_AGG(e ->> 'f1', e -> 'f2') FROM JSONB_ARRAY_ELEMENTS(TO_JSONB(entries)) AS t(e)), '{}') "
+        "END $$",
+    ),
+    (
+        "url_decode",
+        "value TEXT",
+        "TEXT LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN value IS NOT NULL THEN COALESCE((SELECT "
+        "CONVERT_FROM(STRING_AGG(CASE WHEN LENGTH(m[1]) = 3 THEN DECODE(SUBSTRING(m[1], 2), 'hex') "
+        "ELSE CONVERT_TO(m[1], 'UTF8') END, ''::BYTEA ORDER BY n), 'UTF8') "
+        "FROM REGEXP_MATCHES(value, '(%[0-9A-Fa-f]{2}|.)', 'g') WITH ORDINALITY AS t(m, n)), '') END $$",
+    ),
+    (
+        "json_each",
+        "document JSONB",
+        "TABLE (key TEXT, fullkey TEXT, value JSONB) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ "
+        "SELECT o.key, '$.' || CASE WHEN o.key ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN o.key ELSE TO_JSON(o.key)::TEXT END, "
+        "o.value FROM JSONB_EACH(CASE WHEN JSONB_TYPEOF(document) = 'object' THEN document ELSE '{}' END) AS o "
+        "UNION ALL SELECT (a.n - 1)::TEXT, '$[' || (a.n - 1) || ']', a.value FROM JSONB_ARRAY_ELEMENTS("
+        "CASE WHEN JSONB_TYPEOF(document) = 'array' THEN document ELSE '[]' END) WITH ORDINALITY AS a(value, n) "
+        "UNION ALL SELECT NULL, '$', document WHERE JSONB_TYPEOF(document) NOT IN ('array', 'object') $$",
+    ),
+    (
+        "json_tree",
+        "document JSONB",
+        "TABLE (key TEXT, fullkey TEXT, value JSONB, path TEXT, parent BIGINT) "
+        "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ "
+        "WITH RECURSIVE tree AS (SELECT NULL::TEXT AS key, '$' AS fullkey, document AS value, NULL::TEXT AS path, "
+        "NULL::BIGINT AS parent, ARRAY[]::BIGINT[] AS place UNION ALL "
+        "SELECT e.key, t.fullkey || e.step, e.value, t.fullkey, 0, t.place || e.n FROM tree AS t, LATERAL ("
+        "SELECT o.key, '.' || CASE WHEN o.key ~ '^[A-Za-z_][A-Za-z0-9_]*$' THEN o.key ELSE TO_JSON(o.key)::TEXT END, "
+        "o.value, o.n FROM JSONB_EACH(CASE WHEN JSONB_TYPEOF(t.value) = 'object' THEN t.value ELSE '{}' END) "
+        "WITH ORDINALITY AS o(key, value, n) UNION ALL "
+        "SELECT (a.n - 1)::TEXT, '[' || (a.n - 1) || ']', a.value, a.n FROM JSONB_ARRAY_ELEMENTS("
+        "CASE WHEN JSONB_TYPEOF(t.value) = 'array' THEN t.value ELSE '[]' END) WITH ORDINALITY AS a(value, n)"
+        ") AS e(key, step, value, n)) SELECT key, fullkey, value, path, parent FROM tree ORDER BY place $$",
+    ),
+    (
+        "from_hex",
+        "value TEXT",
+        "BIGINT LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN "
+        "RETURN CASE WHEN LENGTH(value) <= 16 THEN ('x' || LPAD(value, 16, '0'))::BIT(64)::BIGINT END; "
+        "EXCEPTION WHEN data_exception THEN RETURN NULL; END $$",
+    ),
+    (
+        "from_hex_unsigned",
+        "value TEXT",
+        "NUMERIC LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT "
+        "n + CASE WHEN n < 0 THEN 18446744073709551616 ELSE 0 END "
+        "FROM (SELECT ('x' || LPAD(value, 16, '0'))::BIT(64)::BIGINT AS n) AS number $$",
+    ),
+    (
+        "error",
+        "message TEXT",
+        "BOOLEAN LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN RAISE EXCEPTION '%', message; END $$",
+    ),
+    (
         "json_type",
         "value JSONB",
         "TEXT LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE JSONB_TYPEOF(value) WHEN 'string' THEN 'VARCHAR' "
@@ -87,11 +158,16 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
         "ELSE 'UBIGINT' END ELSE UPPER(JSONB_TYPEOF(value)) END $$",
     ),
 )
-_UNITED = (
+_AGGREGATES = (
+    "CREATE OR REPLACE AGGREGATE {place}.max(BOOLEAN) "
+    "(SFUNC = BOOLOR_STATEFUNC, STYPE = BOOLEAN, COMBINEFUNC = BOOLOR_STATEFUNC, PARALLEL = SAFE)",
+    "CREATE OR REPLACE AGGREGATE {place}.min(BOOLEAN) "
+    "(SFUNC = BOOLAND_STATEFUNC, STYPE = BOOLEAN, COMBINEFUNC = BOOLAND_STATEFUNC, PARALLEL = SAFE)",
     "CREATE OR REPLACE AGGREGATE {place}.profiles_united(ANYCOMPATIBLEARRAY) "
-    "(SFUNC = ARRAY_CAT, STYPE = ANYCOMPATIBLEARRAY, COMBINEFUNC = ARRAY_CAT, PARALLEL = SAFE)"
+    "(SFUNC = ARRAY_CAT, STYPE = ANYCOMPATIBLEARRAY, COMBINEFUNC = ARRAY_CAT, PARALLEL = SAFE)",
 )
-"""Makes the aggregate that joins lists: those of ARRAY_AGG would all have to be of one length."""
+"""Aggregates: MAX and MIN of what only here cannot be put in order, and what joins lists, which ARRAY_AGG does only
+where all are of one length."""
 
 _SHA1 = """
 DO $block$
@@ -133,4 +209,4 @@ def helper_statements(schema: str) -> tuple[str, ...]:
         for name, arguments, body in _FUNCTIONS
     )
     sha1 = _SHA1.format(schema=exp.Literal.string(schema).sql(dialect="postgres"))
-    return (sha1, *functions, _UNITED.format(place=place))
+    return (sha1, *functions, *(aggregate.format(place=place) for aggregate in _AGGREGATES))

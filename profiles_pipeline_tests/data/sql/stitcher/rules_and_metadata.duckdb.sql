@@ -563,7 +563,7 @@ LEFT JOIN (
         '' AS other,
         '' AS other_type,
         '' AS reason,
-        '' AS rule_details
+        '{}' AS rule_details
       WHERE
         FALSE
     ) AS r
