@@ -8,6 +8,7 @@ from profiles_pipeline.dialects.render import (
     literal,
     literal_tree,
     render,
+    spelled,
     unsupported,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "literal",
     "literal_tree",
     "render",
+    "spelled",
     "unsupported",
 ]
