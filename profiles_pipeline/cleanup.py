@@ -30,7 +30,8 @@ USUAL_PERIOD = timedelta(days=30)
 
 _MATERIAL = re.compile(
     r"(?P<material>Material_(?P<model>.+?)_(?P<hash>[0-9a-f]{8})_(?P<seq_no>\d+))"
-    r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_\w+_CARDINALITY_AUDIT)?"
+    r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_\w+_CARDINALITY_AUDIT)?",
+    re.IGNORECASE,
 )
 _OF_HELD = ("", "_days", "_seen", "_days_seen")
 """What is added to the name of a table that is kept from run to run in those of the tables that belong to it."""
@@ -225,7 +226,7 @@ def _candidates(
     for relation in relations:
         match = _MATERIAL.fullmatch(relation.name)
         if match and int(match["seq_no"]) in context.seq_nos:
-            belonging.setdefault(match["material"], []).append(relation)
+            belonging.setdefault(match["material"].lower(), []).append(relation)
     registered = [
         Candidate(
             name=entry.material.name,
@@ -233,15 +234,15 @@ def _candidates(
             fingerprint=entry.material.fingerprint,
             seq_no=entry.material.seq_no,
             created=entry.created,
-            relations=tuple(belonging.pop(entry.material.name, ())),
+            relations=tuple(belonging.pop(entry.material.name.lower(), ())),
         )
         for entry in entries
         if entry.project == session.project.name
     ]
     unfinished = [
-        Candidate(name, None, match["hash"], int(match["seq_no"]), None, tuple(found))
-        for name, found in belonging.items()
-        if (match := _MATERIAL.fullmatch(name)) is not None
+        Candidate(match["material"], None, match["hash"].lower(), int(match["seq_no"]), None, tuple(found))
+        for found in belonging.values()
+        if (match := _MATERIAL.fullmatch(found[0].name)) is not None
     ]
     return registered + unfinished
 
@@ -333,11 +334,12 @@ def clean(
         condemned = tuple(fate for fate in fates(session, rules) if fate.dropped and fate.material.name in agreed)
         relations = [relation for fate in condemned for relation in fate.material.relations]
         with session.warehouse.transaction():
+            # First the rows: where a drop cannot be rolled back, a row that says complete would stay without its table.
+            session.registry.forget(fate.material.name for fate in condemned)
+            session.registry.let_go(fate.material.name for fate in condemned)
             for kind in ("view", "table"):  # views before what they read
                 names = [exp.table_(r.name, db=output.schema, quoted=True) for r in relations if r.kind == kind]
                 _drop(session.warehouse, kind, names)
-            session.registry.forget(fate.material.name for fate in condemned)
-            session.registry.let_go(fate.material.name for fate in condemned)
             _forget_states(session)
         return condemned
 

@@ -12,6 +12,7 @@ from typing import Literal
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import Texts, capabilities
+from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.project import ProfilesProject
 
@@ -99,8 +100,16 @@ _COMPONENTS = {"in_memory": "scipy's connected components", "contraction": "roun
 def _steps(steps: Iterable[Step], written: Texts) -> list[str]:
     lines = []
     for number, step in enumerate(steps, start=1):
-        lines += ["", f"-- {number}. {step.title}", *_sql(step, written)]
+        lines += ["", f"-- {number}. {step.title}", *_said(step, written)]
     return lines
+
+
+def _said(step: Step, written: Texts) -> list[str]:
+    """Return the SQL of a step, or why it has none: the run that takes it refuses it, with its place."""
+    try:
+        return _sql(step, written)
+    except WarehouseError as error:
+        return [f"-- {error}"]
 
 
 def _sql(step: Step, written: Texts) -> list[str]:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from profiles_pipeline import blame, compiled, freshness, observations, steps
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
-from profiles_pipeline.dialects import render
+from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.errors import Check, WarehouseError
 from profiles_pipeline.events import Built, Working
 from profiles_pipeline.failures import check_failed
@@ -44,7 +44,7 @@ def _drop_of_other_kind(session: Session, stage: BuildMaterial) -> None:
     """Drop tables that are to become views and views that are to become tables, which no warehouse replaces itself."""
     schema, warehouse = session.output.schema, session.warehouse
     made = [step.tree for step in stage.script.steps if isinstance(step, Statement) and not _temporary(step)]
-    kinds = {tree.this.name: tree.args["kind"] for tree in made if isinstance(tree, exp.Create)}
+    kinds = {spelled(t.this.name, warehouse.dialect): t.args["kind"] for t in made if isinstance(t, exp.Create)}
     for name in session.kinds.keys() & kinds.keys():
         if kinds[name] in ("VIEW", "TABLE") and kinds[name] != session.kinds[name]:
             table = render(exp.table_(name, db=schema, quoted=True), warehouse.dialect)

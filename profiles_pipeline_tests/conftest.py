@@ -65,8 +65,14 @@ def snowflake_account() -> Iterator["Account"]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--update-golden` writes what is expected anew, to be read in the diff before it is committed."""
+    """`--update-golden` writes what is expected anew, to be read in the diff before it is committed.
+
+    `--every-project` takes some minutes: the emulation of Snowflake is slow, so only some are built there usually.
+    """
     parser.addoption("--update-golden", action="store_true", help="rewrite the files that hold expected texts")
+    parser.addoption(
+        "--every-project", action="store_true", help="build every fixture project on Snowflake's emulation"
+    )
 
 
 @pytest.fixture

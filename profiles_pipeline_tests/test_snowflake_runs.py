@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from profiles_pipeline.cli import main
 from profiles_pipeline.errors import RunError
 from profiles_pipeline_tests.test_postgres_projects import Place, cells, place
 from profiles_pipeline_tests.warehouse.engines import Snowflake
@@ -69,6 +70,26 @@ def test_a_run_that_is_killed_leaves_the_views_of_yesterday_and_is_gone_on_with(
     report = later.run("snowflake")
     assert any(item.reused for item in report.built)
     assert {name: cells(rows) for name, rows in later.views("snowflake").items()} == today
+
+
+def test_old_materials_are_dropped(built: Place, snowflake_account: Account) -> None:
+    before = {name: cells(rows) for name, rows in built.views("snowflake").items()}
+    tables = _materials(snowflake_account)
+    given = ["-p", str(built.folder), "-c", str(built.siteconfig), "-t", "snowflake"]
+    with pytest.raises(SystemExit) as left:
+        main(["cleanup", "materials", *given, "-r", "0d", "-y"])
+    assert left.value.code == 0
+    kept = _materials(snowflake_account)
+    assert kept < tables
+    assert {name.rsplit("_", 1)[1] for name in tables - kept if name[-1].isdigit()} == {"1"}
+    assert {name: cells(rows) for name, rows in built.views("snowflake").items()} == before
+    assert all(item.reused for item in replace(built, end=SECOND).run("snowflake").built)
+
+
+def _materials(account: Account) -> set[str]:
+    with account.inside("QUICKSTART") as session:
+        rows = session._duck_conn.execute("SELECT table_name FROM information_schema.tables").fetchall()
+    return {name for (name,) in rows if name.startswith("MATERIAL_") and name != "MATERIAL_REGISTRY"}
 
 
 @pytest.mark.usefixtures("built")

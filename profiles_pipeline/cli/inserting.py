@@ -11,7 +11,7 @@ from profiles_pipeline.cli.faults import from_here
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.terminal import note, out, print_table, say
 from profiles_pipeline.connections import Output, find_output
-from profiles_pipeline.dialects import identifier
+from profiles_pipeline.dialects import identifier, spelled
 from profiles_pipeline.errors import fail
 from profiles_pipeline.spec.siteconfig import DEFAULT_SITECONFIG
 from profiles_pipeline.warehouse.connect import connect
@@ -66,7 +66,8 @@ def _written(output: Output, files: dict[str, Path], force: bool) -> dict[str, i
     from pyarrow.parquet import read_table  # noqa: PLC0415 - slow to load
 
     with connect(output.settings, purpose="profiles insert") as warehouse:
-        there = sorted(warehouse.relations(output.schema) & files.keys())
+        found = warehouse.relations(output.schema)
+        there = sorted(name for name in files if spelled(name, warehouse.dialect) in found)
         if there and not force:
             fail("table-exists", f"{output.schema}.{there[0]} is there already", hint="replace it with --force")
         schema = identifier(output.schema, warehouse.dialect)

@@ -9,6 +9,7 @@ from profiles_pipeline.dialects.render import (
     literal,
     literal_tree,
     render,
+    spelled,
     unsupported,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "literal",
     "literal_tree",
     "render",
+    "spelled",
     "unsupported",
 ]

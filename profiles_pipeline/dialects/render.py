@@ -134,9 +134,12 @@ def unsupported(tree: exp.Expr, dialect: str) -> tuple[str, ...]:
 def identifier(name: str, dialect: str) -> str:
     """Return `name` quoted for the dialect, so that it keeps its spelling; where names without quotes are in upper
     case, it is too."""
-    record = capabilities(dialect)
-    spelled = name.upper() if record.identifier_case == "upper" else name
-    return exp.to_identifier(spelled, quoted=True).sql(dialect=record.sqlglot_dialect)
+    return exp.to_identifier(spelled(name, dialect), quoted=True).sql(dialect=capabilities(dialect).sqlglot_dialect)
+
+
+def spelled(name: str, dialect: str) -> str:
+    """Return what a relation or column is called that was made under `name`."""
+    return name.upper() if capabilities(dialect).identifier_case == "upper" else name
 
 
 def literal(value: Value, dialect: str) -> str:

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from profiles_pipeline import plan, run, sql, time_contexts
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import identifier, render
+from profiles_pipeline.dialects import identifier, render, spelled
 from profiles_pipeline.errors import Problem, ProjectError, WarehouseError, did_you_mean, fail
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.reading import open_for_reading
@@ -189,7 +189,8 @@ def _relation(session: run.Session, path: str, context: SeqNo | None) -> str:
     if isinstance(model, Input):
         return render(session.sources.of_input(model), dialect)
     if context is None and plan.has_plain_name(model):
-        name: str | None = model.name if model.name in session.warehouse.relations(schema) else None
+        there = session.warehouse.relations(schema)
+        name: str | None = model.name if spelled(model.name, dialect) in there else None
     else:
         name = next((m.name for m in reversed(_materials(session, context)) if m.model_path == path), None)
     if name is None:

@@ -18,6 +18,7 @@ from snowflake.connector import errors
 from snowflake.connector.constants import QueryStatus
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from profiles_pipeline.dialects import identifier
 from profiles_pipeline.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from profiles_pipeline.warehouse.settings import SnowflakeSettings
 
 LOGIN_WITHIN_S = 30
-ANSWER_WITHIN_S = 120
+ANSWER_WITHIN_S = 60
 """How long the driver itself tries a request again while nobody answers it."""
 
 ATTEMPTS = 5
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 2.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 _UNKNOWN = 30
 """How often the server may say that it knows nothing of a statement that it has just taken up."""
 
@@ -57,6 +58,7 @@ _WHAT_TO_DO: Mapping[int, str] = {
     606: "name a warehouse in the siteconfig, and grant the role USAGE on it",
     607: "resume the warehouse, or grant the role OPERATE on it",
     90073: "a resource monitor has stopped the warehouse: raise its quota, or name another warehouse",
+    2003: "see that it exists and that the role may use it",
     3001: "grant the role what it lacks; docs/warehouses.md lists it",
     90105: "see that the database exists and that the role has USAGE on it",
     90106: "see that the schema exists and that the role has USAGE on it",
@@ -122,8 +124,8 @@ def _place(settings: SnowflakeSettings) -> dict[str, object]:
 
 
 def _unquoted(name: str) -> str:
-    """A name as a session takes it: what would need quotes gets them."""
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", name) else '"' + name.strip('"').replace('"', '""') + '"'
+    """Return a name as a login takes it: what would need quotes gets them."""
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$]*", name) else identifier(name, "snowflake")
 
 
 def _check(opened: SnowflakeConnection, settings: SnowflakeSettings) -> None:

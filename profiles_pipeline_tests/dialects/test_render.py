@@ -147,6 +147,10 @@ def test_in_postgres(canonical: str, expected: str) -> None:
          'SELECT "USED_0" AS "G", ANY_VALUE("FIRST_OF_0") AS "F" FROM (SELECT FIRST_VALUE("T"."V") OVER (PARTITION BY '
          '"T"."G" ORDER BY "U"."K" DESC, "T"."V" DESC) AS "FIRST_OF_0", "T"."G" AS "USED_0" FROM "T" '
          'JOIN "U" ON "U"."ID" = "T"."ID") AS "USED" GROUP BY "USED_0"'),
+        ("SELECT u.a, FIRST(t.v ORDER BY t.k) AS f, COUNT(*) AS n FROM t JOIN u ON TRUE GROUP BY a HAVING n > 1",
+         'SELECT "USED_0" AS "A", ANY_VALUE("FIRST_OF_0") AS "F", COUNT(*) AS "N" FROM (SELECT FIRST_VALUE("T"."V") '
+         'OVER (PARTITION BY "A" ORDER BY "T"."K") AS "FIRST_OF_0", "U"."A" AS "USED_0" FROM "T" '
+         'JOIN "U" ON TRUE) AS "USED" GROUP BY "USED_0" HAVING "N" > 1'),
         ("SELECT REGEXP_MATCHES(a, 'x+'), REGEXP_FULL_MATCH(a, '.+@.+')",
          """SELECT REGEXP_INSTR("A", 'x+') > 0, REGEXP_LIKE("A", '.+@.+')"""),
         ("SELECT REGEXP_REPLACE(a, 'x', 'y'), REGEXP_REPLACE(a, '\\d', 'y', 'g'), REGEXP_EXTRACT_ALL(a, '(x)', 1)",

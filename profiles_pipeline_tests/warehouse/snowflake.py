@@ -33,6 +33,7 @@ import uvicorn
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from fakesnow import arrow, converter, transforms
 from fakesnow.conn import FakeSnowflakeConnection
+from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.rowtype import duckdb_to_sf_type
 from pydantic import SecretStr
 from sqlglot import exp
@@ -47,6 +48,7 @@ USER, PASSWORD, TOKEN = "tester", "open-sesame", "good-token"
 ROLE, COMPUTE, DATABASE = "PROFILES_ROLE", "PROFILES_WH", "SHOP"
 
 _CANCEL = re.compile(r"SELECT SYSTEM\$CANCEL_QUERY\('(.+)'\)")
+_EXPLAIN = re.compile(r"EXPLAIN\s+(.+)", re.DOTALL)
 _HISTORY = re.compile(r"SELECT query_id FROM TABLE\(information_schema\.query_history_by_session\(\)\)")
 
 
@@ -230,7 +232,10 @@ connections:
         return JSONResponse({"data": data, "code": "333334", "message": "in progress", "success": True})
 
     async def _run(self, request: Request, statement: Statement) -> None:
-        answer = _answered(await fake.query_request(request))
+        # fakesnow cannot explain; what is asked for is whether a query would be taken.
+        query = _EXPLAIN.match(statement.text)
+        asked = request if query is None else _with(request, {"sqlText": query[1], "describeOnly": True})
+        answer = _answered(await fake.query_request(asked))
         content = json.loads(bytes(answer.body))
         if content["success"]:
             statement.answer = content
@@ -384,6 +389,21 @@ def _time_given(nanoseconds: str) -> datetime:
 
 
 _SENT_TIMES, _GIVEN_TIMES = arrow.timestamp_to_sf_struct, converter.from_datetime
+_DESCRIBED: dict[str, list[Any]] = {}
+
+
+def _described(cursor: FakeSnowflakeCursor) -> list[Any]:
+    """What a statement without rows gives is described once: the same words in the same columns."""
+    text = str(cursor._last_sql)
+    if not text.startswith("SELECT '") or " FROM " in text.upper():
+        return _DESCRIBE(cursor)
+    shape = re.sub(r"'[^']*'", "''", text, count=1)
+    if shape not in _DESCRIBED:
+        _DESCRIBED[shape] = _DESCRIBE(cursor)
+    return _DESCRIBED[shape]
+
+
+_DESCRIBE = FakeSnowflakeCursor._describe_last_sql
 _MENDED = {
     "numeric_agg_implicit_cast": lambda node: node,  # sums of numbers stay numbers: only texts are cast
     "array_agg": _aggregate,
@@ -396,12 +416,14 @@ _KEPT = {name: getattr(transforms, name) for name in _MENDED}
 def _mended() -> Iterator[None]:
     """Let fakesnow do what the service documents."""
     arrow.timestamp_to_sf_struct, converter.from_datetime = _times_with_nulls, _time_given
+    FakeSnowflakeCursor._describe_last_sql = _described
     for name, mended in _MENDED.items():
         setattr(transforms, name, mended)
     try:
         yield
     finally:
         arrow.timestamp_to_sf_struct, converter.from_datetime = _SENT_TIMES, _GIVEN_TIMES
+        FakeSnowflakeCursor._describe_last_sql = _DESCRIBE
         for name, kept in _KEPT.items():
             setattr(transforms, name, kept)
 

@@ -327,7 +327,7 @@ def test_a_reader_cannot_write(warehouse: Warehouse, snowflake_account: Account)
 
 def test_writers_of_a_schema_take_turns(warehouse: Warehouse, snowflake_account: Account) -> None:
     waiting: list[Holder] = []
-    second = connect(snowflake_account.settings("own"), purpose="second", lock_timeout=0.3, on_wait=waiting.append)
+    second = connect(snowflake_account.settings("own"), purpose="second", lock_timeout=3, on_wait=waiting.append)
     # Two sessions of one thread would wait for each other for ever; this one belongs to another thread.
     warehouse.execute("UPDATE own.profiles_turn SET thread = 1")
     with (

@@ -13,7 +13,7 @@ from sqlglot import exp
 from profiles_pipeline.dialects.postgres import aggregates, documents, lists, numbers, texts, times
 from profiles_pipeline.dialects.postgres.helpers import called
 from profiles_pipeline.dialects.postgres.words import cast_to, function
-from profiles_pipeline.dialects.rewriting import Rewrite, pairs_in_query, rewritten
+from profiles_pipeline.dialects.rewriting import Rewrite, by_type, pairs_in_query, rewritten
 from profiles_pipeline.sql import build, nodes_of
 
 

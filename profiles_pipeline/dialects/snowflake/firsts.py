@@ -10,6 +10,9 @@ from sqlglot import exp
 from profiles_pipeline.dialects.rewriting import call
 from profiles_pipeline.sql import build
 
+_FIRST = "FIRST_OF_"
+"""How the columns of the query inside begin that hold the first of a group."""
+
 
 @dataclass(frozen=True, slots=True)
 class First:
@@ -84,7 +87,7 @@ def over_the_group(node: exp.Expr) -> exp.Expr:
     """
     assert isinstance(node, exp.Select)
     found = list(_firsts(node))
-    if not found or node.args.get("from_") is None:
+    if not found or node.args.get("from_") is None or node.args.get("laterals"):
         return node
     keys = _group_keys(node)
     if keys is None:
@@ -167,42 +170,43 @@ def _single(select: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> 
 
 def _joined(select: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> exp.Expr:
     """As `_single`, where a star would give two columns of one name: those that are used get names of their own."""
-    parts = [select.args[name] for name in ("group", "having", "order", "qualify") if select.args.get(name)]
-    if any(part.find(exp.Query, exp.Star) for part in (*select.expressions, *parts) if not _counts_all(part)):
+    clauses = [select.args[name] for name in ("group", "having", "order", "qualify") if select.args.get(name)]
+    if not all(map(_names_its_columns, (*select.expressions, *clauses))):
         return select
     inner = exp.Select(expressions=[])
-    for clause in ("from_", "joins", "where", "laterals"):
+    for clause in ("from_", "joins", "where"):
         inner.set(clause, select.args.get(clause))
         select.set(clause, None)
     _replaced(inner, found, keys)
-    made: dict[str, str] = {}
-    used = [
-        c
-        for part in (*select.expressions, *parts)
-        for c in part.find_all(exp.Column)
-        if not c.name.startswith("FIRST_OF_")
-    ]
     aliases = {item.alias for item in select.expressions if isinstance(item, exp.Alias)}
-    for column in used:
-        if not column.table and column.name in aliases:
+    columns = [column for item in select.expressions for column in item.find_all(exp.Column)]
+    for clause in clauses:
+        columns += [c for c in clause.find_all(exp.Column) if c.table or c.name not in aliases]
+    names: dict[str, str] = {}
+    for column in columns:
+        if column.name.startswith(_FIRST):
             continue
-        text = column.sql()
-        if text not in made:
-            made[text] = f"USED_{len(made)}"
-            inner.select(exp.alias_(column.copy(), made[text], quoted=True), copy=False)
-        if isinstance(column.parent, exp.Select):
-            column.replace(exp.alias_(exp.column(made[text], quoted=True), column.name, quoted=True))
-        else:
-            column.replace(exp.column(made[text], quoted=True))
-    select.set(
-        "from_",
-        exp.From(this=exp.Subquery(this=inner, alias=exp.TableAlias(this=exp.to_identifier("USED", quoted=True)))),
-    )
+        text = next((known for known in names if _is_same(column, known)), column.sql())
+        if text not in names:
+            names[text] = f"USED_{len(names)}"
+            inner.select(exp.alias_(column.copy(), names[text], quoted=True), copy=False)
+        used: exp.Expr = exp.column(names[text], quoted=True)
+        is_item = column.parent is select
+        column.replace(exp.alias_(used, column.name, quoted=True) if is_item else used)
+    alias = exp.TableAlias(this=exp.to_identifier("USED", quoted=True))
+    select.set("from_", exp.From(this=exp.Subquery(this=inner, alias=alias)))
     return select
 
 
-def _counts_all(part: exp.Expr) -> bool:
-    return all(isinstance(star.parent, exp.Count) for star in part.find_all(exp.Star)) and part.find(exp.Query) is None
+def _is_same(column: exp.Expr, known: str) -> bool:
+    """Tell whether a column is one that is known; one without its table is any of its name."""
+    text = column.sql()
+    return known == text or (not column.args.get("table") and known.endswith(f".{text}"))
+
+
+def _names_its_columns(part: exp.Expr) -> bool:
+    """Tell whether a part of a query says which columns it uses: no query inside it, no star but that of a count."""
+    return part.find(exp.Query) is None and all(isinstance(star.parent, exp.Count) for star in part.find_all(exp.Star))
 
 
 def _replaced(inner: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> None:
@@ -210,6 +214,6 @@ def _replaced(inner: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) ->
     for number, node in enumerate(found):
         first = first_of(node)
         assert first is not None
-        name = f"FIRST_OF_{number}"
+        name = f"{_FIRST}{number}"
         inner.select(exp.alias_(_window(first, keys), name, quoted=True), copy=False)
         node.replace(exp.AnyValue(this=exp.column(name, quoted=True)))

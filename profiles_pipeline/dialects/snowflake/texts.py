@@ -39,7 +39,8 @@ def _full_match(node: exp.Expr) -> exp.Expr:
 def _members(classes: str) -> str:
     """Return the characters of Unicode categories; NUL is in no text."""
     wanted = tuple(_CLASS.findall(classes))
-    return "".join(chr(n) for n in range(1, sys.maxunicode + 1) if unicodedata.category(chr(n)).startswith(wanted))
+    every = map(chr, range(1, sys.maxunicode + 1))
+    return "".join(one for one in every if unicodedata.category(one).startswith(wanted))
 
 
 def _replaced(node: exp.Expr) -> exp.Expr:
