@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +12,11 @@ from sqlglot import exp
 
 from profiles_pipeline.compile import session_carried, session_events
 from profiles_pipeline.sql import build
-from profiles_pipeline_tests.law import sessions
+from profiles_pipeline_tests.law import projects, sessions
 from profiles_pipeline_tests.law.check import Judge, LawBrokenError, check
 from profiles_pipeline_tests.law.controls import Patch
-from profiles_pipeline_tests.law.histories import Append, Correct, Delete, History, Repeat, Step, histories
+from profiles_pipeline_tests.law.histories import Append, Correct, Delete, History, Repeat, Step, histories, replay
+from profiles_pipeline_tests.law.place import Place, Relation
 from profiles_pipeline_tests.law.profiles import EVERY_RUN, PROFILE
 from profiles_pipeline_tests.law.projects import Shape
 from profiles_pipeline_tests.law.test_touched import keep_from_the_first_run_on
@@ -167,3 +169,23 @@ def repetitions_are_looked_for_from_the_change_on(monkeypatch: pytest.MonkeyPatc
 )
 def test_a_part_left_out_breaks_the_law(patch: Patch, name: str) -> None:
     assert not holds(HISTORIES[name], patch)
+
+
+def test_sessions_of_earlier_runs_stay_as_they_were(tmp_path: Path) -> None:
+    """Materials are views of one table that later runs change; each goes on to show its own end time."""
+    shown: dict[str, Relation] = {}
+    place = Place(tmp_path / "place", "daily files")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        keep_from_the_first_run_on(monkeypatch)
+        for step, shape, tables in replay(HISTORIES[LATE]):
+            place.write(tables)
+            report = place.run(projects.load(shape, tmp_path), step.end)
+            (made,) = (item for item in report.built if item.model.path == "models/visits")
+            assert made.kind == "view" if shown else made.kind in ("table", "view")
+            shown |= place._read({made.relation: made.relation})
+            now = place._read({name: name for name in shown})
+            assert {name: sorted(r.rows, key=repr) for name, r in now.items()} == {
+                name: sorted(r.rows, key=repr) for name, r in shown.items()
+            }
+    assert len(shown) == 4
+    assert len({tuple(sorted(relation.rows, key=repr)) for relation in shown.values()}) == 4
