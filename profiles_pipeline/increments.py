@@ -25,7 +25,8 @@ from profiles_pipeline.compile.restitch import (
     is_plain,
 )
 from profiles_pipeline.compile.rollups import Carried, Strategy
-from profiles_pipeline.compile.session_carried import CarriedSessions, compile_carried_sessions, days_of_ids
+from profiles_pipeline.compile.session_carried import CarriedSessions, compile_carried_sessions
+from profiles_pipeline.compile.session_days import days_of_ids
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Cohort, Model, Stitcher, VarTable
 from profiles_pipeline.resolve.reader import Reader

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from sqlglot import exp
 
-from profiles_pipeline.compile import session_carried, session_events
+from profiles_pipeline.compile import session_carried, session_days, session_events
 from profiles_pipeline.sql import build
 from profiles_pipeline_tests.law import projects, sessions
 from profiles_pipeline_tests.law.check import Judge, LawBrokenError, check
@@ -149,7 +149,7 @@ def sessions_that_reach_up_to_a_change_stay(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def what_rows_say_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_carried, "_content", lambda _: exp.Literal.number(0))
+    monkeypatch.setattr(session_days, "_content", lambda _: exp.Literal.number(0))
 
 
 def repetitions_are_looked_for_from_the_change_on(monkeypatch: pytest.MonkeyPatch) -> None:
