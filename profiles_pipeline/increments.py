@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from profiles_pipeline.compile import Compilation, Script
+from profiles_pipeline.compile.accumulators import accumulator_name
 from profiles_pipeline.compile.carrying import compile_carried
 from profiles_pipeline.compile.outputs import compile_cohort
 from profiles_pipeline.compile.restitch import (
@@ -26,7 +27,8 @@ from profiles_pipeline.compile.restitch import (
     states,
 )
 from profiles_pipeline.compile.rollups import Carried, Strategy
-from profiles_pipeline.compile.session_carried import CarriedSessions, compile_carried_sessions, days_of_ids
+from profiles_pipeline.compile.session_carried import CarriedSessions, compile_carried_sessions
+from profiles_pipeline.compile.session_days import days_of_ids
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Cohort, Model, Stitcher, VarTable
 from profiles_pipeline.resolve.reader import Reader
@@ -37,6 +39,9 @@ from profiles_pipeline.windows import Held, Kept, Window
 
 PLAIN = ("plain",)
 """What stands for columns of an id graph that was made of edges alone."""
+
+OF_SESSIONS = ("sessions",)
+"""What stands for the columns of a table that keeps sessions."""
 
 KEEPS = "reads everything, and keeps what later runs go on from"
 
@@ -238,19 +243,27 @@ def _sessions(
         usable = [held for held in own if held.seq_no == newest.seq_no and held.version == newest.version]
     # A column of sessions has the type that its first values had.
     definition = [project.fingerprints[model.path], *_types_above(project, model)]
-    days = days_of_ids(times, model, definition, {held.name: dict(held.files) for held in usable})
+    table = next((held for held in usable if held.columns == OF_SESSIONS), None)
+    kept = {held.name: dict(held.files) for held in usable} if table is not None else {}
+    days = days_of_ids(times, model, definition, kept)
+    if days is not None and not all(day.is_kept for day in days):
+        table, days = None, days_of_ids(times, model, definition, {})
     if days is None:
         return None
-    relation = c.relation(model.path)
-    goes_on = newest is not None and all(day.is_kept for day in days)
-    if not goes_on:
-        days = days_of_ids(times, model, definition, {}) or days
-    carried = CarriedSessions(days, changes)
-    if goes_on and newest is not None:
-        base = exp.table_(newest.material, db=relation.db, quoted=True)
-        carried = replace(carried, since=newest.version, base=base)
+    relation, owner = c.relation(model.path), f"{c.project.name}/{model.path}"
+    goes_on = newest is not None and table is not None
+    # Whatever starts over has a table of its own: earlier materials are views of the one before.
+    name = table.name if table is not None else accumulator_name(owner, ["sessions", *definition, str(window.seq_no)])
+    carried = CarriedSessions(
+        days,
+        changes,
+        exp.table_(name, db=relation.db, quoted=True),
+        newest.version if goes_on and newest is not None else None,
+        min((kept.end for kept in keeping.built if kept.path == model.path), default=None),
+    )
     held = tuple(
-        Held(day.table.name, model.path, window.seq_no, window.end, graph.version, relation.name) for day in days
+        Held(own, model.path, window.seq_no, window.end, graph.version, relation.name, columns)
+        for own, columns in ((name, OF_SESSIONS), *((day.table.name, ()) for day in days))
     )
     reason = f"reads what changed since {_when(newest)}" if goes_on else KEEPS
     reason += _blind(c, (day.source for day in days))

@@ -300,6 +300,7 @@ def identified_rows(
     *,
     row_id: bool = False,
     key: PersonKey = "main_id",
+    where: exp.Expr | None = None,
 ) -> exp.Select:
     """Return the visible rows of a source with one main id column per entity, ahead of the columns of the source.
 
@@ -315,8 +316,9 @@ def identified_rows(
         row_id: whether to number the rows.
         key: what stands in the main id columns: the main id, or the number of its component, which is cheaper to
             group by.
+        where: a condition of rows, so that nothing is looked up for others.
     """
-    rows: exp.Expr = visible_rows(c, source)
+    rows: exp.Expr = visible_rows(c, source).where(where, copy=False)
     entities = tuple(entities)
     ids = [column for entity in entities for column in _id_columns(c, source, entity)]
     extra = [build("ROW_NUMBER() OVER () AS input_row_id")] if row_id else []

@@ -149,24 +149,20 @@ def _events_of(
     at: Stretch | None = None,
 ) -> exp.Expr:
     assert sessions.entity is not None
-    are_chosen: exp.Expr | None = None
+    are_chosen = None if at is None else _chosen(c, sessions, source, at)
+    among: exp.Expr | None = None
     if at is not None:
-        time = time_of(c, source)
-        are_chosen = build(":time >= :begin", time=time, begin=at.begin)
-        if at.end is not None:
-            are_chosen = exp.and_(are_chosen, build(":time < :end", time=time, end=at.end))
         if is_known_by_ids(c, sessions, source):  # any id of a row tells who it is
             c = replace(c, mappings={**c.mappings, str(sessions.stitcher): at.ids})
         else:
             among = build("r.:visitor IN (SELECT :key FROM :ids)", visitor=sessions.visitor, key=key, ids=at.ids)
-            are_chosen = exp.and_(are_chosen, among)
-    rows = identified_rows(c, source_of(c, source), [sessions.entity], key=key)  # type: ignore[arg-type]
+    rows = identified_rows(c, source_of(c, source), [sessions.entity], key=key, where=are_chosen)  # type: ignore[arg-type]
     return build(
         """
         SELECT * FROM (
             SELECT :visitor AS visitor, :event_id AS event_id, :event AS event, :time AS "timestamp", :path AS source,
                 :columns
-            FROM :rows AS r WHERE :are_chosen
+            FROM :rows AS r WHERE :among
         ) AS e
         WHERE visitor IS NOT NULL AND event_id IS NOT NULL AND "timestamp" IS NOT NULL
         """,
@@ -177,8 +173,23 @@ def _events_of(
         path=text(source.path),
         columns=[alias(value, name) for name, value in _columns_of(c, source, columns).items()],
         rows=rows,
-        are_chosen=are_chosen,
+        among=among,
     )
+
+
+def _chosen(c: Compilation, sessions: Sessions, source: EventSource, at: Stretch) -> exp.Expr:
+    """Return the condition that a row lies in a stretch of time and may be of somebody who is meant.
+
+    What is written for an id is compared before anything is made of it, which rules out most rows of long ago.
+    """
+    time = time_of(c, source)
+    within = build(":time >= :begin", time=time, begin=at.begin)
+    if at.end is None:
+        return within
+    ids = [i for i in source_of(c, source).ids if i.entity == sessions.entity]
+    named = [sql.text_of(value_of(c, source, i.select)) for i in ids]
+    theirs = [build(":id IN (SELECT other_id FROM :ids)", id=each, ids=at.ids) for each in named]
+    return exp.and_(within, build(":time < :end", time=time, end=at.end), exp.paren(exp.or_(*theirs)))
 
 
 def _columns_of(c: Compilation, source: EventSource, columns: Iterable[str]) -> Mapping[str, exp.Expr]:

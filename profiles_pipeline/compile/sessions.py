@@ -79,6 +79,13 @@ def core_columns(s: Sessions) -> list[str]:
     return [*own, "entry_event", "exit_event", *facts, *(stage.column for stage in s.stages)]
 
 
+def session_columns(s: Sessions) -> list[str]:
+    """Return all columns of a session, in order."""
+    core = core_columns(s)
+    own = [*core[:3], "session_sequence_number", "next_session_start_at", *core[3:]]
+    return [*own, "furthest_stage"] if s.stages else own
+
+
 def numbered(s: Sessions, found: exp.Expr, by: str) -> exp.Expr:
     """Return sessions with their place among those of their visitor, who is told by the column `by`."""
     first, rest = core_columns(s)[:3], core_columns(s)[3:]

@@ -61,7 +61,7 @@ def test_engine_and_scripts_agree(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_sessions_agree(tmp_path: Path) -> None:
     with workspace(shop_events(EVENTS, tmp_path / "events", silent)) as work:
-        in_turns(sessions.session_runs(work), 1, work.home, silent)
+        in_turns(sessions.session_runs(work)[1:], 1, work.home, silent)  # without the mere start of a process
         assert sessions.disagreements(work) == []
 
 
