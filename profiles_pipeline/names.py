@@ -28,6 +28,9 @@ MATERIAL = "Material_"
 ACCUMULATOR = "State_"
 """How the names of tables begin that keep what the rows of a source add up to, from run to run."""
 
+PARTIAL = "p_"
+"""How the names of columns begin that hold what the rows of one id and day add up to; behind it stand 12 hex digits."""
+
 STATES = ("_graph", "_people", "_rows")
 """How the names of those of them end that have a row for as long as it holds, and so all states of an id graph or a var
 table."""

@@ -20,6 +20,7 @@ from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile.rows import col
+from profiles_pipeline.names import PARTIAL
 from profiles_pipeline.sql import build
 from profiles_pipeline.sql.cases import in_cases
 from profiles_pipeline.sql.time_windows import Window, window_of
@@ -143,7 +144,7 @@ def _kept(found: Split, call: exp.Expr, twin: exp.Expr, structs: bool) -> exp.Ex
 def _held(found: Split, partial: exp.Expr, where: exp.Expr | None) -> str:
     """Add an aggregate over the rows of which `where` is true to what is kept; return the name of its column."""
     held = partial if where is None else with_condition(partial, where)
-    name = f"p_{_hash(held.sql())}"
+    name = f"{PARTIAL}{_hash(held.sql())}"
     found.partials[name] = held
     return name
 

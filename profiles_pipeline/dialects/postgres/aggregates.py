@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from profiles_pipeline.dialects.postgres.helpers import called
 from profiles_pipeline.dialects.postgres.words import cast_to, function, inside_filter
+from profiles_pipeline.names import PARTIAL
 from profiles_pipeline.sql import build
 
 
@@ -121,6 +124,15 @@ def united(node: exp.Expr) -> exp.Expr:
     if not isinstance(node.this, exp.Filter):
         return joined
     return exp.Filter(this=joined, expression=node.this.expression)
+
+
+def sum_of_sums(node: exp.Expr) -> exp.Expr:
+    """SUM(p) of what is kept in parts, which are sums: of their own type, as the sum of all rows would be."""
+    is_part = isinstance(node.this, exp.Column) and _PART.fullmatch(node.this.name)
+    return called("sum", node.this) if is_part else node
+
+
+_PART = re.compile(f"{PARTIAL}[0-9a-f]{{12}}")
 
 
 def joined(node: exp.Expr) -> exp.Expr:

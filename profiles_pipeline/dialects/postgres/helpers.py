@@ -158,6 +158,15 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
         "ELSE 'UBIGINT' END ELSE UPPER(JSONB_TYPEOF(value)) END $$",
     ),
 )
+_SUMS = {
+    "BIGINT": "INT8PL",
+    "NUMERIC": "NUMERIC_ADD",
+    "DOUBLE PRECISION": "FLOAT8PL",
+    "REAL": "FLOAT4PL",
+    "INTERVAL": "INTERVAL_PL",
+}
+"""Type of a sum -> the function that adds up two of them."""
+
 _AGGREGATES = (
     "CREATE OR REPLACE AGGREGATE {place}.max(BOOLEAN) "
     "(SFUNC = BOOLOR_STATEFUNC, STYPE = BOOLEAN, COMBINEFUNC = BOOLOR_STATEFUNC, PARALLEL = SAFE)",
@@ -165,9 +174,14 @@ _AGGREGATES = (
     "(SFUNC = BOOLAND_STATEFUNC, STYPE = BOOLEAN, COMBINEFUNC = BOOLAND_STATEFUNC, PARALLEL = SAFE)",
     "CREATE OR REPLACE AGGREGATE {place}.profiles_united(ANYCOMPATIBLEARRAY) "
     "(SFUNC = ARRAY_CAT, STYPE = ANYCOMPATIBLEARRAY, COMBINEFUNC = ARRAY_CAT, PARALLEL = SAFE)",
+    *(
+        f"CREATE OR REPLACE AGGREGATE {{place}}.profiles_sum({kind}) "
+        f"(SFUNC = {added}, STYPE = {kind}, COMBINEFUNC = {added}, PARALLEL = SAFE)"
+        for kind, added in _SUMS.items()
+    ),
 )
-"""Aggregates: MAX and MIN of what only here cannot be put in order, and what joins lists, which ARRAY_AGG does only
-where all are of one length."""
+"""Aggregates: MAX and MIN of what only here cannot be put in order, what joins lists, which ARRAY_AGG does only
+where all are of one length, and what adds up sums to one of their own type, where SUM makes a wider one of it."""
 
 _SHA1 = """
 DO $block$

@@ -262,6 +262,7 @@ REWRITES: tuple[Rewrite, ...] = (
         (exp.ToDays,),
         lambda n: exp.Paren(this=build("(:x) * CAST('1 day' AS INTERVAL)", x=n.this)),
     ),
+    Rewrite("SUM of sums that are kept", "an aggregate of the schema", (exp.Sum,), aggregates.sum_of_sums),
     Rewrite("FLATTEN of what ARRAY_AGG lists", "an aggregate of the schema", (exp.Flatten,), aggregates.united),
     Rewrite("CONTAINS", "STRPOS", (exp.Contains,), texts.contains),
     Rewrite("other functions", "by name", (exp.Anonymous,), _by_name),
