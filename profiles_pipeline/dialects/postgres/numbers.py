@@ -147,12 +147,18 @@ def rounded(node: exp.Expr) -> exp.Expr:
 
 def typeof(node: exp.Expr) -> exp.Expr:
     """TYPEOF(x): in the canonical spelling, or ready to be compared with a type."""
-    asked = cast_to(function("PG_TYPEOF", node.this), "TEXT")
+    asked = function("PG_TYPEOF", node.this)
     parent = node.parent
     if isinstance(parent, exp.EQ) and isinstance(parent.expression, exp.Literal):
-        names = [exp.Literal.string(name) for name, kind in _KINDS.items() if kind == parent.expression.name]
-        if names:
-            return function("ANY_OF", asked, *names)
+        # Types are compared by their numbers: their names would be looked up for every row.
+        kinds: list[exp.Expr] = [
+            exp.Cast(this=exp.Literal.string(name), to=exp.DataType.build("regtype", udt=True))
+            for name, kind in _KINDS.items()
+            if kind == parent.expression.name
+        ]
+        if kinds:
+            return function("ANY_OF", asked, *kinds)
+    asked = cast_to(asked, "TEXT")
     chosen = exp.Case(this=asked, default=exp.Literal.string("OTHER"))
     for name, kind in _KINDS.items():
         chosen = chosen.when(exp.Literal.string(name), exp.Literal.string(kind), copy=False)
