@@ -290,8 +290,11 @@ class Carrying(Growing):
         variables = self._of(source, "replay")
         reads = sorted(self._observed(source, variables) or ["*"])
         group = self._group("replay", source, variables)
-        ((kept, _),) = self._choose(f"{group}_ids_{_hash(reads)[:6]}", {"": ["days"]})
-        return kept, self._accumulator(source, kept, variables, {"days": build("COUNT(*)")})
+        ((kept, _),) = self._choose(f"{group}_ids_{_hash(reads)[:6]}", {"": ["days", "content"]})
+        # What rows say is part of it: one that is corrected on its day came and went, whatever their number.
+        said = [col("r")] if reads == ["*"] else [col(name, "r") for name in reads]
+        content = build("SUM(CAST(:hash AS HUGEINT))", hash=exp.Anonymous(this="HASH", expressions=list(said)))
+        return kept, self._accumulator(source, kept, variables, {"days": build("COUNT(*)"), "content": content})
 
     def _accumulator(
         self, source: str, kept: Kept, variables: Sequence[EntityVar], parts: Mapping[str, exp.Expr]
@@ -303,7 +306,7 @@ class Carrying(Growing):
             looked_up_rows(self.c, model, self.cohort.entity, bucketed(self.c, model, (), where))
             for where in (None, within)
         )
-        inputs = self._behind(source, variables) if len(parts) > 1 or "days" not in parts else ()
+        inputs = self._behind(source, variables) if "days" not in parts else ()
         if inputs:
             vars_table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=inputs)
             rows, changed = (with_input_vars(self.c, vars_table, each) for each in (rows, changed))
