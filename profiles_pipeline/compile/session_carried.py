@@ -260,15 +260,18 @@ def _since(c: Compilation, s: Sessions, carried: CarriedSessions, moved: exp.Tab
         lost += [_ids_on(each, key, kind) for each in (a.table, a.gone) for key, kind in keys]
     return build(
         """
+        WITH passed_on AS (
+            SELECT v.main_id_before, v.main_id_after, MIN(i.day) AS day FROM :lost AS i
+            JOIN :moved AS v ON v.other_id = i.id AND v.other_id_type = i.id_type
+            GROUP BY v.main_id_before, v.main_id_after
+        )
         SELECT main_id, MIN(day) AS since FROM (
             SELECT m.main_id, i.day FROM :own AS i
             JOIN :mappings AS m ON m.other_id = i.id AND m.other_id_type = i.id_type
             UNION ALL
-            SELECT v.main_id_before, i.day FROM :lost AS i
-            JOIN :moved AS v ON v.other_id = i.id AND v.other_id_type = i.id_type
+            SELECT main_id_before, day FROM passed_on
             UNION ALL
-            SELECT v.main_id_after, i.day FROM :lost AS i
-            JOIN :moved AS v ON v.other_id = i.id AND v.other_id_type = i.id_type
+            SELECT main_id_after, day FROM passed_on
         ) AS found WHERE main_id IS NOT NULL GROUP BY main_id
         """,
         own=_united(own),

@@ -125,6 +125,12 @@ HISTORIES: dict[str, History] = {
         Step((Correct("tracks", 0, "amount", None), Correct("tracks", 2, "weight", 1e9)), _at(5, 0)),
         Step((Correct("tracks", 2, "weight", 0.7),), _at(6, 0)),
     ),
+    "a value is corrected that only a median looks at": _history(
+        Step(_TWO_PERSONS, _at(3, 0)),
+        Step((), _at(4, 0)),
+        Step((Correct("tracks", 0, "amount", None),), _at(5, 0)),
+        shape=Shape(("median_amount",)),
+    ),
     "a row comes twice, then both go": _history(
         Step(_TWO_PERSONS, _at(3, 0)),
         Step((Repeat("tracks", 0), Repeat("orders", 0)), _at(4, 0)),
