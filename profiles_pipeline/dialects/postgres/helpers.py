@@ -211,7 +211,7 @@ $block$
 
 def called(name: str, *args: exp.Expr) -> exp.Expr:
     """Return a call of one of the functions."""
-    assert name in ("sha1", "united") or any(name == known for known, *_ in _FUNCTIONS), name
+    assert name in ("sha1", "sum", "united") or any(name == known for known, *_ in _FUNCTIONS), name
     return exp.Anonymous(this=f"{PREFIX}{name}", expressions=list(args))
 
 
