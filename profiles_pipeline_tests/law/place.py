@@ -36,8 +36,11 @@ _SCHEMAS = {
 _NOT_COMPARED = {"input_row_id"}
 """The number of a row says nothing of the row."""
 
-_VIEWS_OF_ROWS = ("inputs/", "models/daily", "models/purchases")
+_OF_ROWS = ("inputs/", "models/daily", "models/purchases")
 """How the paths of models begin that show the rows of sources as these are."""
+
+_OF_EVENTS = ("_mapped_tracks", "_track_facts", "_tracks_flow")
+"""How those of sessions end that do."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ class Place:
     def kept(self, report: Report) -> Relations:
         """Return what the materials of a run hold that stay as they are when sources change, by path."""
         found = {item.model.path: item.relation for item in report.built if item.own}
-        return self._read({path: name for path, name in found.items() if not path.startswith(_VIEWS_OF_ROWS)})
+        moving = {path for path in found if path.startswith(_OF_ROWS) or path.endswith(_OF_EVENTS)}
+        return self._read({path: found[path] for path in found.keys() - moving})
 
     def plain(self, names: Iterable[str]) -> Relations:
         """Return what plain views hold, by name."""
