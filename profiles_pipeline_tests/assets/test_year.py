@@ -1,6 +1,7 @@
 """A year of the web shop in the UI: backfilled, scheduled, kept up to date by the sensor, and equal to a rebuild."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -180,6 +181,7 @@ def test_a_year_in_the_ui(tmp_path: Path, browser_path: Path, artifacts: Path) -
     assert isinstance(end, datetime)
     fresh = tmp_path / "fresh"
     copy_example("ecommerce", fresh)
+    shutil.copy(shop / "pipeline.yaml", fresh)
     for file in (shop / "data").glob("*.parquet"):
         os.replace(file, fresh / "data" / file.name)
     run(ProfilesProject.load(fresh), connections.embedded(fresh), Options(end=end.replace(tzinfo=UTC)))

@@ -57,7 +57,12 @@ def model_of(name: str) -> dict[str, object]:
     """Return the declaration of sessions, as in pipeline.yaml."""
     rule = RULES[name]
     longest = {} if rule.longest is None else {"max_duration": _written(rule.longest)}
-    orders = {"from": "inputs/orders", "event_id": "'o' || n", "event": "status", "columns": {"amount": "cast(null as bigint)"}}
+    orders = {
+        "from": "inputs/orders",
+        "event_id": "'o' || n",
+        "event": "status",
+        "columns": {"amount": "cast(null as bigint)"},
+    }
     spec: dict[str, object] = {
         "entity_key": "user",
         "from": ["inputs/tracks", orders],
