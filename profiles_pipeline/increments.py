@@ -16,16 +16,9 @@ from sqlglot import exp
 from profiles_pipeline.compile import Compilation, Script
 from profiles_pipeline.compile.accumulators import accumulator_name
 from profiles_pipeline.compile.carrying import compile_carried
+from profiles_pipeline.compile.kept_graph import Base, Restitching, States, accumulators, changes_table, states
 from profiles_pipeline.compile.outputs import compile_cohort
-from profiles_pipeline.compile.restitch import (
-    Base,
-    Restitching,
-    States,
-    accumulators,
-    changes_table,
-    compile_restitching,
-    states,
-)
+from profiles_pipeline.compile.restitch import compile_restitching
 from profiles_pipeline.compile.rollups import Carried, Strategy
 from profiles_pipeline.compile.session_carried import CarriedSessions, compile_carried_sessions
 from profiles_pipeline.compile.session_days import days_of_ids

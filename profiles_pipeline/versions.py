@@ -22,7 +22,7 @@ from profiles_pipeline.grains import TICK
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.resolve.reader import Reader
-from profiles_pipeline.sql import copied, written_name
+from profiles_pipeline.sql import canonical_text, written_name
 
 ENGINE_VERSION = "1"
 """Part of every fingerprint; raised when the same SQL would come to mean something else."""
@@ -68,7 +68,7 @@ def digest(graph: Graph, reader: Reader, problems: Problems, contents: Mapping[s
         try:
             if isinstance(model, Input):
                 parts += [*_input_texts(model), *([contents[path]] if path in contents else [])]
-                parts += [_text(visible_rows(compilation, model))] if model.csv is not None else []
+                parts += [canonical_text(visible_rows(compilation, model))] if model.csv is not None else []
             else:
                 parts += _texts(compile_model(_noting(compilation, named), model))
                 parts += _texts(compile_model(_noting(later, named), model)) if path in graph.past else []
@@ -122,12 +122,12 @@ def _texts(script: Script | None) -> Iterable[str]:
         return
     yield script.kind
     for step in script.steps:
-        yield from map(_text, _trees(step))
+        yield from map(canonical_text, _trees(step))
 
 
 def _hook_texts(c: Compilation, path: str) -> Iterable[str]:
     for hook in c.project.hooks.get(path, ()):
-        yield from (hook.when, *(_text(statement.tree) for statement in compile_hook(c, path, hook)))
+        yield from (hook.when, *(canonical_text(statement.tree) for statement in compile_hook(c, path, hook)))
 
 
 def _trees(step: Step) -> tuple[exp.Expr, ...]:
@@ -140,7 +140,3 @@ def _trees(step: Step) -> tuple[exp.Expr, ...]:
             return (step.query,)
         case _:
             return (step.tree,)
-
-
-def _text(tree: exp.Expr) -> str:
-    return copied(tree).sql(copy=False)

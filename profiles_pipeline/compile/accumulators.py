@@ -320,8 +320,9 @@ def update_steps(a: Accumulator) -> list[Step]:
     one, other = (_by_bucket(table) for table in (now, seen))
     either = exp.union(
         exp.Subquery(this=exp.Except(this=one, expression=other, distinct=True)),
-        exp.Subquery(this=exp.Except(this=other.copy(), expression=one.copy(), distinct=True)),
+        exp.Subquery(this=exp.Except(this=sql.copied(other), expression=sql.copied(one), distinct=True)),
         distinct=False,
+        copy=False,
     )
     differing = build("SELECT DISTINCT :bucket FROM :either AS differing", bucket=BUCKET, either=either)
     timeless = moment(TIMELESS)

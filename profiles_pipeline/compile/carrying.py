@@ -10,53 +10,46 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal
 
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.compile import entity_vars, join_vars, kept_rows, rollups, window_flags
+from profiles_pipeline.compile import entity_vars, kept_rows, rollups, strategies, window_flags
 from profiles_pipeline.compile.accumulators import (
     BUCKET,
     Accumulator,
     bucketed,
     changed_range,
-    columns_read,
     fingerprints,
     range_names,
     rows_definition,
     update_steps,
 )
 from profiles_pipeline.compile.entity_vars import Growing, Scan
-from profiles_pipeline.compile.input_vars import row_expression, with_input_vars
+from profiles_pipeline.compile.input_vars import with_input_vars
 from profiles_pipeline.compile.kept_rows import KeptRows
 from profiles_pipeline.compile.partials import Split
-from profiles_pipeline.compile.rollups import Carried, Strategy, Texts
+from profiles_pipeline.compile.rollups import Carried, Strategy
 from profiles_pipeline.compile.rows import (
     PersonKey,
     alias,
     col,
-    has_typed_ids,
-    id_types,
     id_values,
     identified_rows,
     is_stitched_from,
     looked_up_ids,
     looked_up_rows,
-    text,
+    may_be_of,
     with_main_id,
 )
 from profiles_pipeline.compile.statement import Bind, Compilation, Script, Statement, Step, beside, create, scratch
+from profiles_pipeline.compile.touched import People, Touched
+from profiles_pipeline.compile.var_reads import TYPE, VarReads
 from profiles_pipeline.compile.versioned import Versioned
-from profiles_pipeline.detours import input_vars_behind
 from profiles_pipeline.names import ACCUMULATOR
 from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, SqlModel, Stitcher, VarTable
-from profiles_pipeline.resolve.reader import VarKey
 from profiles_pipeline.sql import build
-
-_TYPE = "type of "
-"""What begins the marks of types among the columns of a kept table; no name of a column of it does."""
 
 
 @dataclass(frozen=True)
@@ -97,14 +90,6 @@ def compile_carried(c: Compilation, model: VarTable, carried: Carried) -> Carrie
 
 
 @dataclass(frozen=True)
-class _People:
-    """Temporary tables of people: their main ids, and all their identifiers."""
-
-    people: exp.Table
-    ids: exp.Table
-
-
-@dataclass(frozen=True)
 class _State:
     """Vars over one source that are kept in parts, and where."""
 
@@ -123,15 +108,15 @@ class Carrying(Growing):
     ) -> None:
         super().__init__(c, model, relation)
         self.carried = carried
-        self.still: frozenset[str] = frozenset()
-        self.filled_the_same: frozenset[str] = frozenset()
         self.late_levels: list[list[EntityVar]] = []
         self.kept: list[Kept] = []
         self.replaying = False
-        self.replayed_for: _People | None = None
+        self.replayed_for: People | None = None
         self.touched_rows: dict[str, exp.Table] = {}
-        self.touched = _People(scratch(relation, "touched"), scratch(relation, "touched_ids"))
-        self.strategies = self._strategies()
+        self.touched = People(scratch(relation, "touched"), scratch(relation, "touched_ids"))
+        self.reads = VarReads(self)
+        self.how = strategies.find(self, carried, self.reads)
+        self.strategies = self.how.found
         self.moved = self._moved()
         self.kept_rows = self._kept_rows(anew)
         if self.goes_on_from_rows:
@@ -140,89 +125,13 @@ class Carrying(Growing):
         self.replayed = {source: self._days_of_ids(source) for source in self._sources("replay")}
         self._update()
 
-    # --- strategies ---------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _own_ids(self) -> frozenset[str]:
-        return frozenset({"main_id", self.id_column.lower()})
-
-    def _strategies(self) -> dict[str, Strategy]:
-        later = Growing(self.carried.later, self.model, self.relation)
-        moving = {n for n in self.pending if rollups.words(self.read[n]) != rollups.words(later.read[n])}
-        before = Growing(self.carried.before or self.c, self.model, self.relation) if moving else self
-        found: dict[str, Strategy] = {}
-        for name, var in self.pending.items():
-            if var.source is None or self.read[name].select is None:
-                found[name] = Strategy("derived", "computed from other vars")
-            else:
-                now = Texts(self.shared_expression(var), self.read[name])
-                others = [now, now]  # what reads the same at any time
-                if name in moving:
-                    others = [Texts(each.shared_expression(var), each.read[name]) for each in (before, later)]
-                found[name] = self._strategy(var, (now, others[0], others[1]))
-        self.filled_the_same = frozenset(n for n in found if self.read[n].default == later.read[n].default)
-        self.still = self.filled_the_same - moving
-        return {name: self._with_needs(name, found) for name in found}
-
-    def _strategy(self, var: EntityVar, texts: tuple[Texts, Texts, Texts]) -> Strategy:
-        source = self.c.graph.models[str(var.source)]
-        if isinstance(source, Input | SqlModel):
-            if not has_typed_ids(source, self.cohort.entity):
-                return Strategy("full", "its rows carry the main id themselves")
-            if (why_not := self._why_rows_move(source)) is not None:
-                return Strategy("full", why_not)
-            if texts[0].read.columns & self.added_columns(source.path):
-                return Strategy("full", "it looks at the main ids of others")
-        inputs = [
-            (v, rollups.reads_the_same(v, self.c.reader, self.carried.later.reader))
-            for v in self._behind(source.path, [var])
-        ]
-        return rollups.strategy(self.c, source, self.cohort.entity, texts, inputs, self._own_ids)
-
-    def _why_rows_move(self, source: Input | SqlModel) -> str | None:
-        """Return why the rows of a source, or the ids on them, may change without one of them changing."""
-        now, other = ((rows_definition(c, source), id_values(c, source, self.cohort.entity)) for c in self._times)
-        if now[0] is None or other[0] is None or _texts(now[0]) != _texts(other[0]):
-            return "which rows count depends on other tables or on the end time"
-        if _texts(now[1]) != _texts(other[1]) or any(map(sql.has_subquery, now[1])):
-            return "the ids on its rows depend on other tables or on the end time"
-        return None
-
-    @property
-    def _times(self) -> tuple[Compilation, Compilation]:
-        return self.c, self.carried.later
-
-    def _with_needs(self, name: str, found: Mapping[str, Strategy]) -> Strategy:
-        """Return the strategy of a var, given those of the vars that it needs on rows."""
-        own = found[name]
-        if own.kind != "replay":
-            return own
-        for key in self._needs(name):
-            if not rollups.is_settled(key, self.model.path, self.c.graph.var_homes, found, self.still):
-                return Strategy("full", f"it needs {key[1]} on its rows, which may change for everybody")
-        return own
-
-    def _needs(self, name: str) -> list[VarKey]:
-        """Return the vars that a var needs, and those that these need, as far as they are of this table."""
-        todo, seen = list(self.read[name].vars), []
-        while todo:
-            key = todo.pop()
-            if key not in seen:
-                seen.append(key)
-                todo += self.read[key[1]].vars if self.c.graph.var_homes.get(key) == self.model.path else ()
-        return sorted(seen)
-
-    def _behind(self, source: str, variables: Iterable[EntityVar]) -> tuple[InputVar, ...]:
-        columns = frozenset().union(*(self.read[v.name.lower()].columns for v in variables))
-        return input_vars_behind(self.c.project, self.c.reader, source, columns)
-
-    def _moved(self) -> _People:
+    def _moved(self) -> People:
         """Return who is touched once those count as well for whom a day enters or leaves a window in time."""
         if not any(s.split and s.split.windows for s in self.strategies.values()):
             return self.touched
-        return _People(scratch(self.relation, "moved"), scratch(self.relation, "moved_ids"))
+        return People(scratch(self.relation, "moved"), scratch(self.relation, "moved_ids"))
 
-    def _of_state(self, state: _State) -> _People:
+    def _of_state(self, state: _State) -> People:
         """Return for whom a roll-up is put together again."""
         return self.moved if state.split.windows else self.touched
 
@@ -230,14 +139,14 @@ class Carrying(Growing):
 
     def _kept_rows(self, anew: bool) -> KeptRows | None:
         """Return where the finished rows are kept; None where everybody's row is made each time."""
-        on_rows = {n: {key[1] for key in self._needs(n)} for n, s in self.strategies.items() if s.kind == "replay"}
-        vars_ = kept_rows.Vars(self.read, self.strategies, self.still, self.filled_the_same, on_rows)
+        on_rows = {n: {key[1] for key in self.reads.needs(n)} for n, s in self.strategies.items() if s.kind == "replay"}
+        vars_ = kept_rows.Vars(self.read, self.strategies, self.how.still, self.how.filled_the_same, on_rows)
         late = kept_rows.late_vars(self.c, self.model, vars_)
         if late is None or self.cohort.parent is not None:  # who belongs to a cohort may change with the time
             return None
         columns = (self.id_column, *(name for key, name in self.names.items() if key not in late))
         definition, _, _ = self.relation.name.rpartition("_")
-        types = sorted({mark for var in self.model.vars if var.source for mark in self._types_read(var)})
+        types = sorted({mark for var in self.model.vars if var.source for mark in self.reads.types(var)})
         table = self._named_table(f"{ACCUMULATOR}{_hash([self.c.project.name, definition, *columns, *types])}_rows")
         current = table.name in self.carried.kept and not anew
         states = Versioned(table, columns, self.carried.version, table.name in self.carried.exist, current)
@@ -295,7 +204,7 @@ class Carrying(Growing):
         model = self.c.graph.models[source]
         rows = rows_definition(self.c, model) or [] if isinstance(model, Input | SqlModel) else []
         ids = id_values(self.c, model, self.cohort.entity) if rows else []
-        inputs = ["\x1f".join(rollups.words(self.c.reader.input_var(v))) for v in self._behind(source, variables)]
+        inputs = ["\x1f".join(rollups.words(self.c.reader.input_var(v))) for v in self.reads.behind(source, variables)]
         owner = f"{self.c.project.name}/{self.model.path}"
         # Which ids on a row are looked up depends on whether they are all one person by the stitcher.
         looked_up = [self._stitcher, str(bool(rows) and is_stitched_from(self.c, model, self.cohort.entity))]
@@ -315,7 +224,7 @@ class Carrying(Growing):
             covered = [v for v in missing if set(needed[v]) <= set(columns)] if name.startswith(group) else []
             if covered:
                 used = tuple(c for c in columns if any(c in needed[v] for v in covered))
-                superfluous = tuple(c for c in columns if c not in used and not c.startswith(_TYPE))
+                superfluous = tuple(c for c in columns if c not in used and not c.startswith(TYPE))
                 found.append((Kept(self._named_table(name), used, True, superfluous), covered))
                 missing = [v for v in missing if v not in covered]
         if missing:
@@ -332,7 +241,7 @@ class Carrying(Growing):
         variables = {v.name: v for v in self._of(source, "state")}
         splits = {n: self._split_of(v) for n, v in variables.items()}
         needed = {
-            n: [*s.partials, *s.merged, *window_flags.bounds(s), *self._types_read(variables[n])]
+            n: [*s.partials, *s.merged, *window_flags.bounds(s), *self.reads.types(variables[n])]
             for n, s in splits.items()
         }
         found = []
@@ -357,7 +266,7 @@ class Carrying(Growing):
     def _days_of_ids(self, source: str) -> tuple[Kept, Accumulator]:
         """Return what says on which days the rows of an id changed, for vars that go over rows again."""
         variables = self._of(source, "replay")
-        observed = self._observed(source, variables)
+        observed = self.reads.columns(source, variables)
         reads = ["*"] if observed is None else sorted(observed)
         group = self._group("replay", source, variables)
         ((kept, _),) = self._choose(f"{group}_rows_{_hash(reads)[:6]}", {"": ["content"]})
@@ -373,7 +282,7 @@ class Carrying(Growing):
             looked_up_rows(self.c, model, self.cohort.entity, bucketed(self.c, model, (), where))
             for where in (None, within)
         )
-        inputs = self._behind(source, variables) if "content" not in parts else ()
+        inputs = self.reads.behind(source, variables) if "content" not in parts else ()
         if inputs:
             vars_table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=inputs)
             rows, changed = (with_input_vars(self.c, vars_table, each) for each in (rows, changed))
@@ -384,52 +293,12 @@ class Carrying(Growing):
             source=source,
             rows=rows,
             changed=changed,
-            seen=fingerprints(self.c, model, self._observed(source, variables), seen),
+            seen=fingerprints(self.c, model, self.reads.columns(source, variables), seen),
             keys=looked_up_ids(self.c, model, self.cohort.entity),
             partials=parts,
             is_kept=kept.is_there,
             vars={v.name: tuple(s.partials) for v in variables if (s := self.strategies[v.name.lower()].split)},
         )
-
-    def _observed(self, source: str, variables: Sequence[EntityVar]) -> frozenset[str] | None:
-        """Return the columns of a source whose values decide on vars; None for all."""
-        model = self.c.graph.models[source]
-        inputs = self._behind(source, variables)
-        reads = [*(self.read[v.name.lower()] for v in variables), *(self.c.reader.input_var(v) for v in inputs)]
-        trees = [*(rows_definition(self.c, model) or []), *id_values(self.c, model, self.cohort.entity)]
-        for read in reads:
-            window = [*read.window.partition_by, *read.window.order_by] if read.window is not None else []
-            texts = [read.select, read.where, *window]
-            trees += [row_expression(self.c, tree, self.id_column) for tree in texts if tree is not None]
-        defaults = [self.c.reader.input_var(v).default for v in inputs]
-        trees += [row_expression(self.c, tree, self.id_column) for tree in defaults if tree is not None]
-        found = columns_read(trees)
-        # An input var may be named as a column of its source, and be made of it.
-        made = {v.name.lower() for v in inputs if v.name.lower() not in self.c.reader.input_var(v).columns}
-        own = made | self._own_ids
-        needs = {join_vars.column_of(key).lower() for read in reads for key in read.vars}
-        return None if found is None else found - own - needs
-
-    def _types_read(self, var: EntityVar) -> list[str]:
-        """Return marks of the types of what a var is computed from: a column of a kept table has the type that its
-        first values had, which would round others or refuse them.
-
-        Of an SQL model all inputs and tables above it count, since what it yields has no types before it is built.
-        """
-        source, types = str(var.source), self.c.project.types
-        found: set[str] = set()
-        if isinstance(self.c.graph.models[source], Input):
-            read = self._observed(source, [var])
-            named = types[source].named if source in types else ()
-            found = {f"{source}.{name} {dtype}" for name, dtype in named if read is None or name in read}
-        elif isinstance(self.c.graph.models[source], SqlModel):
-            above = self.c.graph.with_upstream([source])
-            paths = [path for path in types if path in above or path.startswith("table:")]
-            found = {f"{path}.{name} {dtype}" for path in paths for name, dtype in types[path].named}
-        marks = {f"{_TYPE}{each}" for each in found}
-        needed = {key[1] for key in self._needs(var.name.lower())}
-        others = [v for v in self.model.vars if v.name.lower() in needed and v.source is not None]
-        return sorted(marks.union(*map(self._types_read, others)))
 
     # --- bringing it up to date ---------------------------------------------------------------------------------
 
@@ -449,87 +318,20 @@ class Carrying(Growing):
 
     def _find_touched(self, accumulators: Sequence[Accumulator]) -> list[Step]:
         """Return the steps that list who is touched, and all their ids."""
-        found = self._listed(self.touched, self.whose_graph_changed(), self.with_other_rows(accumulators))
+        mappings = beside(self.c.relation(self._stitcher), "_mappings")
+        look = Touched(self.c, self.cohort.entity, self.carried, mappings)
+        found = look.listed(self.touched, look.whose_graph_changed(), look.with_other_rows(accumulators))
         if self.moved is not self.touched:
             so_far = build("SELECT main_id FROM :people", people=self.touched.people)
-            found += self._listed(self.moved, [so_far], self.in_moved_windows())
-        return found
-
-    def _listed(self, made: _People, people: list[exp.Expr], ids: Sequence[exp.Expr]) -> list[Step]:
-        """Return the steps that list people, those behind some identifiers among them, and all identifiers of them."""
-        mappings = beside(self.c.relation(self._stitcher), "_mappings")
-        if ids:
-            found = "SELECT m.main_id FROM :ids AS i JOIN :m AS m ON m.other_id = i.id AND m.other_id_type = i.id_type"
-            listed = exp.union(*ids, distinct=True, copy=False) if len(ids) > 1 else ids[0]
-            people = [*people, build(found, ids=listed, m=mappings)]
-        everybody = exp.union(*people, distinct=False, copy=False) if len(people) > 1 else people[0]
-        query = build("SELECT DISTINCT main_id FROM :all AS p WHERE main_id IS NOT NULL", all=everybody)
-        nodes = build("SELECT * FROM :m WHERE main_id IN (SELECT main_id FROM :t)", m=mappings, t=made.people)
-        return [
-            Statement(create("temporary table", made.people, query), "who is touched"),
-            Statement(create("temporary table", made.ids, nodes), "their ids"),
-        ]
-
-    def whose_graph_changed(self) -> list[exp.Expr]:
-        """Return the main ids, then and now, of ids whose row in the graph is another one."""
-        since = exp.Literal.number(self.carried.since)
-        return [
-            build(
-                "SELECT :side AS main_id FROM :changes WHERE version > :since",
-                side=side,
-                changes=self.carried.changes,
-                since=since.copy(),
-            )
-            for side in ("main_id_before", "main_id_after")
-        ]
-
-    def with_other_rows(self, accumulators: Iterable[Accumulator]) -> list[exp.Expr]:
-        """Return the ids on rows that came, went, or may belong to somebody else."""
-        found: list[exp.Expr] = []
-        for a in accumulators:
-            if a.is_kept:
-                found += [*self._ids_on(a, a.come), *self._ids_on(a, a.gone), *self._regrouped(a)]
-        return found
-
-    def in_moved_windows(self) -> list[exp.Expr]:
-        """Return the ids on rows that a window in time counts in another way than at the end time of the run before."""
-        found: list[exp.Expr] = []
-        for states in self.states.values():
-            for s in states:
-                if s.kept.is_there and s.split.windows:
-                    found += self._ids_on(s.days, window_flags.moved(s.days.table, s.split, s.before))
+            kept = [(s.days, s.split, s.before) for states in self.states.values() for s in states if s.kept.is_there]
+            found += look.listed(self.moved, [so_far], look.in_moved_windows(kept))
         return found
 
     @property
     def _stitcher(self) -> str:
         return self.c.project.entities[self.cohort.entity].stitcher
 
-    def _ids_on(self, a: Accumulator, rows: exp.Expr) -> list[exp.Expr]:
-        """Return the identifiers on some rows of an accumulator, with their types."""
-        types = id_types(self.c.graph.models[a.source], self.cohort.entity)
-        return [
-            build(
-                "SELECT r.:key AS id, :type AS id_type FROM :rows AS r WHERE r.:key IS NOT NULL",
-                rows=rows,
-                key=key,
-                type=text(id_type),
-            )
-            for key, id_type in zip(a.keys, types, strict=True)
-        ]
-
-    def _regrouped(self, a: Accumulator) -> list[exp.Expr]:
-        """Return the ids on rows that may change hands, because one of several ids on them is somebody else's now."""
-        if is_stitched_from(self.c, self.c.graph.models[a.source], self.cohort.entity):
-            return []
-        moved = build(
-            "SELECT other_id FROM :changes WHERE version > :since AND change <> 'seen'",
-            changes=self.carried.changes,
-            since=exp.Literal.number(self.carried.since),
-        )
-        has_one = exp.or_(*(build(":key IN (:moved)", key=key, moved=moved) for key in a.keys))
-        return self._ids_on(a, build("SELECT * FROM :table AS t WHERE :has_one", table=a.table, has_one=has_one))
-
-    def _only(self, who: _People, source: str) -> Compilation:
+    def _only(self, who: People, source: str) -> Compilation:
         """Return the compilation in which only some people are found by their ids."""
         if not is_stitched_from(self.c, self.c.graph.models[source], self.cohort.entity):
             return self.c
@@ -555,14 +357,14 @@ class Carrying(Growing):
         by_var = {v.name: tuple(self._split_of(v).merged) for v in state.variables}
         return [*steps, *self._stored(table, merged, who, f"values from {a.source}", by_var)]
 
-    def _who(self, rows: str, who: _People | None) -> exp.Expr:
+    def _who(self, rows: str, who: People | None) -> exp.Expr:
         """Return the condition that rows are of some people, or of anybody."""
         if who is None:
             return build(f"{rows}.:id IS NOT NULL", id=self.id_column)
         return build(f"{rows}.:id IN (SELECT main_id FROM :people)", id=self.id_column, people=who.people)
 
     def _stored(
-        self, table: exp.Table, query: exp.Expr, who: _People | None, title: str, by_var: Mapping[str, tuple[str, ...]]
+        self, table: exp.Table, query: exp.Expr, who: People | None, title: str, by_var: Mapping[str, tuple[str, ...]]
     ) -> list[Step]:
         """Make a roll-up, or replace the rows of some people in it; `by_var` has the columns of each var."""
         names = tuple(by_var)
@@ -642,7 +444,7 @@ class Carrying(Growing):
         if not self.replaying:
             return super().scan(source, through_table, variables, result)
         by_name = {v.name: v for v in variables}
-        needed = {v.name: [self._replayed_column(v), *self._types_read(v)] for v in variables}
+        needed = {v.name: [self._replayed_column(v), *self.reads.types(v)] for v in variables}
         found = []
         chunks = self._choose(self._group_of_values(source, variables), needed)
         for number, (kept, names) in enumerate(chunks):
@@ -678,9 +480,9 @@ class Carrying(Growing):
         """
         name = var.name.lower()
         texts = [*rollups.words(self.read[name])]
-        for key in self._needs(name):
+        for key in self.reads.needs(name):
             read = self.read[key[1]]
-            texts += [*key, *rollups.words(read), "" if read.default is None else read.default.sql()]
+            texts += [*key, *rollups.words(read), "" if read.default is None else sql.canonical_text(read.default)]
         return f"r_{_hash(texts)}"
 
     def may_number(self, source: str, through_table: bool, variables: Iterable[EntityVar]) -> bool:
@@ -695,9 +497,7 @@ class Carrying(Growing):
         if isinstance(model, Stitcher):
             return self.c.relation(source)
         assert isinstance(model, Input | SqlModel)
-        needed = (
-            self._behind(source, [v for v in self.model.vars if v.source == source]) if through_table else input_vars
-        )
+        needed = self._computed(source) if through_table else input_vars
         rows = identified_rows(self.c, model, [self.cohort.entity], key=key)
         if self.replayed_for is not None:
             rows = exp.select("*").from_(self._rows_of(model, self.replayed_for))
@@ -706,13 +506,18 @@ class Carrying(Growing):
         table = replace(self.input_var_table(source), entities=(self.cohort.entity,), vars=needed)
         return with_input_vars(self.c, table, rows).subquery(copy=False)
 
-    def _rows_of(self, model: Input | SqlModel, who: _People) -> exp.Table:
+    def _computed(self, source: str) -> tuple[InputVar, ...]:
+        """Return the input vars that a scan computes through the table of input vars: also those that others need."""
+        return self.reads.behind(source, [v for v in self.model.vars if v.source == source])
+
+    def _rows_of(self, model: Input | SqlModel, who: People) -> exp.Table:
         """Return the table of the rows of some people of a source: they are looked for once, however many scans."""
         if model.path not in self.touched_rows:
             table = scratch(self.relation, f"touched_rows_{len(self.touched_rows)}")
-            rows = identified_rows(self._only(who, model.path), model, [self.cohort.entity])
-            # Whatever any var of the source looks at: a scan may compute input vars that its own vars do not need.
-            observed = self._observed(model.path, [v for v in self.model.vars if v.source == model.path])
+            entity = self.cohort.entity
+            theirs = may_be_of(self.c, model, entity, who.ids)
+            rows = identified_rows(self._only(who, model.path), model, [entity], where=theirs)
+            observed = self.reads.columns(model.path, self._of(model.path, "replay"), self._computed(model.path))
             columns = [exp.Star()] if observed is None else [col(self.id_column), *map(col, sorted(observed))]
             are_any = f"{who.people.name}_are_any"  # without anybody no row is looked at
             query = build("SELECT :columns FROM :rows AS r WHERE :are_any AND :who", columns=columns, rows=rows,
@@ -754,7 +559,7 @@ def _without_superfluous(kept: Kept) -> list[Step]:
 
 
 def _texts(trees: Iterable[exp.Expr]) -> list[str]:
-    return [tree.sql() for tree in trees]
+    return [sql.canonical_text(tree) for tree in trees]
 
 
 def _hash(texts: Iterable[str]) -> str:

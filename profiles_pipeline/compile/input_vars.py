@@ -108,7 +108,7 @@ def _with_vars(
     star = exp.Star(except_=hidden) if hidden else exp.Star()
     query = exp.select(*(columns or [star])).from_(exp.to_table(ctes[-1][0]))
     for name, tree in ctes:
-        query = query.with_(name, as_=tree, materialized=name == read_twice)
+        query = query.with_(name, as_=tree, materialized=name == read_twice, copy=False)
     return query
 
 
@@ -131,7 +131,7 @@ def _level(
         id_column = c.project.entities[var.entity].id_column
         if may_group and r.window is not None and (found := _group_of(c, r, r.window, id_column)) is not None:
             keys, value = found
-            group = groups.setdefault(tuple(key.sql() for key in keys), _Group(f"g{len(groups)}", keys))
+            group = groups.setdefault(tuple(map(sql.canonical_text, keys)), _Group(f"g{len(groups)}", keys))
             columns.append(alias(_finished(c, r, group.add(value), id_column), var.name))
         else:
             columns.append(alias(_value(c, r, id_column), var.name))

@@ -128,7 +128,7 @@ def _kept(found: Split, call: exp.Expr, twin: exp.Expr, structs: bool) -> exp.Ex
     """Add the parts of a call to what is kept; return its value over merged columns."""
     function, conditions = _taken_apart(call)
     other, other_conditions = _taken_apart(twin)
-    if function.sql() != other.sql():
+    if sql.canonical_text(function) != sql.canonical_text(other):
         raise MovingError("what it adds up changes with the end time")
     still, flag = _windows(found, conditions, other_conditions)
     columns = [col(window.column) for window in found.windows.get(flag, ())]
@@ -144,7 +144,7 @@ def _kept(found: Split, call: exp.Expr, twin: exp.Expr, structs: bool) -> exp.Ex
 def _held(found: Split, partial: exp.Expr, where: exp.Expr | None) -> str:
     """Add an aggregate over the rows of which `where` is true to what is kept; return the name of its column."""
     held = partial if where is None else with_condition(partial, where)
-    name = f"{PARTIAL}{_hash(held.sql())}"
+    name = f"{PARTIAL}{_hash(sql.canonical_text(held))}"
     found.partials[name] = held
     return name
 
@@ -171,14 +171,14 @@ def _windows(found: Split, conditions: list[exp.Expr], others: list[exp.Expr]) -
     for one, other in zip_longest(conditions, others):
         if one is None or other is None:
             raise MovingError("its conditions change with the end time")
-        if one.sql() == other.sql():
+        if sql.canonical_text(one) == sql.canonical_text(other):
             still.append(one)
             continue
         window = window_of(one.unnest())
         if window is None:
             raise MovingError(f"{one.sql('duckdb')} moves with the end time and is no window that is understood")
         windows.append(window)
-        texts.append(other.sql())
+        texts.append(sql.canonical_text(other))
     flag = f"w_{_hash(' '.join(texts))}" if texts else ""
     if flag:
         found.windows[flag] = tuple(windows)
@@ -187,7 +187,7 @@ def _windows(found: Split, conditions: list[exp.Expr], others: list[exp.Expr]) -
 
 def _merged(found: Split, partial: str, merge: Callable[[exp.Expr], exp.Expr], flag: str) -> str:
     tree = merge(col(partial))
-    name = f"m_{_hash(' '.join([partial, tree.sql(), flag]))}"
+    name = f"m_{_hash(' '.join([partial, sql.canonical_text(tree), flag]))}"
     if flag:
         found.flagged.setdefault(flag, set()).add(partial)
         listed = next(iter(tree.find_all(exp.Filter)), None)

@@ -130,7 +130,7 @@ def words(read: ReadVar) -> tuple[str, ...]:
     trees = [read.select, read.where]
     if window is not None:
         trees += [*window.partition_by, *window.order_by, window.frame]
-    return tuple("" if tree is None else tree.sql() for tree in trees)
+    return tuple("" if tree is None else sql.canonical_text(tree) for tree in trees)
 
 
 def _of_rows(read: ReadVar) -> bool:
@@ -160,7 +160,7 @@ def reads_the_same(var: InputVar, one: Reader, other: Reader) -> bool:
 
 
 def _text(tree: exp.Expr | None) -> str:
-    return "" if tree is None else tree.sql()
+    return "" if tree is None else sql.canonical_text(tree)
 
 
 @dataclass(frozen=True)

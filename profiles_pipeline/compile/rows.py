@@ -256,13 +256,18 @@ def _membership(c: Compilation, path: str) -> exp.Expr:
 
 def id_value(c: Compilation, row_id: RowId, id_type: IdType, this: str) -> exp.Expr:
     """Return the identifier on a row as text, or NULL when it is missing, filtered out, or has nothing to be seen."""
-    value = resolve_symbols(c, sql.text_of(sql.copied(c.reader.expression(row_id.select, this, "id").tree)))
+    value = _id_text(c, row_id, this)
     # The comparison settles what begins with an ASCII letter or digit, far cheaper than the pattern settles the rest.
     visible = build(
         "(:value BETWEEN '!' AND '~' OR REGEXP_MATCHES(:value, :visible))", value=value, visible=text(VISIBLE)
     )
     conditions = [visible, *(_keeps(c, rule, value) for rule in id_type.filters)]
     return exp.Case().when(exp.and_(*conditions, copy=False), value, copy=False)
+
+
+def _id_text(c: Compilation, row_id: RowId, this: str) -> exp.Expr:
+    """Return what stands on a row for an identifier, as text: where it counts as one, that is the identifier."""
+    return resolve_symbols(c, sql.text_of(sql.copied(c.reader.expression(row_id.select, this, "id").tree)))
 
 
 def _keeps(c: Compilation, rule: IdFilter, value: exp.Expr) -> exp.Expr:
@@ -275,7 +280,7 @@ def _keeps(c: Compilation, rule: IdFilter, value: exp.Expr) -> exp.Expr:
         match = exp.In(this=sql.copied(value), query=_listed(c, rule).subquery())
     else:
         fail("missing-key", "an id type filter says neither value, regex nor sql", rule.span)
-    return match if rule.type == "include" else exp.Not(this=exp.paren(match))
+    return match if rule.type == "include" else exp.Not(this=exp.paren(match, copy=False))
 
 
 def _listed(c: Compilation, rule: IdFilter) -> exp.Select:
@@ -375,6 +380,28 @@ def id_values(c: Compilation, source: Model, entity_key: str) -> list[exp.Expr]:
     return [id_value(c, i, types[str(i.id_type)], source.path) for i in ids]
 
 
+def may_be_of(c: Compilation, source: Model, entity_key: str, ids: exp.Table) -> exp.Expr:
+    """Return a condition that holds for all rows of a source with one of some identifiers, and for few others.
+
+    It is cheap: what is no identifier is not told from those.
+
+    Args:
+        c: what to compile against.
+        source: an input or SQL model, with typed ids of the entity.
+        entity_key: key of the entity.
+        ids: a table of identifiers, ``other_id`` and ``other_id_type``.
+    """
+    found = "SELECT other_id FROM :ids WHERE other_id_type = :type"
+    return exp.or_(
+        *(
+            build(f":value IN ({found})", value=_id_text(c, i, source.path), ids=ids, type=text(str(i.id_type)))
+            for i in getattr(source, "ids", ())
+            if i.entity == entity_key
+        ),
+        copy=False,
+    )
+
+
 def id_types(source: Model, entity_key: str) -> list[str]:
     """Return the types of the identifiers of an entity on the rows of a source, in their order."""
     return [str(i.id_type) for i in getattr(source, "ids", ()) if i.entity == entity_key]
@@ -409,7 +436,10 @@ def _lookups(c: Compilation, source: Model, entity_key: str) -> list[tuple[str, 
     before: list[exp.Expr] = []
     for number, row_id in enumerate(ids):
         value = col(_id_column(entity_key, number), "r")
-        only = exp.Case().when(exp.and_(*before), value.copy()) if stitched_here and before else value.copy()
+        only: exp.Expr = sql.copied(value)
+        if stitched_here and before:
+            missing = exp.and_(*map(sql.copied, before), copy=False)
+            only = exp.Case().when(missing, only, copy=False)
         lookups.append((str(row_id.id_type), only))
         before.append(build(":value IS NULL", value=value))
     return lookups

@@ -37,7 +37,7 @@ from profiles_pipeline.compile.session_events import UNKNOWN_ID, is_known_by_ids
 from profiles_pipeline.compile.session_tracks import fact_value
 from profiles_pipeline.compile.statement import Compilation, beside
 from profiles_pipeline.resolve.session_models import EventSource, Sessions, SessionTable
-from profiles_pipeline.sql import build
+from profiles_pipeline.sql import build, canonical_text
 
 REASON = "state.reason"
 """Name of the column that says why a row is no event of anybody."""
@@ -61,7 +61,7 @@ def days_of_ids(
     found = []
     for number, source in enumerate(model.sessions.sources):
         trees, other = _trees(c, model, source), _trees(later, model, source)
-        if trees is None or other is None or [t.sql() for t in trees] != [t.sql() for t in other]:
+        if trees is None or other is None or [*map(canonical_text, trees)] != [*map(canonical_text, other)]:
             return None
         name = accumulator_name(f"{c.project.name}/{model.path}", [str(number), *definition])
         table = exp.table_(name, db=c.relation(model.path).db, quoted=True)

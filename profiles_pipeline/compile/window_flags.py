@@ -56,13 +56,13 @@ def is_mixed(split: Split, flag: str) -> exp.Expr:
     # Texts are in another order than the times that they say, so none of these rows is known to be on one side.
     columns = {window.column for window in split.windows[flag]}
     differ += [build("TYPEOF(:lo) = 'VARCHAR'", lo=col(_bound(name, "MIN"), "t")) for name in sorted(columns)]
-    return exp.or_(*differ)
+    return exp.or_(*differ, copy=False)
 
 
 def flag_of(split: Split, flag: str, mixed: exp.Expr) -> exp.Expr:
     """Return whether a row of an accumulator lies in a window; not known where only a part of it does."""
-    inside = exp.and_(*(_at(window.condition, window.column, "MIN") for window in split.windows[flag]))
-    return exp.Case().when(exp.Not(this=exp.paren(mixed.copy())), inside)
+    inside = exp.and_(*(_at(window.condition, window.column, "MIN") for window in split.windows[flag]), copy=False)
+    return exp.Case().when(exp.Not(this=exp.paren(sql.copied(mixed), copy=False)), inside, copy=False)
 
 
 def moved(table: exp.Table, now: Split, before: Split) -> exp.Expr:
@@ -71,8 +71,12 @@ def moved(table: exp.Table, now: Split, before: Split) -> exp.Expr:
     for flag in now.windows:
         mixed, was_mixed = is_mixed(now, flag), is_mixed(before, flag)
         one, other = flag_of(now, flag, mixed), flag_of(before, flag, was_mixed)
-        changed += [exp.paren(mixed), exp.paren(was_mixed), build(":a IS DISTINCT FROM :b", a=one, b=other)]
-    return build("SELECT t.* FROM :table AS t WHERE :changed", table=table, changed=exp.or_(*changed))
+        changed += [
+            exp.paren(mixed, copy=False),
+            exp.paren(was_mixed, copy=False),
+            build(":a IS DISTINCT FROM :b", a=one, b=other),
+        ]
+    return build("SELECT t.* FROM :table AS t WHERE :changed", table=table, changed=exp.or_(*changed, copy=False))
 
 
 def counted(a: Accumulator, split: Split, flag: str, torn: exp.Table) -> exp.Expr:

@@ -27,7 +27,7 @@ from profiles_pipeline.sql.build import build, wrapped
 from profiles_pipeline.sql.columns import NOTHING as NOTHING_KNOWN
 from profiles_pipeline.sql.columns import UNKNOWN as UNKNOWN_COLUMNS
 from profiles_pipeline.sql.columns import Columns, Known, columns_of
-from profiles_pipeline.sql.copying import copied
+from profiles_pipeline.sql.copying import canonical_text, copied
 from profiles_pipeline.sql.kinds import dtype
 from profiles_pipeline.sql.reading import (
     READ_AS,
@@ -65,6 +65,7 @@ __all__ = [
     "beside",
     "bind_time",
     "build",
+    "canonical_text",
     "column_names",
     "columns_of",
     "columns_of_rows",

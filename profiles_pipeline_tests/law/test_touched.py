@@ -10,8 +10,9 @@ import pytest
 from sqlglot import exp
 
 from profiles_pipeline import increments
-from profiles_pipeline.compile import Step, accumulators, carrying, kept_rows, restitch
+from profiles_pipeline.compile import Step, accumulators, carrying, kept_graph, kept_rows, recontract
 from profiles_pipeline.compile.carrying import Carrying
+from profiles_pipeline.compile.touched import Touched
 from profiles_pipeline.compile.versioned import Versioned
 from profiles_pipeline.sql import build
 from profiles_pipeline_tests.law.check import check
@@ -28,16 +29,16 @@ def keep_from_the_first_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def people_with_other_rows_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Carrying, "with_other_rows", lambda *_: [])
+    monkeypatch.setattr(Touched, "with_other_rows", lambda *_: [])
 
 
 def people_with_another_graph_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = build("SELECT CAST(NULL AS TEXT) AS main_id")
-    monkeypatch.setattr(Carrying, "whose_graph_changed", lambda *_: [nobody.copy(), nobody.copy()])
+    monkeypatch.setattr(Touched, "whose_graph_changed", lambda *_: [nobody.copy(), nobody.copy()])
 
 
 def people_in_moved_windows_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Carrying, "in_moved_windows", lambda *_: [])
+    monkeypatch.setattr(Touched, "in_moved_windows", lambda *_: [])
 
 
 def what_others_need_on_rows_never_moves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +74,7 @@ def tables_of_states_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def less_evidence_is_no_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     none = build("SELECT id1, id1_type, id2, id2_type FROM (:nothing) AS n WHERE FALSE", nothing=_EDGES)
-    monkeypatch.setattr(restitch, "lost_evidence", lambda *_: none.copy())
+    monkeypatch.setattr(recontract, "lost_evidence", lambda *_: none.copy())
 
 
 _EDGES = build("SELECT '' AS id1, '' AS id1_type, '' AS id2, '' AS id2_type")
@@ -81,7 +82,7 @@ _EDGES = build("SELECT '' AS id1, '' AS id1_type, '' AS id2, '' AS id2_type")
 
 def who_lost_an_edge_stays_together(monkeypatch: pytest.MonkeyPatch) -> None:
     none = build("SELECT CAST(NULL AS TEXT) AS id, CAST(NULL AS TEXT) AS id_type WHERE FALSE")
-    monkeypatch.setattr(restitch, "ids_of_fallen", lambda *_: none.copy())
+    monkeypatch.setattr(recontract, "ids_of_fallen", lambda *_: none.copy())
 
 
 def rows_to_go_over_are_known_by_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +101,7 @@ def values_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
         return found
 
     monkeypatch.setattr(carrying, "fingerprints", blind)
-    monkeypatch.setattr(restitch, "fingerprints", blind)
+    monkeypatch.setattr(kept_graph, "fingerprints", blind)
 
 
 @contextmanager
