@@ -445,6 +445,16 @@ def _roots(project: ProfilesProject, request: Request) -> Collection[str]:
     return frozenset(map(project.graph.find, request.models))
 
 
+def needed(project: ProfilesProject, window: Window, request: Request) -> tuple[str, ...]:
+    """Return the paths of the models that a plan builds where nothing has been built yet.
+
+    Raises:
+        ProjectError: a requested model does not exist.
+    """
+    found = contexts(project, window, _roots(project, request), selected(project, request), lambda *_: False)
+    return tuple(dict.fromkeys(path for _, paths in found for path in paths))
+
+
 def selected(project: ProfilesProject, request: Request) -> Collection[str]:
     """Return the paths to consider: those asked for and, unless `only`, everything upstream of them."""
     if request.models is None:

@@ -123,7 +123,9 @@ def _rehearsed_in_memory(
     with open_session(project, in_memory, "rehearsal", observe) as opened:
         seq_no, _ = time_contexts.choose_seq_no(opened, options)
         session = time_contexts.with_what_it_needs(opened, seq_no)
-        return rehearsed(session, make_plan(session, seq_no, options.request))
+        window = replace(time_contexts.window_of(session, seq_no), coarser=())
+        piece = rehearse.Piece(plan.needed(session.typed, window, options.request), output.schema, window)
+        return rehearse.rehearse(session.typed, piece, session.warehouse, session.sources, observe)
 
 
 def rehearsed(session: Session, planned: Plan) -> tuple[Problem, ...]:
