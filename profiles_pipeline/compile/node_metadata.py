@@ -100,7 +100,7 @@ def _direct_edge_info(edges: exp.Table, audit: exp.Table | None) -> exp.Expr:
             FROM ends GROUP BY id, id_type, other_type
         ), caps AS (
             SELECT id, id_type, other_type, LIST({
-                'id': other, 'reason': reason, 'rule_details': CAST(rule_details AS JSON)
+                'id': other, 'reason': reason, 'rule_details': CAST(CAST(rule_details AS TEXT) AS JSON)
             } ORDER BY other) AS cardinality_info
             FROM :removed AS r GROUP BY id, id_type, other_type
         ), types AS (

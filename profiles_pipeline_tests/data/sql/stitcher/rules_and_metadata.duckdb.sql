@@ -554,7 +554,7 @@ LEFT JOIN (
       id_type,
       other_type,
       ARRAY_AGG(
-        {'id': other, 'reason': reason, 'rule_details': CAST(rule_details AS JSON)} ORDER BY other
+        {'id': other, 'reason': reason, 'rule_details': CAST(CAST(rule_details AS TEXT) AS JSON)} ORDER BY other
       ) AS cardinality_info
     FROM (
       SELECT
