@@ -1,19 +1,20 @@
-"""Lengths of time as people write them: ``24h``, ``7d``, ``1h30m``, ``720h0m0s``."""
+"""Lengths of time as people write them: ``24h``, ``7d``, ``1h30m``, ``720h0m0s``, ``30 minutes``."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
 
-_PART = re.compile(r"(\d+(?:\.\d+)?)(w|d|h|ms|m|s)")
-_UNITS = {
-    "w": timedelta(weeks=1),
-    "d": timedelta(days=1),
-    "h": timedelta(hours=1),
-    "m": timedelta(minutes=1),
-    "s": timedelta(seconds=1),
-    "ms": timedelta(milliseconds=1),
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
+_NAMES = {
+    timedelta(weeks=1): ("w", "week", "weeks"),
+    timedelta(days=1): ("d", "day", "days"),
+    timedelta(hours=1): ("h", "hour", "hours"),
+    timedelta(minutes=1): ("m", "min", "mins", "minute", "minutes"),
+    timedelta(seconds=1): ("s", "sec", "secs", "second", "seconds"),
+    timedelta(milliseconds=1): ("ms", "millisecond", "milliseconds"),
 }
+_UNITS = {name: unit for unit, names in _NAMES.items() for name in names}
 EXPECTED = "a duration such as 30m, 24h or 7d"
 
 
@@ -22,11 +23,11 @@ def duration(text: str) -> timedelta | None:
     body = text.strip().lower()
     if body == "0":
         return timedelta(0)
-    parts = _PART.findall(body)
-    if not parts or "".join(number + unit for number, unit in parts) != body:
+    parts = list(_PART.finditer(body))
+    if not parts or "".join(part[0] for part in parts) != body or not all(part[2] in _UNITS for part in parts):
         return None
     try:
-        return sum((float(number) * _UNITS[unit] for number, unit in parts), timedelta(0))
+        return sum((float(part[1]) * _UNITS[part[2]] for part in parts), timedelta(0))
     except OverflowError:
         return None
 

@@ -36,6 +36,7 @@ def test_a_schedule_ticks_as_seldom_as_is_often_enough(validity: str, cron: str)
     [
         ("24h", "24h"), ("1d", "24h"), ("7d", "7d"), ("2w", "14d"), ("90m", "90m"), ("1h30m", "90m"), ("0s", "0s"),
         ("720h0m0s", "30d"), ("1.5h", "90m"), ("500ms", "0.5s"), ("0", "0s"),
+        ("1 day", "24h"), ("24 h", "24h"), ("30 minutes", "30m"), ("1 hour 30 min", "90m"), ("2 weeks", "14d"),
     ],
 )  # fmt: skip
 def test_durations(text: str, said: str) -> None:
@@ -44,7 +45,7 @@ def test_durations(text: str, said: str) -> None:
     assert shown(found) == said
 
 
-@pytest.mark.parametrize("text", ["", "24", "h", "-24h", "1 day", "24 h", "1e3h", "999999999999999d"])
+@pytest.mark.parametrize("text", ["", "24", "h", "-24h", "a day", "1 fortnight", "24h 5", "1e3h", "999999999999999d"])
 def test_what_is_no_duration(text: str) -> None:
     assert duration(text) is None
 

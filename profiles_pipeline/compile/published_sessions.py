@@ -1,7 +1,7 @@
 """Compiles sessions by the published rules: visitors are found by their aliases, and sessions are numbered.
 
 The visitor of an anonymous id is the user id that was seen with it last. A pause is longer than the timeout by any
-length of time; nothing is rounded.
+length of time, or by a whole minute where only whole minutes count.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _mapped_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
         ) AS t
         """,
         visitor=s.visitor,
-        idle=minutes(col("previous_at"), col("timestamp")),
+        idle=_minutes(s, col("previous_at"), col("timestamp")),
         rows=_rows(c, s),
         aliases=aliases,
     )
@@ -109,6 +109,13 @@ def _session_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
     )
 
 
+def _minutes(s: Sessions, begin: exp.Expr, end: exp.Expr) -> exp.Expr:
+    """Return the minutes from one moment to a later one, as a project counts them."""
+    if not s.whole_minutes:
+        return minutes(begin, end)
+    return build("DATE_DIFF('microsecond', :begin, :end) // 60000000", begin=begin, end=end)
+
+
 def _session_track_facts(c: Compilation, model: SessionTable) -> exp.Expr:
     facts = relation_of(c, model, "track_facts")
     computed = [alias(fact_value(c, model, number), fact.name) for number, fact in enumerate(model.sessions.facts)]
@@ -129,7 +136,7 @@ def _session_duration(c: Compilation, model: SessionTable) -> exp.Expr:
         FROM :sessions AS s JOIN :facts AS f ON f.session_id = s.session_id
         """,
         visitor=model.sessions.visitor,
-        length=minutes(col("session_start_at", "s"), col("ended_at", "f")),
+        length=_minutes(model.sessions, col("session_start_at", "s"), col("ended_at", "f")),
         sessions=relation_of(c, model, "session_tracks"),
         facts=relation_of(c, model, "session_track_facts"),
     )

@@ -85,6 +85,7 @@ class Sessions:
         flow_events: how many events stand on a row of the flow.
         facts: what is computed for each session.
         stages: the funnel, in order.
+        whole_minutes: minutes are counted without the fraction; only as published.
         paths: kind -> path of each relation of the family.
     """
 
@@ -99,6 +100,7 @@ class Sessions:
     flow_events: int
     facts: tuple[Fact, ...]
     stages: tuple[Stage, ...]
+    whole_minutes: bool
     paths: Mapping[SessionKind, str]
 
     @property

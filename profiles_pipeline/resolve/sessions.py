@@ -125,6 +125,7 @@ class _Reader:
             flow_events=self.body.flow_events,
             facts=facts,
             stages=stages,
+            whole_minutes=self.body.rounding == "whole_minutes",
             paths=dict(self._paths()),
         )
 
@@ -205,8 +206,11 @@ class _Reader:
             self._error("wrong-value", f"{message}, not {self.body.flow_events}")
 
     def _check_published(self) -> None:
-        """Tell what goes beyond the published project where that is asked for."""
+        """Tell what goes beyond the published project where that is asked for, and what only it knows elsewhere."""
         if not self.body.compat:
+            if self.body.rounding != "none":
+                message = f"sessions '{self.model.name}' round minutes, which only the published ones do"
+                self._error("contradictory-keys", message, hint="leave 'rounding' out, or add 'compat: true'")
             return
         for key in ("stages", "max_duration", "repeats_within"):
             if key in self.body.model_fields_set:

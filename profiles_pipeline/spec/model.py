@@ -442,7 +442,8 @@ class SessionsSpec(Spec):
     """Sessions: what somebody did without a pause longer than `timeout`.
 
     `stages` are the steps of a funnel, in order: name and the condition of an event that reaches it. With `compat` the
-    relations are those of the published dbt project, by anonymous and user ids instead of the main id.
+    relations are those of the published dbt project, by anonymous and user ids instead of the main id, and `rounding`
+    says whether minutes are those that have passed, or whole ones only, as that project counts them on BigQuery.
     """
 
     entity_key: Text | None = None
@@ -456,6 +457,7 @@ class SessionsSpec(Spec):
     facts: tuple[SessionFactSpec, ...] = ()
     stages: dict[str, Text] = Field(default_factory=dict)
     compat: bool = False
+    rounding: Literal["none", "whole_minutes"] = "none"
     anonymous_id: Text = Text("anonymous_id")
     user_id: Text = Text("user_id")
     materialization: Materialization = Materialization()
