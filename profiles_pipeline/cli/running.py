@@ -25,6 +25,7 @@ from profiles_pipeline.cli.terminal import err, note, out, plural, print_documen
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import identifier
 from profiles_pipeline.errors import ProfilesError, RunError, as_value, fail
+from profiles_pipeline.events import Retired
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import type_name
 from profiles_pipeline.resolve.model import FeatureTable, FeatureView, VarTable
@@ -196,12 +197,21 @@ def _conclude(place: Place, output: Output, done: run.Report) -> None:
     if done.stays_on is not None:
         later = f"seq_no {done.stays_on.seq_no}, as of {done.stays_on.end:%Y-%m-%dT%H:%M:%SZ}"
         say(f"the plain views stay on {later}, which is later; --seq-no reads this one", style="yellow")
+    _say_retired(done.retired)
     say(f"SQL: {from_here(done.sql_folder)}")
     best = _most_telling(done.built)
     if best is not None:
         context = f" --seq-no {done.window.seq_no}" if done.stays_on is not None else ""
         say(f"next: profiles query{place.options}{context} {_first_rows(best.model.name)}")
     say(f"      profiles dev{place.options}   opens the project in the Dagster UI")
+
+
+def _say_retired(retired: Retired) -> None:
+    if retired.problem is not None:
+        note(f"what earlier runs built could not be dropped: {retired.problem}", style="yellow")
+    elif retired.materials:
+        count = plural(len(retired.materials), "relation")
+        say(f"dropped {count} of earlier runs; `retention` in pipeline.yaml says what stays")
 
 
 def _first_rows(view: str) -> str:
@@ -301,6 +311,8 @@ def _document(project: ProfilesProject, output: Output, done: run.Report) -> dic
         "models": [_model_document(item, output.schema, done.window, promoted) for item in done.built],
         "failed": [_failure_document(item.model.path, item.error) for item in done.failed],
         "warnings": [problem_document(warning) for warning in project.warnings],
+        "retired": list(done.retired.materials),
+        "not_retired": done.retired.problem,
     }
 
 
@@ -319,6 +331,8 @@ def _unfinished_document(outcome: ProfilesError | KeyboardInterrupt, told: _Told
         "failed": [_failure_document(outcome.model, outcome)] if isinstance(outcome, RunError) else [],
         "warnings": [problem_document(warning) for warning in told.project.warnings],
         "built": [item.model.path for item in seen.built],
+        "retired": [],
+        "not_retired": None,
     }
 
 

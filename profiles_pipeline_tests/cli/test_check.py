@@ -161,6 +161,8 @@ def test_a_plan_says_what_is_missing(call: Call, quickstart: Path) -> None:
         (["--seq-no", "x"], "bad-seq-no"),
         (["--end-time", "x"], "bad-time"),
         (["--end-time-offset", "x"], "bad-duration"),
+        (["--end-time-offset", "3000000d"], "bad-duration"),
+        (["--end-time-offset", "99999999999999d"], "bad-duration"),
         (["--end-time-offset", "5m", "--end-time", "2023-01-01"], "options-clash"),
         (["--end-time-offset", "5m", "--seq-no", "latest"], "options-clash"),
         (["--begin-time", "2023-01-02", "--end-time", "2023-01-01"], "empty-window"),
