@@ -266,8 +266,12 @@ class Registry:
             Held(str(name), str(path), int(str(number)), _utc(end) or _now(), int(str(version)), str(material),
                  tuple(json.loads(str(columns))), int(str(since)), self._files(str(name), there))
             for name, path, number, end, version, material, columns, since in found.rows
-            if spelled(str(name), self.warehouse.dialect) in there
+            if self._is_there(str(name), there)
         )  # fmt: skip
+
+    def _is_there(self, name: str, there: frozenset[str]) -> bool:
+        """True when somebody has not dropped a table; of some that are kept there is only the part by days."""
+        return any(spelled(one, self.warehouse.dialect) in there for one in (name, f"{name}_days"))
 
     def _files(self, name: str, there: frozenset[str]) -> tuple[tuple[str, str], ...]:
         """Return the files that an accumulator has read, with their states; none for those with rows to come."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
+
+from profiles_pipeline.connections import embedded
+from profiles_pipeline.examples import copy_example
+from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.run import Options, open_session
+from profiles_pipeline.run import run as make
 
 from .conftest import Call
 from .test_cleanup import do
@@ -64,3 +71,15 @@ def test_what_is_kept_and_has_been_dropped_is_kept_anew(call: Call, built: Path,
     outcome = call("run", "-p", built, "--end-time", "2023-11-08T12:00:00Z", "--force", "--no-report", "-q")
     assert outcome.code == 0, outcome.err
     assert rows(built, *names) == found
+
+
+def test_all_that_is_kept_is_found_again(home: Path, tmp_path: Path) -> None:  # noqa: ARG001
+    """Of what is kept for vars that need the rows of a person there are only the days."""
+    copy_example("ecommerce", tmp_path / "shop")
+    project = ProfilesProject.load(tmp_path / "shop")
+    output = embedded(tmp_path / "shop")
+    for day in (20, 21):
+        make(project, output, Options(end=datetime(2024, 11, day, tzinfo=UTC)))
+    with open_session(project, output, "test") as session:
+        known = session.warehouse.query("SELECT table_name FROM profiles.held_tables").rows
+        assert {held.name for held in session.registry.held(project.name)} == {name for (name,) in known}
