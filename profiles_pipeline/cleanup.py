@@ -14,13 +14,15 @@ from typing import Literal
 
 from sqlglot import exp
 
-from profiles_pipeline import durations, run, time_contexts
+from profiles_pipeline import durations, history, time_contexts
 from profiles_pipeline.compile import versioned
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import capabilities, render
+from profiles_pipeline.events import Observer
 from profiles_pipeline.names import STATES
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Entry, SeqNo
+from profiles_pipeline.session import Session, open_session
 from profiles_pipeline.spec.model import Text
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held
@@ -45,10 +47,12 @@ class Rules:
     Attributes:
         period: keep what is younger than this; None for what the project says.
         only_expired: leave superseded definitions and unfinished builds alone until they are old as well.
+        thinned: names of materials of which a later one says enough: they go before they are old.
     """
 
     period: timedelta | None = None
     only_expired: bool = False
+    thinned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ class Context:
         seq_nos: the project's time contexts by number.
         now: the moment from which ages count.
         only_expired: leave superseded definitions and unfinished builds alone until they are old as well.
+        thinned: names of materials of which a later one says enough.
+        gone_on_from: names of materials that the next run goes on from, or reads as an earlier state.
     """
 
     fingerprints: Mapping[str, str]
@@ -120,6 +126,8 @@ class Context:
     seq_nos: Mapping[int, SeqNo]
     now: datetime
     only_expired: bool = False
+    thinned: frozenset[str] = frozenset()
+    gone_on_from: frozenset[str] = frozenset()
 
 
 # --- deciding -----------------------------------------------------------------------------------------------------
@@ -130,7 +138,10 @@ def decide(
 ) -> tuple[Fate, ...]:
     """Return the fate of every material, in the order given, and those of others that nothing reads behind them."""
     found = list(candidates)
-    newest = {c.path: c.name for c in found if c.path and _is_current(c, context)}
+    newest: dict[str, str] = {}
+    for each in sorted(found, key=lambda c: (context.seq_nos[c.seq_no].end, c.seq_no)):
+        if each.path and _is_current(each, context):
+            newest[each.path] = each.name
     fates = [*(_by_itself(c, newest, context) for c in found), *others]
     return _with_what_is_read(fates, tuple(views))
 
@@ -141,22 +152,39 @@ def _is_current(candidate: Candidate, context: Context) -> bool:
 
 def _by_itself(candidate: Candidate, newest: Mapping[str, str], context: Context) -> Fate:
     """Return the fate of a material that nothing reads."""
-    seq_no = context.seq_nos[candidate.seq_no]
+    needed = _needed(candidate, newest, context)
+    if needed is not None:
+        return Fate(candidate, False, needed)
     period = context.periods.get(candidate.path or "", context.period)
-    age = context.now - (candidate.created or seq_no.created)
-    old = age >= period
-    if not seq_no.complete and context.now - seq_no.created < time_contexts.RESUME_WITHIN:
-        return Fate(candidate, False, f"the run of seq_no {seq_no.number} can still be continued")
-    if candidate.path is None and (old or not context.only_expired):
-        return Fate(candidate, True, "its build was never finished")
-    if candidate.path is not None and newest.get(candidate.path) == candidate.name:
-        return Fate(candidate, False, "the newest of its definition")
+    old = context.now - (candidate.created or context.seq_nos[candidate.seq_no].created) >= period
+    superseded = _superseded(candidate, context)
+    if superseded is not None and not context.only_expired:
+        return Fate(candidate, True, f"older than {shown(period)}" if old and candidate.path else superseded)
+    if candidate.name in context.thinned:
+        return Fate(candidate, True, "there is a later one of its day")
     if old:
-        return Fate(candidate, True, f"older than {shown(period)}")
-    if candidate.path is not None and not _is_current(candidate, context) and not context.only_expired:
-        gone = "its model is not built any more" if candidate.path not in context.fingerprints else None
-        return Fate(candidate, True, gone or "its definition has been superseded")
+        return Fate(candidate, True, f"older than {shown(period)}" if candidate.path else str(superseded))
     return Fate(candidate, False, f"younger than {shown(period)}")
+
+
+def _needed(candidate: Candidate, newest: Mapping[str, str], context: Context) -> str | None:
+    """Return why a material stays at any age; None where nothing speaks for it."""
+    seq_no = context.seq_nos[candidate.seq_no]
+    if not seq_no.complete and context.now - seq_no.created < time_contexts.RESUME_WITHIN:
+        return f"the run of seq_no {seq_no.number} can still be continued"
+    if candidate.path is not None and newest.get(candidate.path) == candidate.name:
+        return "the newest of its definition"
+    return "the next run goes on from it" if candidate.name in context.gone_on_from else None
+
+
+def _superseded(candidate: Candidate, context: Context) -> str | None:
+    """Return why nobody would build a material like this again; None where somebody would."""
+    if candidate.path is None:
+        return "its build was never finished"
+    if _is_current(candidate, context):
+        return None
+    gone = candidate.path not in context.fingerprints
+    return "its model is not built any more" if gone else "its definition has been superseded"
 
 
 def _with_what_is_read(fates: list[Fate], views: tuple[View, ...]) -> tuple[Fate, ...]:
@@ -186,7 +214,7 @@ def shown(period: timedelta) -> str:
 # --- looking ------------------------------------------------------------------------------------------------------
 
 
-def fates(session: run.Session, rules: Rules) -> tuple[Fate, ...]:
+def fates(session: Session, rules: Rules) -> tuple[Fate, ...]:
     """Return the fate of every material of the project; nothing is changed."""
     context = _context(session, rules)
     entries = session.registry.entries()
@@ -197,11 +225,12 @@ def fates(session: run.Session, rules: Rules) -> tuple[Fate, ...]:
     return decide(_candidates(session, entries, relations, context), views, context, held)
 
 
-def _context(session: run.Session, rules: Rules) -> Context:
+def _context(session: Session, rules: Rules) -> Context:
     spec, graph = session.project.project.spec, session.project.graph
     given = {f"models/{m.name.lower()}": getattr(m.body, "retention_period", None) for m in spec.models}
     periods = {path: _period(text) for path, text in given.items() if text is not None}
     usual = _period(spec.retention_period) if spec.retention_period is not None else USUAL_PERIOD
+    usual = session.project.pipeline.retention.period or usual
     return Context(
         fingerprints={path: session.project.fingerprints[path] for path in graph.models},
         periods=periods if rules.period is None else {},
@@ -209,7 +238,29 @@ def _context(session: run.Session, rules: Rules) -> Context:
         seq_nos={s.number: s for s in session.registry.seq_nos(session.project.name)},
         now=datetime.now(UTC),
         only_expired=rules.only_expired,
+        thinned=rules.thinned,
+        gone_on_from=_gone_on_from(session),
     )
+
+
+def _gone_on_from(session: Session) -> frozenset[str]:
+    """Return the materials that the next run goes on from, or reads as earlier states of models.
+
+    That run may be as of now, or of a moment right after the last one.
+    """
+    project, registry = session.project, session.registry
+    names = {held.material for held in registry.held(project.name)}
+    last = next((seq_no for seq_no in registry.seq_nos(project.name) if seq_no.complete), None)
+    if not project.graph.past or last is None:
+        return frozenset(names)
+    kept = registry.kept(project.name)
+    for end in (last.end + timedelta(microseconds=1), datetime.now(UTC)):
+        window = time_contexts.window_of(session, registry.next_seq_no(last.begin, end, ""))
+        for path in project.graph.past:
+            context = window.of(project.graph.models[path].time_grain)
+            found = history.found(project, kept, window, context, path)
+            names |= {meant.material.name for meant in found.values()}
+    return frozenset(names)
 
 
 def _period(text: Text) -> timedelta:
@@ -219,7 +270,7 @@ def _period(text: Text) -> timedelta:
 
 
 def _candidates(
-    session: run.Session, entries: Iterable[Entry], relations: Iterable[Relation], context: Context
+    session: Session, entries: Iterable[Entry], relations: Iterable[Relation], context: Context
 ) -> list[Candidate]:
     """Return the project's materials in the order of building, unfinished builds last."""
     belonging: dict[str, list[Relation]] = {}
@@ -319,7 +370,7 @@ def clean(
     output: Output,
     rules: Rules,
     agreed: Collection[str],
-    observe: run.Observer = lambda _: None,
+    observe: Observer = lambda _: None,
     lock_timeout: float | None = None,
 ) -> tuple[Fate, ...]:
     """Drop the agreed materials that the rules still condemn now that nobody else is at work; return their fates.
@@ -330,21 +381,30 @@ def clean(
         LockTimeoutError: another run kept the warehouse for too long.
         WarehouseError: the warehouse refused.
     """
-    with run.open_session(project, output, "profiles cleanup", observe, lock_timeout) as session:
+    with open_session(project, output, "profiles cleanup", observe, lock_timeout) as session:
         condemned = tuple(fate for fate in fates(session, rules) if fate.dropped and fate.material.name in agreed)
-        relations = [relation for fate in condemned for relation in fate.material.relations]
-        with session.warehouse.transaction():
-            # First the rows: where a drop cannot be rolled back, a row that says complete would stay without its table.
-            session.registry.forget(fate.material.name for fate in condemned)
-            session.registry.let_go(fate.material.name for fate in condemned)
-            for kind in ("view", "table"):  # views before what they read
-                names = [exp.table_(r.name, db=output.schema, quoted=True) for r in relations if r.kind == kind]
-                _drop(session.warehouse, kind, names)
-            _forget_states(session)
+        drop(session, condemned)
         return condemned
 
 
-def _forget_states(session: run.Session) -> None:
+def drop(session: Session, condemned: Sequence[Fate]) -> None:
+    """Drop materials: their relations and their rows in the registry are gone, or, if anything fails, all still there.
+
+    Raises:
+        WarehouseError: the warehouse refused.
+    """
+    relations = [relation for fate in condemned for relation in fate.material.relations]
+    with session.warehouse.transaction():
+        # First the rows: where a drop cannot be rolled back, a row that says complete would stay without its table.
+        session.registry.forget(fate.material.name for fate in condemned)
+        session.registry.let_go(fate.material.name for fate in condemned)
+        for kind in ("view", "table"):  # views before what they read
+            names = [exp.table_(r.name, db=session.output.schema, quoted=True) for r in relations if r.kind == kind]
+            _drop(session.warehouse, kind, names)
+        _forget_states(session)
+
+
+def _forget_states(session: Session) -> None:
     """Take rows out of tables of many states that none of the states has which a material shows, or a run goes on from.
 
     What was begun and not finished shows the state that the next run goes on from.

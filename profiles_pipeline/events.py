@@ -123,6 +123,19 @@ class Failed:
     error: RunError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """What was dropped after a run because it was built too long ago, or a later run of its day says enough.
+
+    Attributes:
+        materials: names of materials, and of tables that were kept from run to run.
+        problem: why the warehouse refused to drop anything.
+    """
+
+    materials: tuple[str, ...] = ()
+    problem: str | None = None
+
+
 Event = Waiting | Rehearsing | Planned | Started | Working | Built | Failed
 Observer = Callable[[Event], None]
 
@@ -139,6 +152,7 @@ class Report:
         sql_folder: where the SQL of the run lies.
         stays_on: the later window that the plain names go on showing; None when they show this one.
         failed: models that could not be built, and those that need them, where errors of models are ignored.
+        retired: what of earlier runs was dropped afterwards.
     """
 
     window: Window
@@ -148,3 +162,4 @@ class Report:
     sql_folder: Path
     stays_on: Window | None = None
     failed: tuple[Failed, ...] = ()
+    retired: Retired = Retired()

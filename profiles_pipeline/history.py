@@ -48,6 +48,12 @@ def found(
     return meanings
 
 
+def read_later(project: ProfilesProject) -> frozenset[str]:
+    """Return the paths of the models whose earlier states others ask for."""
+    refs = (ref for refs in project.graph.past.values() for ref in refs)
+    return frozenset(project.graph.find(ref.path) for ref in refs if _is_built(project, ref))
+
+
 def _is_built(project: ProfilesProject, ref: PastRef) -> bool:
     """False for a reference to a model that is left out."""
     try:

@@ -41,6 +41,7 @@ class State:
         rebase: no earlier state is to be used that a model can do without.
         held: tables that are kept from run to run.
         built: its complete materials, outdated ones included.
+        forced: complete materials are to be built again.
     """
 
     kept: tuple[Kept, ...] = ()
@@ -48,6 +49,7 @@ class State:
     rebase: bool = False
     held: tuple[Held, ...] = ()
     built: tuple[Kept, ...] = ()
+    forced: bool = False
 
     def without(self, names: frozenset[str]) -> State:
         """Return the state that it would be without materials of these names."""
@@ -270,7 +272,7 @@ def build(
     stages: list[Stage] = [EnsureSchema(schema)]
     problems = Problems()
     keeping = Keeping(window, {h.name: h for h in state.held}, state.built or state.kept, request.keep, state.rebase)
-    known = replace(state, kept=()) if request.force else state
+    known = replace(state, kept=(), forced=True) if request.force else state
 
     def is_there(path: str, context: Window) -> bool:
         name = material_name(project.graph.models[path].name, project.fingerprints[path], context.seq_no)
@@ -403,7 +405,7 @@ def _stages(
     made = increment(project, keeping, context, compilation, model) if keeping else None
     script = made.script if made is not None else compile_model(compilation, model)
     assert script is not None
-    reason = made.reason if made is not None else "no material of this definition for this window"
+    reason = made.reason if made is not None else _why_built(state, name)
     count = script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :rel", rel=relation)
     before = _before(state, relation, context, path)
     audits = (*script.audits, *guards(compilation, project.pipeline.checks, model, count, before))
@@ -426,6 +428,12 @@ def _stages(
             made.version if made is not None else None,
         ),
     )
+
+
+def _why_built(state: State, material: str) -> str:
+    if material not in {kept.name for kept in state.built}:
+        return "no material of this definition for this window"
+    return "asked for although it is complete" if state.forced else "the rows it is made from have changed"
 
 
 def _before(state: State, relation: exp.Table, context: Window, path: str) -> Before | None:

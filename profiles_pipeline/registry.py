@@ -18,13 +18,15 @@ from sqlglot import exp
 
 from profiles_pipeline.compile.accumulators import BUCKET, LATER
 from profiles_pipeline.compile.statement import FILE
-from profiles_pipeline.dialects import render
+from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.names import HELD_TABLE, OBSERVED_BUCKETS, OBSERVED_FILES, OBSERVED_INPUTS, REGISTRY_TABLES
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held, Kept
 
 REGISTRY_VERSION = 1
+
+_RUNS = "wht_seq_no"
 
 _DEFINITIONS = {
     "pb_ct_version": "registry_version INTEGER NOT NULL, created_at TIMESTAMP NOT NULL",
@@ -133,7 +135,7 @@ class Registry:
         """Make sure that the schema and the registry's tables exist.
 
         Raises:
-            ProjectError: the tables were made by a newer version of this package.
+            ProjectError: the tables were made by another version of this package.
         """
         with self.warehouse.transaction():
             self.warehouse.ensure_schema(self.schema)
@@ -142,20 +144,41 @@ class Registry:
             if self.warehouse.scalar(f"SELECT COUNT(*) FROM {self._table('pb_ct_version')}") == 0:
                 values = [REGISTRY_VERSION, _now()]
                 self.warehouse.execute(f"INSERT INTO {self._table('pb_ct_version')} VALUES (?, ?)", values)
-        found = self.warehouse.scalar(f"SELECT MAX(registry_version) FROM {self._table('pb_ct_version')}")
-        if isinstance(found, int) and found > REGISTRY_VERSION:
-            message = (
-                f"the registry in schema '{self.schema}' has version {found}, this program knows {REGISTRY_VERSION}"
-            )
-            raise ProjectError(
-                [Problem("newer-registry", message, hint="upgrade profiles-pipeline, or use another schema")]
-            )
+        self._check_version()
 
     def exists(self) -> bool:
-        """True when the registry's tables are there."""
+        """True when the registry's tables are there.
+
+        Raises:
+            ProjectError: they are of another version of this package, or some of them are gone.
+        """
         if not self._exists:
-            self._exists = {n.lower() for n in self.warehouse.relations(self.schema)}.issuperset(REGISTRY_TABLES)
+            missing = set(REGISTRY_TABLES) - {name.lower() for name in self.warehouse.relations(self.schema)}
+            if not missing:
+                self._check_version()
+            elif _RUNS not in missing and self.warehouse.scalar(f"SELECT COUNT(*) FROM {self._table(_RUNS)}"):
+                gone = ", ".join(sorted(missing))
+                message = (
+                    f"of the registry in schema '{self.schema}' there is no {gone}, so what is there cannot be told"
+                )
+                raise ProjectError(
+                    [
+                        Problem(
+                            "broken-registry", message, hint=f"restore it, or drop schema '{self.schema}' and run again"
+                        )
+                    ]
+                )
+            self._exists = not missing
         return self._exists
+
+    def _check_version(self) -> None:
+        found = self.warehouse.scalar(f"SELECT MAX(registry_version) FROM {self._table('pb_ct_version')}")
+        if not isinstance(found, int) or found == REGISTRY_VERSION:
+            return
+        is_newer = found > REGISTRY_VERSION
+        code, do = ("newer-registry", "upgrade") if is_newer else ("older-registry", "downgrade")
+        message = f"the registry in schema '{self.schema}' has version {found}, this program knows {REGISTRY_VERSION}"
+        raise ProjectError([Problem(code, message, hint=f"{do} profiles-pipeline, or use another schema")])
 
     # --- time contexts --------------------------------------------------------------------------------------
 
@@ -230,7 +253,7 @@ class Registry:
         )  # fmt: skip
 
     def held(self, project: str) -> tuple[Held, ...]:
-        """Return the tables of a project that are kept from run to run."""
+        """Return the tables of a project that are kept from run to run, as far as they are still there."""
         there = self.warehouse.relations(self.schema)
         if HELD_TABLE not in {name.lower() for name in there}:
             return ()
@@ -243,7 +266,12 @@ class Registry:
             Held(str(name), str(path), int(str(number)), _utc(end) or _now(), int(str(version)), str(material),
                  tuple(json.loads(str(columns))), int(str(since)), self._files(str(name), there))
             for name, path, number, end, version, material, columns, since in found.rows
+            if self._is_there(str(name), there)
         )  # fmt: skip
+
+    def _is_there(self, name: str, there: frozenset[str]) -> bool:
+        """True when somebody has not dropped a table; of some that are kept there is only the part by days."""
+        return any(spelled(one, self.warehouse.dialect) in there for one in (name, f"{name}_days"))
 
     def _files(self, name: str, there: frozenset[str]) -> tuple[tuple[str, str], ...]:
         """Return the files that an accumulator has read, with their states; none for those with rows to come."""

@@ -113,6 +113,8 @@ class InputSeen:
         rows: how many there are, whatever their time.
         columns: names and types.
         version: of the rows as they were when somebody looked for changes last; None when nobody has.
+        ahead: how many of them lie in the future, and count once their time has come.
+        early: how many are from before 1971, which mostly means that nobody knew when.
     """
 
     key: AssetPath
@@ -123,6 +125,8 @@ class InputSeen:
     rows: int
     columns: tuple[tuple[str, str], ...]
     version: str | None = None
+    ahead: int = 0
+    early: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,13 +234,14 @@ def inputs_behind(session: Session, built: Iterable[Built]) -> tuple[Input, ...]
 
 
 def input_seen(session: Session, model: Input, run: str) -> InputSeen:
-    """Return what there is to see of an input: its rows are counted, so text files are read.
+    """Return what there is to see of an input as of now: its rows are counted, so text files are read.
 
     Raises:
         ProjectError: its table is not there.
         WarehouseError: its rows cannot be read.
     """
     source = session.warehouse.source(str(model.table))
+    ahead, early = observations.odd_times(session.project, session.registry, model, datetime.now(UTC))
     return InputSeen(
         key=asset_path(session.project.project, model.path),
         run=run,
@@ -246,6 +251,8 @@ def input_seen(session: Session, model: Input, run: str) -> InputSeen:
         rows=session.warehouse.row_count(source.sql),
         columns=tuple((c.name, c.type) for c in session.warehouse.describe(source.select)),
         version=observations.versions_of(session.project, session.registry).get(model.path),
+        ahead=ahead,
+        early=early,
     )
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from profiles_pipeline import compiled, freshness, plan, rehearse, time_contexts
+from profiles_pipeline import compiled, freshness, plan, rehearse, retention, time_contexts
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import capabilities
 from profiles_pipeline.errors import Problem
@@ -22,6 +22,7 @@ from profiles_pipeline.events import (
     Planned,
     Rehearsing,
     Report,
+    Retired,
     Started,
     Waiting,
     Working,
@@ -103,8 +104,11 @@ def run(
         if not done.failed:
             session.registry.complete(seq_no.number)
         at_end(session, done.built)
+        retired = Retired() if done.failed else retention.retire(session)
         seconds = tried + time.monotonic() - session.started
-        return Report(planned.window, done.built, done.promoted, seconds, files.folder, planned.stays_on, done.failed)
+        return Report(
+            planned.window, done.built, done.promoted, seconds, files.folder, planned.stays_on, done.failed, retired
+        )
 
 
 def _rehearsed_in_memory(

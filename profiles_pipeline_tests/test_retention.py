@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from profiles_pipeline.cleanup import Candidate, Context, Relation, View, decide, shown
 from profiles_pipeline.registry import SeqNo
+from profiles_pipeline.retention import latest, thinned
+from profiles_pipeline.windows import Kept
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 
@@ -95,6 +99,71 @@ def test_what_only_dropped_views_read_goes_with_them() -> None:
     views = [View(f"profiles.{y1.name}", y1.name, frozenset({X1.name.lower()}))]
     fates = decide([X1, y1, X3], views, context())
     assert [fate.dropped for fate in fates] == [True, True, False]
+
+
+def test_what_the_next_run_goes_on_from_stays_at_any_age() -> None:
+    known = replace(context(), gone_on_from=frozenset({X1.name}))
+    assert [fate.dropped for fate in decide([X1, X2, X3], [], known)] == [False, False, False]
+
+
+def test_the_newest_is_the_one_of_the_latest_window_not_the_one_built_last() -> None:
+    """Seq_no 3 was asked for long after 2, for a moment before it."""
+    known = context(days=0)
+    early = replace(known.seq_nos[3], end=NOW - timedelta(days=50))
+    fates = decide([X1, X2, X3], [], replace(known, seq_nos={**known.seq_nos, 3: early}))
+    assert [fate.material for fate in fates if not fate.dropped] == [X2]
+
+
+# --- one run a day ------------------------------------------------------------------------------------------------
+
+BERLIN, PLAIN = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
+
+
+def runs(*ends: str, zone: ZoneInfo = PLAIN, count: int = 0, unfinished: Collection[int] = ()) -> list[int]:
+    """Return the numbers of the runs that are thinned out, of runs of one model as of these moments, one hour apart."""
+    moments = [datetime.fromisoformat(end).replace(tzinfo=UTC) for end in ends]
+    seq_nos = {
+        n: SeqNo(n, None, end, NOW + timedelta(hours=n), n not in unfinished, "run") for n, end in enumerate(moments, 1)
+    }
+    kept = [Kept(f"Material_x_aaaaaaaa_{n}", "models/x", "aaaaaaaa", n, end) for n, end in enumerate(moments, 1)]
+    gone = thinned(kept, seq_nos, latest(seq_nos.values(), count), zone)
+    return sorted(int(name.rpartition("_")[2]) for name in gone)
+
+
+@pytest.mark.parametrize(
+    ("found", "gone"),
+    [
+        pytest.param(runs("2024-05-01T06:00", "2024-05-01T18:00", "2024-05-02T06:00"), [1], id="a day"),
+        pytest.param(runs("2024-05-01T18:00", "2024-05-02T00:00"), [1], id="midnight ends a day"),
+        pytest.param(runs("2024-05-02T00:00", "2024-05-02T01:00"), [], id="and does not begin one"),
+        pytest.param(runs("2024-05-01T18:00", "2024-05-01T06:00"), [2], id="the later moment, not the later run"),
+        pytest.param(runs("2024-05-01T21:00", "2024-05-01T23:00", zone=BERLIN), [], id="midnight in Berlin"),
+        pytest.param(runs("2024-05-01T22:30", "2024-05-01T23:00", zone=BERLIN), [1], id="a day in Berlin"),
+        pytest.param(runs("2024-05-01T06:00", "2024-05-01T07:00", "2024-05-01T08:00", count=2), [1], id="the latest"),
+        pytest.param(
+            runs("2024-05-01T06:00", "2024-05-01T07:00", unfinished=[2]), [], id="an unfinished one says nothing"
+        ),
+    ],
+)
+def test_of_runs_of_one_day_one_is_enough(found: list[int], gone: list[int]) -> None:
+    assert found == gone
+
+
+def test_windows_with_another_beginning_are_others() -> None:
+    end = NOW - timedelta(days=5)
+    seq_nos = {n: SeqNo(n, None, end, NOW, True, "run") for n in (1, 2)}
+    kept = [Kept("a", "models/x", "f", 1, end - timedelta(hours=1), end - timedelta(days=9)),
+            Kept("b", "models/x", "f", 2, end)]  # fmt: skip
+    assert thinned(kept, seq_nos, (), BERLIN) == frozenset()
+
+
+def test_what_is_thinned_out_goes_before_it_is_old() -> None:
+    known = replace(context(only_expired=True), thinned=frozenset({X2.name, X3.name}))
+    fates = decide([X2, X3], [], known)
+    assert [(fate.dropped, fate.reason) for fate in fates] == [
+        (True, "there is a later one of its day"),
+        (False, "the newest of its definition"),
+    ]
 
 
 @pytest.mark.parametrize(

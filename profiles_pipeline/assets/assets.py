@@ -187,7 +187,7 @@ def _model_asset(target: Target, model: ModelProps, spec: dg.AssetSpec) -> dg.As
 
 
 def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProps, spec: dg.AssetSpec) -> Results:
-    from profiles_pipeline import time_contexts  # noqa: PLC0415 - loads the engine, for runs only
+    from profiles_pipeline import retention, time_contexts  # noqa: PLC0415 - loads the engine, for runs only
     from profiles_pipeline.assets import context as work  # noqa: PLC0415 - loads the engine, for runs only
 
     profiles: ProfilesResource = getattr(context.resources, target.resource_key)
@@ -215,8 +215,13 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
         record = work.record(session, built, seq_no, scope)
         for item in beside:
             _tell_built_beside(context, target, work.record(session, item, seq_no, scope, target.partitions))
+        retired = retention.retire(session) if promoted else None
     if promoted:
         context.log.info(_said_of(promoted))
+    if retired and retired.problem:
+        context.log.warning(f"what earlier runs built could not be dropped: {retired.problem}")
+    elif retired and retired.materials:
+        context.log.info(f"dropped {len(retired.materials)} relations of earlier runs: {', '.join(retired.materials)}")
     yield _result(context, target, model, spec, record)
 
 

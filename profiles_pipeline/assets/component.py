@@ -89,6 +89,9 @@ class ProfilesProjectComponent(dg.Component, dg.Model, dg.Resolvable):
     schedules: Annotated[Section | bool | None, Field(description="Whether there are any, and a cron.")] = None
     sensor: Annotated[Section | bool | None, Field(description="Whether there is one, interval and at_most.")] = None
     checks: Annotated[Section | None, Field(description="What may not happen to a result.")] = None
+    retention: Annotated[Section | bool | None, Field(description="What of earlier runs stays; false keeps all.")] = (
+        None
+    )
 
     def get_asset_spec(self, model: ModelProps, spec: dg.AssetSpec) -> dg.AssetSpec:
         """Return the spec of a model, given the one that the translator makes of it."""

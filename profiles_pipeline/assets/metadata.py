@@ -139,6 +139,8 @@ def of_input(seen: InputSeen) -> dict[str, dg.MetadataValue]:
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
         "dagster/relation_identifier": dg.MetadataValue.text(seen.table),
         "profiles/read_from": dg.MetadataValue.text(seen.origin),
+        "profiles/rows_of_the_future": dg.MetadataValue.int(seen.ahead),
+        "profiles/rows_before_1971": dg.MetadataValue.int(seen.early),
     }
 
 

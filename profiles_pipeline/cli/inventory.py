@@ -150,6 +150,10 @@ def show_plan(place: Place, seq_no: str | None, show_dependents: bool, as_json: 
     if show_dependents:
         columns["read by"] = [", ".join(row.read_by) for row in found.rows]
     print_table(out(), tuple(columns), list(zip(*columns.values(), strict=True)), right=_NUMBERS)
+    if not found.rows:
+        number = found.seq_no.number
+        say(f"nothing of this run is left; profiles run --seq-no {number} builds it again", style="yellow")
+        return
     for path in found.missing:
         say(f"not built in this run as it is defined now: {path}", style="yellow")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -25,6 +25,7 @@ class Recorder:
         project: the project as it was read.
         name: a UUID in hexadecimal digits.
         asked: keys of the first and the last partition that it was asked for.
+        odd: the inputs that have rows of the future, or from before 1971.
     """
 
     project: ProfilesProject
@@ -32,6 +33,7 @@ class Recorder:
     name: str
     started: datetime
     asked: tuple[str, str] | None = None
+    odd: list[report.InputSeen] = field(default_factory=list)
 
     @cached_property
     def partitions(self) -> Partitions | None:
@@ -49,7 +51,10 @@ class Recorder:
         """Write down the inputs that were read."""
         for model in report.inputs_behind(session, built):
             with suppress(ProfilesError):  # all is built: what cannot be counted must not make the run a failure
-                report.append(self.project.folder, report.input_seen(session, model, self.name))
+                seen = report.input_seen(session, model, self.name)
+                report.append(self.project.folder, seen)
+                if seen.ahead or seen.early:
+                    self.odd.append(seen)
 
     def ended(self, outcome: Outcome, window: Window) -> None:
         """Write down how the run has ended."""

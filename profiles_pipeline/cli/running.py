@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from profiles_pipeline.cli.terminal import err, note, out, plural, print_documen
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import identifier
 from profiles_pipeline.errors import ProfilesError, RunError, as_value, fail
+from profiles_pipeline.events import Retired
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.listing import type_name
 from profiles_pipeline.resolve.model import FeatureTable, FeatureView, VarTable
@@ -102,9 +103,9 @@ def run_project(place: Place, options: run.Options, style: Style, csv_folder: Pa
     files = results.files if results is not None else ()
     if style.as_json:
         told = {"reported_to_dagster": reporter is not None, "csv_files": list(map(str, files))}
-        print_document(_document(project, output, outcome) | told)
+        print_document(_document(project, output, outcome) | told | {"odd_times": list(map(_odd, recorder.odd))})
     elif not style.quiet:
-        _conclude(place, output, outcome)
+        _conclude(place, output, outcome, recorder.odd)
         if files:
             say(f"CSV: {plural(len(files), 'file')} in {from_here(files[0].parent)}")
         if style.tell_dagster and reporter is None and outcome.built:
@@ -172,7 +173,7 @@ def where(output: Output) -> str:
     return output.settings.place if file is None else from_here(file)
 
 
-def _conclude(place: Place, output: Output, done: run.Report) -> None:
+def _conclude(place: Place, output: Output, done: run.Report, odd: Iterable[report.InputSeen]) -> None:
     console = out()
     console.print()
     rows = [
@@ -196,12 +197,36 @@ def _conclude(place: Place, output: Output, done: run.Report) -> None:
     if done.stays_on is not None:
         later = f"seq_no {done.stays_on.seq_no}, as of {done.stays_on.end:%Y-%m-%dT%H:%M:%SZ}"
         say(f"the plain views stay on {later}, which is later; --seq-no reads this one", style="yellow")
+    _say_odd_times(odd)
+    _say_retired(done.retired)
     say(f"SQL: {from_here(done.sql_folder)}")
     best = _most_telling(done.built)
     if best is not None:
         context = f" --seq-no {done.window.seq_no}" if done.stays_on is not None else ""
         say(f"next: profiles query{place.options}{context} {_first_rows(best.model.name)}")
     say(f"      profiles dev{place.options}   opens the project in the Dagster UI")
+
+
+def _say_odd_times(odd: Iterable[report.InputSeen]) -> None:
+    """Say which rows are not counted yet, and which are counted at a time that can hardly be theirs."""
+    for seen in odd:
+        path = "/".join(seen.key)
+        if seen.ahead:
+            say(f"{path}: {plural(seen.ahead, 'row')} of the future, counted once that has come", style="yellow")
+        if seen.early:
+            say(f"{path}: {plural(seen.early, 'row')} from before 1971, counted as such", style="yellow")
+
+
+def _odd(seen: report.InputSeen) -> dict[str, object]:
+    return {"input": "/".join(seen.key), "rows_of_the_future": seen.ahead, "rows_before_1971": seen.early}
+
+
+def _say_retired(retired: Retired) -> None:
+    if retired.problem is not None:
+        note(f"what earlier runs built could not be dropped: {retired.problem}", style="yellow")
+    elif retired.materials:
+        count = plural(len(retired.materials), "relation")
+        say(f"dropped {count} of earlier runs; `retention` in pipeline.yaml says what stays")
 
 
 def _first_rows(view: str) -> str:
@@ -301,6 +326,8 @@ def _document(project: ProfilesProject, output: Output, done: run.Report) -> dic
         "models": [_model_document(item, output.schema, done.window, promoted) for item in done.built],
         "failed": [_failure_document(item.model.path, item.error) for item in done.failed],
         "warnings": [problem_document(warning) for warning in project.warnings],
+        "retired": list(done.retired.materials),
+        "not_retired": done.retired.problem,
     }
 
 
@@ -319,6 +346,8 @@ def _unfinished_document(outcome: ProfilesError | KeyboardInterrupt, told: _Told
         "failed": [_failure_document(outcome.model, outcome)] if isinstance(outcome, RunError) else [],
         "warnings": [problem_document(warning) for warning in told.project.warnings],
         "built": [item.model.path for item in seen.built],
+        "retired": [],
+        "not_retired": None,
     }
 
 

@@ -58,7 +58,12 @@ def duration(text: str, option: str) -> timedelta:
             hint="write days, hours, minutes, seconds: 45m, 1h30m, 2d",
         )
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    try:
+        found = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        datetime.now(UTC) - found
+    except OverflowError:
+        fail("bad-duration", f"{option}: '{text}' reaches back to before the year 1", hint="write a shorter one: 90d")
+    return found
 
 
 def seq_no(text: str | None) -> int | Literal["latest", "new"] | None:

@@ -5,7 +5,15 @@ neither a restart nor a second reader loses anything.
 """
 
 from profiles_pipeline.observations.buckets import Bucket, Kind
-from profiles_pipeline.observations.looking import Look, Observed, changes_since, look, observing, versions_of
+from profiles_pipeline.observations.looking import (
+    Look,
+    Observed,
+    changes_since,
+    look,
+    observing,
+    odd_times,
+    versions_of,
+)
 from profiles_pipeline.observations.memory import Change, Sight
 from profiles_pipeline.spec.pipeline import Level
 
@@ -20,5 +28,6 @@ __all__ = [
     "changes_since",
     "look",
     "observing",
+    "odd_times",
     "versions_of",
 ]

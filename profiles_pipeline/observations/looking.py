@@ -131,6 +131,17 @@ def changes_since(project: ProfilesProject, registry: Registry, number: int) -> 
     return Memory(registry, project.name).changes_since(number)
 
 
+def odd_times(project: ProfilesProject, registry: Registry, model: Input, until: datetime) -> tuple[int, int]:
+    """Return how many rows of an input have a time at or after `until`, and how many one before 1971.
+
+    Raises:
+        ProjectError: its table is not there.
+        WarehouseError: its rows cannot be read.
+    """
+    source = registry.warehouse.source(str(model.table))
+    return reading(project, registry, model, source, until).odd_times(EARLY)
+
+
 def versions_of(project: ProfilesProject, registry: Registry) -> dict[str, str]:
     """Return path of an input -> version of its rows as they were seen last, for those that anybody has looked at."""
     return {path: sight.version for path, sight in Memory(registry, project.name).sights().items()}

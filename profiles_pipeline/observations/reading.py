@@ -72,6 +72,20 @@ class Reading:
                 found[str(file)][day] = bucket_of(*fields)
         return found
 
+    def odd_times(self, early: datetime) -> tuple[int, int]:
+        """Return how many rows are yet to come, and how many happened before a moment that is early for any."""
+        if self.model.occurred_at is None:
+            return 0, 0
+        query = build(
+            """
+            SELECT COUNT(*) FILTER (WHERE :time >= :until) AS ahead, COUNT(*) FILTER (WHERE :time < :early) AS early
+            FROM :rows AS r
+            """,
+            time=self._time(), until=_at(self.c.reader.end_time), early=_at(early), rows=all_rows(self.c, self.model),
+        )  # fmt: skip
+        ((ahead, before),) = self.warehouse.query(render(query, self.warehouse.dialect)).rows
+        return int(str(ahead)), int(str(before))
+
     def _fingerprints(self, rows: exp.Expr, file: exp.Expr, level: Level, columns: Collection[str]) -> exp.Expr:
         hashed = exp.Anonymous(this="HASH", expressions=[col(name) for name in columns] or [exp.Literal.number(0)])
         content = build("SUM(CAST(:hashed AS HUGEINT))", hashed=hashed) if level == "content" else exp.Null()

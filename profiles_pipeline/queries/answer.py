@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
+import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from profiles_pipeline import plan, run, sql, time_contexts
 from profiles_pipeline.connections import Output
@@ -126,7 +128,7 @@ def _opened(
             _tell_nothing_built()
         context = _context(session, question)
         text = _one_query(_rendered(session, question, context), session.warehouse.dialect)
-        _open_names(session, context)
+        _open_names(session, context, text)
         yield session, text
 
 
@@ -194,9 +196,26 @@ def _relation(session: run.Session, path: str, context: SeqNo | None) -> str:
     else:
         name = next((m.name for m in reversed(_materials(session, context)) if m.model_path == path), None)
     if name is None:
-        when = f"in seq_no {context.number}" if context else "yet"
-        fail("not-built", f"'{path}' has not been built {when}", hint=f"profiles run -m {path}")
+        _fail_not_built(path, context)
     return render(exp.table_(name, db=schema, quoted=True), dialect)
+
+
+def _fail_not_built(path: str, context: SeqNo | None) -> NoReturn:
+    if context is None:
+        fail("not-built", f"'{path}' has not been built yet", hint=f"profiles run -m {path}")
+    number = context.number
+    message = f"there is nothing of '{path}' in seq_no {number}: it was not built there, or has been dropped since"
+    fail("not-built", message, hint=f"profiles run --seq-no {number} -m {path}")
+
+
+def _plain_names(text: str, dialect: str) -> frozenset[str]:
+    """Return the lower-case names without a schema that a query reads, as far as it can be read."""
+    try:
+        tree = sqlglot.parse_one(text, dialect=dialect)
+    except SqlglotError:  # the warehouse will say what is wrong with it
+        return frozenset()
+    named = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    return frozenset(table.name.lower() for table in tree.find_all(exp.Table) if not table.db) - named
 
 
 def _materials(session: run.Session, context: SeqNo | None) -> tuple[Material, ...]:
@@ -232,10 +251,20 @@ def _one_query(text: str, dialect: str) -> str:
 # --- warehouse ------------------------------------------------------------------------------------------------------
 
 
-def _open_names(session: run.Session, context: SeqNo | None) -> None:
-    """Make plain names of models mean their relations: of the time context if there is one, else the views."""
+def _open_names(session: run.Session, context: SeqNo | None, text: str) -> None:
+    """Make plain names of models mean their relations: of the time context if there is one, else the views.
+
+    Raises:
+        ProjectError: the query reads a model that has no relation in the time context: its view shows another one.
+    """
     warehouse, schema = session.warehouse, session.output.schema
     found = () if context is None else _materials(session, context)
+    if context is not None:
+        built = {material.model_name.lower() for material in found}
+        read = _plain_names(text, warehouse.dialect) - built
+        for model in session.project.graph.models.values():
+            if model.name.lower() in read and plan.has_plain_name(model):
+                _fail_not_built(model.path, context)
     relations = {m.model_name: exp.table_(m.name, db=schema, quoted=True) for m in found}
     warehouse.use(schema, {name: render(table, warehouse.dialect) for name, table in relations.items()})
 

@@ -89,7 +89,12 @@ def open_graph(session: run.Session, stitcher: Stitcher, seq_no: SeqNoAsked = No
 
 def _fail_not_built(stitcher: Stitcher, seq_no: SeqNoAsked) -> NoReturn:
     hint = f"profiles run -m {stitcher.path}"
-    when = f"in seq_no {seq_no}" if seq_no else "yet"
+    when = "yet"
+    if isinstance(seq_no, int):
+        when, hint = (
+            f"in seq_no {seq_no}, or has been dropped since",
+            f"profiles run --seq-no {seq_no} -m {stitcher.path}",
+        )
     if isinstance(seq_no, datetime):
         when = f"as of {seq_no:%Y-%m-%dT%H:%M:%SZ} or earlier"
         hint = f"profiles run --end-time {seq_no:%Y-%m-%dT%H:%M:%SZ} builds it from what is known now"

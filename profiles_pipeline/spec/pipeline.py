@@ -6,6 +6,7 @@ The file stands beside pb_project.yaml and need not be there. What it holds says
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,11 @@ OWN_SECTIONS = ("models", "var_groups")
 
 Cadence = Literal["hourly", "daily", "weekly", "monthly"]
 
+_YEARS = (1900, 2999)
+"""Years in which partitions may begin. Keys need four digits, and calendars some room on either side."""
+
 _MACROS = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
+_LEAP_YEAR = 2024
 _CRON_FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _CRON_NAMES = (
     *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
@@ -52,9 +57,12 @@ def _read_duration(value: object) -> timedelta:
 
 def _read_moment(value: object) -> datetime:
     try:
-        return value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
     except ValueError:
         raise _refuse("a day such as 2024-01-31") from None
+    if not _YEARS[0] <= found.year <= _YEARS[1]:
+        raise _refuse("a day such as 2024-01-31", f"a year from {_YEARS[0]} to {_YEARS[1]}")
+    return found
 
 
 def _read_time_zone(value: object) -> str:
@@ -69,6 +77,8 @@ def _read_cron(value: object) -> str:
     text = str(value).strip()
     fields = text.lower().split()
     fits = len(fields) == len(_CRON_FIELDS) and all(map(_is_cron_field, fields, _CRON_FIELDS))
+    if fits and _never_comes(*fields[2:]):
+        raise _refuse("a cron expression that comes up", f"no such month has a day {fields[2]}")
     if text.lower() in _MACROS or fits:
         return text
     hint = "five fields: minute, hour, day of the month, month, day of the week"
@@ -85,6 +95,15 @@ def _is_cron_field(field: str, bounds: tuple[int, int]) -> bool:
             if name not in _CRON_NAMES and not (name.isdecimal() and lowest <= int(name) <= highest):
                 return False
     return True
+
+
+def _never_comes(days: str, months: str, weekdays: str) -> bool:
+    """True when none of the months has any of the days; a day of the week besides is enough for it to come up."""
+    first = [part.partition("-")[0].partition("/")[0] for part in days.split(",")]
+    if weekdays != "*" or not months.replace(",", "").isdecimal() or not all(map(str.isdecimal, first)):
+        return False
+    longest = max(monthrange(_LEAP_YEAR, int(month))[1] for month in months.split(","))
+    return min(map(int, first)) > longest
 
 
 def _positive(value: object) -> object:
@@ -176,6 +195,18 @@ class SensorSpec(Switched):
     at_most: Count = 30
 
 
+class RetentionSpec(Switched):
+    """What of earlier runs stays after a run; false keeps everything.
+
+    Attributes:
+        period: how long materials stay; None for the `retention_period` of the project, or else 30 days.
+        runs: of how many of the latest runs they all stay; of others, those of the last run of a day do.
+    """
+
+    period: Duration | None = None
+    runs: Count = 10
+
+
 class ChecksSpec(Spec):
     """What may not happen to a result; None and missing keys check nothing.
 
@@ -210,6 +241,7 @@ class PipelineSpec(Spec):
     schedules: SchedulesSpec = SchedulesSpec()
     sensor: SensorSpec = SensorSpec()
     checks: ChecksSpec = ChecksSpec()
+    retention: RetentionSpec = RetentionSpec()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,20 @@ def test_the_open_partition_is_as_of_the_start_of_its_run(
     assert settled_in(instance, again) == settled_in(instance, result) + 1
 
 
+def test_what_earlier_runs_built_goes_at_the_end_of_a_run(
+    quickstart: Path, instance: dg.DagsterInstance, query: Query
+) -> None:
+    (quickstart / "pipeline.yaml").write_text(
+        "partitions: {start: 2023-10-01}\nretention: {runs: 1}\n", encoding="utf-8"
+    )
+    definitions = build_definitions(quickstart)
+    for partition in ("2023-11-06", "2023-11-07", f"{datetime.now(UTC):%Y-%m-%d}", f"{datetime.now(UTC):%Y-%m-%d}"):
+        result = materialize(definitions, instance, partitions=partition)
+        assert result.success, failure_texts(result)
+    assert query("select distinct seq_no from profiles.material_registry order by 1") == [(1,), (2,), (4,)]
+    assert query("select count(*) from profiles.user_profile") == [(5,)]
+
+
 def test_a_part_goes_on_from_what_the_partition_has(definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
     assert materialize(definitions, instance, *BY_TIME, "user/all", partitions="2023-11-05").success
     assert materialize(definitions, instance, *BY_TIME, "user/all", partitions="2023-11-07").success

@@ -141,6 +141,17 @@ def test_the_plan_is_what_the_run_does(call: Call, built_here: Path) -> None:
     assert {reused for _, _, reused in expected} == {True, False}
 
 
+def test_the_plan_says_why_what_was_complete_is_built_again(call: Call, built_here: Path) -> None:
+    def reasons(*options: str) -> dict[str, str]:
+        found = json.loads(call("plan", "-p", built_here, "--seq-no", "latest", "--json", *options).out)["models"]
+        return {model["path"]: model["reason"] for model in found}
+
+    assert set(reasons("--force").values()) == {"asked for although it is complete"}
+    tracks = built_here / "data" / "profiles_sample.ecommerce.tracks.csv"
+    tracks.write_text(tracks.read_text(encoding="utf-8") + "new,2023-01-01T00:00:00,user1,,9,x\n", encoding="utf-8")
+    assert set(reasons().values()) == {"the rows it is made from have changed"}
+
+
 def test_planning_twice_allocates_nothing(call: Call, built: Path) -> None:
     numbers = [json.loads(call("plan", "-p", built, "--json").out)["seq_no"] for _ in range(2)]
     assert numbers == [2, 2]
@@ -161,6 +172,8 @@ def test_a_plan_says_what_is_missing(call: Call, quickstart: Path) -> None:
         (["--seq-no", "x"], "bad-seq-no"),
         (["--end-time", "x"], "bad-time"),
         (["--end-time-offset", "x"], "bad-duration"),
+        (["--end-time-offset", "3000000d"], "bad-duration"),
+        (["--end-time-offset", "99999999999999d"], "bad-duration"),
         (["--end-time-offset", "5m", "--end-time", "2023-01-01"], "options-clash"),
         (["--end-time-offset", "5m", "--seq-no", "latest"], "options-clash"),
         (["--begin-time", "2023-01-02", "--end-time", "2023-01-01"], "empty-window"),

@@ -57,6 +57,25 @@ def test_what_a_run_says_when_nobody_watches(call: Call, quickstart: Path) -> No
     assert "\x1b" not in outcome.out
 
 
+def test_rows_at_odd_times_are_counted_and_told(call: Call, quickstart: Path) -> None:
+    """Nothing is lost: a row of 1970 is an event like any other, one of 2999 will be."""
+    before = """
+        select n_active_days_total as n from user_feature_view
+        where main_id in (select main_id from user_id_stitcher where other_id = 'user1')"""
+    call("run", "-p", quickstart, "--no-report", "-q")
+    (days,) = (row["n"] for row in rows(call, quickstart, before))
+    with (quickstart / "data" / "profiles_sample.ecommerce.tracks.csv").open("a", encoding="utf-8") as file:
+        file.write("o1,1970-01-01T00:00:00,user1,anon-1a,1,page_viewed\n")
+        file.writelines(f"o{n},2999-01-01T00:00:00,user1,anon-1a,2,page_viewed\n" for n in (2, 3))
+    outcome = call("run", "-p", quickstart, "--no-report")
+    assert "inputs/rsTracks: 2 rows of the future, counted once that has come\n" in outcome.out
+    assert "inputs/rsTracks: 1 row from before 1971, counted as such\n" in outcome.out
+    assert "inputs/rsIdentifies:" not in outcome.out
+    assert rows(call, quickstart, before) == [{"n": int(str(days)) + 1}]
+    told = json.loads(call("run", "-p", quickstart, "--no-report", "--json").out)["odd_times"]
+    assert told == [{"input": "inputs/rsTracks", "rows_of_the_future": 2, "rows_before_1971": 1}]
+
+
 def test_a_terminal_shows_the_same_models(quickstart: Path, spawn: Spawn) -> None:
     ours, theirs = pty.openpty()
     process = spawn(

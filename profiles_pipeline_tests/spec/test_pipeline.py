@@ -17,6 +17,7 @@ schedules: {enabled: true, cron: "*/15 6-18 * * mon-fri"}
 sensor: {interval: 5m, at_most: 3}
 checks: {largest_cluster: 100, ids_per_type: {email: 20}, changed_main_ids: 0.05, row_count_change: 1,
   severity: error, freshness: 36h}
+retention: {period: 90d, runs: 3}
 """
 
 
@@ -39,6 +40,7 @@ def test_everything(tmp_path: Path, name: str) -> None:
     assert (found.checks.largest_cluster, found.checks.ids_per_type) == (100, {"email": 20})
     assert (found.checks.changed_main_ids, found.checks.row_count_change) == (0.05, 1.0)
     assert (found.checks.severity, found.checks.freshness) == ("error", timedelta(hours=36))
+    assert (found.retention.period, found.retention.runs) == (timedelta(days=90), 3)
 
 
 @pytest.mark.parametrize("text", [None, "", "# nothing\n"])
@@ -50,7 +52,7 @@ def test_nothing(tmp_path: Path, text: str | None) -> None:
     assert problems.found == []
 
 
-@pytest.mark.parametrize("section", ["partitions", "schedules", "sensor"])
+@pytest.mark.parametrize("section", ["partitions", "schedules", "sensor", "retention"])
 @pytest.mark.parametrize("value", [True, False])
 def test_a_section_is_a_switch(tmp_path: Path, section: str, value: bool) -> None:
     for text in (f"{section}: {value}", f"{section}: {{enabled: {value}}}"):
@@ -60,16 +62,36 @@ def test_a_section_is_a_switch(tmp_path: Path, section: str, value: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    "cron", ["@daily", "0 6 * * *", "0,30 */2 1-15 jan,jul *", "5 4 * * sun", "0 0 * * 1#1", "0 0 1 1 7"]
+    "cron",
+    [
+        "@daily",
+        "0 6 * * *",
+        "0,30 */2 1-15 jan,jul *",
+        "5 4 * * sun",
+        "0 0 * * 1#1",
+        "0 0 1 1 7",
+        "0 0 29 2 *",
+        "0 0 31 2 mon",
+        "0 0 30,31 1-2 *",
+    ],
 )
 def test_cron_expressions(tmp_path: Path, cron: str) -> None:
     assert read(tmp_path, f"schedules: {{cron: '{cron}'}}")[1].found == []
 
 
-@pytest.mark.parametrize("cron", ["", "daily", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * * * *", "*/0 * * * *"])
+@pytest.mark.parametrize(
+    "cron",
+    ["", "daily", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * * * *", "*/0 * * * *", "0 0 31 2 *", "0 0 31 4,6 *"],
+)
 def test_what_is_no_cron_expression(tmp_path: Path, cron: str) -> None:
     (problem,) = read(tmp_path, f"schedules: {{cron: '{cron}'}}")[1].found
     assert (problem.code, str(problem.span)) == ("wrong-value", "pipeline.yaml:1:19")
+
+
+@pytest.mark.parametrize("start", ["soon", "0001-01-01", "1899-12-31", "9999-12-31"])
+def test_where_no_partition_can_begin(tmp_path: Path, start: str) -> None:
+    (problem,) = read(tmp_path, f"partitions: {{start: {start}, timezone: Europe/Berlin}}")[1].found
+    assert (problem.code, str(problem.span)) == ("wrong-value", "pipeline.yaml:1:21")
 
 
 def test_it_holds_no_models(tmp_path: Path) -> None:
