@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from profiles_pipeline_tests.law.check import differences
+from profiles_pipeline_tests.law.check import differences, settled
 from profiles_pipeline_tests.law.place import Relation
 
 Rows = tuple[tuple[object, ...], ...]
@@ -49,3 +49,12 @@ def test_different(one: Rows, other: Rows, told: str) -> None:
 def test_columns_count_with_their_order_and_types() -> None:
     assert differences("r", relation(), relation(columns=("value", "id"))) != []
     assert differences("r", relation(), Relation((("id", "ANY"), ("value", "OTHER")), ())) != []
+
+
+def test_places_of_doubled_rows_are_told_apart_by_nobody() -> None:
+    columns = ("place", "prev_ts", "n")
+    one = relation((1, "a", 7), (2, "b", 7), (3, "b", 8), columns=columns)
+    crossed = relation((2, "a", 7), (1, "b", 7), (3, "b", 8), columns=columns)
+    wrong = relation((1, "a", 7), (3, "b", 7), (2, "b", 8), columns=columns)
+    assert differences("r", settled(one), settled(crossed)) == []
+    assert differences("r", settled(one), settled(wrong)) != []
