@@ -16,10 +16,13 @@ OBSERVED_BUCKETS = "observed_buckets"
 OBSERVED_FILES = "observed_files"
 """The tables of the registry with what was last seen of each input, each day of it, and each of its files."""
 
+INPUT_ROWS = "profiles_input_rows"
+"""The table of the registry with how many rows each input had when a run read it last; older registries have none."""
+
 TURN_TABLE = "profiles_turn"
 """The table that says whose turn it is to write to the schema, in warehouses that keep no such locks."""
 
-OWN_TABLES = (*REGISTRY_TABLES, HELD_TABLE, OBSERVED_INPUTS, OBSERVED_BUCKETS, OBSERVED_FILES, TURN_TABLE)
+OWN_TABLES = (*REGISTRY_TABLES, HELD_TABLE, OBSERVED_INPUTS, OBSERVED_BUCKETS, OBSERVED_FILES, INPUT_ROWS, TURN_TABLE)
 """All tables of the registry."""
 
 MATERIAL = "Material_"

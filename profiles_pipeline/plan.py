@@ -83,19 +83,24 @@ class How:
     """How a material comes to be.
 
     Attributes:
-        action: taken over, brought up to date from an earlier run, or built from rows.
+        action: taken over, brought up to date from an earlier run, the same with something that no earlier run has
+            kept, or built from rows.
         reason: why so, for people to read.
         strategies: var over rows -> how it is brought up to date, and why so; none while nothing is kept.
     """
 
-    action: Literal["reuse", "increment", "build"]
+    action: Literal["reuse", "increment", "extend", "build"]
     reason: str
     strategies: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BuildMaterial:
-    """Build a model's material from its script, and record it."""
+    """Build a model's material from its script, and record it.
+
+    Attributes:
+        extends: where it goes on from earlier runs, something is kept from now on for which all rows are read.
+    """
 
     model: Model
     material: str
@@ -104,6 +109,7 @@ class BuildMaterial:
     reason: str
     window: Window
     increment: Increment | None = None
+    extends: bool = False
 
     @property
     def how(self) -> How:
@@ -111,7 +117,9 @@ class BuildMaterial:
         if self.increment is None:
             return How("build", self.reason)
         found = [(n, s.kind, s.reason) for n, s in self.increment.strategies.items() if s.kind != "derived"]
-        return How("increment" if self.increment.goes_on else "build", self.reason, tuple(found))
+        if not self.increment.goes_on:
+            return How("build", self.reason, tuple(found))
+        return How("extend" if self.extends else "increment", self.reason, tuple(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,13 +413,15 @@ def _stages(
     made = increment(project, keeping, context, compilation, model) if keeping else None
     script = made.script if made is not None else compile_model(compilation, model)
     assert script is not None
+    extends = made is not None and made.goes_on and _adds(made, keeping)
     reason = made.reason if made is not None else _why_built(state, name)
+    reason += ", and all rows for what was not kept before" if extends else ""
     count = script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :rel", rel=relation)
     before = _before(state, relation, context, path)
     audits = (*script.audits, *guards(compilation, project.pipeline.checks, model, count, before))
     declared = project.project.hooks.get(path, ())
     hooks = [RunHook(model, name, hook, compile_hook(compilation, path, hook)) for hook in declared]
-    built = BuildMaterial(model, name, fingerprint, script, reason, context, made)
+    built = BuildMaterial(model, name, fingerprint, script, reason, context, made, extends)
     return (
         *(stage for stage in hooks if stage.hook.when == "pre_run"),
         built,
@@ -428,6 +438,12 @@ def _stages(
             made.version if made is not None else None,
         ),
     )
+
+
+def _adds(made: Increment, keeping: Keeping | None) -> bool:
+    """True when something will be kept that no earlier run has kept."""
+    known = {name: frozenset(held.columns) for name, held in keeping.held.items()} if keeping else {}
+    return any(held.name not in known or not known[held.name].issuperset(held.columns) for held in made.held)
 
 
 def _why_built(state: State, material: str) -> str:

@@ -20,7 +20,14 @@ from profiles_pipeline.compile.accumulators import BUCKET, LATER
 from profiles_pipeline.compile.statement import FILE
 from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.errors import Problem, ProjectError
-from profiles_pipeline.names import HELD_TABLE, OBSERVED_BUCKETS, OBSERVED_FILES, OBSERVED_INPUTS, REGISTRY_TABLES
+from profiles_pipeline.names import (
+    HELD_TABLE,
+    INPUT_ROWS,
+    OBSERVED_BUCKETS,
+    OBSERVED_FILES,
+    OBSERVED_INPUTS,
+    REGISTRY_TABLES,
+)
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held, Kept
 
@@ -54,6 +61,8 @@ _DEFINITIONS = {
     OBSERVED_FILES: """
         project VARCHAR NOT NULL, input VARCHAR NOT NULL, file VARCHAR NOT NULL, state VARCHAR NOT NULL,
         bucket TIMESTAMP, row_count BIGINT, newest TIMESTAMP, content VARCHAR""",
+    INPUT_ROWS: """
+        project VARCHAR NOT NULL, input VARCHAR NOT NULL, row_count BIGINT NOT NULL, PRIMARY KEY (project, input)""",
 }
 
 
@@ -295,6 +304,20 @@ class Registry:
                     json.dumps(held.columns), held.since,
                 ],
             )  # fmt: skip
+
+    def input_rows(self, project: str) -> Mapping[str, int]:
+        """Return path -> number of rows of each input of a project when a run read it last."""
+        if INPUT_ROWS not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            return {}
+        text = f"SELECT input, row_count FROM {self._table(INPUT_ROWS)} WHERE project = ?"
+        return {str(path): int(str(rows)) for path, rows in self.warehouse.query(text, [project]).rows}
+
+    def note_input_rows(self, project: str, path: str, rows: int) -> None:
+        """Write down how many rows an input has."""
+        table = self._table(INPUT_ROWS)
+        with self.warehouse.transaction():
+            self.warehouse.execute(f"DELETE FROM {table} WHERE project = ? AND input = ?", [project, path])
+            self.warehouse.execute(f"INSERT INTO {table} VALUES (?, ?, ?)", [project, path, rows])
 
     def let_go(self, tables: Iterable[str]) -> None:
         """Remove the rows of tables that are kept from run to run no longer."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from profiles_pipeline import grains, history, sql
 from profiles_pipeline.errors import fail
 from profiles_pipeline.events import Options
+from profiles_pipeline.partitions import partitions_of
 from profiles_pipeline.plan import State
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import GRAIN, SeqNo
@@ -26,7 +27,7 @@ AHEAD = timedelta(days=1)
 """How far a window may reach beyond now: clocks and time zones differ."""
 
 RESUME_WITHIN = timedelta(hours=24)
-"""A run without arguments takes up an unfinished one whose window ended no longer ago than this."""
+"""A run without arguments takes up an unfinished one that was begun no longer ago than this, in the same partition."""
 
 
 def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
@@ -50,7 +51,7 @@ def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
         if mine is not None:
             return mine, True
     if wanted is None:
-        resumable = _resumable(known, options)
+        resumable = _resumable(session.project, known, options)
         if resumable is not None:
             return resumable, True
     now = datetime.now(UTC).replace(microsecond=0)
@@ -65,13 +66,21 @@ def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
     return session.registry.next_seq_no(options.begin, end, invocation), False
 
 
-def _resumable(known: tuple[SeqNo, ...], options: Options) -> SeqNo | None:
+def _resumable(project: ProfilesProject, known: tuple[SeqNo, ...], options: Options) -> SeqNo | None:
+    """Return the unfinished run to go on with.
+
+    One that was begun in an earlier partition is not: tonight's run would then be as of last night.
+    """
     if options.end is not None:
         return next((s for s in known if (s.begin, s.end) == (options.begin, options.end)), None)
     newest = next((s for s in known if s.is_run), None)
     if newest is None or newest.complete or newest.begin != options.begin or newest.invocation.startswith(DAGSTER):
         return None
-    return newest if datetime.now(UTC) - newest.created < RESUME_WITHIN else None
+    now = datetime.now(UTC)
+    found = partitions_of(project, now)
+    if found is not None and found.main.at(newest.created) != found.main.at(now):
+        return None
+    return newest if now - newest.created < RESUME_WITHIN else None
 
 
 def remembered(session: Session) -> State:

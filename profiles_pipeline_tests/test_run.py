@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -309,6 +309,22 @@ def test_a_failing_model_leaves_the_views_and_the_next_run_goes_on(shop: Shop) -
     assert (resumed.window.seq_no, resumed.window.end) == (2, FEBRUARY)
     assert {"models/user_default_id_stitcher", "user/all"} <= reused(resumed)
     assert shop.query("SELECT total FROM user_feature_view ORDER BY 1") == [(30,), (30,)]
+
+
+def test_a_run_that_was_begun_yesterday_is_not_gone_on_with(shop: Shop) -> None:
+    """However short ago that is: tonight's run is as of tonight."""
+    shop.run(end=JANUARY)
+    shop.write(BROKEN, data={})
+    with pytest.raises(RunError):
+        shop.run()
+    yesterday = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(seconds=1)
+    settings = connections.embedded(shop.folder).settings
+    with connect_duckdb(settings, purpose="test") as warehouse:
+        text = "UPDATE profiles.wht_seq_no SET creation_ts = ?, end_ts = ? WHERE seq_no = 2"
+        warehouse.execute(text, [yesterday.replace(tzinfo=None)] * 2)
+    shop.write(data={})
+    done = shop.run()
+    assert (done.window.seq_no, done.window.end.date()) == (3, datetime.now(UTC).date())
 
 
 @pytest.mark.parametrize("wrong", ["orders", "pages"])

@@ -250,6 +250,7 @@ def _observe_inputs(context: dg.AssetExecutionContext, target: Target, session: 
             continue
         with suppress(ProfilesError):  # the model is built: what cannot be counted must not make it a failure
             seen = report.input_seen(session, model, f"dagster:{context.run.run_id}")
+            session.registry.note_input_rows(session.project.name, model.path, seen.rows)
             context.log_event(metadata.observed(key, metadata.of_input(seen), seen.version))
 
 

@@ -50,7 +50,14 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
                 "target": output.target,
                 "schema": output.schema,
                 "models": [
-                    {"path": m.path, "type": type_name(m), "action": action, "material": material, "reason": reason}
+                    {
+                        "path": m.path,
+                        "type": type_name(m),
+                        "action": action,
+                        "material": material,
+                        "reason": reason,
+                        "rows_to_read": found.rows[material],
+                    }
                     for action, m, material, reason in rows
                 ],
                 "vars": [
@@ -64,7 +71,9 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
     _introduce(project.name, where(output), output.notice)
     verb = "would continue" if found.resumed else "would be"
     say(f"the next run {verb} seq_no {window.seq_no}, as of {window.end:%Y-%m-%dT%H:%M:%SZ}")
-    print_table(out(), ("", "model", "material", "why"), [(a, m.path, material, why) for a, m, material, why in rows])
+    head = ("", "model", "material", "rows to read", "why")
+    shown = [(a, m.path, material, _rows(a, found.rows[material]), why) for a, m, material, why in rows]
+    print_table(out(), head, shown, right=("rows to read",))
     hows = _strategies(found.plan)
     if hows:
         print_table(out(), ("var", "brought up to date by", "because"), hows)
@@ -75,6 +84,13 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
     if found.missing:
         say_problems(found.missing, project.folder)
         note("a run would stop at the missing inputs", style="yellow")
+
+
+def _rows(action: str, rows: int | None) -> str:
+    """Return how many rows are read; what goes on from an earlier run reads so many at most."""
+    if rows is None:
+        return "?"
+    return f"≤ {rows:,}" if action in ("increment", "extend") else f"{rows:,}"
 
 
 def _strategies(planned: plan.Plan) -> list[tuple[str, str, str]]:

@@ -52,6 +52,7 @@ class Recorder:
         for model in report.inputs_behind(session, built):
             with suppress(ProfilesError):  # all is built: what cannot be counted must not make the run a failure
                 seen = report.input_seen(session, model, self.name)
+                session.registry.note_input_rows(session.project.name, model.path, seen.rows)
                 report.append(self.project.folder, seen)
                 if seen.ahead or seen.early:
                     self.odd.append(seen)

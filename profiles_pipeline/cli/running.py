@@ -348,6 +348,7 @@ def _unfinished_document(outcome: ProfilesError | KeyboardInterrupt, told: _Told
         "built": [item.model.path for item in seen.built],
         "retired": [],
         "not_retired": None,
+        "odd_times": [],
     }
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlglot import exp
 
-from profiles_pipeline import compiled, freshness, plan, run, time_contexts
+from profiles_pipeline import compiled, estimates, freshness, plan, run, time_contexts
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import Texts
 from profiles_pipeline.errors import Problem, ProjectError, fail
@@ -28,11 +29,13 @@ class Preview:
     Attributes:
         resumed: the run would continue or repeat a recorded time context.
         missing: a problem for each input whose table is not found; the run would stop there.
+        rows: material -> how many rows it is made from, as far as these were counted.
     """
 
     plan: plan.Plan
     resumed: bool
     missing: tuple[Problem, ...]
+    rows: Mapping[str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,9 @@ def preview(
         session = time_contexts.with_what_it_needs(opened, seq_no)
         lenient = replace(session, sources=_where_found(session.sources))
         planned = run.make_plan(lenient, seq_no, options.request, freshness.outdated(session, seq_no))
-        return Preview(planned, resumed, missing_inputs(session))
+        counted = opened.registry.input_rows(project.name)
+        rows = estimates.rows_to_read(session.project, planned, counted)
+        return Preview(planned, resumed, missing_inputs(session), rows)
 
 
 def compile_project(

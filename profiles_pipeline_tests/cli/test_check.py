@@ -152,6 +152,35 @@ def test_the_plan_says_why_what_was_complete_is_built_again(call: Call, built_he
     assert set(reasons().values()) == {"the rows it is made from have changed"}
 
 
+def test_the_plan_says_how_many_rows_are_read(call: Call, quickstart: Path) -> None:
+    """Nobody has counted anything before the first run; later ones read no more than what is there."""
+
+    def planned(*options: str) -> dict[str, tuple[str, int | None]]:
+        outcome = call("plan", "-p", quickstart, "--json", *options)
+        return {m["path"]: (m["action"], m["rows_to_read"]) for m in json.loads(outcome.out)["models"]}
+
+    assert set(planned().values()) == {("build", None)}
+    assert "?" in call("plan", "-p", quickstart).out
+    for day in (7, 8):
+        assert call("run", "-p", quickstart, "--end-time", f"2023-11-0{day}", "--no-report", "-q").code == 0
+    found = planned()
+    assert found["models/user_id_stitcher"] == ("increment", 15 + 42)
+    assert found["inputs/rstracks/var_table"] == ("build", 42 + 19)
+    assert found["user/all/var_table"][0] == "increment"
+    assert "≤ 57" in call("plan", "-p", quickstart).out
+    assert set(planned("--seq-no", "latest").values()) == {("reuse", 0)}
+    anchor = "        - entity_var:\n            name: n_active_days_total\n"
+    var = (
+        anchor.replace("n_active_days_total", "n_events")
+        + "            select: count(*)\n            from: inputs/rsTracks\n"
+    )
+    edit(quickstart, anchor, var + anchor)
+    extended = planned()
+    assert extended["user/all/var_table"] == ("extend", found["user/all/var_table"][1])
+    assert extended["models/user_id_stitcher"] == ("increment", 15 + 42)
+    assert "and all rows for what was not kept before" in call("plan", "-p", quickstart).out
+
+
 def test_planning_twice_allocates_nothing(call: Call, built: Path) -> None:
     numbers = [json.loads(call("plan", "-p", built, "--json").out)["seq_no"] for _ in range(2)]
     assert numbers == [2, 2]
