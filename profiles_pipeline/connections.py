@@ -11,6 +11,7 @@ from profiles_pipeline.errors import fail
 from profiles_pipeline.spec import connection_of
 from profiles_pipeline.spec.siteconfig import (
     DEFAULT_SITECONFIG,
+    ConnectionOutput,
     DuckDBOutput,
     PostgresOutput,
     SiteConfig,
@@ -19,6 +20,7 @@ from profiles_pipeline.spec.siteconfig import (
 )
 from profiles_pipeline.warehouse.settings import (
     MEMORY,
+    CompiledSettings,
     DuckDBSettings,
     PostgresSettings,
     Settings,
@@ -65,8 +67,7 @@ def find_output(
         target: which output of the connection; None for its default.
 
     Raises:
-        ProjectError: the connection or target does not exist where one was asked for, or the target that was asked for
-            cannot be built in.
+        ProjectError: the connection or target does not exist where one was asked for.
     """
     config = load_siteconfig(siteconfig)
     found = _found(config, folder, connection, siteconfig, target)
@@ -97,11 +98,10 @@ def _found(
             return _postgres(folder, found)
         if isinstance(found, SnowflakeOutput):
             return _snowflake(folder, found)
-        why = f"connection '{connection}' is of type '{found.type}', which cannot be built in yet"
-        if asked_target is not None:
-            hint = "without a target it is built on the embedded default; or name a target of type duckdb"
-            fail("unsupported-warehouse", f"target '{asked_target}' of {why}", hint=hint)
-        return replace(embedded(folder, f"{why}: building on the embedded default instead"), dialect=str(found.dialect))
+        if target is not None:
+            return _compiled(folder, found)
+        why = f"connection '{connection}' is of type '{found.type}', for which SQL is only written (-t {found.target})"
+        return replace(embedded(folder, f"{why}: building on the embedded default"), dialect=str(found.dialect))
     where = siteconfig or DEFAULT_SITECONFIG
     return embedded(folder, f"connection '{connection}' is not in {where}: building on the embedded default instead")
 
@@ -133,6 +133,14 @@ def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
         external_access=found.external_access,
     )
     return Output(found.target, schema, settings, dialect=str(found.dialect) or None)
+
+
+def _compiled(folder: Path, found: ConnectionOutput) -> Output:
+    """Return a place for which SQL is written."""
+    settings = CompiledSettings(
+        dialect=str(found.type), target=found.target, schema=str(found.schema_ or "profiles"), base=folder.absolute()
+    )
+    return Output(found.target, settings.schema, settings, dialect=str(found.dialect) or None)
 
 
 def _postgres(folder: Path, found: PostgresOutput) -> Output:

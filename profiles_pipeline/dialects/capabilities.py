@@ -19,7 +19,7 @@ class Capabilities:
 
     Attributes:
         name: as in connections and ``warehouse.DatabaseType()``.
-        runs: projects can be built there; else their SQL is only read and written in its dialect.
+        runs: projects can be built there; else SQL is written for it, and nothing is run.
         sqlglot_dialect: the name sqlglot knows it by.
         quote: the character around quoted identifiers.
         identifier_case: what becomes of unquoted names.
@@ -194,7 +194,7 @@ REDSHIFT = Capabilities(
     cascade_on_drop=True,
     merge_forms=("merge", "delete_insert"),
     temp_table="TEMPORARY",
-    regexp_full_match="({text} ~ ('^(' || {pattern} || ')$'))",
+    regexp_full_match="(REGEXP_INSTR({text}, '^(?:' || {pattern} || ')$', 1, 1, 0, 'p') > 0)",
     sha1="SHA1({text})",
     text_type="VARCHAR(65535)",
     timestamp_type="TIMESTAMP",
@@ -208,7 +208,7 @@ REDSHIFT = Capabilities(
     qualify=True,
     increments=False,
     repeated_columns=False,
-    star_except=False,
+    star_except=True,
     by_name=False,
     structs=False,
     components="contraction",
@@ -230,7 +230,7 @@ BIGQUERY = Capabilities(
     regexp_full_match="REGEXP_CONTAINS({text}, CONCAT('^(?:', {pattern}, ')$'))",
     sha1="TO_HEX(SHA1({text}))",
     text_type="STRING",
-    timestamp_type="TIMESTAMP",
+    timestamp_type="DATETIME",
     float_type="FLOAT64",
     filter_clause=False,
     arg_min="MIN_BY",
@@ -263,7 +263,7 @@ DATABRICKS = Capabilities(
     regexp_full_match="({text} RLIKE CONCAT('^(?:', {pattern}, ')$'))",
     sha1="SHA1({text})",
     text_type="STRING",
-    timestamp_type="TIMESTAMP",
+    timestamp_type="TIMESTAMP_NTZ",
     float_type="DOUBLE",
     filter_clause=True,
     arg_min="MIN_BY",
@@ -275,7 +275,7 @@ DATABRICKS = Capabilities(
     increments=False,
     repeated_columns=False,
     star_except=True,
-    by_name=True,
+    by_name=False,
     structs=True,
     components="contraction",
 )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from profiles_pipeline.dialects.capabilities import KNOWN, Capabilities
+from profiles_pipeline.dialects.spoken import spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,9 @@ _FEATURES: dict[str, Callable[[Capabilities], str]] = {
 
 
 def emulations(dialect: str) -> tuple[Emulation, ...]:
-    """Return what stands in for parts of the canonical dialect on an engine that can be built on."""
-    from profiles_pipeline.dialects import postgres, snowflake  # noqa: PLC0415 - rarely needed
-
-    tables = {"postgres": postgres.REWRITES, "snowflake": snowflake.REWRITES}
-    return tuple(Emulation(rewrite.what, rewrite.how) for rewrite in tables.get(dialect, ()))
+    """Return what stands in for parts of the canonical dialect on an engine."""
+    engine = spoken(dialect)
+    return tuple(Emulation(rewrite.what, rewrite.how) for rewrite in engine.rewrites) if engine is not None else ()
 
 
 def page() -> str:

@@ -98,10 +98,9 @@ def test_the_page_says_what_the_records_say(repository_root: Path, update_golden
         assert told == page()
 
 
-def test_what_is_emulated_is_told_of_engines_that_run() -> None:
+def test_what_is_emulated_is_told_of_every_other_engine() -> None:
     assert {name for name, record in KNOWN.items() if record.runs} == {"duckdb", "postgres", "snowflake"}
-    assert all(KNOWN[name].runs for name in KNOWN if emulations(name))
-    assert not emulations("duckdb")
+    assert {name for name in KNOWN if not emulations(name)} == {"duckdb"}
     told = {emulation.what for emulation in emulations("postgres")}
     assert {"ARG_MAX, ARG_MIN", "MEDIAN, QUANTILE_CONT", "TRY_CAST", "DATE_DIFF"} <= told
     assert {"ARG_MAX, ARG_MIN", "FILTER", "TRY_CAST"} <= {emulation.what for emulation in emulations("snowflake")}
