@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from profiles_pipeline.errors import fail
+from profiles_pipeline.errors import did_you_mean, fail
 from profiles_pipeline.spec import connection_of
 from profiles_pipeline.spec.siteconfig import (
     DEFAULT_SITECONFIG,
+    AttachedDatabase,
     ConnectionOutput,
     DuckDBOutput,
     PostgresOutput,
@@ -20,6 +21,7 @@ from profiles_pipeline.spec.siteconfig import (
 )
 from profiles_pipeline.warehouse.settings import (
     MEMORY,
+    Attached,
     CompiledSettings,
     DuckDBSettings,
     PostgresSettings,
@@ -120,6 +122,11 @@ def embedded(folder: Path, notice: str | None = None) -> Output:
 
 def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
     folder = folder.absolute()
+    if str(found.path).startswith("md:"):
+        hint = "attach it to read from it: `attach: {name: {type: motherduck, address: 'md:...'}}`"
+        fail(
+            "unsupported-warehouse", f"'{found.path}': projects are not built on MotherDuck", found.path.span, hint=hint
+        )
     sources: Mapping[str, str] = {name: str(path) for name, path in found.sources.items()}
     schema = str(found.schema_ or "profiles")
     settings = DuckDBSettings(
@@ -131,8 +138,29 @@ def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
         threads=found.threads,
         memory_limit=str(found.memory_limit) if found.memory_limit else None,
         external_access=found.external_access,
+        attached=tuple(_attached(folder, name, database) for name, database in found.attach.items()),
     )
     return Output(found.target, schema, settings, dialect=str(found.dialect) or None)
+
+
+_ATTACHABLE = ("duckdb", "postgres", "ducklake", "motherduck")
+
+
+def _attached(folder: Path, name: str, database: AttachedDatabase) -> Attached:
+    """Return how to attach a database.
+
+    Raises:
+        ProjectError: its type is not known, or it does not say where it is.
+    """
+    kind, what = str(database.type), f"database '{name}' under 'attach'"
+    if kind not in _ATTACHABLE:
+        hint = did_you_mean(kind, list(_ATTACHABLE)) or f"known: {', '.join(_ATTACHABLE)}"
+        fail("wrong-value", f"{what} has the unknown type '{kind}'", database.span, hint=hint)
+    needed = "path" if kind == "duckdb" else "address"
+    if getattr(database, needed) is None:
+        fail("missing-key", f"{what} is of type '{kind}' and has no '{needed}'", database.span)
+    file = folder / Path(str(database.path)).expanduser() if kind == "duckdb" else None
+    return Attached(name, kind, file, database.address if file is None else None)
 
 
 def _compiled(folder: Path, found: ConnectionOutput) -> Output:

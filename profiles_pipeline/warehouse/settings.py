@@ -14,6 +14,23 @@ MEMORY = Path(":memory:")
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A database beside the warehouse's own, for reading.
+
+    Attributes:
+        name: how inputs name it.
+        kind: ``duckdb``, or the extension that attaches it.
+        file: the file of a DuckDB database, absolute; None for another kind.
+        address: what another kind is attached by; None for a file.
+    """
+
+    name: str
+    kind: str
+    file: Path | None = None
+    address: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DuckDBSettings:
     """One DuckDB connection of a site.
 
@@ -30,6 +47,7 @@ class DuckDBSettings:
         objects: addresses in object stores that the inputs of the project name.
         credentials: returns how to log in to object stores; called when one is asked for something.
         external_access: let the project's SQL read and write every file that the user can.
+        attached: further databases whose tables inputs may name.
     """
 
     path: Path
@@ -44,6 +62,7 @@ class DuckDBSettings:
     objects: frozenset[str] = frozenset()
     credentials: Callable[[], tuple[StoreCredential, ...]] = tuple
     external_access: bool = False
+    attached: tuple[Attached, ...] = ()
 
     dialect: ClassVar[str] = "duckdb"
 
