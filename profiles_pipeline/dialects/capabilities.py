@@ -10,6 +10,7 @@ from typing import Literal
 
 IdentifierCase = Literal["upper", "lower", "exact"]
 Components = Literal["in_memory", "contraction"]
+Grants = Literal["none", "copied", "granted_again", "lost"]
 MergeForm = Literal["merge", "insert_on_conflict", "delete_insert"]
 
 
@@ -47,6 +48,7 @@ class Capabilities:
         star_except: stars can leave columns out.
         by_name: INSERT and UNION match columns by their names on request; else they are put in order.
         structs: a column can hold several values, each of its own type.
+        grants: what becomes of grants on a view that is replaced, on request.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
@@ -79,6 +81,7 @@ class Capabilities:
     star_except: bool
     by_name: bool
     structs: bool
+    grants: Grants
     components: Components
 
 
@@ -112,6 +115,7 @@ DUCKDB = Capabilities(
     star_except=True,
     by_name=True,
     structs=True,
+    grants="none",
     components="in_memory",
 )
 
@@ -145,6 +149,7 @@ SNOWFLAKE = Capabilities(
     star_except=True,
     by_name=False,
     structs=False,
+    grants="copied",
     components="contraction",
 )
 
@@ -178,6 +183,7 @@ POSTGRES = Capabilities(
     star_except=False,
     by_name=False,
     structs=False,
+    grants="granted_again",
     components="contraction",
 )
 
@@ -211,6 +217,7 @@ REDSHIFT = Capabilities(
     star_except=True,
     by_name=False,
     structs=False,
+    grants="lost",
     components="contraction",
 )
 
@@ -244,6 +251,7 @@ BIGQUERY = Capabilities(
     star_except=True,
     by_name=False,
     structs=True,
+    grants="lost",
     components="contraction",
 )
 
@@ -277,6 +285,7 @@ DATABRICKS = Capabilities(
     star_except=True,
     by_name=False,
     structs=True,
+    grants="lost",
     components="contraction",
 )
 

@@ -110,6 +110,9 @@ def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
     if engine is None or (isinstance(tree, exp.Table) and engine.keeps_relations):
         return generator.generate(copied(tree), copy=False)
     made = engine.rewrite(copied(tree) if isinstance(tree, exp.Table) else _canonical(tree, engine))
+    if isinstance(tree, exp.Create) and (copying := tree.find(exp.CopyGrantsProperty)):
+        # The canonical dialect has no word for it.
+        made.set("properties", exp.Properties(expressions=[copying.copy()]))
     text = generator.generate(made, copy=False)
     if engine.calls is not None:
         _refuse(text, generator.unsupported_messages, engine, dialect)

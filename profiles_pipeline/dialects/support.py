@@ -17,6 +17,8 @@ class Emulation:
     how: str
 
 
+_GRANTS = {"none": "has none", "copied": "COPY GRANTS", "granted_again": "granted again", "lost": "lost"}
+
 _FEATURES: dict[str, Callable[[Capabilities], str]] = {
     "can be built on": lambda r: _yes(r.runs),
     "connected components": lambda r: {"in_memory": "scipy, in memory", "contraction": "SQL"}[r.components],
@@ -31,6 +33,7 @@ _FEATURES: dict[str, Callable[[Capabilities], str]] = {
     "matches columns by their names": lambda r: _yes(r.by_name),
     "columns of several values with types": lambda r: _yes(r.structs),
     "value on the row with the greatest key": lambda r: r.arg_max or "no",
+    "grants on a view that is replaced": lambda r: _GRANTS[r.grants],
     "names without quotes become": lambda r: {"exact": "as written"}.get(
         r.identifier_case, r.identifier_case + " case"
     ),
