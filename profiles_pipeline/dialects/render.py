@@ -14,6 +14,7 @@ from sqlglot.generator import Generator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from profiles_pipeline.dialects.capabilities import capabilities
+from profiles_pipeline.dialects.folding import upper_case
 from profiles_pipeline.dialects.spoken import Spoken, spoken, unknown_calls
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.sql import copied
@@ -162,7 +163,7 @@ def identifier(name: str, dialect: str) -> str:
 
 def spelled(name: str, dialect: str) -> str:
     """Return what a relation or column is called that was made under `name`."""
-    return name.upper() if capabilities(dialect).identifier_case == "upper" else name
+    return upper_case(name) if capabilities(dialect).identifier_case == "upper" else name
 
 
 def literal(value: Value, dialect: str) -> str:

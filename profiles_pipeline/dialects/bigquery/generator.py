@@ -7,6 +7,8 @@ from typing import ClassVar
 from sqlglot import exp
 from sqlglot.generators.bigquery import BigQueryGenerator
 
+from profiles_pipeline.dialects.capabilities import BIGQUERY
+from profiles_pipeline.dialects.folding import fitted
 from profiles_pipeline.dialects.spoken import named
 
 CALLS = named(
@@ -38,3 +40,8 @@ class BigQueryText(BigQueryGenerator):
         exp.Div: lambda self, node: self.binary(node, "/"),
         exp.RegexpReplace: lambda self, n: self.func("REGEXP_REPLACE", n.this, n.expression, n.args["replacement"]),
     }
+
+    def identifier_sql(self, expression: exp.Identifier) -> str:
+        """Write a name, a long one as its beginning and a hash of the whole."""
+        expression.set("this", fitted(expression.name, BIGQUERY.max_identifier_length))
+        return super().identifier_sql(expression)

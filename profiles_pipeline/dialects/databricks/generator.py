@@ -7,6 +7,8 @@ from typing import ClassVar
 from sqlglot import exp
 from sqlglot.generators.databricks import DatabricksGenerator
 
+from profiles_pipeline.dialects.capabilities import DATABRICKS
+from profiles_pipeline.dialects.folding import fitted
 from profiles_pipeline.dialects.spoken import named
 
 CALLS = named(
@@ -49,3 +51,8 @@ class DatabricksText(DatabricksGenerator):
         replace = "OR REPLACE " if expression.args.get("replace") else ""
         query = self.sql(expression, "expression")
         return f"CREATE {replace}TEMPORARY TABLE {self.sql(expression, 'this')} AS{self.sep()}{query}"
+
+    def identifier_sql(self, expression: exp.Identifier) -> str:
+        """Write a name, a long one as its beginning and a hash of the whole."""
+        expression.set("this", fitted(expression.name, DATABRICKS.max_identifier_length))
+        return super().identifier_sql(expression)

@@ -7,6 +7,8 @@ from typing import ClassVar
 from sqlglot import exp
 from sqlglot.generators.redshift import RedshiftGenerator
 
+from profiles_pipeline.dialects.capabilities import REDSHIFT
+from profiles_pipeline.dialects.folding import fitted
 from profiles_pipeline.dialects.spoken import named
 
 CALLS = named(
@@ -47,3 +49,8 @@ class RedshiftText(RedshiftGenerator):
         expression.set("replace", False)
         made = super().create_sql(expression)
         return f"DROP {kind} IF EXISTS {self.sql(expression, 'this')} CASCADE;\n{made}"
+
+    def identifier_sql(self, expression: exp.Identifier) -> str:
+        """Write a name, a long one as its beginning and a hash of the whole."""
+        expression.set("this", fitted(expression.name, REDSHIFT.max_identifier_length))
+        return super().identifier_sql(expression)

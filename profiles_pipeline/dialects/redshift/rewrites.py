@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from profiles_pipeline.dialects import conditional
+from profiles_pipeline.dialects.folding import lower_case
 from profiles_pipeline.dialects.kinds import is_text
 from profiles_pipeline.dialects.over_group import over_the_group, refuse_what_is_left
 from profiles_pipeline.dialects.redshift import documents, texts, times
@@ -22,7 +23,7 @@ def in_redshift(tree: exp.Expr) -> exp.Expr:
     made = rewritten(rewritten(tree, _BY_TYPE), _AT_LAST)
     refuse_what_is_left(made, "Redshift", find)
     for name in names_of(made):
-        name.set("this", name.name.lower())
+        name.set("this", lower_case(name.name))
         name.set("quoted", True)
     return made
 

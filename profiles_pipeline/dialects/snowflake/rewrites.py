@@ -11,6 +11,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from profiles_pipeline.dialects import conditional
+from profiles_pipeline.dialects.folding import upper_case
 from profiles_pipeline.dialects.kinds import is_moment, is_text
 from profiles_pipeline.dialects.over_group import over_the_group
 from profiles_pipeline.dialects.rewriting import Rewrite, by_type, names_of, pairs_in_query, rewritten
@@ -31,7 +32,7 @@ def in_snowflake(tree: exp.Expr) -> exp.Expr:
 
 def folded(name: str) -> str:
     """Return a name as it is found without quotes."""
-    return name.upper()
+    return upper_case(name)
 
 
 def _fold_names(tree: exp.Expr) -> None:
