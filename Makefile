@@ -18,7 +18,7 @@ WORKERS ?= 2
 # An environment that forbids bytecode makes every start of Dagster compile it again: three times slower.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help .venv demo dev test law check bench clean chromium postgresql
+.PHONY: help .venv demo dev test law check bench clean chromium postgresql java
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z.]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,7 @@ demo: $(STAMP) ## Install, build the e-commerce example on DuckDB and print some
 dev: $(STAMP) ## Open the demo project in the Dagster UI (another one: make dev PROJECT=path)
 	@$(BIN)/profiles dev -p $(PROJECT)
 
-test: $(STAMP) chromium postgresql ## Run every test
+test: $(STAMP) chromium postgresql java ## Run every test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 law: $(STAMP) ## Prove that runs equal full rebuilds, over thousands of histories (fewer: make law LAW_EXAMPLES=100)
@@ -94,4 +94,13 @@ postgresql:
 	    export DEBIAN_FRONTEND=noninteractive; \
 	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; } >/dev/null 2>&1 \
 	        || echo "PostgreSQL could not be installed; these tests will be skipped" >&2; \
+	fi
+
+# The SQL for Databricks is executed by Spark, which needs Java, likewise.
+java:
+	@if ! command -v java >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Java for the test that runs Spark"; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    { apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless; } >/dev/null 2>&1 \
+	        || echo "Java could not be installed; this test will be skipped" >&2; \
 	fi

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from profiles_pipeline.errors import fail
+from profiles_pipeline.errors import did_you_mean, fail
 from profiles_pipeline.spec import connection_of
 from profiles_pipeline.spec.siteconfig import (
     DEFAULT_SITECONFIG,
+    AttachedDatabase,
+    ConnectionOutput,
     DuckDBOutput,
     PostgresOutput,
     SiteConfig,
@@ -19,6 +21,8 @@ from profiles_pipeline.spec.siteconfig import (
 )
 from profiles_pipeline.warehouse.settings import (
     MEMORY,
+    Attached,
+    CompiledSettings,
     DuckDBSettings,
     PostgresSettings,
     Settings,
@@ -65,8 +69,7 @@ def find_output(
         target: which output of the connection; None for its default.
 
     Raises:
-        ProjectError: the connection or target does not exist where one was asked for, or the target that was asked for
-            cannot be built in.
+        ProjectError: the connection or target does not exist where one was asked for.
     """
     config = load_siteconfig(siteconfig)
     found = _found(config, folder, connection, siteconfig, target)
@@ -97,11 +100,10 @@ def _found(
             return _postgres(folder, found)
         if isinstance(found, SnowflakeOutput):
             return _snowflake(folder, found)
-        why = f"connection '{connection}' is of type '{found.type}', which cannot be built in yet"
-        if asked_target is not None:
-            hint = "without a target it is built on the embedded default; or name a target of type duckdb"
-            fail("unsupported-warehouse", f"target '{asked_target}' of {why}", hint=hint)
-        return replace(embedded(folder, f"{why}: building on the embedded default instead"), dialect=str(found.dialect))
+        if target is not None:
+            return _compiled(folder, found)
+        why = f"connection '{connection}' is of type '{found.type}', for which SQL is only written (-t {found.target})"
+        return replace(embedded(folder, f"{why}: building on the embedded default"), dialect=str(found.dialect))
     where = siteconfig or DEFAULT_SITECONFIG
     return embedded(folder, f"connection '{connection}' is not in {where}: building on the embedded default instead")
 
@@ -120,6 +122,11 @@ def embedded(folder: Path, notice: str | None = None) -> Output:
 
 def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
     folder = folder.absolute()
+    if str(found.path).startswith("md:"):
+        hint = "attach it to read from it: `attach: {name: {type: motherduck, address: 'md:...'}}`"
+        fail(
+            "unsupported-warehouse", f"'{found.path}': projects are not built on MotherDuck", found.path.span, hint=hint
+        )
     sources: Mapping[str, str] = {name: str(path) for name, path in found.sources.items()}
     schema = str(found.schema_ or "profiles")
     settings = DuckDBSettings(
@@ -131,8 +138,37 @@ def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
         threads=found.threads,
         memory_limit=str(found.memory_limit) if found.memory_limit else None,
         external_access=found.external_access,
+        attached=tuple(_attached(folder, name, database) for name, database in found.attach.items()),
     )
     return Output(found.target, schema, settings, dialect=str(found.dialect) or None)
+
+
+_ATTACHABLE = ("duckdb", "postgres", "ducklake", "motherduck")
+
+
+def _attached(folder: Path, name: str, database: AttachedDatabase) -> Attached:
+    """Return how to attach a database.
+
+    Raises:
+        ProjectError: its type is not known, or it does not say where it is.
+    """
+    kind, what = str(database.type), f"database '{name}' under 'attach'"
+    if kind not in _ATTACHABLE:
+        hint = did_you_mean(kind, list(_ATTACHABLE)) or f"known: {', '.join(_ATTACHABLE)}"
+        fail("wrong-value", f"{what} has the unknown type '{kind}'", database.span, hint=hint)
+    needed = "path" if kind == "duckdb" else "address"
+    if getattr(database, needed) is None:
+        fail("missing-key", f"{what} is of type '{kind}' and has no '{needed}'", database.span)
+    file = folder / Path(str(database.path)).expanduser() if kind == "duckdb" else None
+    return Attached(name, kind, file, database.address if file is None else None)
+
+
+def _compiled(folder: Path, found: ConnectionOutput) -> Output:
+    """Return a place for which SQL is written."""
+    settings = CompiledSettings(
+        dialect=str(found.type), target=found.target, schema=str(found.schema_ or "profiles"), base=folder.absolute()
+    )
+    return Output(found.target, settings.schema, settings, dialect=str(found.dialect) or None)
 
 
 def _postgres(folder: Path, found: PostgresOutput) -> Output:

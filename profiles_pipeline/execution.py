@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from profiles_pipeline import compiled, steps
-from profiles_pipeline.dialects import render
+from profiles_pipeline.dialects import capabilities, render
 from profiles_pipeline.errors import RunError, WarehouseError, as_value
 from profiles_pipeline.events import Built, Failed, Started, Working
 from profiles_pipeline.failures import blaming, hook_failed
@@ -25,6 +26,7 @@ from profiles_pipeline.plan import (
 )
 from profiles_pipeline.resolve.model import Model
 from profiles_pipeline.session import Session
+from profiles_pipeline.warehouse.grants import keeping_grants
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,15 @@ def promote(session: Session, planned: Plan, stage: Promote) -> tuple[str, ...]:
     """Point every plain name at its new material, all of them or none; return those that were repointed."""
     if stage.stays_on is not None:
         return ()
-    dialect = session.warehouse.dialect
-    with session.warehouse.transaction():
+    dialect, keep = session.warehouse.dialect, session.project.project.spec.carry_forward_privileges
+    copied = exp.Properties(expressions=[exp.CopyGrantsProperty()])
+    granted = keeping_grants(session.warehouse, planned.schema) if keep else nullcontext()
+    with session.warehouse.transaction(), granted:
         for view in stage.views:
             name = exp.table_(view.name, db=planned.schema, quoted=True)
             material = exp.table_(view.material, db=planned.schema, quoted=True)
             tree = exp.Create(this=name, kind="VIEW", replace=True, expression=exp.select("*").from_(material))
+            if keep and capabilities(dialect).grants == "copied":
+                tree.set("properties", copied.copy())
             session.warehouse.execute(render(tree, dialect))
     return tuple(view.name for view in stage.views)

@@ -151,7 +151,7 @@ def make_plan(session: Session, seq_no: SeqNo, request: Request, outdated: froze
     """
     incremental = session.project.pipeline.incremental
     keep, whole = request.keep or incremental == "always", request.whole or incremental == "never"
-    warehouse = session.warehouse.dialect
+    warehouse = session.output.settings.dialect
     if not capabilities(warehouse).increments:
         request = replace(request, why_whole=f"on {warehouse} every run builds from the rows")
         keep, whole = False, True

@@ -6,6 +6,7 @@ import pytest
 
 from profiles_pipeline.connections import find_output
 from profiles_pipeline.errors import ProjectError
+from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline.warehouse.settings import SnowflakeSettings
 
 SITECONFIG = """\
@@ -26,24 +27,27 @@ def siteconfig(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("target", "kind"), [(None, "databricks"), ("dev", "redshift")])
-def test_the_embedded_default_stands_in_and_says_so(siteconfig: Path, target: str | None, kind: str) -> None:
-    output = find_output(siteconfig.parent, "shop", siteconfig, target)
-    assert (output.target, output.schema, output.dialect) == ("dev", "profiles", kind)
+def test_the_embedded_default_stands_in_and_says_so(siteconfig: Path) -> None:
+    output = find_output(siteconfig.parent, "shop", siteconfig)
+    assert (output.target, output.schema, output.dialect) == ("dev", "profiles", "databricks")
     assert output.notice is not None
     assert output.notice.startswith(
-        f"connection 'shop' is of type '{kind}', which cannot be built in yet: building on the embedded default instead"
+        "connection 'shop' is of type 'databricks', for which SQL is only written (-t prod): building on the embedded"
     )
 
 
-def test_nothing_stands_in_for_another_target_that_was_asked_for(siteconfig: Path) -> None:
-    with pytest.raises(ProjectError) as caught:
-        find_output(siteconfig.parent, "shop", siteconfig, "prod")
+@pytest.mark.parametrize(("target", "kind"), [("prod", "databricks"), ("dev", "redshift")])
+def test_nothing_stands_in_for_a_target_that_was_asked_for(siteconfig: Path, target: str, kind: str) -> None:
+    output = find_output(siteconfig.parent, "shop", siteconfig, target)
+    assert (output.target, output.schema, output.settings.dialect, output.notice) == (target, "s", kind, None)
+    with pytest.raises(ProjectError) as caught, connect(output.settings, purpose="test"):
+        pass
     (problem,) = caught.value.problems
     assert problem.render() == (
-        "error[unsupported-warehouse]: target 'prod' of connection 'shop' is of type 'databricks', which cannot be "
-        "built in yet\n"
-        "    hint: without a target it is built on the embedded default; or name a target of type duckdb"
+        f"error[unsupported-warehouse]: target '{target}' is of type '{kind}': SQL is compiled for it, but not run "
+        "there, since it was never tried on the service itself\n"
+        f"    hint: profiles compile -t {target} writes the SQL; without -t the project is built on DuckDB, and "
+        "targets of the types duckdb, postgres and snowflake are built on"
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from profiles_pipeline import connections
+from profiles_pipeline.dialects import identifier
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.run import Options, open_session, run
 from profiles_pipeline.testing import load_case, run_case
@@ -39,7 +40,10 @@ def test_project(folder: Path, tmp_path: Path, update_golden: bool) -> None:
     report = run(project, output, Options(end=case.end_time))
     assert [item.model.path for item in report.built if not item.reused] == []
     with open_session(project, output, "test") as session:
-        for name in (*(item.relation for item in report.built), *(f"{output.schema}.{n}" for n in report.promoted)):
+        for name in (
+            *(item.relation for item in report.built),
+            *(f"{output.schema}.{identifier(n, 'duckdb')}" for n in report.promoted),
+        ):
             assert session.warehouse.describe(f"SELECT * FROM {name}")
         left_out = "".join(sorted(f"{item.path}: {item.reason}\n" for item in session.project.disabled))
     assert_same_text(left_out, folder / "disabled.txt", update_golden)

@@ -1,6 +1,7 @@
 """Dialects as data, and the rendering of trees. No input or output happens here."""
 
 from profiles_pipeline.dialects.capabilities import KNOWN, Capabilities, capabilities
+from profiles_pipeline.dialects.folding import lower_case, upper_case
 from profiles_pipeline.dialects.render import (
     Texts,
     canonical_type,
@@ -23,7 +24,9 @@ __all__ = [
     "identifier",
     "literal",
     "literal_tree",
+    "lower_case",
     "render",
     "spelled",
     "unsupported",
+    "upper_case",
 ]

@@ -10,6 +10,7 @@ from typing import Literal
 
 IdentifierCase = Literal["upper", "lower", "exact"]
 Components = Literal["in_memory", "contraction"]
+Grants = Literal["none", "copied", "granted_again", "lost"]
 MergeForm = Literal["merge", "insert_on_conflict", "delete_insert"]
 
 
@@ -19,7 +20,7 @@ class Capabilities:
 
     Attributes:
         name: as in connections and ``warehouse.DatabaseType()``.
-        runs: projects can be built there; else their SQL is only read and written in its dialect.
+        runs: projects can be built there; else SQL is written for it, and nothing is run.
         sqlglot_dialect: the name sqlglot knows it by.
         quote: the character around quoted identifiers.
         identifier_case: what becomes of unquoted names.
@@ -47,6 +48,7 @@ class Capabilities:
         star_except: stars can leave columns out.
         by_name: INSERT and UNION match columns by their names on request; else they are put in order.
         structs: a column can hold several values, each of its own type.
+        grants: what becomes of grants on a view that is replaced, on request.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
@@ -79,6 +81,7 @@ class Capabilities:
     star_except: bool
     by_name: bool
     structs: bool
+    grants: Grants
     components: Components
 
 
@@ -112,6 +115,7 @@ DUCKDB = Capabilities(
     star_except=True,
     by_name=True,
     structs=True,
+    grants="none",
     components="in_memory",
 )
 
@@ -145,6 +149,7 @@ SNOWFLAKE = Capabilities(
     star_except=True,
     by_name=False,
     structs=False,
+    grants="copied",
     components="contraction",
 )
 
@@ -178,6 +183,7 @@ POSTGRES = Capabilities(
     star_except=False,
     by_name=False,
     structs=False,
+    grants="granted_again",
     components="contraction",
 )
 
@@ -194,7 +200,7 @@ REDSHIFT = Capabilities(
     cascade_on_drop=True,
     merge_forms=("merge", "delete_insert"),
     temp_table="TEMPORARY",
-    regexp_full_match="({text} ~ ('^(' || {pattern} || ')$'))",
+    regexp_full_match="(REGEXP_INSTR({text}, '^(?:' || {pattern} || ')$', 1, 1, 0, 'p') > 0)",
     sha1="SHA1({text})",
     text_type="VARCHAR(65535)",
     timestamp_type="TIMESTAMP",
@@ -208,9 +214,10 @@ REDSHIFT = Capabilities(
     qualify=True,
     increments=False,
     repeated_columns=False,
-    star_except=False,
+    star_except=True,
     by_name=False,
     structs=False,
+    grants="lost",
     components="contraction",
 )
 
@@ -230,7 +237,7 @@ BIGQUERY = Capabilities(
     regexp_full_match="REGEXP_CONTAINS({text}, CONCAT('^(?:', {pattern}, ')$'))",
     sha1="TO_HEX(SHA1({text}))",
     text_type="STRING",
-    timestamp_type="TIMESTAMP",
+    timestamp_type="DATETIME",
     float_type="FLOAT64",
     filter_clause=False,
     arg_min="MIN_BY",
@@ -244,6 +251,7 @@ BIGQUERY = Capabilities(
     star_except=True,
     by_name=False,
     structs=True,
+    grants="lost",
     components="contraction",
 )
 
@@ -263,7 +271,7 @@ DATABRICKS = Capabilities(
     regexp_full_match="({text} RLIKE CONCAT('^(?:', {pattern}, ')$'))",
     sha1="SHA1({text})",
     text_type="STRING",
-    timestamp_type="TIMESTAMP",
+    timestamp_type="TIMESTAMP_NTZ",
     float_type="DOUBLE",
     filter_clause=True,
     arg_min="MIN_BY",
@@ -275,8 +283,9 @@ DATABRICKS = Capabilities(
     increments=False,
     repeated_columns=False,
     star_except=True,
-    by_name=True,
+    by_name=False,
     structs=True,
+    grants="lost",
     components="contraction",
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import ClassVar
@@ -15,6 +14,8 @@ from sqlglot.generator import Generator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from profiles_pipeline.dialects.capabilities import capabilities
+from profiles_pipeline.dialects.folding import upper_case
+from profiles_pipeline.dialects.spoken import Spoken, spoken, unknown_calls
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.sql import copied
 
@@ -100,13 +101,36 @@ class _Plain(_DuckDB):
 
 
 def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
-    """Return the SQL text of `tree` in the dialect of that capability record. The same tree gives the same text."""
-    rewrite = _rewriter(dialect)
+    """Return the SQL text of `tree` in the dialect of that capability record. The same tree gives the same text.
+
+    Raises:
+        WarehouseError: of something for which nothing stands there, as far as that is known here.
+    """
+    engine = spoken(dialect)
     generator = _generator(dialect, pretty, ErrorLevel.IGNORE)
-    if rewrite is None or (isinstance(tree, exp.Table) and dialect == "postgres"):
+    if engine is None or (isinstance(tree, exp.Table) and engine.keeps_relations):
         return generator.generate(copied(tree), copy=False)
-    made = rewrite(copied(tree) if isinstance(tree, exp.Table) else _canonical(tree, dialect))
-    return generator.generate(made, copy=False)
+    made = engine.rewrite(copied(tree) if isinstance(tree, exp.Table) else _canonical(tree, engine))
+    if isinstance(tree, exp.Create) and (copying := tree.find(exp.CopyGrantsProperty)):
+        # The canonical dialect has no word for it.
+        made.set("properties", exp.Properties(expressions=[copying.copy()]))
+    text = generator.generate(made, copy=False)
+    if engine.calls is not None:
+        _refuse(text, generator.unsupported_messages, engine, dialect)
+    return text
+
+
+def _refuse(text: str, unsupported_messages: list[str], engine: Spoken, dialect: str) -> None:
+    """Refuse what an engine that nobody asks does not know."""
+    for said in unsupported_messages:
+        raise WarehouseError(f"cannot be said in {engine.people_say}: {said}", text)
+    try:
+        Dialect.get_or_raise(dialect).parse(text)
+    except ParseError as error:
+        told = error.errors[0].get("description") if error.errors else error
+        raise WarehouseError(f"cannot be said in {engine.people_say}: {told}", text) from error
+    for name in unknown_calls(text, dialect, engine.calls or frozenset()):
+        raise WarehouseError(f"cannot be said in {engine.people_say}: nothing there stands for {name}", text)
 
 
 class Texts:
@@ -139,7 +163,7 @@ def identifier(name: str, dialect: str) -> str:
 
 def spelled(name: str, dialect: str) -> str:
     """Return what a relation or column is called that was made under `name`."""
-    return name.upper() if capabilities(dialect).identifier_case == "upper" else name
+    return upper_case(name) if capabilities(dialect).identifier_case == "upper" else name
 
 
 def literal(value: Value, dialect: str) -> str:
@@ -170,66 +194,31 @@ def _number(value: int | float | Decimal) -> exp.Expr:
     return exp.cast(tree, exp.DType.DOUBLE) if isinstance(value, float) and "e" not in text.lower() else tree
 
 
-def _canonical(tree: exp.Expr, dialect: str) -> exp.Expr:
+def _canonical(tree: exp.Expr, engine: Spoken) -> exp.Expr:
     """Return what DuckDB is given: what it does not have is spelled out in what it has."""
     text = _Plain(dialect="duckdb", unsupported_level=ErrorLevel.IGNORE).generate(copied(tree), copy=False)
     try:
         (canonical,) = Dialect.get_or_raise("duckdb").parse(text)
     except ParseError as error:
         told = error.errors[0].get("description") if error.errors else error
-        raise WarehouseError(f"cannot be said in {_PEOPLE_SAY[dialect]}: {told}", text) from error
+        raise WarehouseError(f"cannot be said in {engine.people_say}: {told}", text) from error
     assert canonical is not None
     return canonical
 
 
-_PEOPLE_SAY = {"postgres": "PostgreSQL", "snowflake": "Snowflake"}
-
-
-def _rewriter(dialect: str) -> Callable[[exp.Expr], exp.Expr] | None:
-    """Return what says a canonical tree in a dialect; None for the canonical one, and for those not built on yet."""
-    if dialect == "postgres":
-        from profiles_pipeline.dialects.postgres import in_postgres  # noqa: PLC0415 - not needed on other warehouses
-
-        return in_postgres
-    if dialect == "snowflake":
-        from profiles_pipeline.dialects.snowflake import in_snowflake  # noqa: PLC0415 - not needed on other warehouses
-
-        return in_snowflake
-    return None
-
-
 def helper_statements(dialect: str, schema: str) -> tuple[str, ...]:
     """Return what has to be run once in a schema before rendered SQL can be: functions that it calls."""
-    if dialect != "postgres":
-        return ()
-    from profiles_pipeline.dialects import postgres  # noqa: PLC0415 - not needed on other warehouses
-
-    return postgres.helper_statements(schema)
+    engine = spoken(dialect)
+    return () if engine is None else engine.helpers(schema)
 
 
 def canonical_type(name: str, dialect: str) -> str:
     """Return a type, as a warehouse names it, in the spelling of the canonical dialect."""
-    if dialect == "postgres":
-        from profiles_pipeline.dialects import postgres  # noqa: PLC0415 - not needed on other warehouses
-
-        return postgres.canonical_type(name)
-    if dialect == "snowflake":
-        from profiles_pipeline.dialects import snowflake  # noqa: PLC0415 - not needed on other warehouses
-
-        return snowflake.canonical_type(name)
-    return name
+    engine = spoken(dialect)
+    return name if engine is None else engine.canonical_type(name)
 
 
 def _generator(dialect: str, pretty: bool, level: ErrorLevel) -> Generator:
-    name = capabilities(dialect).sqlglot_dialect
-    if name == "duckdb":
-        return _DuckDB(dialect=name, pretty=pretty, unsupported_level=level)
-    if name == "postgres":
-        from profiles_pipeline.dialects.postgres import PostgresText  # noqa: PLC0415 - not needed on other warehouses
-
-        return PostgresText(dialect=name, pretty=pretty, unsupported_level=level)
-    if name == "snowflake":
-        from profiles_pipeline.dialects.snowflake import SnowflakeText  # noqa: PLC0415 - not needed elsewhere
-
-        return SnowflakeText(dialect=name, pretty=pretty, unsupported_level=level)
-    return Dialect.get_or_raise(name).generator(pretty=pretty, unsupported_level=level)
+    engine = spoken(dialect)
+    text = _DuckDB if engine is None else engine.text
+    return text(dialect=capabilities(dialect).sqlglot_dialect, pretty=pretty, unsupported_level=level)

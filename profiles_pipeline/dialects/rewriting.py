@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -56,6 +56,22 @@ def _applied(node: exp.Expr, rewrites: Rewrites) -> exp.Expr:
             break
         made = rewrite.apply(made)
     return made
+
+
+def names_of(tree: exp.Expr) -> Iterator[exp.Identifier]:
+    """Yield the names of relations, columns and aliases of a tree; keys of structs are values, not names."""
+    for name in nodes_of(tree, exp.Identifier):
+        parent = name.parent
+        if isinstance(parent, exp.Anonymous | exp.Placeholder | exp.DataType | exp.Collate | exp.PropertyEQ | exp.Var):
+            continue
+        if not (isinstance(parent, exp.Dot) and name.arg_key == "expression"):
+            yield name
+
+
+def quote_names(tree: exp.Expr) -> None:
+    """Put every name in quotes, so that none is taken for a word of the language."""
+    for name in names_of(tree):
+        name.set("quoted", True)
 
 
 def call(name: str, *args: exp.Expr) -> exp.Expr:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from profiles_pipeline.dialects.capabilities import KNOWN, Capabilities
+from profiles_pipeline.dialects.spoken import spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,8 @@ class Emulation:
     what: str
     how: str
 
+
+_GRANTS = {"none": "has none", "copied": "COPY GRANTS", "granted_again": "granted again", "lost": "lost"}
 
 _FEATURES: dict[str, Callable[[Capabilities], str]] = {
     "can be built on": lambda r: _yes(r.runs),
@@ -30,6 +33,7 @@ _FEATURES: dict[str, Callable[[Capabilities], str]] = {
     "matches columns by their names": lambda r: _yes(r.by_name),
     "columns of several values with types": lambda r: _yes(r.structs),
     "value on the row with the greatest key": lambda r: r.arg_max or "no",
+    "grants on a view that is replaced": lambda r: _GRANTS[r.grants],
     "names without quotes become": lambda r: {"exact": "as written"}.get(
         r.identifier_case, r.identifier_case + " case"
     ),
@@ -38,11 +42,9 @@ _FEATURES: dict[str, Callable[[Capabilities], str]] = {
 
 
 def emulations(dialect: str) -> tuple[Emulation, ...]:
-    """Return what stands in for parts of the canonical dialect on an engine that can be built on."""
-    from profiles_pipeline.dialects import postgres, snowflake  # noqa: PLC0415 - rarely needed
-
-    tables = {"postgres": postgres.REWRITES, "snowflake": snowflake.REWRITES}
-    return tuple(Emulation(rewrite.what, rewrite.how) for rewrite in tables.get(dialect, ()))
+    """Return what stands in for parts of the canonical dialect on an engine."""
+    engine = spoken(dialect)
+    return tuple(Emulation(rewrite.what, rewrite.how) for rewrite in engine.rewrites) if engine is not None else ()
 
 
 def page() -> str:

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 
 from sqlglot import exp
 
-from profiles_pipeline import compiled, estimates, freshness, plan, run, time_contexts
+from profiles_pipeline import compiled, estimates, freshness, plan, run, time_contexts, untranslated
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import Texts
+from profiles_pipeline.dialects import Texts, capabilities
 from profiles_pipeline.errors import Problem, ProjectError, fail
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.resolve.model import Input
-from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
+from profiles_pipeline.warehouse.settings import MEMORY, CompiledSettings, DuckDBSettings
 
 NOT_RUN = 0
 """The number under which SQL is written that belongs to no recorded time context."""
@@ -80,24 +80,31 @@ def compile_project(
 
     Afterwards ``output/<target>/seq_no/<n>/compile`` holds one file per model, and for a new window nothing else:
     n is the number of the recorded time context that was asked for, else `NOT_RUN`. Where inputs are assumed to exist,
-    no warehouse is connected to, and every name of a table stands as the project writes it.
+    as they are where SQL is compiled and not run, no warehouse is connected to, and every name of a table stands as the
+    project writes it.
 
     Raises:
-        ProjectError: the options do not fit the project or the registry.
+        ProjectError: the options do not fit the project or the registry, or a dialect has nothing that stands for a
+            part of the project; nothing is written then.
     """
+    only_compiled = isinstance(output.settings, CompiledSettings)
+    assume_inputs = assume_inputs or only_compiled
     if assume_inputs and options.seq_no not in (None, "new"):
         fail("options-clash", "what a seq_no stands for is known to the warehouse alone", hint="leave out --seq-no")
     place = replace(output, settings=DuckDBSettings(path=MEMORY, base=project.folder)) if assume_inputs else output
     with open_for_reading(project, place, "profiles compile", observe, options.lock_timeout) as opened:
         seq_no = _context(opened, options)
-        if seq_no.number == NOT_RUN:
-            _clear(project, output)
         if assume_inputs:
-            lenient = replace(opened, project=project, sources=plan.as_written())
+            written = replace(plan.as_written(), structs=capabilities(output.settings.dialect).structs)
+            lenient = replace(opened, project=project, sources=written, output=output)
         else:
             lenient = replace(opened, sources=_where_found(opened.sources))
         session = time_contexts.with_what_it_needs(lenient, seq_no)
         planned = run.make_plan(session, seq_no, options.request)
+        if only_compiled:
+            untranslated.refuse(project, planned, output.settings.dialect)
+        if seq_no.number == NOT_RUN:
+            _clear(project, output)
         files = compiled.write(planned, project, output, Texts(output.settings.dialect), "compile")
         return Compiled(planned, files, () if assume_inputs else missing_inputs(opened))
 

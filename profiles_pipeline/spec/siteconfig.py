@@ -51,6 +51,20 @@ class ConnectionOutput(Spec):
     dialect: Text = Text("")
 
 
+class AttachedDatabase(Spec):
+    """A database whose tables inputs may name beside those of the warehouse's own. It is only read.
+
+    Attributes:
+        type: ``duckdb``, or an extension of DuckDB that attaches databases: ``postgres``, ``ducklake``, ``motherduck``.
+        path: the file of a DuckDB database, relative to the project folder.
+        address: what ATTACH is given for the other types; it may hold a password.
+    """
+
+    type: Text = Text("duckdb")
+    path: Text | None = None
+    address: Secret | None = None
+
+
 class DuckDBOutput(ConnectionOutput):
     """An embedded DuckDB file. Relative paths are relative to the project folder.
 
@@ -60,6 +74,7 @@ class DuckDBOutput(ConnectionOutput):
         sources_dir: folder of local files that stand in for tables of the inputs.
         sources: table name of an input, to the file or table that stands in for it.
         external_access: let the project's SQL read and write every file that the user can.
+        attach: name of a database, as inputs name it, to where it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, arbitrary_types_allowed=True)
@@ -72,6 +87,7 @@ class DuckDBOutput(ConnectionOutput):
     threads: int | None = None
     memory_limit: Text | None = None
     external_access: bool = False
+    attach: dict[str, AttachedDatabase] = Field(default_factory=dict)
 
 
 class SnowflakeOutput(ConnectionOutput):

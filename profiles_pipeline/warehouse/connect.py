@@ -8,13 +8,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from profiles_pipeline.dialects import literal
-from profiles_pipeline.errors import WarehouseError
+from profiles_pipeline.errors import WarehouseError, fail
 from profiles_pipeline.warehouse.lock import BusyError, Holder, OnWait, Patience, held, read_holder
 from profiles_pipeline.warehouse.settings import (
     MEMORY,
+    CompiledSettings,
     DuckDBSettings,
     PostgresSettings,
     Settings,
@@ -44,7 +45,13 @@ def connect(
     lock_timeout: float | None = None,
     on_wait: OnWait | None = None,
 ) -> Iterator[Warehouse]:
-    """Yield an open session on a warehouse; see `connect_duckdb`, `connect_postgres` and `connect_snowflake`."""
+    """Yield an open session on a warehouse; see `connect_duckdb`, `connect_postgres` and `connect_snowflake`.
+
+    Raises:
+        ProjectError: it is a place for which SQL is compiled only.
+    """
+    if isinstance(settings, CompiledSettings):
+        _refuse(settings)
     if isinstance(settings, PostgresSettings):
         with connect_postgres(
             settings, purpose=purpose, read_only=read_only, lock_timeout=lock_timeout, on_wait=on_wait
@@ -65,6 +72,19 @@ def connect(
             on_wait=on_wait,
         ) as embedded:
             yield embedded
+
+
+def _refuse(settings: CompiledSettings) -> NoReturn:
+    """Refuse to connect where nobody has ever run what is compiled."""
+    what = (
+        f"target '{settings.target}' is of type '{settings.dialect}': SQL is compiled for it, but not run there, since "
+    )
+    fail(
+        "unsupported-warehouse",
+        what + "it was never tried on the service itself",
+        hint=f"profiles compile -t {settings.target} writes the SQL; without -t the project is built on DuckDB, and "
+        "targets of the types duckdb, postgres and snowflake are built on",
+    )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import duckdb
 from profiles_pipeline.dialects import identifier, literal
 from profiles_pipeline.errors import WarehouseError, fail
 from profiles_pipeline.spec.stores import SCHEME, StoreError, is_object
+from profiles_pipeline.warehouse.attaching import attach, state_of_file
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.confinement import explained, reach_of, refuse_outward
 from profiles_pipeline.warehouse.csv_files import as_written
@@ -65,6 +66,8 @@ class DuckDBWarehouse:
         self._known: Catalog | None = None
         self._csv_files: dict[tuple[str, str], Source] = {}
         self._set(_session_settings(settings))
+        for database in settings.attached:
+            attach(database, self)
         if any(map(is_object, (*settings.objects, *settings.sources.values()))):
             self._store()
 
@@ -243,7 +246,9 @@ class DuckDBWarehouse:
 
     def _state_of(self, relation: Relation) -> str:
         named = (relation.database, relation.schema, relation.name)
-        return str(self.scalar(_VIEW if relation.is_view else _ROWS, named))
+        own = str(self.scalar(_VIEW if relation.is_view else _ROWS, named))
+        beside = (d for d in self._settings.attached if d.name.lower() == relation.database.lower())
+        return own + "".join(map(state_of_file, beside))
 
     def _run(self, work: Callable[[], Result], statement: str) -> Result:
         # Left to itself, DuckDB 2.0 looks at signals only now and then: after Ctrl-C a sort goes on for seconds, an

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from profiles_pipeline.dialects import canonical_type, helper_statements, identifier
+from profiles_pipeline.dialects import canonical_type, helper_statements, identifier, lower_case
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
@@ -252,9 +252,9 @@ class PostgresWarehouse:
         Both hold for all that is computed from it.
         """
         columns = self.query(_COLUMNS, [relation_sql]).rows
-        if all(is_text is False and name == str(name).lower() for name, is_text in columns):
+        if all(is_text is False and name == lower_case(str(name)) for name, is_text in columns):
             return relation_sql
-        names = [identifier(str(name).lower(), self.dialect) for name, _ in columns]
+        names = [identifier(lower_case(str(name)), self.dialect) for name, _ in columns]
         items = [
             f'{name} COLLATE "C" AS {name}' if is_text else name
             for name, (_, is_text) in zip(names, columns, strict=True)

@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from profiles_pipeline.spec.secrets import Secret
 from profiles_pipeline.spec.stores import StoreCredential
 
 MEMORY = Path(":memory:")
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A database beside the warehouse's own, for reading.
+
+    Attributes:
+        name: how inputs name it.
+        kind: ``duckdb``, or the extension that attaches it.
+        file: the file of a DuckDB database, absolute; None for another kind.
+        address: what another kind is attached by; None for a file.
+    """
+
+    name: str
+    kind: str
+    file: Path | None = None
+    address: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,7 @@ class DuckDBSettings:
         objects: addresses in object stores that the inputs of the project name.
         credentials: returns how to log in to object stores; called when one is asked for something.
         external_access: let the project's SQL read and write every file that the user can.
+        attached: further databases whose tables inputs may name.
     """
 
     path: Path
@@ -44,6 +62,7 @@ class DuckDBSettings:
     objects: frozenset[str] = frozenset()
     credentials: Callable[[], tuple[StoreCredential, ...]] = tuple
     external_access: bool = False
+    attached: tuple[Attached, ...] = ()
 
     dialect: ClassVar[str] = "duckdb"
 
@@ -69,35 +88,21 @@ class DuckDBSettings:
         return replace(self, built_here=built_here, objects=objects, id_columns=id_columns)
 
 
-@dataclass(frozen=True, slots=True)
-class PostgresSettings:
-    """One PostgreSQL connection of a site.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """What is the same of every place that is no file of this machine.
 
     Attributes:
-        host: name or address of the server, or the folder of its socket.
-        port: its port.
-        database: the database.
-        user: who logs in.
-        password: None where the server asks for none, or finds it elsewhere.
-        sslmode: how the connection is encrypted; None leaves the choice to the driver.
         schema: where the project's own relations live.
         sources: input table to relation name.
         base: the project folder.
         built_here: lower-case names of relations in the schema that the project builds; they are never its sources.
     """
 
-    host: str
-    database: str
-    user: str
-    port: int = 5432
-    password: Secret | None = None
-    sslmode: str | None = None
     schema: str = "profiles"
     sources: Mapping[str, str] = field(default_factory=dict)
     base: Path = field(default_factory=Path.cwd)
     built_here: frozenset[str] = frozenset()
-
-    dialect: ClassVar[str] = "postgres"
 
     sources_dir: ClassVar[None] = None
     """Local files do not stand in for tables of a server."""
@@ -107,30 +112,52 @@ class PostgresSettings:
 
     is_in_memory: ClassVar[bool] = False
 
-    @property
-    def place(self) -> str:
-        """Where it is, for people."""
-        return f"{self.database} on {self.host}:{self.port}"
-
     def for_project(
         self,
         built_here: frozenset[str],
         objects: frozenset[str],  # noqa: ARG002 - a server reads no object stores
         id_columns: Mapping[str, frozenset[str]],  # noqa: ARG002 - its columns have types
-    ) -> PostgresSettings:
+    ) -> Self:
         """Return how to connect so that the sources of a project are found."""
         return replace(self, built_here=built_here)
 
 
-@dataclass(frozen=True, slots=True)
-class SnowflakeSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresSettings(ServerSettings):
+    """One PostgreSQL connection of a site.
+
+    Attributes:
+        host: name or address of the server, or the folder of its socket.
+        port: its port.
+        database: the database.
+        user: who logs in.
+        password: None where the server asks for none, or finds it elsewhere.
+        sslmode: how the connection is encrypted; None leaves the choice to the driver.
+    """
+
+    host: str
+    database: str
+    user: str
+    port: int = 5432
+    password: Secret | None = None
+    sslmode: str | None = None
+
+    dialect: ClassVar[str] = "postgres"
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"{self.database} on {self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnowflakeSettings(ServerSettings):
     """One Snowflake connection of a site. Names are compared as Snowflake does it with names without quotes.
 
     Attributes:
         account: identifier of the account, such as ``organisation-account``.
         user: who logs in.
         database: the database.
-        schema: where the project's own relations live.
         role: None for the default role of the user.
         compute: the virtual warehouse that does the work; None for the default one of the user.
         password: None where another way to log in is given.
@@ -142,9 +169,6 @@ class SnowflakeSettings:
         host: of a private link or a proxy; None for the address that follows from the account.
         port: of that host.
         protocol: ``https``, unless the host is on this machine.
-        sources: input table to relation name.
-        base: the project folder.
-        built_here: lower-case names of relations in the schema that the project builds; they are never its sources.
     """
 
     account: str
@@ -162,34 +186,32 @@ class SnowflakeSettings:
     host: str | None = None
     port: int | None = None
     protocol: str = "https"
-    sources: Mapping[str, str] = field(default_factory=dict)
-    base: Path = field(default_factory=Path.cwd)
-    built_here: frozenset[str] = frozenset()
 
     dialect: ClassVar[str] = "snowflake"
-
-    sources_dir: ClassVar[None] = None
-    """Local files do not stand in for tables of a server."""
-
-    file: ClassVar[None] = None
-    """It is no file."""
-
-    is_in_memory: ClassVar[bool] = False
 
     @property
     def place(self) -> str:
         """Where it is, for people."""
         return f"{self.database} of the Snowflake account {self.account}"
 
-    def for_project(
-        self,
-        built_here: frozenset[str],
-        objects: frozenset[str],  # noqa: ARG002 - a server reads no object stores
-        id_columns: Mapping[str, frozenset[str]],  # noqa: ARG002 - its columns have types
-    ) -> SnowflakeSettings:
-        """Return how to connect so that the sources of a project are found."""
-        return replace(self, built_here=built_here)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledSettings(ServerSettings):
+    """A place whose SQL is compiled, and which is never connected to.
+
+    Attributes:
+        dialect: in which SQL is written.
+        target: name of the output, to tell people which one is meant.
+    """
+
+    dialect: str
+    target: str
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return f"{self.dialect}, which is only compiled for"
 
 
-Settings = DuckDBSettings | PostgresSettings | SnowflakeSettings
+Settings = DuckDBSettings | PostgresSettings | SnowflakeSettings | CompiledSettings
 """How to connect to a warehouse."""

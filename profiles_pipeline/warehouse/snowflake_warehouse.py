@@ -19,7 +19,7 @@ from snowflake.connector import errors
 from snowflake.connector.constants import FIELD_ID_TO_NAME
 from snowflake.connector.util_text import split_statements
 
-from profiles_pipeline.dialects import canonical_type, identifier, literal
+from profiles_pipeline.dialects import canonical_type, identifier, literal, upper_case
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
@@ -368,5 +368,5 @@ def _as_elsewhere(column: Column) -> str:
     """Return a column of a source under the name that it is found by without quotes, and a moment in UTC."""
     name = _exactly(column.name)
     if column.type == "TIMESTAMP WITH TIME ZONE":
-        return f"CONVERT_TIMEZONE('UTC', {name}) AS {_exactly(column.name.upper())}"
-    return name if column.name == column.name.upper() else f"{name} AS {_exactly(column.name.upper())}"
+        return f"CONVERT_TIMEZONE('UTC', {name}) AS {_exactly(upper_case(column.name))}"
+    return name if column.name == upper_case(column.name) else f"{name} AS {_exactly(upper_case(column.name))}"

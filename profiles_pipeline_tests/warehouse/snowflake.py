@@ -42,6 +42,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from profiles_pipeline.dialects import identifier, upper_case
 from profiles_pipeline.warehouse.settings import SnowflakeSettings
 
 USER, PASSWORD, TOKEN = "tester", "open-sesame", "good-token"
@@ -116,12 +117,18 @@ connections:
 
     def load(self, schema: str, table: str, rows: pa.Table) -> None:
         """Make a table of an Arrow table, with the types that the service would give it."""
+
+        def quoted(name: str) -> str:
+            return identifier(name, "duckdb")
+
         with self.inside() as session:
             connection = session._duck_conn
             connection.execute(f'CREATE SCHEMA IF NOT EXISTS {DATABASE}."{schema.upper()}"')
             connection.register("given", rows)
             described = connection.execute("DESCRIBE SELECT * FROM given").fetchall()
-            items = ", ".join(f'CAST("{name}" AS {_stored(kind)}) AS "{name.upper()}"' for name, kind, *_ in described)
+            items = ", ".join(
+                f"CAST({quoted(name)} AS {_stored(kind)}) AS {quoted(upper_case(name))}" for name, kind, *_ in described
+            )
             place = f'{DATABASE}."{schema.upper()}"."{table.upper()}"'
             connection.execute(f"CREATE OR REPLACE TABLE {place} AS SELECT {items} FROM given")
 

@@ -350,8 +350,10 @@ def test_a_turn_is_given_back_or_runs_out(warehouse: Warehouse, snowflake_accoun
         elsewhere = "token = 'far', pid = 1, host = 'elsewhere', renewed = DATEADD(minute, -11, renewed)"
         for left in (here, elsewhere):
             after.execute(f"UPDATE own.profiles_turn SET {left}")
-            with connect(snowflake_account.settings("own"), purpose="heir", lock_timeout=0):
-                pass
+            with connect(snowflake_account.settings("own"), purpose="heir", lock_timeout=0) as heir:
+                held = heir.query("SELECT purpose, pid, host FROM own.profiles_turn").rows
+            assert held == [("heir", os.getpid(), socket.gethostname())]
+            assert after.scalar("SELECT token FROM own.profiles_turn") == ""  # given back
 
 
 def test_who_has_lost_the_turn_does_not_write_on(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:

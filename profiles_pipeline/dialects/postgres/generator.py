@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from sqlglot import exp
 from sqlglot.generators.postgres import PostgresGenerator
 
-LONGEST_NAME = 63
-"""Bytes of a name; PostgreSQL would cut off what is longer, and take two names for one."""
+from profiles_pipeline.dialects.capabilities import POSTGRES
+from profiles_pipeline.dialects.folding import fitted
 
 
 class PostgresText(PostgresGenerator):
@@ -27,15 +25,5 @@ class PostgresText(PostgresGenerator):
 
     def identifier_sql(self, expression: exp.Identifier) -> str:
         """Write a name, a long one as its beginning and a hash of the whole."""
-        name = expression.name
-        if len(name.encode()) > LONGEST_NAME:
-            expression.set("this", fitted(name))
+        expression.set("this", fitted(expression.name, POSTGRES.max_identifier_length))
         return super().identifier_sql(expression)
-
-
-def fitted(name: str) -> str:
-    """Return `name` if it is short enough, else its beginning and a hash of the whole."""
-    if len(name.encode()) <= LONGEST_NAME:
-        return name
-    tail = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return name.encode()[: LONGEST_NAME - 1 - len(tail)].decode(errors="ignore") + "_" + tail

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.folding import lower_case
 from profiles_pipeline.dialects.postgres import aggregates, documents, lists, numbers, texts, times
 from profiles_pipeline.dialects.postgres.helpers import called
 from profiles_pipeline.dialects.postgres.words import cast_to, function
@@ -57,7 +58,7 @@ def _fold_names(tree: exp.Expr) -> None:
             continue
         if isinstance(parent, exp.Anonymous | exp.Placeholder | exp.DataType | exp.Collate):
             continue
-        name.set("this", name.name.lower())
+        name.set("this", lower_case(name.name))
         name.set("quoted", True)
 
 

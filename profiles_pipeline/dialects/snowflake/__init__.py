@@ -3,5 +3,14 @@
 from profiles_pipeline.dialects.snowflake.generator import SnowflakeText
 from profiles_pipeline.dialects.snowflake.rewrites import REWRITES, folded, in_snowflake
 from profiles_pipeline.dialects.snowflake.types import canonical_type
+from profiles_pipeline.dialects.spoken import Spoken
 
-__all__ = ["REWRITES", "SnowflakeText", "canonical_type", "folded", "in_snowflake"]
+SPOKEN = Spoken(
+    people_say="Snowflake",
+    rewrite=in_snowflake,
+    rewrites=REWRITES,
+    text=SnowflakeText,
+    canonical_type=canonical_type,
+)
+
+__all__ = ["SPOKEN", "folded"]

@@ -6,49 +6,27 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.kinds import is_plain, is_text, steps_of
+from profiles_pipeline.dialects.over_group import belongs_to_window
 from profiles_pipeline.dialects.rewriting import Rewrite
 from profiles_pipeline.dialects.rewriting import call as _call
-from profiles_pipeline.dialects.snowflake.firsts import belongs_to_first
 from profiles_pipeline.sql import build
-
-
-def is_text(node: exp.Expr) -> bool:
-    """Tell whether a tree is known to give a text."""
-    node = node.unnest()
-    if isinstance(node, exp.Cast):
-        return bool(node.args["to"].is_type("text", "varchar"))
-    return (isinstance(node, exp.Literal) and node.is_string) or isinstance(
-        node, exp.DPipe | exp.Concat | exp.RegexpReplace | exp.Trim | exp.Lower | exp.Upper | exp.Substring
-    )
 
 
 def _path(path: exp.Expr) -> str | None:
     """Return a path as GET_PATH takes it; None for one with more than fields and positions."""
-    if isinstance(path, exp.Literal):
-        return _key(path.name) if path.is_string else f"[{path.name}]"
-    if not isinstance(path, exp.JSONPath):
+    steps = steps_of(path)
+    if steps is None:
         return None
     found = ""
-    for part in path.expressions:
-        if isinstance(part, exp.JSONPathRoot):
-            continue
-        if isinstance(part, exp.JSONPathKey) and isinstance(part.this, str):
-            key = _key(part.this)
-            found += key if key.startswith("[") or not found else f".{key}"
-        elif isinstance(part, exp.JSONPathSubscript) and isinstance(part.this, int | str):
-            found += f"[{part.this}]"
-        else:
-            return None
+    for step in steps:
+        key = f"[{step}]" if isinstance(step, int) else _key(step)
+        found += key if key.startswith("[") or not found else f".{key}"
     return found
 
 
 def _key(name: str) -> str:
-    plain = name.replace("_", "a")
-    return (
-        name
-        if plain.isalnum() and plain.isascii() and not plain[0].isdigit()
-        else '["' + name.replace('"', '\\"') + '"]'
-    )
+    return name if is_plain(name) else '["' + name.replace('"', '\\"') + '"]'
 
 
 def _value(node: exp.Expr) -> exp.Expr:
@@ -80,7 +58,7 @@ def _field(node: exp.Expr) -> exp.Expr:
 
 def _struct(node: exp.Expr) -> exp.Expr:
     """{'k': v}: an object; one that is compared is rewritten with what compares it."""
-    if belongs_to_first(node):
+    if belongs_to_window(node):
         return node
     parts = []
     for field in node.expressions:

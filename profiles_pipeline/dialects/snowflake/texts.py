@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import re
-import sys
-import unicodedata
 from collections.abc import Callable
-from functools import lru_cache
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.patterns import members_of
 from profiles_pipeline.dialects.rewriting import Rewrite
 from profiles_pipeline.dialects.rewriting import call as _call
 from profiles_pipeline.sql import build
 
 _NONE_OF = re.compile(r"\[\^((?:\\p\{\w+\})+)\]")
-_CLASS = re.compile(r"\\p\{(\w+)\}")
 
 
 def _match(node: exp.Expr) -> exp.Expr:
     """REGEXP_MATCHES(x, p): anywhere in the text, while REGEXP_LIKE wants all of it to match."""
     pattern, flags = node.expression, node.args.get("flag")
     if isinstance(pattern, exp.Literal) and (classes := _NONE_OF.fullmatch(pattern.name)):
-        without = _call("TRANSLATE", node.this, exp.Literal.string(_members(classes[1])), exp.Literal.string(""))
+        without = _call("TRANSLATE", node.this, exp.Literal.string(members_of(classes[1])), exp.Literal.string(""))
         return build("LENGTH(:without) > 0", without=without)
     rest = [exp.Literal.number(number) for number in (1, 1, 0)]
     found = _call("REGEXP_INSTR", node.this, pattern, *([*rest, flags] if flags is not None else []))
@@ -33,14 +30,6 @@ def _full_match(node: exp.Expr) -> exp.Expr:
     """REGEXP_FULL_MATCH(x, p): all of the text."""
     flags = node.args.get("options") or node.args.get("flag")
     return _call("REGEXP_LIKE", node.this, node.expression, *([flags] if flags is not None else []))
-
-
-@lru_cache
-def _members(classes: str) -> str:
-    """Return the characters of Unicode categories; NUL is in no text."""
-    wanted = tuple(_CLASS.findall(classes))
-    every = map(chr, range(1, sys.maxunicode + 1))
-    return "".join(one for one in every if unicodedata.category(one).startswith(wanted))
 
 
 def _replaced(node: exp.Expr) -> exp.Expr:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.kinds import is_moment, moved
 from profiles_pipeline.dialects.rewriting import Rewrite
 from profiles_pipeline.dialects.rewriting import call as _call
 from profiles_pipeline.sql import build
@@ -46,12 +47,6 @@ def time_format(pattern: str) -> str | None:
     return "".join(found)
 
 
-def is_moment(node: exp.Expr) -> bool:
-    """Tell whether a tree is known to give a time with a zone."""
-    node = node.unnest()
-    return isinstance(node, exp.Cast) and bool(node.args["to"].is_type("timestamptz", "timestampltz"))
-
-
 def in_utc(node: exp.Expr) -> exp.Expr:
     """Return a moment as it is told in UTC."""
     return exp.ConvertTimezone(target_tz=exp.Literal.string("UTC"), timestamp=node)
@@ -74,18 +69,8 @@ def _of_seconds(node: exp.Expr) -> exp.Expr:
 
 def _moved(node: exp.Expr) -> exp.Expr:
     """x + INTERVAL n unit: DATEADD."""
-    interval = node.expression.unnest()
-    if isinstance(interval, exp.ToDays):
-        count, unit = interval.this, "DAY"
-    elif isinstance(interval, exp.Interval) and interval.this is not None and interval.args.get("unit") is not None:
-        count, unit = interval.this.unnest(), interval.args["unit"].name.upper().removesuffix("S")
-    else:
-        return node
-    if isinstance(count, exp.Literal):
-        count = exp.Literal.number(count.name)
-    if isinstance(node, exp.Sub):
-        count = exp.Neg(this=exp.Paren(this=count))
-    return _call("DATEADD", exp.var(unit), count, exp.cast(node.this, "TIMESTAMP"))
+    said = moved(node)
+    return node if said is None else _call("DATEADD", exp.var(said.unit), said.count, exp.cast(said.time, "TIMESTAMP"))
 
 
 def _formatted(node: exp.Expr) -> exp.Expr:

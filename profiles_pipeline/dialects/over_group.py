@@ -1,17 +1,24 @@
-"""The first of a group by an order, with the type that it has: Snowflake's ordered lists hold values without one."""
+"""Aggregates that an engine has over windows only, or whose value would lose its type: read off every row of a group.
+
+The query inside computes the window over the rows of the group, the query around it takes any of its values.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlglot import exp
 
-from profiles_pipeline.dialects.rewriting import call
-from profiles_pipeline.sql import build
+from profiles_pipeline.dialects.spoken import refuse
+from profiles_pipeline.sql import build, nodes_of
 
 _FIRST = "FIRST_OF_"
-"""How the columns of the query inside begin that hold the first of a group."""
+"""How the columns of the query inside begin that hold the values of windows."""
+
+_Windows = list[tuple[exp.Expr, exp.Expr]]
+"""Aggregates, each with the window in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,36 @@ class First:
     value: exp.Expr
     keys: tuple[exp.Expr, ...]
     where: exp.Expr | None
+
+    def window(self, group: list[exp.Expr]) -> exp.Expr:
+        """Return FIRST_VALUE over the rows of a group, those for which `where` holds before the others."""
+        value, order = self.value.copy(), [key.copy() for key in self.keys]
+        if self.where is not None:
+            value = where_it_holds(self.where, value)
+            holds = exp.If(this=self.where.copy(), true=exp.Literal.number(0), false=exp.Literal.number(1))
+            order.insert(0, exp.Ordered(this=holds, nulls_first=False))
+        return over(exp.FirstValue(this=value), group, exp.Order(expressions=order))
+
+
+class Windowed(Protocol):
+    """An aggregate that is a window over the rows of a group."""
+
+    def window(self, group: list[exp.Expr]) -> exp.Expr:
+        """Return the window, partitioned by what the rows are grouped by."""
+
+
+Finder = Callable[[exp.Expr], Windowed | None]
+"""Returns what a node asks for, if it is an aggregate that is to be a window, within a FILTER or not."""
+
+
+def where_it_holds(condition: exp.Expr, value: exp.Expr) -> exp.Expr:
+    """Return a value that is NULL where a condition does not hold."""
+    return exp.If(this=condition.copy(), true=value, false=exp.Null())
+
+
+def over(aggregate: exp.Expr, group: list[exp.Expr], order: exp.Order | None = None) -> exp.Expr:
+    """Return a window over the rows of a group."""
+    return exp.Window(this=aggregate, partition_by=[key.copy() for key in group], order=order)
 
 
 def first_of(node: exp.Expr) -> First | None:
@@ -70,59 +107,70 @@ def _of_pair(node: exp.Expr) -> First | None:
     return First(fields[-1], keys, where)
 
 
-def belongs_to_first(node: exp.Expr) -> bool:
+def belongs_to_window(node: exp.Expr, find: Finder = first_of) -> bool:
     """Tell whether a node is part of such an aggregate, which is rewritten with its query."""
     above: exp.Expr | None = node
     while above is not None and not isinstance(above, exp.Select):
-        if first_of(above) is not None:
+        if find(above) is not None:
             return True
         above = above.parent
     return False
 
 
-def over_the_group(node: exp.Expr) -> exp.Expr:
-    """Return a query in which the first of a group is read off every row of it, by FIRST_VALUE, in a query inside.
+def over_the_group(node: exp.Expr, find: Finder = first_of) -> exp.Expr:
+    """Return a query in which such aggregates are read off every row of the group, by windows in a query inside.
 
     One that cannot be told apart from what is around it stays, and the server refuses it.
     """
     assert isinstance(node, exp.Select)
-    found = list(_firsts(node))
+    found = list(_windowed(node, find))
     if not found or node.args.get("from_") is None or node.args.get("laterals"):
         return node
-    keys = _group_keys(node)
+    keys = _group_keys(node, find)
     if keys is None:
         return node
-    return _single(node, found, keys) if not node.args.get("joins") else _joined(node, found, keys)
+    windows = [(each, windowed.window(keys)) for each in found if (windowed := find(each)) is not None]
+    return _single(node, windows) if not node.args.get("joins") else _joined(node, windows)
 
 
-def _firsts(select: exp.Select) -> Iterator[exp.Expr]:
+def refuse_what_is_left(tree: exp.Expr, people_say: str, find: Finder = first_of) -> None:
+    """Refuse an aggregate that could not be told apart from what is around it.
+
+    Raises:
+        WarehouseError: there is one.
+    """
+    if any(find(node) is not None for node in nodes_of(tree, exp.AggFunc, exp.Filter, exp.StructExtract)):
+        refuse(people_say, "the first of a group by an order, or a quantile, in such a query")
+
+
+def _windowed(select: exp.Select, find: Finder) -> Iterator[exp.Expr]:
     """Yield the outermost such aggregates of a query, not those of queries inside it."""
     parts = [
         *select.expressions,
         *(select.args[name] for name in ("having", "order", "qualify") if select.args.get(name)),
     ]
     for part in parts:
-        yield from _within(part)
+        yield from _within(part, find)
 
 
-def _within(node: exp.Expr) -> Iterator[exp.Expr]:
+def _within(node: exp.Expr, find: Finder) -> Iterator[exp.Expr]:
     if isinstance(node, exp.Query):
         return
-    if first_of(node) is not None:
+    if find(node) is not None:
         yield node
         return
     for child in node.iter_expressions():
-        yield from _within(child)
+        yield from _within(child, find)
 
 
-def _group_keys(select: exp.Select) -> list[exp.Expr] | None:
+def _group_keys(select: exp.Select, find: Finder) -> list[exp.Expr] | None:
     """Return what the rows are grouped by; None where that cannot be told."""
     group = select.args.get("group")
     if group is None:
         return []
     if group.args.get("all"):
         items = [item.unalias() for item in select.expressions]
-        return [item for item in items if not item.find(exp.AggFunc) and not any(_within(item))]
+        return [item for item in items if not item.find(exp.AggFunc) and not any(_within(item, find))]
     keys = []
     for key in group.expressions:
         if isinstance(key, exp.Literal) and key.is_int:
@@ -141,20 +189,7 @@ def _behind_alias(select: exp.Select, key: exp.Expr) -> exp.Expr:
     return key
 
 
-def _window(first: First, keys: list[exp.Expr]) -> exp.Expr:
-    value, order = first.value.copy(), [key.copy() for key in first.keys]
-    if first.where is not None:
-        value = call("IFF", first.where.copy(), value, exp.Null())
-        holds = call("IFF", first.where.copy(), exp.Literal.number(0), exp.Literal.number(1))
-        order.insert(0, exp.Ordered(this=holds, nulls_first=False))
-    return exp.Window(
-        this=exp.FirstValue(this=value),
-        partition_by=[key.copy() for key in keys],
-        order=exp.Order(expressions=order),
-    )
-
-
-def _single(select: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> exp.Expr:
+def _single(select: exp.Select, windows: _Windows) -> exp.Expr:
     source = select.args["from_"].this
     alias = source.alias_or_name or "ROWS"
     name = exp.to_identifier(alias, quoted=True)
@@ -162,13 +197,13 @@ def _single(select: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> 
     inner = exp.select(star).from_(source.copy())
     if select.args.get("where"):
         inner.set("where", select.args["where"].copy())
-    _replaced(inner, found, keys)
+    _replaced(inner, windows)
     select.set("from_", exp.From(this=exp.Subquery(this=inner, alias=exp.TableAlias(this=name))))
     select.set("where", None)
     return select
 
 
-def _joined(select: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> exp.Expr:
+def _joined(select: exp.Select, windows: _Windows) -> exp.Expr:
     """As `_single`, where a star would give two columns of one name: those that are used get names of their own."""
     clauses = [select.args[name] for name in ("group", "having", "order", "qualify") if select.args.get(name)]
     if not all(map(_names_its_columns, (*select.expressions, *clauses))):
@@ -177,7 +212,7 @@ def _joined(select: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> 
     for clause in ("from_", "joins", "where"):
         inner.set(clause, select.args.get(clause))
         select.set(clause, None)
-    _replaced(inner, found, keys)
+    _replaced(inner, windows)
     aliases = {item.alias for item in select.expressions if isinstance(item, exp.Alias)}
     columns = [column for item in select.expressions for column in item.find_all(exp.Column)]
     for clause in clauses:
@@ -209,11 +244,9 @@ def _names_its_columns(part: exp.Expr) -> bool:
     return part.find(exp.Query) is None and all(isinstance(star.parent, exp.Count) for star in part.find_all(exp.Star))
 
 
-def _replaced(inner: exp.Select, found: list[exp.Expr], keys: list[exp.Expr]) -> None:
+def _replaced(inner: exp.Select, windows: _Windows) -> None:
     """Put the windows into the query inside, and their columns into the place of the aggregates."""
-    for number, node in enumerate(found):
-        first = first_of(node)
-        assert first is not None
+    for number, (node, window) in enumerate(windows):
         name = f"{_FIRST}{number}"
-        inner.select(exp.alias_(_window(first, keys), name, quoted=True), copy=False)
+        inner.select(exp.alias_(window, name, quoted=True), copy=False)
         node.replace(exp.AnyValue(this=exp.column(name, quoted=True)))

@@ -1,0 +1,12 @@
+-- models/profile
+-- Material_profile_1, as of 2024-02-01 00:00:00 UTC
+
+-- 1. 2 features
+DROP TABLE IF EXISTS "profiles"."material_profile_1" CASCADE;
+CREATE TABLE "profiles"."material_profile_1" AS
+SELECT
+  "f"."user_main_id",
+  CAST('2024-02-01 00:00:00' AS TIMESTAMP) AS "valid_at",
+  "f"."n",
+  "f"."total"
+FROM "profiles"."material_user_var_table_1" AS "f";

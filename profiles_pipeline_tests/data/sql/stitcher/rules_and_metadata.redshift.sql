@@ -1,0 +1,623 @@
+-- models/user_graph
+-- Material_user_graph_1, as of 2024-02-01 00:00:00 UTC
+
+-- 1. ids seen together in inputs/people
+DROP TABLE IF EXISTS "material_user_graph_1_tuples_0" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_tuples_0" AS
+WITH "rows" AS (
+  SELECT
+    CASE
+      WHEN (
+        CAST("user_id" AS VARCHAR(MAX)) BETWEEN '!' AND '~'
+        OR (
+          LENGTH(
+            TRANSLATE(
+              CAST("user_id" AS VARCHAR(MAX)),
+              '\001\002\003\004\005\006\007\b\t\n\013\f\r\016\017\020\021\022\023\024\025\026\027\030\031\032\033\034\035\036\037 \177 ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+              ''
+            )
+          ) > 0
+        )
+      )
+      THEN CAST("user_id" AS VARCHAR(MAX))
+    END AS "id_0",
+    CASE
+      WHEN (
+        CAST("email" AS VARCHAR(MAX)) BETWEEN '!' AND '~'
+        OR (
+          LENGTH(
+            TRANSLATE(
+              CAST("email" AS VARCHAR(MAX)),
+              '\001\002\003\004\005\006\007\b\t\n\013\f\r\016\017\020\021\022\023\024\025\026\027\030\031\032\033\034\035\036\037 \177 ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+              ''
+            )
+          ) > 0
+        )
+      )
+      THEN CAST("email" AS VARCHAR(MAX))
+    END AS "id_1",
+    CAST(CAST(CAST("seen_at" AS VARCHAR(MAX)) AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP) AS "occurred_at"
+  FROM (
+    SELECT
+      *
+    FROM "shop"."people"
+    WHERE
+      CAST(CAST(CAST("seen_at" AS VARCHAR(MAX)) AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP) < CAST('2024-02-01 00:00:00' AS TIMESTAMP)
+      OR "seen_at" IS NULL
+  ) AS "source_rows"
+)
+SELECT
+  "id_0",
+  "id_1",
+  MIN("occurred_at") AS "first_seen_at",
+  MAX("occurred_at") AS "last_seen_at",
+  COUNT(*) AS "row_count"
+FROM "rows"
+WHERE
+  NOT "id_0" IS NULL OR NOT "id_1" IS NULL
+GROUP BY
+  "id_0",
+  "id_1";
+
+-- 2. distinct edges, before caps and rules
+DROP TABLE IF EXISTS "profiles"."material_user_graph_1_raw_edges" CASCADE;
+CREATE TABLE "profiles"."material_user_graph_1_raw_edges" AS
+SELECT
+  "id_1" AS "id1",
+  'email' AS "id1_type",
+  "id_0" AS "id2",
+  'user_id' AS "id2_type",
+  'inputs/people' AS "source",
+  "first_seen_at",
+  "last_seen_at",
+  "row_count"
+FROM "material_user_graph_1_tuples_0"
+WHERE
+  NOT "id_1" IS NULL AND NOT "id_0" IS NULL
+UNION ALL
+SELECT
+  "id_0" AS "id1",
+  'user_id' AS "id1_type",
+  "id_0" AS "id2",
+  'user_id' AS "id2_type",
+  'inputs/people' AS "source",
+  "first_seen_at",
+  "last_seen_at",
+  "row_count"
+FROM "material_user_graph_1_tuples_0"
+WHERE
+  NOT "id_0" IS NULL AND "id_1" IS NULL
+UNION ALL
+SELECT
+  "id_1" AS "id1",
+  'email' AS "id1_type",
+  "id_1" AS "id2",
+  'email' AS "id2_type",
+  'inputs/people' AS "source",
+  "first_seen_at",
+  "last_seen_at",
+  "row_count"
+FROM "material_user_graph_1_tuples_0"
+WHERE
+  NOT "id_1" IS NULL AND "id_0" IS NULL;
+
+-- 3. manual rules that count
+DROP TABLE IF EXISTS "material_user_graph_1_rules" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_rules" AS
+WITH "types" AS (
+  SELECT
+    "name",
+    "number"
+  FROM (
+    SELECT
+      'email' AS "name",
+      0 AS "number"
+    UNION ALL
+    SELECT
+      'user_id',
+      1
+  ) AS "id_types"
+), "named" AS (
+  SELECT
+    "r"."id1",
+    "one"."name" AS "id1_type",
+    "one"."number" AS "number1",
+    "r"."action",
+    "r"."created_at",
+    COALESCE("r"."id2", "r"."id1") AS "id2",
+    COALESCE("two"."name", "one"."name") AS "id2_type",
+    COALESCE("two"."number", "one"."number") AS "number2"
+  FROM (
+    SELECT
+      LOWER(TRIM(CAST("entity" AS VARCHAR(MAX)))) AS "entity",
+      CASE
+        WHEN TRIM(CAST("id1" AS VARCHAR(MAX))) <> ''
+        THEN CAST("id1" AS VARCHAR(MAX))
+      END AS "id1",
+      NULLIF(LOWER(TRIM(CAST("id1_type" AS VARCHAR(MAX)))), '') AS "id1_type",
+      CASE
+        WHEN TRIM(CAST("id2" AS VARCHAR(MAX))) <> ''
+        THEN CAST("id2" AS VARCHAR(MAX))
+      END AS "id2",
+      NULLIF(LOWER(TRIM(CAST("id2_type" AS VARCHAR(MAX)))), '') AS "id2_type",
+      UPPER(TRIM(CAST("action" AS VARCHAR(MAX)))) AS "action",
+      CAST("created_at" AS TIMESTAMP) AS "created_at"
+    FROM "id_stitch_rules" AS "written"
+  ) AS "r"
+  JOIN "types" AS "one"
+    ON LOWER("one"."name") = "r"."id1_type"
+  LEFT JOIN "types" AS "two"
+    ON LOWER("two"."name") = "r"."id2_type"
+  WHERE
+    "r"."entity" IN ('user')
+), "placed" AS (
+  SELECT
+    *,
+    "number1" < "number2" OR (
+      "number1" = "number2" AND "id1" <= "id2"
+    ) AS "in_order"
+  FROM "named"
+), "ordered" AS (
+  SELECT
+    CASE WHEN "in_order" THEN "id1" ELSE "id2" END AS "id1",
+    CASE WHEN "in_order" THEN "id1_type" ELSE "id2_type" END AS "id1_type",
+    CASE WHEN "in_order" THEN "id2" ELSE "id1" END AS "id2",
+    CASE WHEN "in_order" THEN "id2_type" ELSE "id1_type" END AS "id2_type",
+    "action",
+    "created_at"
+  FROM "placed"
+), "ranked" AS (
+  SELECT
+    "id1",
+    "id1_type",
+    "id2",
+    "id2_type",
+    "action",
+    ROW_NUMBER() OVER (
+      PARTITION BY "id1", "id1_type", "id2", "id2_type"
+      ORDER BY "created_at" DESC NULLS LAST, "action" ASC
+    ) AS "age"
+  FROM "ordered"
+)
+SELECT
+  "id1",
+  "id1_type",
+  "id2",
+  "id2_type",
+  "action"
+FROM "ranked"
+WHERE
+  "age" = 1;
+
+-- 4. edges after manual rules
+DROP TABLE IF EXISTS "profiles"."material_user_graph_1_internal_edges" CASCADE;
+CREATE TABLE "profiles"."material_user_graph_1_internal_edges" AS
+WITH "gone" AS (
+  SELECT
+    "id1" AS "id",
+    "id1_type" AS "id_type"
+  FROM "material_user_graph_1_rules"
+  WHERE
+    "action" = 'EXCLUDE' AND (
+      "id1" = "id2" AND "id1_type" = "id2_type"
+    )
+), "kept" AS (
+  SELECT
+    "e".*
+  FROM "profiles"."material_user_graph_1_raw_edges" AS "e"
+  WHERE
+    NOT EXISTS(
+      SELECT
+        1
+      FROM "material_user_graph_1_rules" AS "r"
+      WHERE
+        "r"."action" = 'EXCLUDE'
+        AND "r"."id1" = "e"."id1"
+        AND "r"."id1_type" = "e"."id1_type"
+        AND "r"."id2" = "e"."id2"
+        AND "r"."id2_type" = "e"."id2_type"
+    )
+    AND NOT EXISTS(
+      SELECT
+        1
+      FROM "gone" AS "g"
+      WHERE
+        "g"."id" = "e"."id1" AND "g"."id_type" = "e"."id1_type"
+    )
+    AND NOT EXISTS(
+      SELECT
+        1
+      FROM "gone" AS "g"
+      WHERE
+        "g"."id" = "e"."id2" AND "g"."id_type" = "e"."id2_type"
+    )
+), "added" AS (
+  SELECT
+    "id1",
+    "id1_type",
+    "id2",
+    "id2_type",
+    'id_stitcher_rules' AS "source",
+    CAST(NULL AS TIMESTAMP) AS "first_seen_at",
+    CAST(NULL AS TIMESTAMP) AS "last_seen_at",
+    CAST(0 AS BIGINT) AS "row_count"
+  FROM "material_user_graph_1_rules" AS "r"
+  WHERE
+    "action" = 'INCLUDE'
+    AND (
+      NOT EXISTS(
+        SELECT
+          1
+        FROM "gone" AS "g"
+        WHERE
+          "g"."id" = "r"."id1" AND "g"."id_type" = "r"."id1_type"
+      )
+      AND NOT EXISTS(
+        SELECT
+          1
+        FROM "gone" AS "g"
+        WHERE
+          "g"."id" = "r"."id2" AND "g"."id_type" = "r"."id2_type"
+      )
+    )
+), "together" AS (
+  SELECT
+    *
+  FROM "kept"
+  UNION ALL
+  SELECT
+    *
+  FROM "added"
+  WHERE
+    NOT (
+      (
+        "id1" = "id2" AND "id1_type" = "id2_type"
+      )
+    )
+), "ends" AS (
+  SELECT
+    "id1" AS "id",
+    "id1_type" AS "id_type"
+  FROM "together"
+  UNION
+  SELECT
+    "id2",
+    "id2_type"
+  FROM "together"
+), "seen" AS (
+  SELECT
+    "id1" AS "id",
+    "id1_type" AS "id_type",
+    "source",
+    "first_seen_at",
+    "last_seen_at",
+    "row_count"
+  FROM "profiles"."material_user_graph_1_raw_edges"
+  UNION ALL
+  SELECT
+    "id2",
+    "id2_type",
+    "source",
+    "first_seen_at",
+    "last_seen_at",
+    "row_count"
+  FROM "profiles"."material_user_graph_1_raw_edges"
+  UNION ALL
+  SELECT
+    "id1",
+    "id1_type",
+    "source",
+    "first_seen_at",
+    "last_seen_at",
+    "row_count"
+  FROM "added"
+  WHERE
+    "id1" = "id2" AND "id1_type" = "id2_type"
+)
+SELECT
+  "id1",
+  "id1_type",
+  "id2",
+  "id2_type",
+  "source",
+  "first_seen_at",
+  "last_seen_at",
+  "row_count"
+FROM "together"
+UNION ALL
+SELECT
+  "s"."id",
+  "s"."id_type",
+  "s"."id",
+  "s"."id_type",
+  "s"."source",
+  MIN("s"."first_seen_at"),
+  MAX("s"."last_seen_at"),
+  CAST(SUM("s"."row_count") AS BIGINT)
+FROM "seen" AS "s"
+WHERE
+  NOT EXISTS(
+    SELECT
+      1
+    FROM "ends" AS "e"
+    WHERE
+      "e"."id" = "s"."id" AND "e"."id_type" = "s"."id_type"
+  )
+  AND NOT EXISTS(
+    SELECT
+      1
+    FROM "gone" AS "g"
+    WHERE
+      "g"."id" = "s"."id" AND "g"."id_type" = "s"."id_type"
+  )
+GROUP BY
+  "s"."id",
+  "s"."id_type",
+  "s"."source";
+
+-- 5. distinct ids, numbered
+DROP TABLE IF EXISTS "material_user_graph_1_nodes" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_nodes" AS
+WITH "ends" AS (
+  SELECT
+    "id1" AS "id",
+    "id1_type" AS "id_type",
+    "first_seen_at",
+    "last_seen_at"
+  FROM (
+    SELECT
+      *
+    FROM "profiles"."material_user_graph_1_raw_edges"
+    UNION ALL
+    SELECT
+      *
+    FROM "profiles"."material_user_graph_1_internal_edges"
+  )
+  UNION ALL
+  SELECT
+    "id2",
+    "id2_type",
+    "first_seen_at",
+    "last_seen_at"
+  FROM (
+    SELECT
+      *
+    FROM "profiles"."material_user_graph_1_raw_edges"
+    UNION ALL
+    SELECT
+      *
+    FROM "profiles"."material_user_graph_1_internal_edges"
+  )
+), "ids" AS (
+  SELECT
+    "id",
+    "id_type",
+    MIN("first_seen_at") AS "first_seen_at",
+    MAX("last_seen_at") AS "last_seen_at"
+  FROM "ends"
+  GROUP BY
+    "id",
+    "id_type"
+)
+SELECT
+  ROW_NUMBER() OVER () - 1 AS "node",
+  "id",
+  "id_type",
+  "first_seen_at",
+  "last_seen_at"
+FROM "ids"
+WHERE
+  ("id", "id_type") IN (
+    SELECT
+      "id1",
+      "id1_type"
+    FROM "profiles"."material_user_graph_1_internal_edges"
+    UNION ALL
+    SELECT
+      "id2",
+      "id2_type"
+    FROM "profiles"."material_user_graph_1_internal_edges"
+  );
+
+-- 6. connected components
+-- makes Material_user_graph_1_components (node, component) in rounds that contract the graph, until no edge is left.
+-- This is the first; each further one says the same of further tables, with other numbers in its maps.
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges_0" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_0" AS
+SELECT DISTINCT
+  GREATEST("one", "other") AS "high",
+  LEAST("one", "other") AS "low"
+FROM (
+  SELECT
+    CAST((
+      CAST(1944846389 AS BIGINT) * CAST("a" AS BIGINT) + CAST(1552200962 AS BIGINT)
+    ) % CAST(2147483647 AS BIGINT) AS BIGINT) AS "one",
+    CAST((
+      CAST(1944846389 AS BIGINT) * CAST("b" AS BIGINT) + CAST(1552200962 AS BIGINT)
+    ) % CAST(2147483647 AS BIGINT) AS BIGINT) AS "other"
+  FROM (
+    SELECT
+      "one"."node" AS "a",
+      "two"."node" AS "b"
+    FROM "profiles"."material_user_graph_1_internal_edges" AS "e"
+    JOIN "material_user_graph_1_nodes" AS "one"
+      ON "one"."id" = "e"."id1" AND "one"."id_type" = "e"."id1_type"
+    JOIN "material_user_graph_1_nodes" AS "two"
+      ON "two"."id" = "e"."id2" AND "two"."id_type" = "e"."id2_type"
+    WHERE
+      "one"."node" <> "two"."node"
+  ) AS "e"
+  WHERE
+    "a" <> "b"
+) AS "moved";
+-- where this is not 0, another round follows:
+SELECT
+  COUNT(*)
+FROM "material_user_graph_1_components_edges_0";
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers_0_0" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers_0_0" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges_0" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges_0" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+-- where this is not 0, another jump follows:
+SELECT
+  COUNT(*)
+FROM "material_user_graph_1_components_pointers_0_0" AS "p"
+JOIN "material_user_graph_1_components_pointers_0_0" AS "q"
+  ON "q"."node" = "p"."target"
+WHERE
+  "q"."target" <> "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers_0_1" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers_0_1" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers_0_0" AS "p"
+JOIN "material_user_graph_1_components_pointers_0_0" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE "material_user_graph_1_components_pointers_0_0";
+-- where this is not 0, another jump follows:
+SELECT
+  COUNT(*)
+FROM "material_user_graph_1_components_pointers_0_1" AS "p"
+JOIN "material_user_graph_1_components_pointers_0_1" AS "q"
+  ON "q"."node" = "p"."target"
+WHERE
+  "q"."target" <> "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges_1" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_1" AS
+SELECT DISTINCT
+  GREATEST("one", "other") AS "high",
+  LEAST("one", "other") AS "low"
+FROM (
+  SELECT
+    CAST((
+      CAST(1 AS BIGINT) * CAST("x" AS BIGINT) + CAST(0 AS BIGINT)
+    ) % CAST(2147483647 AS BIGINT) AS BIGINT) AS "one",
+    CAST((
+      CAST(1 AS BIGINT) * CAST("y" AS BIGINT) + CAST(0 AS BIGINT)
+    ) % CAST(2147483647 AS BIGINT) AS BIGINT) AS "other"
+  FROM (
+    SELECT
+      "p"."target" AS "x",
+      "q"."target" AS "y"
+    FROM "material_user_graph_1_components_edges_0" AS "e"
+    JOIN "material_user_graph_1_components_pointers_0_1" AS "p"
+      ON "p"."node" = "e"."high"
+    JOIN "material_user_graph_1_components_pointers_0_1" AS "q"
+      ON "q"."node" = "e"."low"
+  ) AS "e"
+  WHERE
+    "x" <> "y"
+) AS "moved";
+DROP TABLE "material_user_graph_1_components_edges_0";
+-- where this is not 0, another round follows:
+SELECT
+  COUNT(*)
+FROM "material_user_graph_1_components_edges_1";
+DROP TABLE "material_user_graph_1_components_edges_1";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots_0" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots_0" AS
+SELECT
+  "p"."node",
+  CAST((
+    CAST(169106526 AS BIGINT) * CAST("p"."target" AS BIGINT) + CAST(382188448 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS BIGINT) AS "root"
+FROM "material_user_graph_1_components_pointers_0_1" AS "p";
+DROP TABLE "material_user_graph_1_components_pointers_0_1";
+DROP TABLE IF EXISTS "material_user_graph_1_components" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components" AS
+SELECT
+  "n"."node",
+  COALESCE("r"."root", "n"."node") AS "component"
+FROM "material_user_graph_1_nodes" AS "n"
+LEFT JOIN "material_user_graph_1_components_roots_0" AS "r"
+  ON "r"."node" = CAST((
+    CAST(1944846389 AS BIGINT) * CAST("n"."node" AS BIGINT) + CAST(1552200962 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS BIGINT);
+DROP TABLE "material_user_graph_1_components_roots_0";
+
+-- 7. evidence of each id
+-- cannot be said in Redshift: nothing there stands for a list of distinct values
+
+-- 8. main id of each id
+DROP TABLE IF EXISTS "profiles"."material_user_graph_1_mappings" CASCADE;
+CREATE TABLE "profiles"."material_user_graph_1_mappings" AS
+SELECT
+  "f".*,
+  "m"."metadata"
+FROM (
+  WITH "labelled" AS (
+    SELECT
+      "n"."id",
+      "n"."id_type",
+      "n"."first_seen_at",
+      "n"."last_seen_at",
+      "c"."component",
+      COALESCE("n"."first_seen_at", CAST('9999-12-31 00:00:00' AS TIMESTAMP)) AS "seen_from"
+    FROM "material_user_graph_1_nodes" AS "n"
+    JOIN "material_user_graph_1_components" AS "c"
+      ON "c"."node" = "n"."node"
+  ), "eldest" AS (
+    SELECT
+      "component",
+      MIN("seen_from") AS "seen_from"
+    FROM "labelled"
+    GROUP BY
+      "component"
+  ), "named" AS (
+    SELECT
+      "l"."component",
+      MIN(
+        'rid' || SUBSTRING(
+          SHA(
+            SUBSTRING(SHA('fe971b24-9572-4005-b22f-351e9c09274d' || "l"."id"), 1, 32) || "l"."id_type"
+          ),
+          1,
+          32
+        )
+      ) AS "main_id"
+    FROM "labelled" AS "l"
+    JOIN "eldest" AS "e"
+      ON "e"."component" = "l"."component" AND "e"."seen_from" = "l"."seen_from"
+    GROUP BY
+      "l"."component"
+  )
+  SELECT
+    "named"."main_id",
+    "l"."id" AS "other_id",
+    "l"."id_type" AS "other_id_type",
+    "l"."last_seen_at" AS "valid_at",
+    "l"."first_seen_at",
+    "l"."component"
+  FROM "labelled" AS "l"
+  JOIN "named"
+    ON "named"."component" = "l"."component"
+) AS "f"
+JOIN "material_user_graph_1_metadata" AS "m"
+  ON "m"."id" = "f"."other_id" AND "m"."id_type" = "f"."other_id_type";
+
+-- 9. id graph
+DROP VIEW IF EXISTS "profiles"."material_user_graph_1" CASCADE;
+CREATE VIEW "profiles"."material_user_graph_1" AS
+SELECT
+  "main_id" AS "user_main_id",
+  "other_id",
+  "other_id_type",
+  "valid_at",
+  "first_seen_at",
+  "metadata"
+FROM "profiles"."material_user_graph_1_mappings";
