@@ -698,7 +698,11 @@ LEFT JOIN (
       `id_type`,
       `other_type`,
       ARRAY_AGG(
-        STRUCT(`other` AS id, `reason` AS reason, TO_JSON(`rule_details`) AS rule_details) ORDER BY `other` IS NULL ASC, `other` ASC
+        STRUCT(
+          `other` AS id,
+          `reason` AS reason,
+          PARSE_JSON(CAST(`rule_details` AS STRING)) AS rule_details
+        ) ORDER BY `other` IS NULL ASC, `other` ASC
       ) AS `cardinality_info`
     FROM (
       SELECT

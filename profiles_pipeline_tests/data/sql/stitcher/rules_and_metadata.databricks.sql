@@ -764,7 +764,11 @@ LEFT JOIN (
               STRUCT(
                 `other` IS NULL AS last_0,
                 `other` AS key_0,
-                STRUCT(`other` AS id, `reason` AS reason, CAST(`rule_details` AS VARIANT) AS rule_details) AS value
+                STRUCT(
+                  `other` AS id,
+                  `reason` AS reason,
+                  PARSE_JSON(CAST(`rule_details` AS STRING)) AS rule_details
+                ) AS value
               )
             )
           )
@@ -775,7 +779,11 @@ LEFT JOIN (
               STRUCT(
                 `other` IS NULL AS last_0,
                 `other` AS key_0,
-                STRUCT(`other` AS id, `reason` AS reason, CAST(`rule_details` AS VARIANT) AS rule_details) AS value
+                STRUCT(
+                  `other` AS id,
+                  `reason` AS reason,
+                  PARSE_JSON(CAST(`rule_details` AS STRING)) AS rule_details
+                ) AS value
               )
             )
           ),
