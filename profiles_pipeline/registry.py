@@ -20,7 +20,14 @@ from profiles_pipeline.compile.accumulators import BUCKET, LATER
 from profiles_pipeline.compile.statement import FILE
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Problem, ProjectError
-from profiles_pipeline.names import HELD_TABLE, OBSERVED_BUCKETS, OBSERVED_FILES, OBSERVED_INPUTS, REGISTRY_TABLES
+from profiles_pipeline.names import (
+    HELD_TABLE,
+    OBSERVED_BUCKETS,
+    OBSERVED_FILES,
+    OBSERVED_INPUTS,
+    PUBLICATIONS,
+    REGISTRY_TABLES,
+)
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held, Kept
 
@@ -52,6 +59,13 @@ _DEFINITIONS = {
     OBSERVED_FILES: """
         project VARCHAR NOT NULL, input VARCHAR NOT NULL, file VARCHAR NOT NULL, state VARCHAR NOT NULL,
         bucket TIMESTAMP, row_count BIGINT, newest TIMESTAMP, content VARCHAR""",
+    PUBLICATIONS: """
+        project VARCHAR NOT NULL, publisher VARCHAR NOT NULL, publication BIGINT NOT NULL, seq_no BIGINT NOT NULL,
+        end_ts TIMESTAMP NOT NULL, token VARCHAR NOT NULL, columns VARCHAR NOT NULL, inserted BIGINT NOT NULL,
+        updated BIGINT NOT NULL, deleted BIGINT NOT NULL, unchanged BIGINT NOT NULL, rejected BIGINT NOT NULL,
+        row_count BIGINT NOT NULL, last_seq BIGINT NOT NULL, guards VARCHAR NOT NULL, approved BOOLEAN NOT NULL,
+        hash_version INTEGER NOT NULL, published_at TIMESTAMP NOT NULL, acknowledged BIGINT NOT NULL,
+        delivered_at TIMESTAMP, PRIMARY KEY (project, publisher, publication)""",
 }
 
 
