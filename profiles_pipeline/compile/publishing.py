@@ -237,7 +237,7 @@ def delta_query(publisher: Publisher, desired: exp.Table, table: exp.Expr, shape
         differs=exp.or_(*differs) if differs else exp.false(),
     )
     changed = [
-        build("CASE WHEN :differs THEN :name ELSE '' END", differs=one, name=text(f"{name},"))
+        build("CASE WHEN :differs THEN :name ELSE '' END", differs=one, name=text(f",{name}"))
         for name, one in zip(compared, differs, strict=True)
     ]
     return build(
@@ -246,7 +246,7 @@ def delta_query(publisher: Publisher, desired: exp.Table, table: exp.Expr, shape
             CASE WHEN d.key IS NULL THEN 'D' WHEN :absent THEN 'I' ELSE 'U' END AS op,
             d.main_id AS main_id, p.main_id AS main_id_before, :values,
             CASE WHEN NOT d.key IS NULL THEN :hash END AS row_hash,
-            CASE WHEN NOT d.key IS NULL AND NOT (:absent) THEN RTRIM(:changed, ',') END AS changed_columns,
+            CASE WHEN NOT d.key IS NULL AND NOT (:absent) THEN SUBSTRING(:changed, 2) END AS changed_columns,
             NOT p.:key IS NULL AND NOT (:absent) AND NOT (p.row_hash IS NOT DISTINCT FROM :published_hash) AS by_hand
         FROM (SELECT * FROM :desired WHERE reason IS NULL) AS d FULL JOIN :table AS p ON p.:key = d.key
         WHERE (:is_gone) OR (:is_there)
@@ -342,18 +342,16 @@ def merge(publisher: Publisher, table: exp.Table, delta: exp.Table, shape: Shape
     sets.append(exp.EQ(this=exp.column("published_at", quoted=True), expression=at.copy()))
     inserted = [exp.column(c, quoted=True) for c in (publisher.key_column, *columns, "published_at")]
     values = [col(c, "d") for c in ("key", *columns)] + [at.copy()]
+    removed: exp.Expr = exp.var("DELETE")
     if soft:
-        when = build("CASE WHEN d.op = 'D' THEN :at END", at=at)
-        sets.append(exp.EQ(this=exp.column("deleted_at", quoted=True), expression=when))
-    update = exp.Update(expressions=sets)
-    gone = build("d.op = 'D'")
+        deleted_at = exp.column("deleted_at", quoted=True)
+        removed = exp.Update(expressions=[*(one.copy() for one in sets), exp.EQ(this=deleted_at, expression=at.copy())])
+        sets.append(exp.EQ(this=deleted_at.copy(), expression=exp.null()))
+    insert = exp.Insert(this=exp.Tuple(expressions=inserted), expression=exp.Tuple(expressions=values))
     whens = [
-        *([] if soft else [exp.When(matched=True, condition=gone, then=exp.var("DELETE"))]),
-        exp.When(matched=True, then=update),
-        exp.When(
-            matched=False,
-            then=exp.Insert(this=exp.Tuple(expressions=inserted), expression=exp.Tuple(expressions=values)),
-        ),
+        exp.When(matched=True, condition=build("d.op = 'D'"), then=removed),
+        exp.When(matched=True, then=exp.Update(expressions=sets)),
+        exp.When(matched=False, then=insert),
     ]
     return exp.Merge(
         this=exp.alias_(table.copy(), "t", table=True),

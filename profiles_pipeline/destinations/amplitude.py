@@ -3,6 +3,9 @@
 The table is never replaced: the connection would break. So it is made once, and from then on merged into.
 """
 
+from collections.abc import Mapping
+from datetime import timedelta
+
 from sqlglot import exp
 
 from profiles_pipeline.destinations.contract import FLAT, Contract, Destination, KeyRule, Option, Published
@@ -20,6 +23,32 @@ def mapping(published: Published) -> exp.Expr:
     return exp.select(*columns).from_(published.table.copy())
 
 
+def tracking(dialect: str, relation: str, retention: timedelta) -> tuple[str, ...]:
+    """Return the statements that keep the changes of a table for as long as the connection may pause."""
+    days = retention.days
+    if dialect == "snowflake":
+        return (
+            f"ALTER TABLE {relation} SET DATA_RETENTION_TIME_IN_DAYS = {days}",
+            f"ALTER TABLE {relation} SET CHANGE_TRACKING = TRUE",
+        )
+    if dialect == "databricks":
+        kept = f"'delta.deletedFileRetentionDuration' = 'interval {days} days'"
+        kept += f", 'delta.logRetentionDuration' = 'interval {days} days'"
+        return (f"ALTER TABLE {relation} SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', {kept})",)
+    return ()
+
+
+def fault(options: Mapping[str, object]) -> str | None:
+    """Return what is wrong with the time for which changes are kept."""
+    retention = options["retention"]
+    assert isinstance(retention, timedelta)
+    if retention < timedelta(days=1):
+        return "'retention' is at least 1d: without a record of changes the connection cannot be mended"
+    if options["edition"] == "standard" and retention > timedelta(days=1):
+        return "'retention' is at most 1d on Snowflake's Standard Edition; let the source sync every 12 hours then"
+    return None
+
+
 AMPLITUDE = Destination(
     "amplitude",
     Contract(
@@ -35,5 +64,7 @@ AMPLITUDE = Destination(
         "edition": Option("text", "enterprise", among=("standard", "enterprise")),
     },
     mapping=mapping,
+    tracking=tracking,
+    fault=fault,
     next_step="connect the table as a source of profiles; on Snowflake's Standard Edition let it sync every 12 hours",
 )

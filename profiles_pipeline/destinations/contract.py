@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
 from sqlglot import exp
@@ -114,6 +115,16 @@ def no_views(_: Published) -> tuple[View, ...]:
     return ()
 
 
+def nothing_tracked(dialect: str, relation: str, retention: timedelta) -> tuple[str, ...]:  # noqa: ARG001
+    """Return no statements: the warehouse keeps no record of changes."""
+    return ()
+
+
+def anything_goes(_: Mapping[str, object]) -> str | None:
+    """Return None: there is nothing wrong with what is said of a destination."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A destination.
@@ -125,6 +136,9 @@ class Destination:
         options: what may be said of it.
         views: the relations that it reads, where the table itself is not what it wants; a pure function.
         mapping: the query to give to it, which names properties as it knows them; None where it needs none.
+        tracking: the statements that make a warehouse keep the changes of the table, given its dialect, the table as
+            its SQL names it, and for how long; none where it cannot.
+        fault: what is wrong with what is said of it, as a sentence; None when nothing is.
         next_step: what to do there once, for people.
     """
 
@@ -134,4 +148,6 @@ class Destination:
     options: Mapping[str, Option] = field(default_factory=dict)
     views: Callable[[Published], tuple[View, ...]] = no_views
     mapping: Callable[[Published], exp.Expr] | None = None
+    tracking: Callable[[str, str, timedelta], tuple[str, ...]] = nothing_tracked
+    fault: Callable[[Mapping[str, object]], str | None] = anything_goes
     next_step: str = ""

@@ -47,6 +47,7 @@ class Capabilities:
         star_except: stars can leave columns out.
         by_name: INSERT and UNION match columns by their names on request; else they are put in order.
         structs: a column can hold several values, each of its own type.
+        change_tracking: keeps the changes of a table on request, for others to read.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
@@ -79,6 +80,7 @@ class Capabilities:
     star_except: bool
     by_name: bool
     structs: bool
+    change_tracking: bool
     components: Components
 
 
@@ -112,6 +114,7 @@ DUCKDB = Capabilities(
     star_except=True,
     by_name=True,
     structs=True,
+    change_tracking=False,
     components="in_memory",
 )
 
@@ -145,6 +148,7 @@ SNOWFLAKE = Capabilities(
     star_except=True,
     by_name=False,
     structs=False,
+    change_tracking=True,
     components="contraction",
 )
 
@@ -178,6 +182,7 @@ POSTGRES = Capabilities(
     star_except=False,
     by_name=False,
     structs=False,
+    change_tracking=False,
     components="contraction",
 )
 
@@ -211,6 +216,7 @@ REDSHIFT = Capabilities(
     star_except=False,
     by_name=False,
     structs=False,
+    change_tracking=False,
     components="contraction",
 )
 
@@ -244,6 +250,7 @@ BIGQUERY = Capabilities(
     star_except=True,
     by_name=False,
     structs=True,
+    change_tracking=False,
     components="contraction",
 )
 
@@ -277,6 +284,7 @@ DATABRICKS = Capabilities(
     star_except=True,
     by_name=True,
     structs=True,
+    change_tracking=True,
     components="contraction",
 )
 

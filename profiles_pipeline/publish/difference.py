@@ -16,6 +16,7 @@ from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.errors import Problem, ProjectError, fail
 from profiles_pipeline.publish.guards import Found, Guard, guards
 from profiles_pipeline.publish.ledger import Counts, Ledger, Publication
+from profiles_pipeline.publish.tracking import tracking_faults
 from profiles_pipeline.resolve.publishing import OWN_COLUMNS, Publisher
 from profiles_pipeline.session import Session
 from profiles_pipeline.sql import build
@@ -116,6 +117,7 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
         is_first=last is None,
         this_month=ledger.operations_since(month),
         by_hand=_by_hand(publisher, table, last, by_hand),
+        tracking=tracking_faults(session, publisher) if last and table.columns is not None else (),
     )
     return Difference(
         publisher=publisher,

@@ -13,6 +13,7 @@ from profiles_pipeline.compile.statement import create
 from profiles_pipeline.dialects import literal_tree, render
 from profiles_pipeline.publish.difference import MARK, Difference
 from profiles_pipeline.publish.ledger import Publication
+from profiles_pipeline.publish.tracking import track
 from profiles_pipeline.session import Session
 
 _TICK = timedelta(microseconds=1)
@@ -44,13 +45,12 @@ def write(session: Session, difference: Difference, *, approved: bool) -> Public
     """
     warehouse, publisher, last = session.warehouse, difference.publisher, difference.last
     session.registry.ensure()
-    recreated = (
-        last is None or not difference.is_there or any(g.name == "untouched" and g.told for g in difference.guards)
-    )
-    token = uuid.uuid4().hex if last is None or recreated else last.token
-    if recreated or difference.missing:
+    token = last.token if last else uuid.uuid4().hex
+    names = {guard.name for guard in difference.tripped}
+    if last is None or difference.missing or not difference.is_there or names & {"untouched", "connection_valid"}:
         for statement in preparations(difference, session.project.name, token):
             warehouse.execute(render(statement, warehouse.dialect))
+        track(session, publisher, difference.relations.table)
     made = _publication(difference, token, approved)
     at = literal_tree(made.published_at)
     relations, delta = difference.relations, difference.delta

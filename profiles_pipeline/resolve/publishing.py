@@ -250,6 +250,9 @@ class _Resolving:
                 self.problems.error("missing-key", message, spec.span or self.spec.span)
             else:
                 found[name] = option.default if option.kind != "duration" else durations.duration(str(option.default))
+        wrong = destination.fault(found) if None not in found.values() else None
+        if wrong is not None and len(found) == len(destination.options):
+            self.problems.error("wrong-value", wrong, spec.span or self.spec.span)
         return found
 
     def _option(self, name: str, option: Option, given: object, span: Span | None) -> object:
