@@ -8,7 +8,6 @@ from pathlib import Path
 
 import typer
 
-from profiles_pipeline import publish as publishing
 from profiles_pipeline.cli.faults import failure, from_here, say_error
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.planning import tell_waiting
@@ -16,7 +15,10 @@ from profiles_pipeline.cli.terminal import note, out, print_document, print_tabl
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import ProfilesError, as_value, fail
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.publish import Counts, Difference, Outcome
+from profiles_pipeline.publish import publishing
+from profiles_pipeline.publish.difference import Difference
+from profiles_pipeline.publish.ledger import Counts
+from profiles_pipeline.publish.publishing import Outcome
 
 _HEADINGS = ("publisher", "destination", "inserted", "updated", "deleted", "unchanged", "rejected")
 _OPERATIONS = {"I": "insert", "U": "update", "D": "delete"}

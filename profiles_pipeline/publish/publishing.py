@@ -25,6 +25,7 @@ class Outcome:
 
     Attributes:
         publication: what was written; None when nothing had changed.
+        published: number of the newest publication, whether it was made now or before.
         counts: of the difference that was found.
         relation: the table, as SQL names it.
         seq_no: the run that is published.
@@ -35,6 +36,7 @@ class Outcome:
 
     publisher: Publisher
     publication: Publication | None
+    published: int
     counts: Counts
     relation: str
     seq_no: int
@@ -118,10 +120,11 @@ def publish_in(session: Session, publisher: Publisher, *, approve: bool = False,
     return Outcome(
         publisher=publisher,
         publication=made,
+        published=made.number if made else difference.last.number if difference.last else 0,
         counts=difference.counts,
         relation=render(difference.relations.table, dialect),
         seq_no=difference.window.seq_no,
-        checks=tuple(guard.check for guard in difference.guards),
+        checks=tuple(guard.approved if approve else guard.check for guard in difference.guards),
         delivered=left.and_then(arrived),
         mapping=render(mapping(difference.relations), dialect) if mapping else None,
     )

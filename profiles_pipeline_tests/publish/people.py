@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pyarrow
 
-from profiles_pipeline import connections, publish, run
+from profiles_pipeline import connections, run
 from profiles_pipeline.dialects import identifier, literal
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.publish.difference import Difference, find_difference
+from profiles_pipeline.publish.publishing import Outcome, publish_in
 from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.session import Session
 from profiles_pipeline_tests.warehouse.engines import Engine
@@ -71,11 +73,11 @@ class Shop:
         self.session = replace(self.session, project=project)
         return project.publishers[0]
 
-    def publish(self, publisher: Publisher, **options: bool) -> publish.Outcome:
-        return publish.publish_in(self.session, publisher, **options)
+    def publish(self, publisher: Publisher, **options: bool) -> Outcome:
+        return publish_in(self.session, publisher, **options)
 
-    def find(self, publisher: Publisher) -> publish.Difference:
-        return publish.find_difference(self.session, publisher)
+    def find(self, publisher: Publisher) -> Difference:
+        return find_difference(self.session, publisher)
 
     def put(self, people: Mapping[str, Person]) -> None:
         """Let the finished profiles be these: main id -> ids and vars."""
