@@ -87,7 +87,7 @@ class Shape:
 
 
 def source_query(publisher: Publisher, relations: Mapping[str, exp.Table]) -> exp.Expr:
-    """Return the query of what a publisher reads: columns ``key``, ``main_id`` and those of its properties.
+    """Return the query of what a publisher reads: columns ``publish_key``, ``main_id`` and those of its properties.
 
     Args:
         publisher: the publisher.
@@ -97,11 +97,13 @@ def source_query(publisher: Publisher, relations: Mapping[str, exp.Table]) -> ex
     columns = [col(item.column, "f") for item in publisher.properties]
     query = exp.select(exp.alias_(col(main_id, "f"), "main_id")).from_(_as(relations[publisher.source], "f"))
     if publisher.stitcher is None:
-        query = query.select(exp.alias_(col(publisher.key, "f"), "key"))
+        query = query.select(exp.alias_(col(publisher.key, "f"), "publish_key"))
     else:
         ids = _ids(publisher, beside(relations[publisher.stitcher], "_mappings"))
         on = build("g.main_id = f.:id", id=main_id)
-        query = query.select("g.other_id AS key").join(exp.alias_(exp.Subquery(this=ids), "g", table=True), on=on)
+        query = query.select("g.other_id AS publish_key").join(
+            exp.alias_(exp.Subquery(this=ids), "g", table=True), on=on
+        )
     if publisher.cohort is not None:
         members = exp.alias_(relations[publisher.cohort].copy(), "m", table=True)
         query = query.join(members, on=build("m.:id = f.:id", id=main_id))
@@ -128,7 +130,8 @@ def _ids(publisher: Publisher, mappings: exp.Table) -> exp.Expr:
 
 
 def desired_query(publisher: Publisher, source: exp.Expr, key_type: str, shape: Shape) -> exp.Expr:
-    """Return the query of what is to be published: ``key``, ``main_id``, each column in its type, and ``reason``.
+    """Return the query of what is to be published: ``publish_key``, ``main_id``, each column in its type, and
+    ``publish_reason``.
 
     The reason says why a row is not published; it is NULL for one that is.
 
@@ -141,18 +144,24 @@ def desired_query(publisher: Publisher, source: exp.Expr, key_type: str, shape: 
         exp.alias_(_value(publisher, name, of, shape.types[name]), name, quoted=True)
         for name, of in shape.sources.items()
     ]
-    rows = build("SELECT CAST(key AS VARCHAR) AS key, main_id, :values FROM :source AS s", values=values, source=source)
+    rows = build(
+        "SELECT CAST(publish_key AS VARCHAR) AS publish_key, main_id, :values FROM :source AS s",
+        values=values,
+        source=source,
+    )
     if not values:
-        rows = build("SELECT CAST(key AS VARCHAR) AS key, main_id FROM :source AS s", source=source)
-    reasons = exp.Case().when(build("key IS NULL"), text("no key"))
+        rows = build("SELECT CAST(publish_key AS VARCHAR) AS publish_key, main_id FROM :source AS s", source=source)
+    reasons = exp.Case().when(build("publish_key IS NULL"), text("no key"))
     rule = contract.key
-    reasons = reasons.when(build("LENGTH(key) < :n", n=exp.convert(rule.shortest)), text("key too short"))
+    reasons = reasons.when(build("LENGTH(publish_key) < :n", n=exp.convert(rule.shortest)), text("key too short"))
     if rule.longest is not None:
-        reasons = reasons.when(build("LENGTH(key) > :n", n=exp.convert(rule.longest)), text("key too long"))
+        reasons = reasons.when(build("LENGTH(publish_key) > :n", n=exp.convert(rule.longest)), text("key too long"))
     if rule.refused:
-        refused = exp.In(this=build("LOWER(TRIM(key))"), expressions=[text(word) for word in sorted(rule.refused)])
+        refused = exp.In(
+            this=build("LOWER(TRIM(publish_key))"), expressions=[text(word) for word in sorted(rule.refused)]
+        )
         reasons = reasons.when(refused, text("key stands for nobody"))
-    return build("SELECT d.*, :reason AS reason FROM :rows AS d", reason=reasons, rows=rows)
+    return build("SELECT d.*, :reason AS publish_reason FROM :rows AS d", reason=reasons, rows=rows)
 
 
 def _check_types(publisher: Publisher, key_type: str, shape: Shape) -> None:
@@ -216,7 +225,7 @@ def _joined(parts: Sequence[exp.Expr]) -> exp.Expr:
 def delta_query(publisher: Publisher, desired: exp.Table, table: exp.Expr, shape: Shape) -> exp.Expr:
     """Return the query of what has to be written: a row per key that is new, changed or gone.
 
-    Its columns: ``key``, ``op`` (I, U or D), ``main_id``, ``main_id_before``, the published columns, ``row_hash``,
+    Its columns: ``publish_key``, ``publish_op`` (I, U or D), ``main_id``, ``main_id_before``, the published columns, ``row_hash``,
     ``changed_columns`` (names, one after the other) and ``by_hand`` (the row in the table is not what was published).
     """
     key = publisher.key_column
@@ -227,12 +236,12 @@ def delta_query(publisher: Publisher, desired: exp.Table, table: exp.Expr, shape
     soft = publisher.deletes == "soft"
     absent = build("p.:key IS NULL" + (" OR p.deleted_at IS NOT NULL" if soft else ""), key=key)
     is_gone = {
-        "hard": exp.condition("d.key IS NULL"),
-        "soft": exp.condition("d.key IS NULL AND p.deleted_at IS NULL"),
+        "hard": exp.condition("d.publish_key IS NULL"),
+        "soft": exp.condition("d.publish_key IS NULL AND p.deleted_at IS NULL"),
         "keep": exp.false(),
     }[publisher.deletes]
     is_there = build(
-        "NOT d.key IS NULL AND (:absent OR :differs)",
+        "NOT d.publish_key IS NULL AND (:absent OR :differs)",
         absent=absent,
         differs=exp.or_(*differs) if differs else exp.false(),
     )
@@ -242,13 +251,13 @@ def delta_query(publisher: Publisher, desired: exp.Table, table: exp.Expr, shape
     ]
     return build(
         """
-        SELECT COALESCE(d.key, p.:key) AS key,
-            CASE WHEN d.key IS NULL THEN 'D' WHEN :absent THEN 'I' ELSE 'U' END AS op,
+        SELECT COALESCE(d.publish_key, p.:key) AS publish_key,
+            CASE WHEN d.publish_key IS NULL THEN 'D' WHEN :absent THEN 'I' ELSE 'U' END AS publish_op,
             d.main_id AS main_id, p.main_id AS main_id_before, :values,
-            CASE WHEN NOT d.key IS NULL THEN :hash END AS row_hash,
-            CASE WHEN NOT d.key IS NULL AND NOT (:absent) THEN SUBSTRING(:changed, 2) END AS changed_columns,
+            CASE WHEN NOT d.publish_key IS NULL THEN :hash END AS row_hash,
+            CASE WHEN NOT d.publish_key IS NULL AND NOT (:absent) THEN SUBSTRING(:changed, 2) END AS changed_columns,
             NOT p.:key IS NULL AND NOT (:absent) AND NOT (p.row_hash IS NOT DISTINCT FROM :published_hash) AS by_hand
-        FROM (SELECT * FROM :desired WHERE reason IS NULL) AS d FULL JOIN :table AS p ON p.:key = d.key
+        FROM (SELECT * FROM :desired WHERE publish_reason IS NULL) AS d FULL JOIN :table AS p ON p.:key = d.publish_key
         WHERE (:is_gone) OR (:is_there)
         """,
         key=key,
@@ -341,7 +350,7 @@ def merge(publisher: Publisher, table: exp.Table, delta: exp.Table, shape: Shape
     sets = [exp.EQ(this=exp.column(c, quoted=True), expression=col(c, "d")) for c in columns]
     sets.append(exp.EQ(this=exp.column("published_at", quoted=True), expression=at.copy()))
     inserted = [exp.column(c, quoted=True) for c in (publisher.key_column, *columns, "published_at")]
-    values = [col(c, "d") for c in ("key", *columns)] + [at.copy()]
+    values = [col(c, "d") for c in ("publish_key", *columns)] + [at.copy()]
     removed: exp.Expr = exp.var("DELETE")
     if soft:
         deleted_at = exp.column("deleted_at", quoted=True)
@@ -349,14 +358,14 @@ def merge(publisher: Publisher, table: exp.Table, delta: exp.Table, shape: Shape
         sets.append(exp.EQ(this=deleted_at.copy(), expression=exp.null()))
     insert = exp.Insert(this=exp.Tuple(expressions=inserted), expression=exp.Tuple(expressions=values))
     whens = [
-        exp.When(matched=True, condition=build("d.op = 'D'"), then=removed),
+        exp.When(matched=True, condition=build("d.publish_op = 'D'"), then=removed),
         exp.When(matched=True, then=exp.Update(expressions=sets)),
         exp.When(matched=False, then=insert),
     ]
     return exp.Merge(
         this=exp.alias_(table.copy(), "t", table=True),
         using=exp.alias_(delta.copy(), "d", table=True),
-        on=build("t.:key = d.key", key=publisher.key_column),
+        on=build("t.:key = d.publish_key", key=publisher.key_column),
         whens=exp.Whens(expressions=whens),
     )
 
@@ -366,7 +375,7 @@ def add_changes(changes: exp.Table, delta: exp.Table, publication: int, after: i
     return build(
         """
         INSERT INTO :changes
-        SELECT :after + ROW_NUMBER() OVER (ORDER BY key), :publication, op, key, main_id, main_id_before,
+        SELECT :after + ROW_NUMBER() OVER (ORDER BY publish_key), :publication, publish_op, publish_key, main_id, main_id_before,
             changed_columns, :at
         FROM :delta
         """,
@@ -387,8 +396,8 @@ def add_rejects(rejects: exp.Table, desired: exp.Table, seq_no: int) -> exp.Expr
     """Return the statement that notes the rows that the destination does not take; those without a key are counted."""
     return build(
         """
-        INSERT INTO :rejects SELECT key, main_id, reason, CAST(:n AS BIGINT) FROM :desired
-        WHERE NOT reason IS NULL AND NOT key IS NULL
+        INSERT INTO :rejects SELECT publish_key, main_id, publish_reason, CAST(:n AS BIGINT) FROM :desired
+        WHERE NOT publish_reason IS NULL AND NOT publish_key IS NULL
         """,
         rejects=rejects,
         n=exp.convert(seq_no),

@@ -101,7 +101,7 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
     types = {c.name.lower(): c.type for c in warehouse.describe(render(source, warehouse.dialect))}
     shape = _shape(publisher, types, table, last)
     desired, delta = (scratch(exp.table_(publisher.name), name) for name in ("desired", "delta"))
-    query = sql.desired_query(publisher, source, types["key"], shape)
+    query = sql.desired_query(publisher, source, types["publish_key"], shape)
     warehouse.execute(render(create("temporary table", desired, query), warehouse.dialect))
     _refuse_repeated(session, publisher, desired)
     missing = tuple(name for name in shape.types if table.columns is None or name.lower() not in table.columns)
@@ -243,8 +243,8 @@ def _present(
 def _refuse_repeated(session: Session, publisher: Publisher, desired: exp.Table) -> None:
     text = render(build(
         """
-        SELECT key, COUNT(*) AS n FROM :desired WHERE reason IS NULL GROUP BY key HAVING COUNT(*) > 1
-        ORDER BY n DESC, key LIMIT 4
+        SELECT publish_key, COUNT(*) AS n FROM :desired WHERE publish_reason IS NULL GROUP BY publish_key HAVING COUNT(*) > 1
+        ORDER BY n DESC, publish_key LIMIT 4
         """,
         desired=desired,
     ), session.warehouse.dialect)  # fmt: skip
@@ -262,10 +262,10 @@ def _counted(session: Session, desired: exp.Table, delta: exp.Table) -> tuple[Co
     """Return what the temporary tables hold, and how many published rows are not as they were published."""
     query = build(
         """
-        SELECT (SELECT COUNT(*) FROM :desired WHERE reason IS NULL),
-            (SELECT COUNT(*) FROM :desired WHERE NOT reason IS NULL AND NOT key IS NULL),
-            COUNT(CASE WHEN op = 'I' THEN 1 END), COUNT(CASE WHEN op = 'U' THEN 1 END),
-            COUNT(CASE WHEN op = 'D' THEN 1 END), COUNT(CASE WHEN by_hand THEN 1 END)
+        SELECT (SELECT COUNT(*) FROM :desired WHERE publish_reason IS NULL),
+            (SELECT COUNT(*) FROM :desired WHERE NOT publish_reason IS NULL AND NOT publish_key IS NULL),
+            COUNT(CASE WHEN publish_op = 'I' THEN 1 END), COUNT(CASE WHEN publish_op = 'U' THEN 1 END),
+            COUNT(CASE WHEN publish_op = 'D' THEN 1 END), COUNT(CASE WHEN by_hand THEN 1 END)
         FROM :delta
         """,
         desired=desired,
@@ -301,6 +301,9 @@ def _by_hand(publisher: Publisher, table: _Table, last: Publication | None, chan
 
 
 def _sample(session: Session, delta: exp.Table) -> tuple[tuple[str, str, str], ...]:
-    query = build("SELECT op, key, COALESCE(changed_columns, '') FROM :delta ORDER BY key LIMIT 5", delta=delta)
+    query = build(
+        "SELECT publish_op, publish_key, COALESCE(changed_columns, '') FROM :delta ORDER BY publish_key LIMIT 5",
+        delta=delta,
+    )
     found = session.warehouse.query(render(query, session.warehouse.dialect)).rows
     return tuple((str(op), str(key), str(changed)) for op, key, changed in found)

@@ -18,6 +18,12 @@ from profiles_pipeline.spec.publishing import DestinationSpec, GuardsSpec, Publi
 OWN_COLUMNS = ("row_hash", "published_at", "main_id", "deleted_at")
 """Columns of every published table beside the key and the properties."""
 
+_TAKEN = (
+    *OWN_COLUMNS, "main_id_before", "changed_columns", "by_hand", "nothing",
+    "publish_key", "publish_op", "publish_reason",
+)  # fmt: skip
+"""Names that columns have while a publication is made; no property can be called so."""
+
 FanOut = Literal["all", "latest", "oldest"]
 Deletes = Literal["hard", "soft", "keep"]
 
@@ -196,7 +202,7 @@ class _Resolving:
 
     def _check_names(self, properties: Iterable[Property], key_column: str) -> None:
         names: dict[str, str] = {}
-        columns = {key_column.lower(): "the key", **{name: "a column of every published table" for name in OWN_COLUMNS}}
+        columns = {key_column.lower(): "the key", **{name: "a column of every published table" for name in _TAKEN}}
         for item in properties:
             lower = item.name.lower()
             place = self.spec.span

@@ -122,6 +122,15 @@ class Shop:
         return f"{identifier(self.session.output.schema, dialect)}.{identifier(relation, dialect)}"
 
 
+def written(shop: Shop, name: str) -> list[object]:
+    """Everything that a publisher writes: its tables, and its rows in the ledger."""
+    there = {relation.lower() for relation in shop.session.warehouse.relations(shop.session.output.schema)}
+    found: list[object] = [shop.rows(table) for table in (name, f"{name}__changes") if table in there]
+    if "publications" in there:
+        found += [row for row in shop.rows("publications", order="3") if row[1] == name]
+    return found
+
+
 def _spelled(type_name: str, dialect: str) -> str:
     return {"DOUBLE": "DOUBLE PRECISION"}.get(type_name, type_name) if dialect == "postgres" else type_name
 

@@ -9,7 +9,7 @@ import yaml
 
 from profiles_pipeline.errors import ProfilesError, ProjectError, RunError
 from profiles_pipeline.resolve.publishing import Publisher
-from profiles_pipeline_tests.publish.people import Shop
+from profiles_pipeline_tests.publish.people import Shop, written
 
 CASES = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text(encoding="utf-8"))
 
@@ -76,15 +76,6 @@ def _compare(shop: Shop, publisher: Publisher, step: Mapping[str, object], numbe
         assert sorted(map(list, shop.rows(f"{name}__rejects", "key, reason"))) == step["rejects"]
     if "emptied" in step:
         assert shop.rows(name, f"COUNT({step['emptied']})") == [(0,)]
-
-
-def written(shop: Shop, name: str) -> list[object]:
-    """Everything that a publisher writes: its tables, and its rows in the ledger."""
-    there = {relation.lower() for relation in shop.session.warehouse.relations(shop.session.output.schema)}
-    found: list[object] = [shop.rows(table) for table in (name, f"{name}__changes") if table in there]
-    if "publications" in there:
-        found += [row for row in shop.rows("publications", order="3") if row[1] == name]
-    return found
 
 
 def test_the_table_says_what_changed_when(local: Shop) -> None:
