@@ -14,6 +14,7 @@ from profiles_pipeline.cli.planning import tell_waiting
 from profiles_pipeline.cli.terminal import note, out, print_document, print_table, say
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import ProfilesError, as_value, fail
+from profiles_pipeline.events import Report
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.publish import publishing
 from profiles_pipeline.publish.difference import Difference
@@ -32,6 +33,30 @@ class Asked:
     everything: bool
     approve: bool = False
     lock_timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOn:
+    """What publishers have done, and why others could not."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    failures: tuple[ProfilesError, ...] = ()
+
+    @property
+    def documents(self) -> list[dict[str, object]]:
+        """All of it as plain values."""
+        return [*map(of_outcome, self.outcomes), *map(failure, self.failures)]
+
+    def show(self) -> None:
+        """Print what was published."""
+        show_outcomes(self.outcomes)
+
+    def leave_if_failed(self, place: Place) -> None:
+        """Say what failed, and raise Exit if anything did."""
+        for error in self.failures:
+            say_error(error, place.folder)
+        if self.failures:
+            raise typer.Exit(max(error.exit_code for error in self.failures))
 
 
 def chosen(project: ProfilesProject, asked: Asked) -> tuple[str, ...]:
@@ -73,20 +98,23 @@ def publish(place: Place, asked: Asked, as_json: bool) -> None:
         Exit: one of them failed, which has been said; the others were used.
     """
     project, output = place.open()
-    outcomes, failures = attempt(project, output, chosen(project, asked), asked)
+    done = attempt(project, output, chosen(project, asked), asked)
     if as_json:
-        print_document([*map(of_outcome, outcomes), *map(failure, failures)])
+        print_document(done.documents)
     else:
-        show_outcomes(outcomes)
-    for error in failures:
-        say_error(error, place.folder)
-    if failures:
-        raise typer.Exit(max(error.exit_code for error in failures))
+        done.show()
+    done.leave_if_failed(place)
 
 
-def attempt(
-    project: ProfilesProject, output: Output, names: Sequence[str], asked: Asked
-) -> tuple[list[Outcome], list[ProfilesError]]:
+def after_run(project: ProfilesProject, output: Output, done: Report, lock_timeout: float | None) -> HandedOn:
+    """Publish by every publisher what a run has finished; nothing of one that is not complete."""
+    if done.failed:
+        return HandedOn()
+    asked = Asked((), everything=True, lock_timeout=lock_timeout)
+    return attempt(project, output, [publisher.name for publisher in project.publishers], asked)
+
+
+def attempt(project: ProfilesProject, output: Output, names: Sequence[str], asked: Asked) -> HandedOn:
     """Publish by each of these, whatever becomes of the others; return what was done and what failed."""
     outcomes, failures = [], []
     for name in names:
@@ -97,7 +125,7 @@ def attempt(
             outcomes.append(made)
         except ProfilesError as error:
             failures.append(as_value(error))
-    return outcomes, failures
+    return HandedOn(tuple(outcomes), tuple(failures))
 
 
 def show_outcomes(outcomes: Sequence[Outcome]) -> None:

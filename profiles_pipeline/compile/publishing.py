@@ -225,8 +225,8 @@ def _joined(parts: Sequence[exp.Expr]) -> exp.Expr:
 def delta_query(publisher: Publisher, desired: exp.Table, table: exp.Expr, shape: Shape) -> exp.Expr:
     """Return the query of what has to be written: a row per key that is new, changed or gone.
 
-    Its columns: ``publish_key``, ``publish_op`` (I, U or D), ``main_id``, ``main_id_before``, the published columns, ``row_hash``,
-    ``changed_columns`` (names, one after the other) and ``by_hand`` (the row in the table is not what was published).
+    Its columns: ``publish_key``, ``publish_op`` (I, U or D), ``main_id``, ``main_id_before``, the published columns,
+    ``row_hash``, ``changed_columns`` (their names) and ``by_hand`` (the row there is not what was published).
     """
     key = publisher.key_column
     compared = {name: _wanted(name, shape) for name in shape.types}
@@ -375,8 +375,8 @@ def add_changes(changes: exp.Table, delta: exp.Table, publication: int, after: i
     return build(
         """
         INSERT INTO :changes
-        SELECT :after + ROW_NUMBER() OVER (ORDER BY publish_key), :publication, publish_op, publish_key, main_id, main_id_before,
-            changed_columns, :at
+        SELECT :after + ROW_NUMBER() OVER (ORDER BY publish_key), :publication, publish_op, publish_key, main_id,
+            main_id_before, changed_columns, :at
         FROM :delta
         """,
         changes=changes,

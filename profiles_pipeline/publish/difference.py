@@ -243,8 +243,8 @@ def _present(
 def _refuse_repeated(session: Session, publisher: Publisher, desired: exp.Table) -> None:
     text = render(build(
         """
-        SELECT publish_key, COUNT(*) AS n FROM :desired WHERE publish_reason IS NULL GROUP BY publish_key HAVING COUNT(*) > 1
-        ORDER BY n DESC, publish_key LIMIT 4
+        SELECT publish_key, COUNT(*) AS n FROM :desired WHERE publish_reason IS NULL
+        GROUP BY publish_key HAVING COUNT(*) > 1 ORDER BY n DESC, publish_key LIMIT 4
         """,
         desired=desired,
     ), session.warehouse.dialect)  # fmt: skip
