@@ -153,7 +153,8 @@ def desired_query(publisher: Publisher, source: exp.Expr, key_type: str, shape: 
         rows = build("SELECT CAST(publish_key AS VARCHAR) AS publish_key, main_id FROM :source AS s", source=source)
     reasons = exp.Case().when(build("publish_key IS NULL"), text("no key"))
     rule = contract.key
-    reasons = reasons.when(build("LENGTH(publish_key) < :n", n=exp.convert(rule.shortest)), text("key too short"))
+    too_short = build("LENGTH(publish_key) < :n", n=exp.convert(rule.shortest))
+    reasons = reasons.when(too_short if rule.shortest > 1 else build("publish_key = ''"), text("key too short"))
     if rule.longest is not None:
         reasons = reasons.when(build("LENGTH(publish_key) > :n", n=exp.convert(rule.longest)), text("key too long"))
     if rule.refused:
@@ -201,10 +202,11 @@ def _value(publisher: Publisher, name: str, given: str, published: str) -> exp.E
 
 
 def row_hash(types: Mapping[str, str], alias: str) -> exp.Expr:
-    """Return the hash of the published columns of a row of `alias`.
+    """Return the hash of the published columns of a row of `alias`: 64 bits of an MD5, in hexadecimal.
 
-    It is that of ``<name>=<length>:<value>`` for each column that is not NULL, in the order of the names: NULL is not
-    the empty text, a value does not move to another column unseen, and a new column without values changes nothing.
+    It tells whether a row still is what was published; what has changed is found by comparing values. It is the hash of
+    ``<name>=<length>:<value>`` for each column that is not NULL, in the order of the names: NULL is not the empty text,
+    a value does not move to another column unseen, and a new column without values changes nothing.
     """
     parts = [
         build(
@@ -214,7 +216,7 @@ def row_hash(types: Mapping[str, str], alias: str) -> exp.Expr:
         )
         for name in sorted(types)
     ]
-    return build("MD5(:all)", all=_joined([text(f"v{HASH_VERSION};"), *parts]))
+    return build("LEFT(MD5(:all), 16)", all=_joined([text(f"v{HASH_VERSION};"), *parts]))
 
 
 def _joined(parts: Sequence[exp.Expr]) -> exp.Expr:

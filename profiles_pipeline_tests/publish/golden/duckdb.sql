@@ -104,11 +104,14 @@ SELECT
   CAST(NULL AS TEXT) AS "old",
   CASE
     WHEN NOT d.publish_key IS NULL
-    THEN MD5(
-      'v1;' || COALESCE('n=' || LENGTH(CAST(d."n" AS TEXT)) || ':' || CAST(d."n" AS TEXT) || ';', '') || COALESCE(
-        'score=' || LENGTH(CAST(d."score" AS TEXT)) || ':' || CAST(d."score" AS TEXT) || ';',
-        ''
-      )
+    THEN LEFT(
+      MD5(
+        'v1;' || COALESCE('n=' || LENGTH(CAST(d."n" AS TEXT)) || ':' || CAST(d."n" AS TEXT) || ';', '') || COALESCE(
+          'score=' || LENGTH(CAST(d."score" AS TEXT)) || ':' || CAST(d."score" AS TEXT) || ';',
+          ''
+        )
+      ),
+      16
     )
   END AS row_hash,
   CASE
@@ -143,11 +146,14 @@ SELECT
     )
   )
   AND NOT (
-    p.row_hash IS NOT DISTINCT FROM MD5(
-      'v1;' || COALESCE('n=' || LENGTH(CAST(p."n" AS TEXT)) || ':' || CAST(p."n" AS TEXT) || ';', '') || COALESCE('old=' || LENGTH(CAST(p."old" AS TEXT)) || ':' || CAST(p."old" AS TEXT) || ';', '') || COALESCE(
-        'score=' || LENGTH(CAST(p."score" AS TEXT)) || ':' || CAST(p."score" AS TEXT) || ';',
-        ''
-      )
+    p.row_hash IS NOT DISTINCT FROM LEFT(
+      MD5(
+        'v1;' || COALESCE('n=' || LENGTH(CAST(p."n" AS TEXT)) || ':' || CAST(p."n" AS TEXT) || ';', '') || COALESCE('old=' || LENGTH(CAST(p."old" AS TEXT)) || ':' || CAST(p."old" AS TEXT) || ';', '') || COALESCE(
+          'score=' || LENGTH(CAST(p."score" AS TEXT)) || ':' || CAST(p."score" AS TEXT) || ';',
+          ''
+        )
+      ),
+      16
     )
   ) AS by_hand
 FROM (

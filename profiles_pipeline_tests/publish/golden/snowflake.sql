@@ -104,14 +104,17 @@ SELECT
   CAST(NULL AS VARCHAR) AS "OLD",
   CASE
     WHEN NOT "D"."PUBLISH_KEY" IS NULL
-    THEN MD5(
-      'v1;' || COALESCE(
-        'n=' || LENGTH(CAST("D"."N" AS VARCHAR)) || ':' || CAST("D"."N" AS VARCHAR) || ';',
-        ''
-      ) || COALESCE(
-        'score=' || LENGTH(CAST("D"."SCORE" AS VARCHAR)) || ':' || CAST("D"."SCORE" AS VARCHAR) || ';',
-        ''
-      )
+    THEN LEFT(
+      MD5(
+        'v1;' || COALESCE(
+          'n=' || LENGTH(CAST("D"."N" AS VARCHAR)) || ':' || CAST("D"."N" AS VARCHAR) || ';',
+          ''
+        ) || COALESCE(
+          'score=' || LENGTH(CAST("D"."SCORE" AS VARCHAR)) || ':' || CAST("D"."SCORE" AS VARCHAR) || ';',
+          ''
+        )
+      ),
+      16
     )
   END AS "ROW_HASH",
   CASE
@@ -146,17 +149,20 @@ SELECT
     )
   )
   AND NOT (
-    "P"."ROW_HASH" IS NOT DISTINCT FROM MD5(
-      'v1;' || COALESCE(
-        'n=' || LENGTH(CAST("P"."N" AS VARCHAR)) || ':' || CAST("P"."N" AS VARCHAR) || ';',
-        ''
-      ) || COALESCE(
-        'old=' || LENGTH(CAST("P"."OLD" AS VARCHAR)) || ':' || CAST("P"."OLD" AS VARCHAR) || ';',
-        ''
-      ) || COALESCE(
-        'score=' || LENGTH(CAST("P"."SCORE" AS VARCHAR)) || ':' || CAST("P"."SCORE" AS VARCHAR) || ';',
-        ''
-      )
+    "P"."ROW_HASH" IS NOT DISTINCT FROM LEFT(
+      MD5(
+        'v1;' || COALESCE(
+          'n=' || LENGTH(CAST("P"."N" AS VARCHAR)) || ':' || CAST("P"."N" AS VARCHAR) || ';',
+          ''
+        ) || COALESCE(
+          'old=' || LENGTH(CAST("P"."OLD" AS VARCHAR)) || ':' || CAST("P"."OLD" AS VARCHAR) || ';',
+          ''
+        ) || COALESCE(
+          'score=' || LENGTH(CAST("P"."SCORE" AS VARCHAR)) || ':' || CAST("P"."SCORE" AS VARCHAR) || ';',
+          ''
+        )
+      ),
+      16
     )
   ) AS "BY_HAND"
 FROM (
