@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from sqlglot import exp
 
+from profiles_pipeline.compile import publishing as sql
 from profiles_pipeline.compile.publishing import relations_of
 from profiles_pipeline.destinations import DESTINATIONS
 from profiles_pipeline.destinations.amplitude import tracking
@@ -112,3 +114,13 @@ def test_a_type_that_a_destination_refuses_is_told_before_anything_is_written(lo
         local.publish(publisher)
     assert "key 'born_on' of 'refused' is DATE, and keys are texts or whole numbers" in str(caught.value)
     assert "refused" not in local.session.warehouse.relations(local.session.output.schema)
+
+
+def test_lists_are_refused_by_amplitude_and_texts_elsewhere(local: Shop) -> None:
+    source, shape = exp.select("1"), sql.Shape({"n": "VARCHAR[]"}, {"n": "VARCHAR"})
+    publisher = local.publisher(name="lists", key="user_id", destination="amplitude", properties=["n"])
+    with pytest.raises(ProjectError) as caught:
+        sql.desired_query(publisher, source, "VARCHAR", shape)
+    assert "'n' of 'lists' is VARCHAR[], which amplitude does not take" in str(caught.value)
+    plain = local.publisher(name="lists", key="user_id", properties=["n"])
+    assert "TO_JSON" in render(sql.desired_query(plain, source, "VARCHAR", shape), "duckdb")
