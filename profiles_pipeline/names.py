@@ -22,7 +22,19 @@ INPUT_ROWS = "profiles_input_rows"
 TURN_TABLE = "profiles_turn"
 """The table that says whose turn it is to write to the schema, in warehouses that keep no such locks."""
 
-OWN_TABLES = (*REGISTRY_TABLES, HELD_TABLE, OBSERVED_INPUTS, OBSERVED_BUCKETS, OBSERVED_FILES, INPUT_ROWS, TURN_TABLE)
+PUBLICATIONS = "publications"
+"""The table of the registry with what was published: the ledger of publishers."""
+
+OWN_TABLES = (
+    *REGISTRY_TABLES,
+    HELD_TABLE,
+    OBSERVED_INPUTS,
+    OBSERVED_BUCKETS,
+    OBSERVED_FILES,
+    INPUT_ROWS,
+    TURN_TABLE,
+    PUBLICATIONS,
+)
 """All tables of the registry."""
 
 MATERIAL = "Material_"

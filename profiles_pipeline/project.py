@@ -14,6 +14,7 @@ from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve import resolve
 from profiles_pipeline.resolve.id_columns import id_columns
 from profiles_pipeline.resolve.model import Cohort, Input, Project
+from profiles_pipeline.resolve.publishing import Publisher, publishers_of
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.resolve.written_in import WrittenIn, written_in
 from profiles_pipeline.spec import PipelineSpec
@@ -36,6 +37,7 @@ class ProfilesProject:
         notes: what was rewritten from older dialects, one sentence each.
         errors: what is wrong, in file order; a project with errors can be checked further, nothing else.
         pipeline: how it is run, as its pipeline.yaml says.
+        publishers: what of it is published, and where to.
         dialect_note: the dialect that its SQL is taken to be written in and why, where that is found out; else None.
     """
 
@@ -49,6 +51,7 @@ class ProfilesProject:
     errors: tuple[Problem, ...] = ()
     pipeline: PipelineSpec = field(default_factory=PipelineSpec)
     dialect_note: str | None = None
+    publishers: tuple[Publisher, ...] = ()
 
     def __repr__(self) -> str:
         counts = f"{len(self.graph.models)} models, {len(self.graph.var_homes)} vars, {len(self.errors)} errors"
@@ -115,6 +118,7 @@ class ProfilesProject:
         project = resolve(loaded.spec, problems, found_out.dialect)
         graph, found = _ordered(project, problems, _missing_files(project))
         pipeline = _pipeline(spec.read_pipeline(path, problems), project, problems)
+        publishers = publishers_of(pipeline.publish, graph.project, problems)
         notes = tuple(str(n) for n in loaded.notes)
         errors = _with_missing_folders(problems)
         return cls(
@@ -128,6 +132,7 @@ class ProfilesProject:
             errors=errors,
             pipeline=pipeline,
             dialect_note=found_out.note,
+            publishers=publishers,
         )
 
     def without(self, models: Mapping[str, str] = {}, columns: Mapping[str, Collection[str]] = {}) -> ProfilesProject:
@@ -185,8 +190,10 @@ class ProfilesProject:
         """
         problems = Problems()
         found = _pipeline(spec.read_stated(stated, file, problems), self.project, problems)
+        pipeline = self.pipeline.model_copy(update={key: getattr(found, key) for key in stated})
+        publishers = publishers_of(pipeline.publish, self.project, problems)
         problems.raise_errors()
-        return replace(self, pipeline=self.pipeline.model_copy(update={key: getattr(found, key) for key in stated}))
+        return replace(self, pipeline=pipeline, publishers=publishers)
 
     def _reordered(
         self, project: Project, unavailable: Mapping[Node, str] = {}, dropped: tuple[Disabled, ...] = ()

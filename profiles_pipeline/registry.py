@@ -26,6 +26,7 @@ from profiles_pipeline.names import (
     OBSERVED_BUCKETS,
     OBSERVED_FILES,
     OBSERVED_INPUTS,
+    PUBLICATIONS,
     REGISTRY_TABLES,
 )
 from profiles_pipeline.warehouse.base import Warehouse
@@ -63,6 +64,13 @@ _DEFINITIONS = {
         bucket TIMESTAMP, row_count BIGINT, newest TIMESTAMP, content VARCHAR""",
     INPUT_ROWS: """
         project VARCHAR NOT NULL, input VARCHAR NOT NULL, row_count BIGINT NOT NULL, PRIMARY KEY (project, input)""",
+    PUBLICATIONS: """
+        project VARCHAR NOT NULL, publisher VARCHAR NOT NULL, publication BIGINT NOT NULL, seq_no BIGINT NOT NULL,
+        end_ts TIMESTAMP NOT NULL, token VARCHAR NOT NULL, columns VARCHAR NOT NULL, inserted BIGINT NOT NULL,
+        updated BIGINT NOT NULL, deleted BIGINT NOT NULL, unchanged BIGINT NOT NULL, rejected BIGINT NOT NULL,
+        row_count BIGINT NOT NULL, last_seq BIGINT NOT NULL, guards VARCHAR NOT NULL, approved BOOLEAN NOT NULL,
+        hash_version INTEGER NOT NULL, published_at TIMESTAMP NOT NULL, acknowledged BIGINT NOT NULL,
+        delivered_at TIMESTAMP, PRIMARY KEY (project, publisher, publication)""",
 }
 
 

@@ -7,7 +7,7 @@ from profiles_pipeline.assets.assets import build_assets
 from profiles_pipeline.assets.definitions_builder import build_definitions
 from profiles_pipeline.assets.resource import ProfilesDuckDBResource, ProfilesResource
 from profiles_pipeline.assets.specs import build_asset_specs
-from profiles_pipeline.assets.translator import Feature, ModelProps, ProfilesTranslator
+from profiles_pipeline.assets.translator import Feature, ModelProps, ProfilesTranslator, PublisherProps
 
 __all__ = [
     "Feature",
@@ -15,6 +15,7 @@ __all__ = [
     "ProfilesDuckDBResource",
     "ProfilesResource",
     "ProfilesTranslator",
+    "PublisherProps",
     "build_asset_specs",
     "build_assets",
     "build_definitions",

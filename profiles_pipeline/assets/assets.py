@@ -149,7 +149,7 @@ def _input_asset(target: Target, model: Input, spec: dg.AssetSpec) -> dg.AssetsD
         profiles: ProfilesResource = getattr(context.resources, target.resource_key)
         purpose = f"looking at {spec.key.to_user_string()} in Dagster run {context.run.run_id[:8]}"
         with (
-            _as_failure(target.project),
+            as_failure(target.project),
             profiles.session(target.project, target.output, purpose, context.log.info) as s,
         ):
             seen = report.input_seen(s, model, f"dagster:{context.run.run_id}")
@@ -193,7 +193,7 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
     profiles: ProfilesResource = getattr(context.resources, target.resource_key)
     purpose = f"building {spec.key.to_user_string()} in Dagster run {context.run.run_id[:8]}"
     project = target.project
-    with _as_failure(project), profiles.session(project, target.output, purpose, context.log.info) as opened:
+    with as_failure(project), profiles.session(project, target.output, purpose, context.log.info) as opened:
         opened.registry.ensure()
         scope = work.widened(_scope(context, target, profiles), project, opened.project)
         seq_no = work.settle(opened, scope)
@@ -208,7 +208,7 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
         try:
             built, beside = work.build(session, planned, model.model.path)
         except RunError as error:
-            yield from (_check(spec.key, outcome) for outcome in error.checks)
+            yield from (check_result(spec.key, outcome) for outcome in error.checks)
             raise
         _observe_inputs(context, target, session, built)
         promoted = work.promote(session, seq_no, scope)
@@ -269,12 +269,13 @@ def _result(
     return dg.MaterializeResult(
         asset_key=spec.key,
         metadata=found,
-        check_results=[_check(spec.key, c) for c in passed],
+        check_results=[check_result(spec.key, c) for c in passed],
         data_version=dg.DataVersion(record.material),
     )
 
 
-def _check(key: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
+def check_result(key: dg.AssetKey, check: Check) -> dg.AssetCheckResult:
+    """Return the outcome of a check of an asset."""
     return dg.AssetCheckResult(
         passed=check.passed,
         asset_key=key,
@@ -296,13 +297,13 @@ def _scope(context: dg.AssetExecutionContext, target: Target, profiles: Profiles
     building, now = _models_of(context, target, run), datetime.now(UTC)
     covered, parts = _covered(target, run, building), target.partitions
     others = beside(target.project, parts, building) if parts else frozenset()
-    settled = _settled(run)  # once it is, the run stays with that, even if its partition ends meanwhile
+    settled = settled_on(run)  # once it is, the run stays with that, even if its partition ends meanwhile
     return Scope(
         invocation=f"dagster:{run.root_run_id or run.run_id}",
         building=building,
         asked=_models_of(context, target, first or run),
         settled=settled,
-        first=_settled(first or run),
+        first=settled_on(first or run),
         end=covered.end(profiles.end, now) if covered and settled is None else profiles.end,
         since=covered.last.begin if covered else None,
         beside=others,
@@ -338,7 +339,7 @@ def _models_of(context: dg.AssetExecutionContext, target: Target, run: dg.Dagste
     return frozenset(target.steps[step] for step in steps if step in target.steps)
 
 
-def _settled(run: dg.DagsterRun) -> int | None:
+def settled_on(run: dg.DagsterRun) -> int | None:
     """Return the time context that a run itself has settled on; a re-execution inherits the tags of the run before."""
     own = run.tags.get(SETTLED_BY_TAG) == run.run_id
     return int(run.tags[SEQ_NO_TAG]) if own else None
@@ -351,7 +352,7 @@ def _remember(context: dg.AssetExecutionContext, seq_no: "SeqNo") -> None:
 
 
 @contextmanager
-def _as_failure(project: ProfilesProject) -> Iterator[None]:
+def as_failure(project: ProfilesProject) -> Iterator[None]:
     """Turn the errors of the engine into a Failure with their text; only waiting for others is worth another try."""
     try:
         yield

@@ -5,6 +5,7 @@ from pathlib import Path
 import dagster as dg
 
 from profiles_pipeline.assets.assets import RESOURCE_KEY, assets_of
+from profiles_pipeline.assets.publishing import publish_job, publisher_assets
 from profiles_pipeline.assets.resource import ProfilesResource
 from profiles_pipeline.assets.schedules import build_schedules, job_of
 from profiles_pipeline.assets.sensor import Watched, build_sensor
@@ -27,6 +28,8 @@ def build_definitions(
     job_name: str = JOB_NAME,
 ) -> dg.Definitions:
     """Return the definitions of a project: assets, checks, a job that builds all, schedules, a sensor, the resource.
+
+    A project with publishers has an asset for each, and a job for them alone: what builds all publishes nothing.
 
     No warehouse is touched.
 
@@ -63,10 +66,12 @@ def build_definitions(
     loaded = project if isinstance(project, ProfilesProject) else _loaded(Path(project).expanduser(), output, profiles)
     assets, scheduled = assets_of(loaded, output, profiles, translator)
     job = job_of(scheduled, job_name, scheduled.keys, f"Build every model of {loaded.name}.")
+    publishers = publisher_assets(scheduled, output, profiles, translator)
+    publishing = [publish_job(publishers, job_name)] if publishers else []
     sensor = build_sensor(Watched(scheduled, output, profiles), job_name)
     return dg.Definitions(
-        assets=assets,
-        jobs=[job],
+        assets=[*assets, *publishers],
+        jobs=[job, *publishing],
         schedules=build_schedules(scheduled, job),
         sensors=[sensor] if sensor is not None else [],
         resources={RESOURCE_KEY: profiles},

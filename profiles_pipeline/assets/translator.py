@@ -15,8 +15,10 @@ from profiles_pipeline.names import safe_identifier
 from profiles_pipeline.partitions import LENGTHS, Calendar
 from profiles_pipeline.report import AssetPath
 from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.resolve.publishing import Publisher
 
 INPUTS_GROUP = "inputs"
+PUBLISH_GROUP = "publish"
 SHORTEST_FRESHNESS = timedelta(minutes=1)
 """Dagster looks at the age of assets no more often."""
 
@@ -84,6 +86,24 @@ class ModelProps:
         return self.kind is None
 
 
+@dataclass(frozen=True)
+class PublisherProps:
+    """What is known about a publisher.
+
+    Attributes:
+        project: name of the project.
+        folder: absolute path of the project folder.
+        parents: keys of the assets that it reads.
+        relation: its table: ``schema.name``.
+    """
+
+    project: str
+    folder: Path
+    publisher: Publisher
+    parents: tuple[dg.AssetKey, ...]
+    relation: str
+
+
 class ProfilesTranslator:
     """Turns a model into an asset spec.
 
@@ -116,6 +136,24 @@ class ProfilesTranslator:
             partitions_def=definition_of(model.calendar) if model.calendar else None,
             freshness_policy=_freshness(model.model.validity),
             metadata=_metadata(model),
+        )
+
+    def get_publisher_spec(self, publisher: PublisherProps) -> dg.AssetSpec:
+        """Return the spec of a publisher; its dependencies are the keys of the models that it reads."""
+        declared = publisher.publisher
+        metadata: dict[str, object] = {"dagster/relation_identifier": publisher.relation}
+        if declared.span is not None:
+            metadata["dagster/code_references"] = _reference(publisher.folder, declared.span)
+        source, destination = declared.source, declared.destination.name
+        listed = [f"- `{item.name}`" for item in declared.properties]
+        return dg.AssetSpec(
+            key=dg.AssetKey(["publish", declared.name]),
+            deps=list(publisher.parents),
+            description="\n".join([f"Publishes {source} to {destination}, one row per {declared.key}.", "", *listed]),
+            group_name=PUBLISH_GROUP,
+            kinds={destination},
+            tags={"profiles/project": tag_value(publisher.project), "profiles/destination": tag_value(destination)},
+            metadata=metadata,
         )
 
 

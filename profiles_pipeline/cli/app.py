@@ -24,6 +24,7 @@ from profiles_pipeline.cli import (
     inventory_commands,
     look_commands,
     migrate_commands,
+    publish_commands,
     sample_commands,
     start_commands,
 )
@@ -47,6 +48,7 @@ COMMANDS = (
     "plan",
     "compile",
     "run",
+    "publish",
     "show",
     "discover",
     "query",
@@ -92,6 +94,7 @@ app = typer.Typer(
 start_commands.add_to(app)
 sample_commands.add_to(app)
 build_commands.add_to(app)
+publish_commands.add_to(app)
 look_commands.add_to(app)
 migrate_commands.add_to(app)
 inventory_commands.add_to(app)

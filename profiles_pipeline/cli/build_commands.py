@@ -129,6 +129,7 @@ def run(
       profiles run --json | jq .models                    for programs
       profiles run --ignore-model-errors                  whatever can be built; exit code 1 if something could not
       profiles run --write-output-csv results             the results as files, too
+      profiles run --publish                              and hand the profiles on; nothing is published otherwise
       profiles run --mock-material-run                    what would be sent to the warehouse, as files
     """
     with reported(place.folder, style.as_json):
@@ -141,4 +142,4 @@ def run(
         elif ways.assume_all_inputs_exist:
             running.refuse_to_assume()
         else:
-            running.run_project(place, options, style, ways.write_output_csv)
+            running.run_project(place, options, style, ways.write_output_csv, publish=ways.publish)

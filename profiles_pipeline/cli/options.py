@@ -186,6 +186,9 @@ class Ways:
         ),
     ] = False
     assume_all_inputs_exist: AssumeInputs = False
+    publish: Annotated[
+        bool, typer.Option("--publish", help="When all is built, publish by every publisher of pipeline.yaml.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from profiles_pipeline.resolve.model import FeatureTable, FeatureView, VarTable
 from profiles_pipeline.windows import Window
 
 if TYPE_CHECKING:
+    from profiles_pipeline.cli import publishing
     from profiles_pipeline.cli.dumping import Results
 
 
@@ -70,10 +71,12 @@ def _end(asked: Asked, seq_no: int | str | None) -> datetime | None:
     return datetime.now(UTC) - values.duration(asked.end_time_offset, "--end-time-offset")
 
 
-def run_project(place: Place, options: run.Options, style: Style, csv_folder: Path | None = None) -> None:
+def run_project(
+    place: Place, options: run.Options, style: Style, csv_folder: Path | None = None, *, publish: bool = False
+) -> None:
     """Build the project and say what was built.
 
-    Where a folder is given, the results are in CSV files there afterwards.
+    Where a folder is given, the results are in CSV files there afterwards; where it is asked for, they are published.
 
     Raises:
         Exit: the run failed or was interrupted, which has been said.
@@ -100,19 +103,37 @@ def run_project(place: Place, options: run.Options, style: Style, csv_folder: Pa
         reporter = report.spawn_reporter(project.folder) if style.tell_dagster else None
     if not isinstance(outcome, run.Report):
         _say_failure(outcome, place, style.as_json, _Told(project, output, seen))
+    handed_on = _published(project, output, outcome, options.lock_timeout) if publish else None
     files = results.files if results is not None else ()
     if style.as_json:
         told = {"reported_to_dagster": reporter is not None, "csv_files": list(map(str, files))}
+        told |= {"published": handed_on.documents} if handed_on else {}
         print_document(_document(project, output, outcome) | told | {"odd_times": list(map(_odd, recorder.odd))})
     elif not style.quiet:
         _conclude(place, output, outcome, recorder.odd)
-        if files:
-            say(f"CSV: {plural(len(files), 'file')} in {from_here(files[0].parent)}")
-        if style.tell_dagster and reporter is None and outcome.built:
-            note("Dagster is not installed: this run is shown there once it is", style="dim")
+        _say_besides(files, lacks_dagster=style.tell_dagster and reporter is None and bool(outcome.built))
+        if handed_on:
+            handed_on.show()
     if outcome.failed:
         _say_what_failed(outcome, place)
         raise typer.Exit(1)
+    if handed_on:
+        handed_on.leave_if_failed(place)
+
+
+def _published(
+    project: ProfilesProject, output: Output, done: run.Report, lock_timeout: float | None
+) -> publishing.HandedOn:
+    from profiles_pipeline.cli import publishing  # noqa: PLC0415 - it needs what stands above this module
+
+    return publishing.after_run(project, output, done, lock_timeout)
+
+
+def _say_besides(files: Sequence[Path], *, lacks_dagster: bool) -> None:
+    if files:
+        say(f"CSV: {plural(len(files), 'file')} in {from_here(files[0].parent)}")
+    if lacks_dagster:
+        note("Dagster is not installed: this run is shown there once it is", style="dim")
 
 
 def _refusal(

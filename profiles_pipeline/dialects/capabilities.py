@@ -49,6 +49,7 @@ class Capabilities:
         by_name: INSERT and UNION match columns by their names on request; else they are put in order.
         structs: a column can hold several values, each of its own type.
         grants: what becomes of grants on a view that is replaced, on request.
+        change_tracking: keeps the changes of a table on request, for others to read.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
@@ -82,6 +83,7 @@ class Capabilities:
     by_name: bool
     structs: bool
     grants: Grants
+    change_tracking: bool
     components: Components
 
 
@@ -116,6 +118,7 @@ DUCKDB = Capabilities(
     by_name=True,
     structs=True,
     grants="none",
+    change_tracking=False,
     components="in_memory",
 )
 
@@ -150,6 +153,7 @@ SNOWFLAKE = Capabilities(
     by_name=False,
     structs=False,
     grants="copied",
+    change_tracking=True,
     components="contraction",
 )
 
@@ -184,6 +188,7 @@ POSTGRES = Capabilities(
     by_name=False,
     structs=False,
     grants="granted_again",
+    change_tracking=False,
     components="contraction",
 )
 
@@ -218,6 +223,7 @@ REDSHIFT = Capabilities(
     by_name=False,
     structs=False,
     grants="lost",
+    change_tracking=False,
     components="contraction",
 )
 
@@ -252,6 +258,7 @@ BIGQUERY = Capabilities(
     by_name=False,
     structs=True,
     grants="lost",
+    change_tracking=False,
     components="contraction",
 )
 
@@ -286,6 +293,7 @@ DATABRICKS = Capabilities(
     by_name=False,
     structs=True,
     grants="lost",
+    change_tracking=True,
     components="contraction",
 )
 

@@ -31,6 +31,7 @@ _FEATURES: dict[str, Callable[[Capabilities], str]] = {
     "QUALIFY": lambda r: _yes(r.qualify),
     "stars that leave columns out": lambda r: _yes(r.star_except),
     "matches columns by their names": lambda r: _yes(r.by_name),
+    "keeps the changes of a table": lambda r: _yes(r.change_tracking),
     "columns of several values with types": lambda r: _yes(r.structs),
     "value on the row with the greatest key": lambda r: r.arg_max or "no",
     "grants on a view that is replaced": lambda r: _GRANTS[r.grants],

@@ -15,13 +15,14 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from profiles_pipeline import durations
 from profiles_pipeline.errors import Problems, Span, did_you_mean, nearest
 from profiles_pipeline.spec.convert import validated
 from profiles_pipeline.spec.model import Spec, Text
 from profiles_pipeline.spec.placed import PlacedMap
+from profiles_pipeline.spec.publishing import PublisherSpec
+from profiles_pipeline.spec.publishing import refuse as _refuse
 from profiles_pipeline.spec.yaml_nodes import read_yaml
 
 PIPELINE_FILES = ("pipeline.yaml", "pipeline.yml")
@@ -42,10 +43,6 @@ _CRON_NAMES = (
     *("sun", "mon", "tue", "wed", "thu", "fri", "sat"),
 )
 _CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?(?:#[1-5])?")
-
-
-def _refuse(expected: str, hint: str | None = None) -> PydanticCustomError:
-    return PydanticCustomError("wrong_value", "wrong value", {"expected": expected, "hint": hint or ""})
 
 
 def _read_duration(value: object) -> timedelta:
@@ -233,6 +230,7 @@ class PipelineSpec(Spec):
     Attributes:
         incremental: whether what was read is kept for later runs: from the second run on, from the first on, or never.
         inputs: name of an input -> how its changes are found.
+        publish: what is published, and where to.
     """
 
     incremental: Literal["auto", "always", "never"] = "auto"
@@ -242,6 +240,7 @@ class PipelineSpec(Spec):
     sensor: SensorSpec = SensorSpec()
     checks: ChecksSpec = ChecksSpec()
     retention: RetentionSpec = RetentionSpec()
+    publish: tuple[PublisherSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

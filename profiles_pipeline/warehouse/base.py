@@ -118,6 +118,9 @@ class Warehouse(Protocol):
     def view_texts(self, schema: str) -> Mapping[str, str]:
         """Return the views among `relations`: name -> the statement that makes it."""
 
+    def table_comment(self, schema: str, table: str) -> str | None:
+        """Return the comment on a table; None for one without, and where there is no such table."""
+
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
 

@@ -195,6 +195,15 @@ class DuckDBWarehouse:
         )
         return {str(name): str(text) for name, text in found.rows}
 
+    def table_comment(self, schema: str, table: str) -> str | None:
+        """Return the comment on a table; None for one without, and where there is no such table."""
+        found = self.scalar(
+            """SELECT comment FROM duckdb_tables()
+            WHERE database_name = current_database() AND lower(schema_name) = ? AND lower(table_name) = ?""",
+            [schema.lower(), table.lower()],
+        )
+        return None if found is None else str(found)
+
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))

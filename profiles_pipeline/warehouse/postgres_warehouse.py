@@ -233,6 +233,16 @@ class PostgresWarehouse:
     def _views(self, schema: str) -> dict[str, str]:
         return {str(name): str(text) for name, text in self.query(_VIEWS, [schema.lower()]).rows}
 
+    def table_comment(self, schema: str, table: str) -> str | None:
+        """Return the comment on a table; None for one without, and where there is no such table."""
+        found = self.scalar(
+            """SELECT obj_description(c.oid, 'pg_class')
+            FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE lower(n.nspname) = ? AND lower(c.relname) = ?""",
+            [schema.lower(), table.lower()],
+        )
+        return None if found is None else str(found)
+
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))

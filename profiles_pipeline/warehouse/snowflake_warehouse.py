@@ -140,6 +140,15 @@ class SnowflakeWarehouse:
 
         return self._run(bind, select_sql)
 
+    def table_comment(self, schema: str, table: str) -> str | None:
+        """Return the comment on a table; None for one without, and where there is no such table."""
+        found = self.scalar(
+            f"""SELECT comment FROM {self._database}.information_schema.tables
+            WHERE UPPER(table_schema) = ? AND UPPER(table_name) = ?""",
+            [schema.upper(), table.upper()],
+        )
+        return str(found) if found else None
+
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT COUNT(*) FROM {relation_sql}")))

@@ -34,6 +34,8 @@ from profiles_pipeline_tests.bench.daily import (
 from profiles_pipeline_tests.bench.measure import Usage
 from profiles_pipeline_tests.bench.on_postgres import FULL as FULL_ON_POSTGRES
 from profiles_pipeline_tests.bench.on_postgres import NEWEST as NEWEST_ON_POSTGRES
+from profiles_pipeline_tests.bench.publishing import PUBLISH_ALL, PUBLISH_CHANGED
+from profiles_pipeline_tests.bench.publishing import START as PUBLISH_START
 from profiles_pipeline_tests.bench.sessions import SESSIONS, SESSIONS_BY_HAND, SESSIONS_NEWEST
 from profiles_pipeline_tests.bench.sessions import START as SESSIONS_START
 
@@ -58,6 +60,7 @@ def figures(found: Mapping[str, Usage]) -> list[Figure]:
         FULL: _of_daily_runs,
         FULL_ON_POSTGRES: _of_runs_on_postgres,
         SESSIONS: _of_sessions,
+        PUBLISH_ALL: _of_publishing,
     }
     return [figure for name, group in groups.items() if name in found for figure in group(found)]
 
@@ -106,6 +109,13 @@ def _of_sessions(found: Mapping[str, Usage]) -> list[Figure]:
         _ratio(found, SESSIONS, SESSIONS_BY_HAND, "at most 2.5 x", lambda ratio: ratio <= 2.5),
         Figure(f"{SESSIONS} : {SESSIONS_NEWEST}", f"{saved:.2f} x CPU, start left out", "at least 10 x", saved >= 10),
     ]
+
+
+def _of_publishing(found: Mapping[str, Usage]) -> list[Figure]:
+    start = found[PUBLISH_START].cpu
+    saved = (found[PUBLISH_ALL].cpu - start) / (found[PUBLISH_CHANGED].cpu - start)
+    name = f"{PUBLISH_ALL} : {PUBLISH_CHANGED}"
+    return [Figure(name, f"{saved:.2f} x CPU, start left out", "at least 5 x", saved >= 5)]
 
 
 def _ratio(

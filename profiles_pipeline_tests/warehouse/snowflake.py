@@ -49,6 +49,10 @@ USER, PASSWORD, TOKEN = "tester", "open-sesame", "good-token"
 ROLE, COMPUTE, DATABASE = "PROFILES_ROLE", "PROFILES_WH", "SHOP"
 
 _CANCEL = re.compile(r"SELECT SYSTEM\$CANCEL_QUERY\('(.+)'\)")
+_TRACKING = re.compile(
+    r'ALTER TABLE .*"(?P<table>[^"]+)" SET (?P<what>DATA_RETENTION_TIME_IN_DAYS|CHANGE_TRACKING) = (?P<value>\w+)'
+)
+_SHOW_TABLE = re.compile(r"SHOW TABLES LIKE '(?P<table>.+)' IN SCHEMA")
 _EXPLAIN = re.compile(r"EXPLAIN\s+(.+)", re.DOTALL)
 _HISTORY = re.compile(r"SELECT query_id FROM TABLE\(information_schema\.query_history_by_session\(\)\)")
 
@@ -84,6 +88,9 @@ class Account:
 
     killing: tuple[re.Pattern[str], int, int] | None = None
     """Kind of statements, the number of the one that its sender is killed at, and the sender's process."""
+
+    tracking: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Table -> for how many days its changes are kept, and whether they are."""
 
     logins: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -242,6 +249,8 @@ connections:
         # fakesnow cannot explain; what is asked for is whether a query would be taken.
         query = _EXPLAIN.match(statement.text)
         asked = request if query is None else _with(request, {"sqlText": query[1], "describeOnly": True})
+        if instead := self._tracked(statement.text):
+            asked = _with(request, {"sqlText": instead})
         answer = _answered(await fake.query_request(asked))
         content = json.loads(bytes(answer.body))
         if content["success"]:
@@ -253,6 +262,18 @@ connections:
             )
             statement.code, statement.message = told
             statement.status = "FAILED_WITH_ERROR"
+
+    def _tracked(self, text: str) -> str | None:
+        """What to run for a statement about the changes that are kept of a table, which fakesnow knows nothing of."""
+        if match := _TRACKING.match(text):
+            self.tracking.setdefault(match["table"], {})[match["what"]] = match["value"]
+            return "SELECT 'Statement executed successfully.' AS status"
+        if match := _SHOW_TABLE.match(text):
+            known = self.tracking.get(match["table"], {})
+            days, on = known.get("DATA_RETENTION_TIME_IN_DAYS", "1"), known.get("CHANGE_TRACKING") == "TRUE"
+            kept = f'{days} AS "retention_time", \'{"ON" if on else "OFF"}\' AS "change_tracking"'
+            return f"SELECT '{match['table']}' AS \"name\", {kept}"
+        return None
 
     async def _cancel(self, request: Request, query: str) -> Response:
         statement = next(s for s in self.statements if s.query == query)
@@ -410,8 +431,16 @@ def _described(cursor: FakeSnowflakeCursor) -> list[Any]:
     return _DESCRIBED[shape]
 
 
+def _commented(node: exp.Expr) -> exp.Expr:
+    """A table without a comment gets none: a MERGE makes one, and may be part of a transaction."""
+    if isinstance(node, exp.Create) and node.find(exp.SchemaCommentProperty) is None:
+        return node
+    return _KEPT["extract_comment_on_table"](node)
+
+
 _DESCRIBE = FakeSnowflakeCursor._describe_last_sql
 _MENDED = {
+    "extract_comment_on_table": _commented,
     "numeric_agg_implicit_cast": lambda node: node,  # sums of numbers stay numbers: only texts are cast
     "array_agg": _aggregate,
     "to_timestamp": _cast,

@@ -1,0 +1,460 @@
+"""Publishing in SQL: what is to be there, how it differs from what is there, and how the difference is written.
+
+Everything is in the canonical dialect and independent of the destination. The table of a publisher is made once, never
+replaced, and merged into: a row is touched only where something that is published of it has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from sqlglot import exp
+
+from profiles_pipeline.compile.rows import col, text
+from profiles_pipeline.compile.statement import beside
+from profiles_pipeline.destinations import Kind, Published
+from profiles_pipeline.errors import Problem, ProjectError
+from profiles_pipeline.resolve.publishing import Publisher
+from profiles_pipeline.sql import build
+
+HASH_VERSION = 1
+"""Of the recipe of `row_hash`; another one would make every row look changed by hand."""
+
+_INTEGERS = frozenset(
+    "TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT".split()  # noqa: SIM905
+)
+_KINDS: Mapping[str, Kind] = {
+    **dict.fromkeys(_INTEGERS, "integer"),
+    "VARCHAR": "text",
+    "UUID": "text",
+    "ENUM": "text",
+    "FLOAT": "float",
+    "DOUBLE": "float",
+    "DECIMAL": "decimal",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIMESTAMP": "timestamp",
+    "TIMESTAMP_S": "timestamp",
+    "TIMESTAMP_MS": "timestamp",
+    "TIMESTAMP_NS": "timestamp",
+    "TIMESTAMP WITH TIME ZONE": "timestamp",
+    "JSON": "nested",
+    "STRUCT": "nested",
+    "MAP": "nested",
+    "UNION": "nested",
+}
+_TYPES: Mapping[Kind, str] = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "float": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP",
+    "nested": "VARCHAR",
+}
+
+
+def kind_of(type_name: str) -> Kind:
+    """Return what values of a type are, given in the canonical spelling."""
+    if type_name.endswith("]"):
+        return "nested"
+    return _KINDS.get(type_name.partition("(")[0].strip(), "other")
+
+
+def published_type(type_name: str) -> str:
+    """Return the type in which values of a type are published: one for each kind, so that it stays the same."""
+    return _TYPES.get(kind_of(type_name), type_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The columns of a published table beside its key, and where they come from.
+
+    Attributes:
+        sources: column -> type of the values that it gets, as the source has them.
+        types: column -> type that it is published as, those that it had before included.
+    """
+
+    sources: Mapping[str, str]
+    types: Mapping[str, str]
+
+    @property
+    def retired(self) -> tuple[str, ...]:
+        """Columns that nothing is published in any more."""
+        return tuple(name for name in self.types if name not in self.sources)
+
+
+def source_query(publisher: Publisher, relations: Mapping[str, exp.Table]) -> exp.Expr:
+    """Return the query of what a publisher reads: columns ``publish_key``, ``main_id`` and those of its properties.
+
+    Args:
+        publisher: the publisher.
+        relations: path of a model that it reads -> its material.
+    """
+    main_id = publisher.entity.id_column
+    columns = [col(item.column, "f") for item in publisher.properties]
+    query = exp.select(exp.alias_(col(main_id, "f"), "main_id")).from_(_as(relations[publisher.source], "f"))
+    if publisher.stitcher is None:
+        query = query.select(exp.alias_(col(publisher.key, "f"), "publish_key"))
+    else:
+        ids = _ids(publisher, beside(relations[publisher.stitcher], "_mappings"))
+        on = build("g.main_id = f.:id", id=main_id)
+        query = query.select("g.other_id AS publish_key").join(
+            exp.alias_(exp.Subquery(this=ids), "g", table=True), on=on
+        )
+    if publisher.cohort is not None:
+        members = exp.alias_(relations[publisher.cohort].copy(), "m", table=True)
+        query = query.join(members, on=build("m.:id = f.:id", id=main_id))
+    return query.select(*columns)
+
+
+def _ids(publisher: Publisher, mappings: exp.Table) -> exp.Expr:
+    """Return the ids that get a row: all of a type, or for each person the one that was seen first, or last."""
+    if publisher.fan_out == "all":
+        return build(
+            "SELECT other_id, main_id FROM :m WHERE other_id_type = :type", m=mappings, type=text(publisher.key)
+        )
+    order = {"latest": "valid_at DESC NULLS LAST", "oldest": "first_seen_at NULLS LAST"}[publisher.fan_out]
+    return build(
+        f"""
+        SELECT other_id, main_id FROM (
+            SELECT other_id, main_id, ROW_NUMBER() OVER (PARTITION BY main_id ORDER BY {order}, other_id) AS place
+            FROM :m WHERE other_id_type = :type
+        ) AS ranked WHERE place = 1
+        """,
+        m=mappings,
+        type=text(publisher.key),
+    )
+
+
+def desired_query(publisher: Publisher, source: exp.Expr, key_type: str, shape: Shape) -> exp.Expr:
+    """Return the query of what is to be published: ``publish_key``, ``main_id``, each column in its type, and
+    ``publish_reason``.
+
+    The reason says why a row is not published; it is NULL for one that is.
+
+    Raises:
+        ProjectError: the destination refuses the type of the key or of a property.
+    """
+    _check_types(publisher, key_type, shape)
+    contract = publisher.destination.contract
+    values = [
+        exp.alias_(_value(publisher, name, of, shape.types[name]), name, quoted=True)
+        for name, of in shape.sources.items()
+    ]
+    rows = build(
+        "SELECT CAST(publish_key AS VARCHAR) AS publish_key, main_id, :values FROM :source AS s",
+        values=values,
+        source=source,
+    )
+    if not values:
+        rows = build("SELECT CAST(publish_key AS VARCHAR) AS publish_key, main_id FROM :source AS s", source=source)
+    reasons = exp.Case().when(build("publish_key IS NULL"), text("no key"))
+    rule = contract.key
+    too_short = build("LENGTH(publish_key) < :n", n=exp.convert(rule.shortest))
+    reasons = reasons.when(too_short if rule.shortest > 1 else build("publish_key = ''"), text("key too short"))
+    if rule.longest is not None:
+        reasons = reasons.when(build("LENGTH(publish_key) > :n", n=exp.convert(rule.longest)), text("key too long"))
+    if rule.refused:
+        refused = exp.In(
+            this=build("LOWER(TRIM(publish_key))"), expressions=[text(word) for word in sorted(rule.refused)]
+        )
+        reasons = reasons.when(refused, text("key stands for nobody"))
+    return build("SELECT d.*, :reason AS publish_reason FROM :rows AS d", reason=reasons, rows=rows)
+
+
+def _check_types(publisher: Publisher, key_type: str, shape: Shape) -> None:
+    contract, problems = publisher.destination.contract, []
+    name = publisher.destination.name
+    if kind_of(key_type) not in ("text", "integer"):
+        message = f"key '{publisher.key}' of '{publisher.name}' is {key_type}, and keys are texts or whole numbers"
+        problems.append(Problem("key-type", message, publisher.span, hint="make a feature of it that is a text"))
+    for column, given in shape.sources.items():
+        kind = kind_of(given)
+        if kind not in contract.kinds:
+            message = f"'{column}' of '{publisher.name}' is {given}, which {name} does not take"
+            hint = "leave it out under 'properties', or make a feature of it that is a text or a number"
+            problems.append(Problem("property-type", message, publisher.span, hint=hint))
+        elif kind_of(shape.types[column]) != kind_of(published_type(given)):
+            message = f"'{column}' of '{publisher.name}' was published as {shape.types[column]} and is {given} now"
+            hint = "a published column keeps its type: publish it as a feature of another name"
+            problems.append(Problem("published-type", message, publisher.span, hint=hint))
+    if problems:
+        raise ProjectError(problems)
+
+
+def _value(publisher: Publisher, name: str, given: str, published: str) -> exp.Expr:
+    """Return the value of a column as it is published and compared."""
+    contract, kind = publisher.destination.contract, kind_of(given)
+    column: exp.Expr = col(name, "s")
+    cut = contract.longest_text
+    if kind == "nested":
+        column = build("CAST(TO_JSON(:c) AS VARCHAR)", c=column)
+    elif kind == "float":  # adding zero makes one of the two zeros
+        column = build("ROUND(:c, :n) + 0.0", c=column, n=exp.convert(publisher.decimals[name]))
+    elif given.endswith("WITH TIME ZONE"):
+        column = build("(:c AT TIME ZONE 'UTC')", c=column)
+    elif kind == "text" and cut is not None:
+        column = build("LEFT(CAST(:c AS VARCHAR), :n)", c=column, n=exp.convert(cut))
+    return exp.cast(column, exp.DataType.build(published, dialect="duckdb"))
+
+
+def row_hash(types: Mapping[str, str], alias: str) -> exp.Expr:
+    """Return the hash of the published columns of a row of `alias`: 64 bits of an MD5, in hexadecimal.
+
+    It tells whether a row still is what was published; what has changed is found by comparing values. It is the hash of
+    ``<name>=<length>:<value>`` for each column that is not NULL, in the order of the names: NULL is not the empty text,
+    a value does not move to another column unseen, and a new column without values changes nothing.
+    """
+    parts = [
+        build(
+            "COALESCE(:name || LENGTH(CAST(:c AS VARCHAR)) || ':' || CAST(:c AS VARCHAR) || ';', '')",
+            name=text(f"{name}="),
+            c=col(name, alias),
+        )
+        for name in sorted(types)
+    ]
+    return build("LEFT(MD5(:all), 16)", all=_joined([text(f"v{HASH_VERSION};"), *parts]))
+
+
+def _joined(parts: Sequence[exp.Expr]) -> exp.Expr:
+    """Return the concatenation of texts."""
+    return reduce(lambda left, right: exp.DPipe(this=left, expression=right, safe=True), parts)
+
+
+def delta_query(publisher: Publisher, desired: exp.Table, table: exp.Expr, shape: Shape) -> exp.Expr:
+    """Return the query of what has to be written: a row per key that is new, changed or gone.
+
+    Its columns: ``publish_key``, ``publish_op`` (I, U or D), ``main_id``, ``main_id_before``, the published columns,
+    ``row_hash``, ``changed_columns`` (their names) and ``by_hand`` (the row there is not what was published).
+    """
+    key = publisher.key_column
+    compared = {name: _wanted(name, shape) for name in shape.types}
+    differs = [
+        build("NOT (:d IS NOT DISTINCT FROM :p)", d=wanted, p=col(name, "p")) for name, wanted in compared.items()
+    ]
+    soft = publisher.deletes == "soft"
+    absent = build("p.:key IS NULL" + (" OR p.deleted_at IS NOT NULL" if soft else ""), key=key)
+    is_gone = {
+        "hard": exp.condition("d.publish_key IS NULL"),
+        "soft": exp.condition("d.publish_key IS NULL AND p.deleted_at IS NULL"),
+        "keep": exp.false(),
+    }[publisher.deletes]
+    is_there = build(
+        "NOT d.publish_key IS NULL AND (:absent OR :differs)",
+        absent=absent,
+        differs=exp.or_(*differs) if differs else exp.false(),
+    )
+    changed = [
+        build("CASE WHEN :differs THEN :name ELSE '' END", differs=one, name=text(f",{name}"))
+        for name, one in zip(compared, differs, strict=True)
+    ]
+    return build(
+        """
+        SELECT COALESCE(d.publish_key, p.:key) AS publish_key,
+            CASE WHEN d.publish_key IS NULL THEN 'D' WHEN :absent THEN 'I' ELSE 'U' END AS publish_op,
+            d.main_id AS main_id, p.main_id AS main_id_before, :values,
+            CASE WHEN NOT d.publish_key IS NULL THEN :hash END AS row_hash,
+            CASE WHEN NOT d.publish_key IS NULL AND NOT (:absent) THEN SUBSTRING(:changed, 2) END AS changed_columns,
+            NOT p.:key IS NULL AND NOT (:absent) AND NOT (p.row_hash IS NOT DISTINCT FROM :published_hash) AS by_hand
+        FROM (SELECT * FROM :desired WHERE publish_reason IS NULL) AS d FULL JOIN :table AS p ON p.:key = d.publish_key
+        WHERE (:is_gone) OR (:is_there)
+        """,
+        key=key,
+        absent=absent,
+        values=[exp.alias_(wanted, name, quoted=True) for name, wanted in compared.items()]
+        or [exp.alias_(exp.null(), "nothing")],
+        hash=_hash_of(compared),
+        changed=_joined([text(""), *changed]),
+        published_hash=row_hash(shape.types, "p"),
+        desired=desired,
+        table=table,
+        is_gone=is_gone,
+        is_there=is_there,
+    )
+
+
+def _hash_of(compared: Mapping[str, exp.Expr]) -> exp.Expr:
+    """Return the hash of a row as it will be: columns that nothing is published in are NULL, and say nothing."""
+    return row_hash({name: "" for name, wanted in compared.items() if isinstance(wanted, exp.Column)}, "d")
+
+
+def _wanted(name: str, shape: Shape) -> exp.Expr:
+    if name in shape.sources:
+        return col(name, "d")
+    return exp.cast(exp.null(), exp.DataType.build(shape.types[name], dialect="duckdb"))
+
+
+# --- statements that write ----------------------------------------------------------------------------------------
+
+
+def create_table(publisher: Publisher, table: exp.Table, shape: Shape) -> exp.Expr:
+    """Return the statement that makes the table of a publisher, empty. It is never one that replaces it."""
+    columns = [
+        (publisher.key_column, "VARCHAR NOT NULL"),
+        *((name, type_name) for name, type_name in shape.types.items()),
+        ("row_hash", "VARCHAR"),
+        ("published_at", "TIMESTAMP"),
+        ("main_id", "VARCHAR"),
+        *([("deleted_at", "TIMESTAMP")] if publisher.deletes == "soft" else []),
+    ]
+    return _create(table, columns)
+
+
+def create_changes(changes: exp.Table) -> exp.Expr:
+    """Return the statement that makes the table of the changes of a publisher."""
+    return _create(
+        changes,
+        [
+            ("seq", "BIGINT NOT NULL"), ("publication", "BIGINT NOT NULL"), ("op", "VARCHAR NOT NULL"),
+            ("key", "VARCHAR NOT NULL"), ("main_id", "VARCHAR"), ("main_id_before", "VARCHAR"),
+            ("changed_columns", "VARCHAR"), ("published_at", "TIMESTAMP NOT NULL"),
+        ],
+    )  # fmt: skip
+
+
+def create_rejects(rejects: exp.Table) -> exp.Expr:
+    """Return the statement that makes the table of the rows that a destination does not take."""
+    return _create(rejects, [("key", "VARCHAR"), ("main_id", "VARCHAR"), ("reason", "VARCHAR"), ("seq_no", "BIGINT")])
+
+
+def _create(table: exp.Table, columns: Iterable[tuple[str, str]]) -> exp.Expr:
+    definitions = [
+        exp.ColumnDef(
+            this=exp.to_identifier(name, quoted=True),
+            kind=exp.DataType.build(spelled.removesuffix(" NOT NULL"), dialect="duckdb"),
+            constraints=[exp.ColumnConstraint(kind=exp.NotNullColumnConstraint())]
+            if spelled.endswith("NOT NULL")
+            else [],
+        )
+        for name, spelled in columns
+    ]
+    return exp.Create(this=exp.Schema(this=table.copy(), expressions=definitions), kind="TABLE", exists=True)
+
+
+def add_column(table: exp.Table, name: str, type_name: str) -> exp.Expr:
+    """Return the statement that adds a column, which is NULL for every row."""
+    added = build(f"ALTER TABLE :table ADD COLUMN :name {type_name}", table=table, name=name)
+    return added
+
+
+def comment_on(table: exp.Table, comment: str) -> exp.Expr:
+    """Return the statement that puts a comment on a table."""
+    return exp.Comment(this=table.copy(), kind="TABLE", expression=text(comment))
+
+
+def merge(publisher: Publisher, table: exp.Table, delta: exp.Table, shape: Shape, at: exp.Expr) -> exp.Expr:
+    """Return the statement that merges the delta into the table; it touches no other row."""
+    soft = publisher.deletes == "soft"
+    columns = [*shape.types, "row_hash", "main_id"]
+    sets = [exp.EQ(this=exp.column(c, quoted=True), expression=col(c, "d")) for c in columns]
+    sets.append(exp.EQ(this=exp.column("published_at", quoted=True), expression=at.copy()))
+    inserted = [exp.column(c, quoted=True) for c in (publisher.key_column, *columns, "published_at")]
+    values = [col(c, "d") for c in ("publish_key", *columns)] + [at.copy()]
+    removed: exp.Expr = exp.var("DELETE")
+    if soft:
+        deleted_at = exp.column("deleted_at", quoted=True)
+        removed = exp.Update(expressions=[*(one.copy() for one in sets), exp.EQ(this=deleted_at, expression=at.copy())])
+        sets.append(exp.EQ(this=deleted_at.copy(), expression=exp.null()))
+    insert = exp.Insert(this=exp.Tuple(expressions=inserted), expression=exp.Tuple(expressions=values))
+    whens = [
+        exp.When(matched=True, condition=build("d.publish_op = 'D'"), then=removed),
+        exp.When(matched=True, then=exp.Update(expressions=sets)),
+        exp.When(matched=False, then=insert),
+    ]
+    return exp.Merge(
+        this=exp.alias_(table.copy(), "t", table=True),
+        using=exp.alias_(delta.copy(), "d", table=True),
+        on=build("t.:key = d.publish_key", key=publisher.key_column),
+        whens=exp.Whens(expressions=whens),
+    )
+
+
+def add_changes(changes: exp.Table, delta: exp.Table, publication: int, after: int, at: exp.Expr) -> exp.Expr:
+    """Return the statement that adds a publication to the changes, numbered from `after` on."""
+    return build(
+        """
+        INSERT INTO :changes
+        SELECT :after + ROW_NUMBER() OVER (ORDER BY publish_key), :publication, publish_op, publish_key, main_id,
+            main_id_before, changed_columns, :at
+        FROM :delta
+        """,
+        changes=changes,
+        after=exp.convert(after),
+        publication=exp.convert(publication),
+        at=at,
+        delta=delta,
+    )
+
+
+def clear_rejects(rejects: exp.Table) -> exp.Expr:
+    """Return the statement that forgets the rows that were not taken the last time."""
+    return build("DELETE FROM :rejects WHERE TRUE", rejects=rejects)
+
+
+def add_rejects(rejects: exp.Table, desired: exp.Table, seq_no: int) -> exp.Expr:
+    """Return the statement that notes the rows that the destination does not take; those without a key are counted."""
+    return build(
+        """
+        INSERT INTO :rejects SELECT publish_key, main_id, publish_reason, CAST(:n AS BIGINT) FROM :desired
+        WHERE NOT publish_reason IS NULL AND NOT publish_key IS NULL
+        """,
+        rejects=rejects,
+        n=exp.convert(seq_no),
+        desired=desired,
+    )
+
+
+def dead_letters_of(publisher: Publisher, schema: str) -> exp.Table:
+    """Return the table of the changes that a server refused for good."""
+    return exp.table_(f"{publisher.name}__dead_letters", db=schema, quoted=True)
+
+
+def create_dead_letters(letters: exp.Table) -> exp.Expr:
+    """Return the statement that makes the table of the changes that a server refused for good."""
+    return _create(
+        letters,
+        [
+            ("seq", "BIGINT NOT NULL"), ("publication", "BIGINT NOT NULL"), ("op", "VARCHAR"), ("key", "VARCHAR"),
+            ("status", "BIGINT"), ("answer", "VARCHAR"), ("refused_at", "TIMESTAMP"),
+        ],
+    )  # fmt: skip
+
+
+def outbox_query(relations: Published, publication: int, after: int, size: int) -> exp.Expr:
+    """Return the query of the next changes of the newest publication, in order, with the rows as they are now.
+
+    Its columns: ``seq``, ``op``, ``key``, ``row_hash`` and those of the properties.
+    """
+    return build(
+        """
+        SELECT c.seq, c.op, c.key, t.row_hash, :columns FROM :changes AS c
+        LEFT JOIN :table AS t ON t.:key = c.key AND c.op <> 'D'
+        WHERE c.publication = :publication AND c.seq > :after ORDER BY c.seq LIMIT :size
+        """,
+        columns=[col(item.column, "t") for item in relations.properties],
+        changes=relations.changes,
+        table=relations.table,
+        key=relations.key,
+        publication=exp.convert(publication),
+        after=exp.convert(after),
+        size=exp.convert(size),
+    )
+
+
+def relations_of(publisher: Publisher, schema: str, types: Iterable[str] = ()) -> Published:
+    """Return the relations of a publisher, as its destination sees them."""
+    known = {name.lower() for name in types}
+    return Published(
+        table=exp.table_(publisher.name, db=schema, quoted=True),
+        changes=exp.table_(f"{publisher.name}__changes", db=schema, quoted=True),
+        key=publisher.key_column,
+        properties=tuple(p for p in publisher.properties if not known or p.column.lower() in known),
+        options=publisher.options,
+    )
+
+
+def _as(relation: exp.Table, name: str) -> exp.Expr:
+    return exp.alias_(relation.copy(), name, table=True)

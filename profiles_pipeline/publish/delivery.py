@@ -1,0 +1,64 @@
+"""Hands on what was written, to where a destination has it: files or a server. What has arrived is noted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from profiles_pipeline.publish.ledger import Ledger
+from profiles_pipeline.resolve.publishing import Publisher
+from profiles_pipeline.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What was handed on.
+
+    Attributes:
+        files: what was written.
+        batches: how many were taken by a server.
+        rows: how many changes were in them.
+        dead: how many changes the server refused for good.
+    """
+
+    files: tuple[str, ...] = ()
+    batches: int = 0
+    rows: int = 0
+    dead: int = 0
+
+    def and_then(self, other: Delivered) -> Delivered:
+        """Return what both together have handed on."""
+        return Delivered(
+            (*self.files, *other.files), self.batches + other.batches, self.rows + other.rows, self.dead + other.dead
+        )
+
+
+def check_sink(publisher: Publisher) -> None:
+    """Raise ProjectError where what is written could not be handed on: an address or a secret is missing."""
+    if publisher.destination.sink == "webhook":
+        from profiles_pipeline.publish.webhook import receiver  # noqa: PLC0415 - needs an HTTP client
+
+        receiver(publisher)
+
+
+def deliver(session: Session, publisher: Publisher) -> Delivered:
+    """Hand on what the last publication has left, and note what has arrived.
+
+    Raises:
+        RunError: not all of it has; publishing again goes on with the rest.
+    """
+    ledger = Ledger(session.warehouse, session.output.schema, session.project.name, publisher.name)
+    last = ledger.last()
+    if last is None or last.delivered_at is not None:
+        return Delivered()
+    if publisher.destination.sink == "files":
+        from profiles_pipeline.publish.files import write_files  # noqa: PLC0415 - needs pyarrow
+
+        done = Delivered(files=write_files(session, publisher, last))
+    else:
+        from profiles_pipeline.publish.webhook import send  # noqa: PLC0415 - needs an HTTP client
+
+        sent = send(session, publisher, ledger, last)
+        done = Delivered((), sent.batches, sent.rows, sent.dead)
+    ledger.acknowledge(last.number, last.last_seq, datetime.now(UTC).replace(tzinfo=None))
+    return done

@@ -1,0 +1,309 @@
+"""What a publisher would write: found in temporary tables, so that looking leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlglot import exp
+
+from profiles_pipeline import plan, time_contexts
+from profiles_pipeline.compile import publishing as sql
+from profiles_pipeline.compile.statement import create, scratch
+from profiles_pipeline.destinations import Published
+from profiles_pipeline.dialects import render, spelled
+from profiles_pipeline.errors import Problem, ProjectError, fail
+from profiles_pipeline.publish.guards import Found, Guard, guards
+from profiles_pipeline.publish.ledger import Counts, Ledger, Publication
+from profiles_pipeline.publish.tracking import tracking_faults
+from profiles_pipeline.resolve.publishing import OWN_COLUMNS, Publisher
+from profiles_pipeline.session import Session
+from profiles_pipeline.sql import build
+from profiles_pipeline.windows import Window
+
+MARK = "published by profiles_pipeline"
+"""How the comment on a published table begins; behind it stand the publisher and the token of the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is there, what is to be there, and what has to be written for it.
+
+    Attributes:
+        relations: its table, the changes of it, and what they look like to the destination.
+        window: the run whose materials are published.
+        last: the newest publication; None before the first.
+        is_there: the table exists.
+        shape: the columns of the table.
+        missing: columns that the table is yet to get.
+        desired: temporary table of what is to be there.
+        delta: temporary table of what has to be written.
+        guards: the rules, and what breaks them.
+        sample: some of what has to be written: operation, key and the columns that change.
+    """
+
+    publisher: Publisher
+    relations: Published
+    ledger: Ledger
+    window: Window
+    last: Publication | None
+    is_there: bool
+    shape: sql.Shape
+    missing: tuple[str, ...]
+    desired: exp.Table
+    delta: exp.Table
+    counts: Counts
+    rows: int
+    guards: tuple[Guard, ...]
+    sample: tuple[tuple[str, str, str], ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """True when the table is as it is to be."""
+        return self.is_there and not self.missing and not self.counts.operations
+
+    @property
+    def tripped(self) -> tuple[Guard, ...]:
+        """The rules that are broken."""
+        return tuple(guard for guard in self.guards if guard.told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The table of a publisher, as it is found."""
+
+    columns: Mapping[str, str] | None
+    comment: str | None
+    rows: int
+
+
+def find_difference(session: Session, publisher: Publisher, seq_no: int | None = None) -> Difference:
+    """Return what a publisher would write now.
+
+    Args:
+        session: the project, open on its warehouse.
+        publisher: the publisher.
+        seq_no: the run to publish; None for the one that the plain views show.
+
+    Raises:
+        ProjectError: what it publishes has not been built, a key stands on several rows, or the destination refuses
+            the type of a column.
+    """
+    warehouse, schema = session.warehouse, session.output.schema
+    window, materials = published_materials(session, publisher, seq_no)
+    ledger = Ledger(warehouse, schema, session.project.name, publisher.name)
+    last = ledger.last()
+    relations = sql.relations_of(publisher, schema)
+    table = _look(session, publisher, relations.table)
+    _refuse_foreign(publisher, table, last)
+    source = sql.source_query(publisher, materials)
+    types = {c.name.lower(): c.type for c in warehouse.describe(render(source, warehouse.dialect))}
+    shape = _shape(publisher, types, table, last)
+    desired, delta = (scratch(exp.table_(publisher.name), name) for name in ("desired", "delta"))
+    query = sql.desired_query(publisher, source, types["publish_key"], shape)
+    warehouse.execute(render(create("temporary table", desired, query), warehouse.dialect))
+    _refuse_repeated(session, publisher, desired)
+    missing = tuple(name for name in shape.types if table.columns is None or name.lower() not in table.columns)
+    there = _present(relations.table, publisher, shape, table, missing)
+    query = sql.delta_query(publisher, desired, there, shape)
+    warehouse.execute(render(create("temporary table", delta, query), warehouse.dialect))
+    counts, by_hand = _counted(session, desired, delta)
+    month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    found = Found(
+        counts=counts,
+        before=table.rows,
+        after=counts.inserted + counts.updated + counts.unchanged,
+        is_first=last is None,
+        this_month=ledger.operations_since(month),
+        by_hand=_by_hand(publisher, table, last, by_hand),
+        tracking=tracking_faults(session, publisher) if last and table.columns is not None else (),
+    )
+    return Difference(
+        publisher=publisher,
+        relations=relations,
+        ledger=ledger,
+        window=window,
+        last=last,
+        is_there=table.columns is not None,
+        shape=shape,
+        missing=missing,
+        desired=desired,
+        delta=delta,
+        counts=counts,
+        rows=table.rows,
+        guards=guards(publisher, found),
+        sample=_sample(session, delta),
+    )
+
+
+def published_materials(
+    session: Session, publisher: Publisher, seq_no: int | None = None
+) -> tuple[Window, Mapping[str, exp.Table]]:
+    """Return the run that is published, and the material of each model that a publisher reads.
+
+    It is the latest finished one that has all of them as they are defined now, which is what the plain views show.
+
+    Raises:
+        ProjectError: there is none.
+    """
+    project, state = session.project, time_contexts.remembered(session)
+    lost = [path for path in publisher.parents if path not in project.graph.models]
+    if lost:
+        reasons = {item.path: item.reason for item in project.disabled}
+        hint = reasons.get(lost[0], "what it is made from cannot be built")
+        fail("not-built", f"'{publisher.name}' publishes '{lost[0]}', which is left out", publisher.span, hint=hint)
+    known = session.registry.seq_nos(project.name)
+    windows = [time_contexts.window_of(session, s) for s in known if s.complete or s.number == seq_no]
+    if seq_no is not None:
+        windows = [window for window in windows if window.seq_no == seq_no]
+    for window in sorted(windows, key=lambda w: (w.end, w.seq_no), reverse=True):
+        context = window.of(project.graph.models[publisher.source].time_grain)
+        found = {}
+        for path in publisher.parents:
+            within = window.within(context, project.graph.models[path])
+            found[path] = plan.material_names(project, within)[path]
+        if set(found.values()) <= state.complete:
+            schema = session.output.schema
+            return window, {path: exp.table_(name, db=schema, quoted=True) for path, name in found.items()}
+    message = (
+        f"'{publisher.name}' publishes '{publisher.source}', and no finished run has built it as it is defined now"
+    )
+    fail("not-built", message, publisher.span, hint="build it first: profiles run")
+
+
+def _look(session: Session, publisher: Publisher, table: exp.Table) -> _Table:
+    """Return what is there under the name of the table of a publisher."""
+    warehouse, schema = session.warehouse, session.output.schema
+    own = spelled(publisher.name, warehouse.dialect).lower()
+    if own not in {name.lower() for name in warehouse.relations(schema)}:
+        return _Table(None, None, 0)
+    if own in {name.lower() for name in warehouse.views(schema)}:
+        fail(
+            "table-exists",
+            f"'{publisher.name}' is a view, and not of this publisher",
+            publisher.span,
+            hint="rename one",
+        )
+    relation = render(table, warehouse.dialect)
+    columns = {c.name.lower(): c.type for c in warehouse.describe(f"SELECT * FROM {relation}")}
+    live = " WHERE deleted_at IS NULL" if publisher.deletes == "soft" and "deleted_at" in columns else ""
+    rows = int(str(warehouse.scalar(f"SELECT COUNT(*) FROM {relation}{live}")))
+    return _Table(columns, warehouse.table_comment(schema, publisher.name), rows)
+
+
+def _refuse_foreign(publisher: Publisher, table: _Table, last: Publication | None) -> None:
+    """Raise where there is a table of that name which is nobody's of ours, or cannot be merged into."""
+    if table.columns is None:
+        return
+    needed = {publisher.key_column.lower(), *_own_columns(publisher)}
+    if last is None and (table.rows or not needed <= table.columns.keys()):
+        message = f"there is a table '{publisher.name}' that this publisher has not made"
+        fail("table-exists", message, publisher.span, hint="rename the publisher, or drop the table if nobody needs it")
+    if gone := needed - table.columns.keys():
+        message = f"the table '{publisher.name}' has lost its column '{min(gone)}'"
+        hint = "put it back, or drop the table: it is then made anew, and what reads it has to be connected again"
+        fail("table-altered", message, publisher.span, hint=hint)
+
+
+def _own_columns(publisher: Publisher) -> tuple[str, ...]:
+    return OWN_COLUMNS if publisher.deletes == "soft" else OWN_COLUMNS[:-1]
+
+
+def _shape(publisher: Publisher, types: Mapping[str, str], table: _Table, last: Publication | None) -> sql.Shape:
+    sources = {item.column: types[item.column.lower()] for item in publisher.properties}
+    there = table.columns or {}
+    before = {name: there.get(name.lower(), kind) for name, kind in (last.columns if last else {}).items()}
+    known = {name.lower() for name in sources}
+    kept = {name: kind for name, kind in before.items() if name.lower() not in known}
+    own = {name: there.get(name.lower(), sql.published_type(kind)) for name, kind in sources.items()}
+    return sql.Shape(sources, own | kept)
+
+
+def _present(
+    table: exp.Table, publisher: Publisher, shape: sql.Shape, found: _Table, missing: tuple[str, ...]
+) -> exp.Expr:
+    """Return the published rows with all columns that they are to have, whether the table has them yet or not."""
+    nulls = [
+        exp.alias_(exp.cast(exp.null(), exp.DataType.build(shape.types[name], dialect="duckdb")), name, quoted=True)
+        for name in missing
+    ]
+    if found.columns is not None:
+        return build("SELECT p.*, :nulls FROM :table AS p", nulls=nulls, table=table) if nulls else table
+    own = [
+        (publisher.key_column, "VARCHAR"),
+        ("row_hash", "VARCHAR"),
+        ("main_id", "VARCHAR"),
+        ("deleted_at", "TIMESTAMP"),
+    ]
+    empty = [exp.alias_(exp.cast(exp.null(), kind), name, quoted=True) for name, kind in own]
+    return build("SELECT :columns WHERE FALSE", columns=[*empty, *nulls])
+
+
+def _refuse_repeated(session: Session, publisher: Publisher, desired: exp.Table) -> None:
+    text = render(build(
+        """
+        SELECT publish_key, COUNT(*) AS n FROM :desired WHERE publish_reason IS NULL
+        GROUP BY publish_key HAVING COUNT(*) > 1 ORDER BY n DESC, publish_key LIMIT 4
+        """,
+        desired=desired,
+    ), session.warehouse.dialect)  # fmt: skip
+    repeated = session.warehouse.query(text).rows
+    if repeated:
+        shown = ", ".join(f"'{key}' ({n} rows)" for key, n in repeated[:3]) + (
+            " and others" if len(repeated) > 3 else ""
+        )
+        message = f"keys of '{publisher.name}' stand on several rows: {shown}; nothing was written"
+        hint = "a key is what one row has: publish under the main id, or under an id type that is stitched"
+        raise ProjectError([Problem("repeated-key", message, publisher.span, hint)])
+
+
+def _counted(session: Session, desired: exp.Table, delta: exp.Table) -> tuple[Counts, int]:
+    """Return what the temporary tables hold, and how many published rows are not as they were published."""
+    query = build(
+        """
+        SELECT (SELECT COUNT(*) FROM :desired WHERE publish_reason IS NULL),
+            (SELECT COUNT(*) FROM :desired WHERE NOT publish_reason IS NULL AND NOT publish_key IS NULL),
+            COUNT(CASE WHEN publish_op = 'I' THEN 1 END), COUNT(CASE WHEN publish_op = 'U' THEN 1 END),
+            COUNT(CASE WHEN publish_op = 'D' THEN 1 END), COUNT(CASE WHEN by_hand THEN 1 END)
+        FROM :delta
+        """,
+        desired=desired,
+        delta=delta,
+    )
+    row = session.warehouse.query(render(query, session.warehouse.dialect)).rows[0]
+    wanted, rejected, inserted, updated, deleted, by_hand = (int(str(value)) for value in row)
+    return Counts(inserted, updated, deleted, wanted - inserted - updated, rejected), by_hand
+
+
+def _by_hand(publisher: Publisher, table: _Table, last: Publication | None, changed: int) -> tuple[str, ...]:
+    """Return what somebody else has done to the table since it was published to, a sentence each."""
+    if last is None:
+        return ()
+    if table.columns is None:
+        return (f"the table '{publisher.name}' was dropped by hand",)
+    told = []
+    if last.token not in (table.comment or ""):
+        told.append(
+            f"the table '{publisher.name}' was made anew by hand: what read its changes has to be connected again"
+        )
+    for name, kind in last.columns.items():
+        found = table.columns.get(name.lower())
+        if found is None:
+            told.append(f"its column '{name}' was dropped by hand")
+        elif sql.kind_of(found) != sql.kind_of(kind):
+            told.append(f"its column '{name}' was made {found} by hand")
+    if table.rows != last.rows:
+        told.append(f"it has {table.rows:,} rows, and {last.rows:,} were published")
+    if changed:
+        told.append(f"{changed:,} of its rows were changed by hand")
+    return tuple(told)
+
+
+def _sample(session: Session, delta: exp.Table) -> tuple[tuple[str, str, str], ...]:
+    query = build(
+        "SELECT publish_op, publish_key, COALESCE(changed_columns, '') FROM :delta ORDER BY publish_key LIMIT 5",
+        delta=delta,
+    )
+    found = session.warehouse.query(render(query, session.warehouse.dialect)).rows
+    return tuple((str(op), str(key), str(changed)) for op, key, changed in found)

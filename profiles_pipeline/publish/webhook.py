@@ -1,0 +1,298 @@
+"""Sends changes to a server over HTTP: signed batches, in order, each at least once.
+
+The outbox is the table of changes. What a server has taken is noted batch by batch, so that whoever comes next goes on
+where this one stopped. A change that the server refuses for good becomes a dead letter and does not hold up the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import requests
+from sqlglot import exp
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
+from tenacity.wait import wait_random_exponential
+
+from profiles_pipeline.compile.publishing import dead_letters_of, outbox_query, relations_of
+from profiles_pipeline.dialects import literal_tree, render
+from profiles_pipeline.errors import Problem, ProjectError, RunError, fail
+from profiles_pipeline.publish.ledger import Ledger, Publication
+from profiles_pipeline.resolve.publishing import Publisher
+from profiles_pipeline.session import Session
+from profiles_pipeline.sql import build
+
+PASSING = frozenset((408, 425, 429))
+"""Answers that ask to come again, beside those from 500 on."""
+
+ABOUT_CONTENT = frozenset((400, 409, 413, 415, 422))
+"""Answers that refuse what was sent; others refuse who sent it, or where to, and stop the publication."""
+
+_OPERATIONS = {"I": "insert", "U": "update", "D": "delete"}
+_BACKOFF = wait_random_exponential(multiplier=0.5, max=60)
+_LONGEST_WAIT = 3600.0
+_LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How much of a publication a server has taken: batches, changes, and changes that it refused for good."""
+
+    batches: int = 0
+    rows: int = 0
+    dead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """The server, and how patient to be with it. The secret is not shown."""
+
+    url: str
+    secret: bytes = field(repr=False)
+    timeout: float
+    attempts: int
+    patience: float
+
+    @property
+    def host(self) -> str:
+        """Where it is, for people: without what may be secret in an address."""
+        parts = urlsplit(self.url)
+        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+class PassingError(Exception):
+    """The server could not take a batch now.
+
+    Attributes:
+        wait: how many seconds it asks to wait; None when it says nothing.
+    """
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        self.wait = wait
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer to a batch that was not taken."""
+
+    status: int
+    text: str
+
+
+def receiver(publisher: Publisher, environment: Mapping[str, str] = os.environ) -> Receiver:
+    """Return where to send, with the secret from the environment.
+
+    Raises:
+        ProjectError: the address or the secret is missing, or the address is not one to send to.
+    """
+    options = publisher.options
+    url_name, secret_name = str(options["url_env"]), str(options["secret_env"])
+    url = environment.get(url_name, "") if url_name else str(options["url"])
+    if not url:
+        what = f"the environment has no {url_name}" if url_name else "it has neither 'url' nor 'url_env'"
+        fail("no-address", f"'{publisher.name}' has nowhere to send to: {what}", publisher.span)
+    parts = urlsplit(url)
+    is_near = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    if parts.hostname is None or not (parts.scheme == "https" or is_near):
+        hint = "https://...; http only for this machine itself"
+        fail("bad-address", f"'{publisher.name}' cannot send to its address", publisher.span, hint=hint)
+    secret = environment.get(secret_name, "")
+    if not secret:
+        message = f"'{publisher.name}' signs what it sends, and the environment has no {secret_name}"
+        fail(
+            "no-secret", message, publisher.span, hint=f"set {secret_name} to what the receiver checks signatures with"
+        )
+    timeout, patience = options["timeout"], options["patience"]
+    assert isinstance(timeout, timedelta)
+    assert isinstance(patience, timedelta)
+    attempts = int(str(options["attempts"]))
+    return Receiver(url, secret.encode(), timeout.total_seconds(), attempts, patience.total_seconds())
+
+
+def send(session: Session, publisher: Publisher, ledger: Ledger, publication: Publication) -> Sent:
+    """Send what a server has not taken yet of the newest publication, and note what it takes.
+
+    Raises:
+        RunError: the server is down, or refuses whatever is sent; what is left is sent the next time.
+        ProjectError: the address or the secret is missing.
+    """
+    to = receiver(publisher)
+    batches = rows = dead = 0
+    acknowledged = publication.acknowledged
+    with requests.Session() as client:
+        while acknowledged < publication.last_seq:
+            batch = _batch(session, publisher, publication, acknowledged)
+            try:
+                letters = _send_batch(client, to, publisher, publication, batch)
+            except (PassingError, ProjectError) as error:
+                left = publication.last_seq - acknowledged
+                raise _stopped(publisher, publication, left, error) from error
+            acknowledged = int(str(batch[-1]["seq"]))
+            with session.warehouse.transaction():
+                for change, answer in letters:
+                    _bury(session, publisher, publication, change, answer)
+                ledger.acknowledge(publication.number, acknowledged)
+            batches, rows, dead = batches + 1, rows + len(batch) - len(letters), dead + len(letters)
+    return Sent(batches, rows, dead)
+
+
+def _batch(session: Session, publisher: Publisher, publication: Publication, after: int) -> list[dict[str, object]]:
+    """Return the changes that come next, as they are sent."""
+    relations = relations_of(publisher, session.output.schema)
+    query = outbox_query(relations, publication.number, after, int(str(publisher.options["batch_size"])))
+    found = session.warehouse.query(render(query, session.warehouse.dialect)).rows
+    return [change(row, [item.name for item in publisher.properties]) for row in found]
+
+
+def change(row: Sequence[object], names: Sequence[str]) -> dict[str, object]:
+    """Return a change as it is sent; one that deletes has no properties.
+
+    Args:
+        row: number, operation, key, hash of the row, and its properties.
+        names: what the destination calls the properties.
+    """
+    seq, op, key, row_hash, *values = row
+    made: dict[str, object] = {"seq": int(str(seq)), "op": _OPERATIONS[str(op)], "key": str(key)}
+    if op != "D":
+        made["row_hash"] = row_hash
+        made["properties"] = {name: as_json(value) for name, value in zip(names, values, strict=True)}
+    return made
+
+
+def as_json(value: object) -> object:
+    """Return a value as JSON has it: times as ISO 8601 in UTC, decimals as numbers."""
+    if isinstance(value, datetime):
+        return f"{value.replace(tzinfo=None).isoformat()}Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _send_batch(
+    client: requests.Session,
+    to: Receiver,
+    publisher: Publisher,
+    publication: Publication,
+    batch: Sequence[dict[str, object]],
+) -> list[tuple[dict[str, object], Refused]]:
+    """Send a batch; return the changes that the server refuses for good. A batch that it refuses is sent in pieces.
+
+    Raises:
+        PassingError: the server took it not even after waiting.
+        ProjectError: the server refuses whatever is sent.
+    """
+    refused = _posted(client, to, publisher, publication, batch)
+    if refused is None:
+        return []
+    if refused.status not in ABOUT_CONTENT:
+        fail("receiver-refuses", f"{to.host} answers {refused.status}", hint="check the address and what it expects")
+    if len(batch) == 1:
+        return [(batch[0], refused)]
+    half = len(batch) // 2
+    return [
+        letter
+        for part in (batch[:half], batch[half:])
+        for letter in _send_batch(client, to, publisher, publication, part)
+    ]
+
+
+def _posted(
+    client: requests.Session,
+    to: Receiver,
+    publisher: Publisher,
+    publication: Publication,
+    batch: Sequence[Mapping[str, object]],
+) -> Refused | None:
+    """Send a batch, again where the server asks for it; return its answer if it is a refusal."""
+    key = f"{publisher.name}:{publication.seq_no}:{batch[0]['seq']}-{batch[-1]['seq']}"
+    body = json.dumps(
+        {
+            "publisher": publisher.name,
+            "publication": publication.number,
+            "seq_no": publication.seq_no,
+            "published_at": as_json(publication.published_at),
+            "changes": batch,
+        },
+        ensure_ascii=False,
+    ).encode()
+    retrying = Retrying(
+        retry=retry_if_exception_type(PassingError),
+        stop=stop_after_attempt(to.attempts) | stop_after_delay(to.patience),
+        wait=_wait,
+        reraise=True,
+    )
+    return retrying(_once, client, to, body, key)
+
+
+def _once(client: requests.Session, to: Receiver, body: bytes, key: str) -> Refused | None:
+    headers = {
+        "Content-Type": "application/json",
+        "Idempotency-Key": key,
+        "X-Profiles-Signature": signature(to.secret, body, int(time.time())),
+    }
+    try:
+        answer = client.post(to.url, data=body, headers=headers, timeout=to.timeout, allow_redirects=False)
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise PassingError(f"{to.host} cannot be reached ({type(error).__name__})") from error
+    if answer.ok and not answer.is_redirect:
+        return None
+    if answer.status_code in PASSING or answer.status_code >= 500:
+        raise PassingError(f"{to.host} answers {answer.status_code}", asked_wait(answer.headers, time.time()))
+    return Refused(answer.status_code, answer.text[:500])
+
+
+def signature(secret: bytes, body: bytes, at: int) -> str:
+    """Return what proves who sent a body and when: ``t=<unix seconds>,v1=<HMAC-SHA256 of "t.body">``."""
+    digest = hmac.new(secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def asked_wait(headers: Mapping[str, str], now: float) -> float | None:
+    """Return how many seconds a server asks to wait: ``Retry-After``, or else the moment in a header of resets."""
+    after = headers.get("Retry-After", "").strip()
+    if after.isdecimal():
+        return float(after)
+    if after:
+        try:
+            return max(parsedate_to_datetime(after).timestamp() - now, 0)
+        except ValueError:
+            return None
+    reset = headers.get("X-RateLimit-Reset", "").strip()
+    return max(float(reset) - now, 0) if reset.isdecimal() else None
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.wait if isinstance(error, PassingError) else None
+    return _BACKOFF(state) if asked is None else min(asked, _LONGEST_WAIT)
+
+
+def _bury(
+    session: Session, publisher: Publisher, publication: Publication, lost: Mapping[str, object], answer: Refused
+) -> None:
+    values: Iterator[object] = iter(
+        (lost["seq"], publication.number, lost["op"], lost["key"], answer.status, answer.text)
+    )
+    statement = build(
+        "INSERT INTO :letters VALUES (:values)",
+        letters=dead_letters_of(publisher, session.output.schema),
+        values=[*map(exp.convert, values), literal_tree(datetime.now(UTC))],
+    )
+    session.warehouse.execute(render(statement, session.warehouse.dialect))
+
+
+def _stopped(publisher: Publisher, publication: Publication, left: int, error: PassingError | ProjectError) -> RunError:
+    why = error.problems[0].message if isinstance(error, ProjectError) else str(error)
+    message = f"'{publisher.name}' has {left:,} changes left to send: {why}"
+    hint = f"nothing is lost: `profiles publish {publisher.name}` goes on with the rest"
+    return RunError(Problem("not-delivered", message, publisher.span, hint), publisher.path, publication.seq_no)

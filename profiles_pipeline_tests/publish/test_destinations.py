@@ -1,0 +1,126 @@
+"""What each destination is given, and what it demands."""
+
+from datetime import timedelta
+
+import pytest
+from sqlglot import exp
+
+from profiles_pipeline.compile import publishing as sql
+from profiles_pipeline.compile.publishing import relations_of
+from profiles_pipeline.destinations import DESTINATIONS
+from profiles_pipeline.destinations.amplitude import tracking
+from profiles_pipeline.dialects import render
+from profiles_pipeline.errors import ProjectError
+from profiles_pipeline_tests.publish.people import Shop
+
+PEOPLE = {"ann": {"ids": ["ann01"], "n": 1, "name": "Ann"}, "bob": {"ids": ["bob01"], "n": 2}}
+
+
+def test_amplitude_is_given_a_query_with_the_names_it_shows(local: Shop) -> None:
+    publisher = local.publisher(
+        name="amp", key="email", destination="amplitude", properties={"Upgrade Score": "n", "title": "name"}
+    )
+    local.put({"ann": {"ids": ["ann@x.org"], "n": 1, "name": "Ann"}})
+    done = local.publish(publisher)
+    assert done.mapping is not None
+    assert local.session.warehouse.query(done.mapping).columns == ("user_id", "Upgrade Score", "title")
+    assert local.session.warehouse.query(done.mapping).rows == [("ann@x.org", 1, "Ann")]
+
+
+def test_amplitude_cuts_long_texts_where_it_would(local: Shop) -> None:
+    publisher = local.publisher(name="amp_long", key="user_id", destination="amplitude", properties=["name"])
+    local.put({"ann": {"ids": ["ann01"], "name": "x" * 1024 + "a"}})
+    local.publish(publisher)
+    assert local.rows("amp_long", "LENGTH(name)") == [(1024,)]
+    local.put({"ann": {"ids": ["ann01"], "name": "x" * 1024 + "b"}})
+    assert local.publish(publisher).publication is None
+
+
+def test_the_changes_of_a_table_are_kept_by_each_warehouse_that_can() -> None:
+    week = timedelta(days=7)
+    assert tracking("snowflake", "DB.S.T", week) == (
+        "ALTER TABLE DB.S.T SET DATA_RETENTION_TIME_IN_DAYS = 7",
+        "ALTER TABLE DB.S.T SET CHANGE_TRACKING = TRUE",
+    )
+    (statement,) = tracking("databricks", "s.t", week)
+    assert statement.startswith("ALTER TABLE s.t SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true'")
+    assert tracking("duckdb", "s.t", week) == ()
+
+
+def test_braze_is_given_users_by_the_time_of_their_last_change_and_whom_to_delete(local: Shop) -> None:
+    publisher = local.publisher(
+        name="brz",
+        key="user_id",
+        destination={"type": "braze", "identifier": "external_id"},
+        properties={"How Many": "n", "name": "name"},
+    )
+    local.put(PEOPLE)
+    local.publish(publisher)
+    users = local.rows("brz__users", "EXTERNAL_ID, PAYLOAD, UPDATED_AT")
+    assert [row[:2] for row in users] == [
+        ("ann01", '{"How Many":1,"name":"Ann"}'),
+        ("bob01", '{"How Many":2,"name":null}'),
+    ]
+    assert local.rows("brz__deleted_users") == []
+    border = users[0][2]  # Braze has seen everything up to here
+    local.put({"ann": PEOPLE["ann"] | {"n": 5}})
+    local.publish(publisher)
+    later = f"SELECT EXTERNAL_ID FROM {{}} WHERE UPDATED_AT > TIMESTAMP '{border}'"
+    for view, expected in (("brz__users", [("ann01",)]), ("brz__deleted_users", [("bob01",)])):
+        assert local.session.warehouse.query(later.format(local.name(view))).rows == expected
+    local.put(PEOPLE)
+    local.publish(publisher)
+    assert local.rows("brz__deleted_users") == []
+
+
+def test_iterable_is_given_fields_and_who_joined_or_left(local: Shop) -> None:
+    publisher = local.publisher(
+        name="itr", key="email", destination={"type": "iterable", "project_type": "email"}, properties=["n"]
+    )
+    local.put({"ann": {"ids": ["ann@x.org"], "n": 1}, "bob": {"ids": ["bob@x.org"], "n": 2}})
+    local.publish(publisher)
+    assert local.rows("itr__users", "email, dataFields") == [("ann@x.org", '{"n":1}'), ("bob@x.org", '{"n":2}')]
+    local.put({"ann": {"ids": ["ann@x.org"], "n": 3}})
+    local.publish(publisher)
+    told = [("ann@x.org", "subscribe"), ("bob@x.org", "subscribe"), ("bob@x.org", "unsubscribe")]
+    assert local.rows("itr__list_changes", "email, list_action", "seq") == told
+
+
+def test_reverse_etl_is_given_a_key_and_a_cursor(local: Shop) -> None:
+    publisher = local.publisher(name="retl", key="user_id", destination="rudderstack", properties={"How Many": "n"})
+    local.put(PEOPLE)
+    done = local.publish(publisher)
+    assert local.session.warehouse.query(str(done.mapping)).columns == ("user_id", "How Many", "published_at")
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "postgres", "snowflake"])
+@pytest.mark.parametrize("name", DESTINATIONS)
+def test_every_shape_can_be_said_on_every_engine(local: Shop, name: str, dialect: str) -> None:
+    needed = {"files": {"path": "x"}, "webhook": {"url": "https://x.org", "secret_env": "X"}}.get(name, {})
+    publisher = local.publisher(name="shape", key="user_id", destination={"type": name, **needed}, properties=["n"])
+    relations = relations_of(publisher, "profiles")
+    for view in publisher.destination.views(relations):
+        assert "FROM" in render(view.query, dialect)
+    if publisher.destination.mapping:
+        assert (
+            "published_at" in render(publisher.destination.mapping(relations), dialect).lower() or name == "amplitude"
+        )
+
+
+def test_a_type_that_a_destination_refuses_is_told_before_anything_is_written(local: Shop) -> None:
+    publisher = local.publisher(name="refused", key="born_on", destination="amplitude", properties=["n"])
+    local.put(PEOPLE)
+    with pytest.raises(ProjectError) as caught:
+        local.publish(publisher)
+    assert "key 'born_on' of 'refused' is DATE, and keys are texts or whole numbers" in str(caught.value)
+    assert "refused" not in local.session.warehouse.relations(local.session.output.schema)
+
+
+def test_lists_are_refused_by_amplitude_and_texts_elsewhere(local: Shop) -> None:
+    source, shape = exp.select("1"), sql.Shape({"n": "VARCHAR[]"}, {"n": "VARCHAR"})
+    publisher = local.publisher(name="lists", key="user_id", destination="amplitude", properties=["n"])
+    with pytest.raises(ProjectError) as caught:
+        sql.desired_query(publisher, source, "VARCHAR", shape)
+    assert "'n' of 'lists' is VARCHAR[], which amplitude does not take" in str(caught.value)
+    plain = local.publisher(name="lists", key="user_id", properties=["n"])
+    assert "TO_JSON" in render(sql.desired_query(plain, source, "VARCHAR", shape), "duckdb")
