@@ -17,6 +17,7 @@ from profiles_pipeline.errors import ProfilesError, as_value, fail
 from profiles_pipeline.events import Report
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.publish import publishing
+from profiles_pipeline.publish.delivery import Delivered
 from profiles_pipeline.publish.difference import Difference
 from profiles_pipeline.publish.ledger import Counts
 from profiles_pipeline.publish.publishing import Outcome
@@ -136,8 +137,10 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
     print_table(out(), _HEADINGS, rows, right=_HEADINGS[2:])
     for outcome in outcomes:
         name = outcome.publisher.name
-        if outcome.publication is None:
+        if outcome.publication is None and outcome.delivered == Delivered():
             say(f"{name}: nothing has changed, nothing was written")
+        elif outcome.publication is None:
+            say(f"{name}: nothing has changed since the last publication, of which a part had not arrived yet")
         else:
             told = f"publication {outcome.publication.number} of seq_no {outcome.seq_no} in {outcome.relation}"
             say(f"{name}: {told}", style="green")

@@ -75,7 +75,6 @@ def test_guards_are_checks_and_what_was_written_is_metadata(
 def test_what_a_run_has_built_itself_is_published_by_it(
     definitions: dg.Definitions, instance: dg.DagsterInstance, query: Query
 ) -> None:
-    """Also where another model of the run fails: what is published is complete, though the views stay."""
     whole = definitions.resolve_implicit_global_asset_job_def()
     done = whole.execute_in_process(instance=instance, run_config=approved(), raise_on_error=False)
     assert done.success

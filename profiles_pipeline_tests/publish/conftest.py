@@ -1,4 +1,4 @@
-"""A project on each engine, built once for all tests of a module."""
+"""A project on each engine, built once for all tests of publishing."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from profiles_pipeline_tests.warehouse.engines import Engine, Postgres, Snowflak
 
 
 @pytest.fixture(
-    scope="module",
+    scope="package",
     params=[
         "duckdb",
         pytest.param("postgres", marks=pytest.mark.postgres),
@@ -27,7 +27,7 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The project on DuckDB."""
     with shop(tmp_path_factory.mktemp("local"), None) as made:
