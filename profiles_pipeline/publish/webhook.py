@@ -23,7 +23,8 @@ from sqlglot import exp
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
 from tenacity.wait import wait_random_exponential
 
-from profiles_pipeline.compile.publishing import dead_letters_of, outbox_query, relations_of
+from profiles_pipeline.compile.published_tables import dead_letters_of, outbox_query
+from profiles_pipeline.compile.publishing import relations_of
 from profiles_pipeline.dialects import literal_tree, render
 from profiles_pipeline.errors import Problem, ProjectError, RunError, fail
 from profiles_pipeline.publish.ledger import Ledger, Publication

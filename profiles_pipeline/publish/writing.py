@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlglot import exp
 
+from profiles_pipeline.compile import published_tables as tables
 from profiles_pipeline.compile import publishing as sql
 from profiles_pipeline.compile.statement import create
 from profiles_pipeline.dialects import literal_tree, render
@@ -23,16 +24,16 @@ def preparations(difference: Difference, project: str, token: str) -> Iterator[e
     """Yield the statements that make what is written to. Taken twice they do no harm, and no table is replaced."""
     publisher, relations = difference.publisher, difference.relations
     if not difference.is_there:
-        yield sql.create_table(publisher, relations.table, difference.shape)
+        yield tables.create_table(publisher, relations.table, difference.shape)
     else:
         for column in difference.missing:
-            yield sql.add_column(relations.table, column, difference.shape.types[column])
-    yield sql.create_changes(relations.changes)
-    yield sql.create_rejects(rejects_of(difference))
+            yield tables.add_column(relations.table, column, difference.shape.types[column])
+    yield tables.create_changes(relations.changes)
+    yield tables.create_rejects(rejects_of(difference))
     if publisher.destination.sink == "webhook":
-        yield sql.create_dead_letters(sql.dead_letters_of(publisher, relations.table.db))
+        yield tables.create_dead_letters(tables.dead_letters_of(publisher, relations.table.db))
     comment = f"{MARK}: {publisher.source} of {project} as {publisher.name}, table {token}"
-    yield sql.comment_on(relations.table, comment)
+    yield tables.comment_on(relations.table, comment)
     for view in publisher.destination.views(relations):
         name = exp.table_(f"{publisher.name}{view.suffix}", db=relations.table.db, quoted=True)
         yield create("view", name, view.query)
@@ -57,10 +58,10 @@ def write(session: Session, difference: Difference, *, approved: bool) -> Public
     number = last.last_seq if last else 0
     rejects = rejects_of(difference)
     statements = (
-        sql.merge(publisher, relations.table, delta, difference.shape, at),
-        sql.add_changes(relations.changes, delta, made.number, number, at),
-        sql.clear_rejects(rejects),
-        sql.add_rejects(rejects, difference.desired, difference.window.seq_no),
+        tables.merge(publisher, relations.table, delta, difference.shape, at),
+        tables.add_changes(relations.changes, delta, made.number, number, at),
+        tables.clear_rejects(rejects),
+        tables.add_rejects(rejects, difference.desired, difference.window.seq_no),
     )
     with warehouse.transaction():
         for statement in statements:

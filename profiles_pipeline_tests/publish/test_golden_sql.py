@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlglot import exp
 
+from profiles_pipeline.compile import published_tables as tables
 from profiles_pipeline.compile import publishing as sql
 from profiles_pipeline.compile.rows import moment
 from profiles_pipeline.destinations.amplitude import tracking
@@ -33,15 +34,15 @@ def test_sql_is_as_agreed(local: Shop, dialect: str, update_golden: bool) -> Non
     desired, delta = exp.table_("golden_desired", quoted=True), exp.table_("golden_delta", quoted=True)
     at = moment("2024-01-01 00:00:00.000001")
     statements = {
-        "create": sql.create_table(publisher, relations.table, SHAPE),
-        "create, soft deletes": sql.create_table(soft, relations.table, SHAPE),
-        "comment": sql.comment_on(relations.table, "published"),
-        "add a column": sql.add_column(relations.table, "score", "DOUBLE"),
+        "create": tables.create_table(publisher, relations.table, SHAPE),
+        "create, soft deletes": tables.create_table(soft, relations.table, SHAPE),
+        "comment": tables.comment_on(relations.table, "published"),
+        "add a column": tables.add_column(relations.table, "score", "DOUBLE"),
         "desired": sql.desired_query(publisher, source, "VARCHAR", SHAPE),
         "delta": sql.delta_query(publisher, desired, relations.table, SHAPE),
-        "merge": sql.merge(publisher, relations.table, delta, SHAPE, at),
-        "merge, soft deletes": sql.merge(soft, relations.table, delta, SHAPE, at),
-        "changes": sql.add_changes(relations.changes, delta, 2, 7, at),
+        "merge": tables.merge(publisher, relations.table, delta, SHAPE, at),
+        "merge, soft deletes": tables.merge(soft, relations.table, delta, SHAPE, at),
+        "changes": tables.add_changes(relations.changes, delta, 2, 7, at),
     }
     texts = {title: render(tree, dialect) for title, tree in statements.items()}
     table = render(relations.table, dialect)

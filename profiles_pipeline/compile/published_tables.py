@@ -1,0 +1,167 @@
+"""The relations of a publisher in SQL: making them, and writing a difference into them. No table is ever replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from profiles_pipeline.compile.publishing import Shape
+from profiles_pipeline.compile.rows import col, text
+from profiles_pipeline.destinations import Published
+from profiles_pipeline.resolve.publishing import Publisher
+from profiles_pipeline.sql import build
+
+
+def create_table(publisher: Publisher, table: exp.Table, shape: Shape) -> exp.Expr:
+    """Return the statement that makes the table of a publisher, empty. It is never one that replaces it."""
+    columns = [
+        (publisher.key_column, "VARCHAR NOT NULL"),
+        *((name, type_name) for name, type_name in shape.types.items()),
+        ("row_hash", "VARCHAR"),
+        ("published_at", "TIMESTAMP"),
+        ("main_id", "VARCHAR"),
+        *([("deleted_at", "TIMESTAMP")] if publisher.deletes == "soft" else []),
+    ]
+    return _create(table, columns)
+
+
+def create_changes(changes: exp.Table) -> exp.Expr:
+    """Return the statement that makes the table of the changes of a publisher."""
+    return _create(
+        changes,
+        [
+            ("seq", "BIGINT NOT NULL"), ("publication", "BIGINT NOT NULL"), ("op", "VARCHAR NOT NULL"),
+            ("key", "VARCHAR NOT NULL"), ("main_id", "VARCHAR"), ("main_id_before", "VARCHAR"),
+            ("changed_columns", "VARCHAR"), ("published_at", "TIMESTAMP NOT NULL"),
+        ],
+    )  # fmt: skip
+
+
+def create_rejects(rejects: exp.Table) -> exp.Expr:
+    """Return the statement that makes the table of the rows that a destination does not take."""
+    return _create(rejects, [("key", "VARCHAR"), ("main_id", "VARCHAR"), ("reason", "VARCHAR"), ("seq_no", "BIGINT")])
+
+
+def _create(table: exp.Table, columns: Iterable[tuple[str, str]]) -> exp.Expr:
+    definitions = [
+        exp.ColumnDef(
+            this=exp.to_identifier(name, quoted=True),
+            kind=exp.DataType.build(spelled.removesuffix(" NOT NULL"), dialect="duckdb"),
+            constraints=[exp.ColumnConstraint(kind=exp.NotNullColumnConstraint())]
+            if spelled.endswith("NOT NULL")
+            else [],
+        )
+        for name, spelled in columns
+    ]
+    return exp.Create(this=exp.Schema(this=table.copy(), expressions=definitions), kind="TABLE", exists=True)
+
+
+def add_column(table: exp.Table, name: str, type_name: str) -> exp.Expr:
+    """Return the statement that adds a column, which is NULL for every row."""
+    added = build(f"ALTER TABLE :table ADD COLUMN :name {type_name}", table=table, name=name)
+    return added
+
+
+def comment_on(table: exp.Table, comment: str) -> exp.Expr:
+    """Return the statement that puts a comment on a table."""
+    return exp.Comment(this=table.copy(), kind="TABLE", expression=text(comment))
+
+
+def merge(publisher: Publisher, table: exp.Table, delta: exp.Table, shape: Shape, at: exp.Expr) -> exp.Expr:
+    """Return the statement that merges the delta into the table; it touches no other row."""
+    soft = publisher.deletes == "soft"
+    columns = [*shape.types, "row_hash", "main_id"]
+    sets = [exp.EQ(this=exp.column(c, quoted=True), expression=col(c, "d")) for c in columns]
+    sets.append(exp.EQ(this=exp.column("published_at", quoted=True), expression=at.copy()))
+    inserted = [exp.column(c, quoted=True) for c in (publisher.key_column, *columns, "published_at")]
+    values = [col(c, "d") for c in ("publish_key", *columns)] + [at.copy()]
+    removed: exp.Expr = exp.var("DELETE")
+    if soft:
+        deleted_at = exp.column("deleted_at", quoted=True)
+        removed = exp.Update(expressions=[*(one.copy() for one in sets), exp.EQ(this=deleted_at, expression=at.copy())])
+        sets.append(exp.EQ(this=deleted_at.copy(), expression=exp.null()))
+    insert = exp.Insert(this=exp.Tuple(expressions=inserted), expression=exp.Tuple(expressions=values))
+    whens = [
+        exp.When(matched=True, condition=build("d.publish_op = 'D'"), then=removed),
+        exp.When(matched=True, then=exp.Update(expressions=sets)),
+        exp.When(matched=False, then=insert),
+    ]
+    return exp.Merge(
+        this=exp.alias_(table.copy(), "t", table=True),
+        using=exp.alias_(delta.copy(), "d", table=True),
+        on=build("t.:key = d.publish_key", key=publisher.key_column),
+        whens=exp.Whens(expressions=whens),
+    )
+
+
+def add_changes(changes: exp.Table, delta: exp.Table, publication: int, after: int, at: exp.Expr) -> exp.Expr:
+    """Return the statement that adds a publication to the changes, numbered from `after` on."""
+    return build(
+        """
+        INSERT INTO :changes
+        SELECT :after + ROW_NUMBER() OVER (ORDER BY publish_key), :publication, publish_op, publish_key, main_id,
+            main_id_before, changed_columns, :at
+        FROM :delta
+        """,
+        changes=changes,
+        after=exp.convert(after),
+        publication=exp.convert(publication),
+        at=at,
+        delta=delta,
+    )
+
+
+def clear_rejects(rejects: exp.Table) -> exp.Expr:
+    """Return the statement that forgets the rows that were not taken the last time."""
+    return build("DELETE FROM :rejects WHERE TRUE", rejects=rejects)
+
+
+def add_rejects(rejects: exp.Table, desired: exp.Table, seq_no: int) -> exp.Expr:
+    """Return the statement that notes the rows that the destination does not take; those without a key are counted."""
+    return build(
+        """
+        INSERT INTO :rejects SELECT publish_key, main_id, publish_reason, CAST(:n AS BIGINT) FROM :desired
+        WHERE NOT publish_reason IS NULL AND NOT publish_key IS NULL
+        """,
+        rejects=rejects,
+        n=exp.convert(seq_no),
+        desired=desired,
+    )
+
+
+def dead_letters_of(publisher: Publisher, schema: str) -> exp.Table:
+    """Return the table of the changes that a server refused for good."""
+    return exp.table_(f"{publisher.name}__dead_letters", db=schema, quoted=True)
+
+
+def create_dead_letters(letters: exp.Table) -> exp.Expr:
+    """Return the statement that makes the table of the changes that a server refused for good."""
+    return _create(
+        letters,
+        [
+            ("seq", "BIGINT NOT NULL"), ("publication", "BIGINT NOT NULL"), ("op", "VARCHAR"), ("key", "VARCHAR"),
+            ("status", "BIGINT"), ("answer", "VARCHAR"), ("refused_at", "TIMESTAMP"),
+        ],
+    )  # fmt: skip
+
+
+def outbox_query(relations: Published, publication: int, after: int, size: int) -> exp.Expr:
+    """Return the query of the next changes of the newest publication, in order, with the rows as they are now.
+
+    Its columns: ``seq``, ``op``, ``key``, ``row_hash`` and those of the properties.
+    """
+    return build(
+        """
+        SELECT c.seq, c.op, c.key, t.row_hash, :columns FROM :changes AS c
+        LEFT JOIN :table AS t ON t.:key = c.key AND c.op <> 'D'
+        WHERE c.publication = :publication AND c.seq > :after ORDER BY c.seq LIMIT :size
+        """,
+        columns=[col(item.column, "t") for item in relations.properties],
+        changes=relations.changes,
+        table=relations.table,
+        key=relations.key,
+        publication=exp.convert(publication),
+        after=exp.convert(after),
+        size=exp.convert(size),
+    )
