@@ -39,7 +39,8 @@ def retire(session: Session) -> Retired:
         ),
     )
     try:
-        condemned = tuple(fate for fate in cleanup.fates(session, rules) if fate.dropped)
+        fates = cleanup.fates(session, rules) if cleanup.may_drop(session, rules) else ()
+        condemned = tuple(fate for fate in fates if fate.dropped)
         if condemned:
             cleanup.drop(session, condemned)
     except WarehouseError as error:

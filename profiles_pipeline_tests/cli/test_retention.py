@@ -12,6 +12,7 @@ import pytest
 
 from profiles_pipeline import cleanup
 from profiles_pipeline.errors import WarehouseError
+from profiles_pipeline.session import Session
 
 from .conftest import Call
 from .test_cleanup import do
@@ -132,6 +133,26 @@ def test_a_warehouse_that_refuses_does_not_make_the_run_a_failure(
     done = run(call, quickstart, "2023-11-07T07:00:00Z")
     assert (done["status"], done["not_retired"]) == ("done", "no right to drop")
     assert left(quickstart) == {1, 2}
+
+
+def test_where_nothing_is_old_the_schema_is_not_looked_through(
+    call: Call, quickstart: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That takes seconds on some warehouses, and most runs have nothing to drop."""
+    asked: list[bool] = []
+    real = cleanup.fates
+
+    def counted(session: Session, rules: cleanup.Rules) -> tuple[cleanup.Fate, ...]:
+        asked.append(True)
+        return real(session, rules)
+
+    monkeypatch.setattr(cleanup, "fates", counted)
+    says(quickstart, "retention: {runs: 1}")
+    run(call, quickstart, "2023-11-06T06:00:00Z")
+    run(call, quickstart, "2023-11-07T06:00:00Z")
+    assert asked == []
+    run(call, quickstart, "2023-11-07T07:00:00Z")
+    assert asked == [True]
 
 
 def test_views_of_others_keep_what_they_read(call: Call, quickstart: Path) -> None:
