@@ -225,6 +225,15 @@ def fates(session: Session, rules: Rules) -> tuple[Fate, ...]:
     return decide(_candidates(session, entries, relations, context), views, context, held)
 
 
+def may_drop(session: Session, rules: Rules) -> bool:
+    """True when something would go if nothing read it. Asks the registry alone, which is cheap on any warehouse."""
+    context = _context(session, rules)
+    found = _candidates(session, session.registry.entries(), (), context)
+    goes_on = session.project.pipeline.incremental != "never"
+    held = _of_held(session.registry.held(session.project.name), (), context, goes_on)
+    return any(fate.dropped for fate in decide(found, (), context, held))
+
+
 def _context(session: Session, rules: Rules) -> Context:
     spec, graph = session.project.project.spec, session.project.graph
     given = {f"models/{m.name.lower()}": getattr(m.body, "retention_period", None) for m in spec.models}

@@ -16,6 +16,7 @@ from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import Texts, capabilities
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.identity import first_round
+from profiles_pipeline.names import MATERIAL
 from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.project import ProfilesProject
 
@@ -80,6 +81,25 @@ def write(
     if kind == "run":
         _point_latest(folder.parent, plan.window.seq_no)
     return Files(folder, project.folder, files)
+
+
+def remove(project: ProfilesProject, output: Output, materials: Iterable[str]) -> None:
+    """The SQL of materials that are no more is gone, and so are the folders that held nothing else.
+
+    Raises:
+        OSError: somebody does not let us.
+    """
+    folders: set[Path] = set()
+    for material in materials:
+        number = material.rpartition("_")[2]
+        if material.startswith(MATERIAL) and number.isdecimal():
+            folders.add(folder_of(project, output, int(number)))
+            for name in ("compile", "run"):
+                (folder_of(project, output, int(number)) / name / f"{material}.sql").unlink(missing_ok=True)
+    for folder in sorted(folders):
+        for emptied in (folder / "compile", folder / "run", folder):
+            if emptied.is_dir() and not any(emptied.iterdir()):
+                emptied.rmdir()
 
 
 def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, written: Texts) -> str:
@@ -149,6 +169,8 @@ def _first_round(step: SolveComponents, written: Texts) -> list[str]:
 def _point_latest(base: Path, seq_no: int) -> None:
     """Make the link ``latest`` show the newest time context; replaced in one step so that it is never missing."""
     link, fresh = base / "latest", base / f".latest-{os.getpid()}"
+    if link.is_dir() and not link.is_symlink():
+        return  # the project was copied by something that follows links: what is there is no link of ours
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(str(seq_no), target_is_directory=True)
     fresh.replace(link)

@@ -129,7 +129,7 @@ class Retired:
 
     Attributes:
         materials: names of materials, and of tables that were kept from run to run.
-        problem: why the warehouse refused to drop anything.
+        problem: what could not be dropped, and why.
     """
 
     materials: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from profiles_pipeline import cleanup, history
+from profiles_pipeline import cleanup, compiled, history
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.events import Retired
 from profiles_pipeline.registry import SeqNo
@@ -39,12 +39,18 @@ def retire(session: Session) -> Retired:
         ),
     )
     try:
-        condemned = tuple(fate for fate in cleanup.fates(session, rules) if fate.dropped)
+        fates = cleanup.fates(session, rules) if cleanup.may_drop(session, rules) else ()
+        condemned = tuple(fate for fate in fates if fate.dropped)
         if condemned:
             cleanup.drop(session, condemned)
     except WarehouseError as error:
-        return Retired(problem=str(error))
-    return Retired(tuple(fate.material.name for fate in condemned))
+        return Retired(problem=f"what earlier runs built could not be dropped: {error}")
+    names = tuple(fate.material.name for fate in condemned)
+    try:
+        compiled.remove(project, session.output, names)
+    except OSError as error:
+        return Retired(names, f"the SQL of earlier runs could not be removed: {error}")
+    return Retired(names)
 
 
 def latest(seq_nos: Iterable[SeqNo], count: int) -> frozenset[int]:

@@ -219,8 +219,8 @@ def _results(context: dg.AssetExecutionContext, target: Target, model: ModelProp
     if promoted:
         context.log.info(_said_of(promoted))
     if retired and retired.problem:
-        context.log.warning(f"what earlier runs built could not be dropped: {retired.problem}")
-    elif retired and retired.materials:
+        context.log.warning(retired.problem)
+    if retired and retired.materials:
         context.log.info(f"dropped {len(retired.materials)} relations of earlier runs: {', '.join(retired.materials)}")
     yield _result(context, target, model, spec, record)
 

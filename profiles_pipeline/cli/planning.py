@@ -15,6 +15,7 @@ from profiles_pipeline.cli.terminal import err, note, out, plural, print_documen
 from profiles_pipeline.errors import Problem
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.queries.listing import type_name
+from profiles_pipeline.resolve.validity import not_needed
 from profiles_pipeline.run import Event, Options, Waiting
 from profiles_pipeline.windows import Window
 
@@ -146,7 +147,7 @@ def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
                 "counts": done.counts,
                 "rehearsed": done.rehearsed,
                 "warnings": [problem_document(warning) for warning in done.warnings],
-                "notes": list(project.notes),
+                "notes": [*project.notes, *not_needed(project.project.spec)],
                 "missing": [problem_document(problem) for problem in done.missing],
             }
         )
@@ -154,7 +155,7 @@ def validate(place: Place, lock_timeout: float | None, as_json: bool) -> None:
     say_problems(done.warnings, project.folder)
     for item in project.disabled:
         say(f"disabled: {item.path}: {item.reason}", style="yellow")
-    for line in project.notes:
+    for line in (*project.notes, *not_needed(project.project.spec)):
         file, _, rest = line.partition(":")
         say(f"{from_here(project.folder / file)}:{rest}", style="dim")
     _introduce(project.name, where(output), output.notice)

@@ -244,8 +244,8 @@ def _odd(seen: report.InputSeen) -> dict[str, object]:
 
 def _say_retired(retired: Retired) -> None:
     if retired.problem is not None:
-        note(f"what earlier runs built could not be dropped: {retired.problem}", style="yellow")
-    elif retired.materials:
+        note(retired.problem, style="yellow")
+    if retired.materials:
         count = plural(len(retired.materials), "relation")
         say(f"dropped {count} of earlier runs; `retention` in pipeline.yaml says what stays")
 

@@ -36,10 +36,24 @@ def with_validity(
 
 
 def check_retention(spec: ProjectSpec, problems: Problems) -> None:
-    """Add every retention period that is no length of time, or none at all, to `problems`."""
+    """Add every retention period and look-back that is no length of time, or keeps nothing, to `problems`."""
     for text in (spec.retention_period, *(getattr(model.body, "retention_period", None) for model in spec.models)):
         if text is not None and _length(text, "retention_period", problems) == timedelta(0):
             problems.error("bad-duration", f"retention_period '{text}' keeps nothing", _place(text), hint=_HINT)
+    for text in _look_backs(spec):
+        _length(text, "incremental_timedelta", problems)
+
+
+def not_needed(spec: ProjectSpec) -> tuple[str, ...]:
+    """Return what is said of each look-back of a project, with its place: days that changed are found without one."""
+    said = "incremental_timedelta is read and not needed: late rows are found however late they are"
+    return tuple(f"{_place(text)}: {said}" for text in _look_backs(spec))
+
+
+def _look_backs(spec: ProjectSpec) -> tuple[Text, ...]:
+    stated = [getattr(model.body, "incremental_timedelta", None) for model in spec.models]
+    stated += [entity.default_id_stitcher.incremental_timedelta for entity in spec.entities]
+    return tuple(text for text in stated if text is not None)
 
 
 def _length(text: Text, key: str, problems: Problems) -> timedelta | None:

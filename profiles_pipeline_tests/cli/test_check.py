@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -116,6 +117,22 @@ def test_validate_as_data(call: Call, quickstart: Path) -> None:
     assert (found["status"], found["exit_code"]) == ("failed", 2)
     assert {"file": PROFILES, "severity": "error"}.items() <= found["problems"][0].items()
     assert found["problems"][0]["line"] > 1
+
+
+def test_a_look_back_is_said_to_be_needless(call: Call, quickstart: Path) -> None:
+    edit(quickstart, "main_id_type: main_id\n", "main_id_type: main_id\n      incremental_timedelta: 96h\n")
+    outcome = call("validate", "-p", quickstart)
+    assert outcome.code == 0, outcome.err
+    said = "incremental_timedelta is read and not needed: late rows are found however late they are"
+    (line,) = (line for line in outcome.out.splitlines() if said in line)
+    assert re.search(r"models/profiles\.yaml:\d+:\d+: ", line)
+    assert said in json.loads(call("validate", "-p", quickstart, "--json").out)["notes"][-1]
+    edit(quickstart, "incremental_timedelta: 96h", "incremental_timedelta: long")
+    outcome = call("validate", "-p", quickstart)
+    assert (outcome.code, "error[bad-duration]: incremental_timedelta 'long' is no length of time" in outcome.err) == (
+        2,
+        True,
+    )
 
 
 # --- plan -----------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 
 from profiles_pipeline import cleanup
 from profiles_pipeline.errors import WarehouseError
+from profiles_pipeline.session import Session
 
 from .conftest import Call
 from .test_cleanup import do
@@ -130,8 +131,55 @@ def test_a_warehouse_that_refuses_does_not_make_the_run_a_failure(
 
     monkeypatch.setattr(cleanup, "drop", refuse)
     done = run(call, quickstart, "2023-11-07T07:00:00Z")
-    assert (done["status"], done["not_retired"]) == ("done", "no right to drop")
+    assert (done["status"], done["not_retired"]) == (
+        "done",
+        "what earlier runs built could not be dropped: no right to drop",
+    )
     assert left(quickstart) == {1, 2}
+
+
+def test_where_nothing_is_old_the_schema_is_not_looked_through(
+    call: Call, quickstart: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That takes seconds on some warehouses, and most runs have nothing to drop."""
+    asked: list[bool] = []
+    real = cleanup.fates
+
+    def counted(session: Session, rules: cleanup.Rules) -> tuple[cleanup.Fate, ...]:
+        asked.append(True)
+        return real(session, rules)
+
+    monkeypatch.setattr(cleanup, "fates", counted)
+    says(quickstart, "retention: {runs: 1}")
+    run(call, quickstart, "2023-11-06T06:00:00Z")
+    run(call, quickstart, "2023-11-07T06:00:00Z")
+    assert asked == []
+    run(call, quickstart, "2023-11-07T07:00:00Z")
+    assert asked == [True]
+
+
+def test_the_sql_of_what_is_gone_goes_with_it(call: Call, quickstart: Path) -> None:
+    """What somebody else has put there stays."""
+    says(quickstart, "retention: {runs: 1}")
+    folder = quickstart / "output" / "dev" / "seq_no"
+    for hour in (6, 7):
+        run(call, quickstart, f"2023-11-07T0{hour}:00:00Z")
+    assert not (folder / "1").exists()
+    assert len(list((folder / "2" / "run").glob("Material_*_2.sql"))) == 7
+    (folder / "2" / "run" / "notes.txt").write_text("mine", encoding="utf-8")
+    run(call, quickstart, "2023-11-07T08:00:00Z")
+    assert [file.name for file in (folder / "2").rglob("*")] == ["run", "notes.txt"]
+
+
+def test_a_copied_link_is_left_alone(call: Call, quickstart: Path) -> None:
+    """Some ways of copying a project make a folder of the link to the newest SQL."""
+    run(call, quickstart, "2023-11-07T06:00:00Z")
+    link = quickstart / "output" / "dev" / "seq_no" / "latest"
+    assert link.is_symlink()
+    link.unlink()
+    shutil.copytree(link.parent / "1", link)
+    run(call, quickstart, "2023-11-07T07:00:00Z")
+    assert (link.is_dir(), link.is_symlink()) == (True, False)
 
 
 def test_views_of_others_keep_what_they_read(call: Call, quickstart: Path) -> None:
