@@ -100,6 +100,24 @@ def test_queries_are_tagged_with_their_model(snowflake_account: Account) -> None
     assert all(s.tag["app"] == "profiles" and s.tag["purpose"] == "profiles run" for s in made)
 
 
+def test_a_second_factor_is_given_to_a_command(
+    built: Place, snowflake_account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["-p", str(built.folder), "-c", str(built.siteconfig)]
+    codes = {("snowflake", "123456"): 0, ("snowflake", "999999"): 1, ("dev", "123456"): 2}
+    snowflake_account.passcode = "123456"
+    try:
+        for (target, code), expected in codes.items():
+            with pytest.raises(SystemExit) as left:
+                main(["query", "select 1 as n", *given, "-t", target, "--passcode", code])
+            said = capsys.readouterr()
+            assert left.value.code == expected, said.err
+            assert code not in said.out + said.err
+    finally:
+        snowflake_account.passcode = ""
+    assert "a passcode belongs to a login to Snowflake by password" in said.err
+
+
 def test_no_secret_is_left_anywhere(built: Place, snowflake_account: Account, caplog: pytest.LogCaptureFixture) -> None:
     """Not in the log at its most talkative, in an error, in a file, in the registry or in a statement."""
     secret = "open-sesame"
