@@ -92,6 +92,16 @@ def _materials(account: Account) -> set[str]:
     return {name for (name,) in rows if name.startswith("MATERIAL_") and name != "MATERIAL_REGISTRY"}
 
 
+def test_what_a_model_has_read_is_told(built: Place, snowflake_account: Account) -> None:
+    report = replace(built, end=FIRST.replace(hour=5)).run("snowflake")
+    read = {item.model.path: item.bytes_scanned for item in report.built if not item.reused}
+    assert len(read) > 3
+    for path, found in read.items():
+        own = [s for s in snowflake_account.statements if s.tag.get("model") == path]
+        of_run = [s for s in own if s.tag["seq_no"] == report.window.seq_no and "bytes_scanned" not in s.text]
+        assert found == sum(len(s.text) for s in of_run) > 0, path
+
+
 @pytest.mark.usefixtures("built")
 def test_queries_are_tagged_with_their_model(snowflake_account: Account) -> None:
     made = [s for s in snowflake_account.statements if s.text.startswith('CREATE OR REPLACE TABLE "QUICKSTART"')]

@@ -49,6 +49,7 @@ class Capabilities:
         by_name: INSERT and UNION match columns by their names on request; else they are put in order.
         structs: a column can hold several values, each of its own type.
         grants: what becomes of grants on a view that is replaced, on request.
+        counts_bytes: the history of a session says how many bytes each statement has read.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
@@ -82,6 +83,7 @@ class Capabilities:
     by_name: bool
     structs: bool
     grants: Grants
+    counts_bytes: bool
     components: Components
 
 
@@ -116,6 +118,7 @@ DUCKDB = Capabilities(
     by_name=True,
     structs=True,
     grants="none",
+    counts_bytes=False,
     components="in_memory",
 )
 
@@ -150,6 +153,7 @@ SNOWFLAKE = Capabilities(
     by_name=False,
     structs=False,
     grants="copied",
+    counts_bytes=True,
     components="contraction",
 )
 
@@ -184,6 +188,7 @@ POSTGRES = Capabilities(
     by_name=False,
     structs=False,
     grants="granted_again",
+    counts_bytes=False,
     components="contraction",
 )
 
@@ -218,6 +223,7 @@ REDSHIFT = Capabilities(
     by_name=False,
     structs=False,
     grants="lost",
+    counts_bytes=False,
     components="contraction",
 )
 
@@ -252,6 +258,7 @@ BIGQUERY = Capabilities(
     by_name=False,
     structs=True,
     grants="lost",
+    counts_bytes=False,
     components="contraction",
 )
 
@@ -286,6 +293,7 @@ DATABRICKS = Capabilities(
     by_name=False,
     structs=True,
     grants="lost",
+    counts_bytes=False,
     components="contraction",
 )
 

@@ -50,6 +50,7 @@ ROLE, COMPUTE, DATABASE = "PROFILES_ROLE", "PROFILES_WH", "SHOP"
 
 _CANCEL = re.compile(r"SELECT SYSTEM\$CANCEL_QUERY\('(.+)'\)")
 _EXPLAIN = re.compile(r"EXPLAIN\s+(.+)", re.DOTALL)
+_SCANNED = re.compile(r"SELECT SUM\(bytes_scanned\) FROM TABLE\(information_schema\.query_history_by_session\(")
 _HISTORY = re.compile(r"SELECT query_id FROM TABLE\(information_schema\.query_history_by_session\(\)\)")
 
 
@@ -242,6 +243,8 @@ connections:
         # fakesnow cannot explain; what is asked for is whether a query would be taken.
         query = _EXPLAIN.match(statement.text)
         asked = request if query is None else _with(request, {"sqlText": query[1], "describeOnly": True})
+        if _SCANNED.match(statement.text):
+            asked = _with(request, {"sqlText": f"SELECT {self._scanned(statement)} AS bytes"})
         answer = _answered(await fake.query_request(asked))
         content = json.loads(bytes(answer.body))
         if content["success"]:
@@ -253,6 +256,12 @@ connections:
             )
             statement.code, statement.message = told
             statement.status = "FAILED_WITH_ERROR"
+
+    def _scanned(self, asking: Statement) -> int:
+        """As many bytes as the texts of the statements for the same model have: a number that differs by model."""
+        same = ("project", "model", "seq_no")
+        own = [s for s in self.statements if s is not asking and s.token == asking.token]
+        return sum(len(s.text) for s in own if all(s.tag.get(name) == asking.tag.get(name) for name in same))
 
     async def _cancel(self, request: Request, query: str) -> Response:
         statement = next(s for s in self.statements if s.query == query)
