@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from profiles_pipeline.errors import did_you_mean, fail
 from profiles_pipeline.spec import connection_of
+from profiles_pipeline.spec.secrets import as_secret
 from profiles_pipeline.spec.siteconfig import (
     DEFAULT_SITECONFIG,
     AttachedDatabase,
@@ -76,6 +77,19 @@ def find_output(
     if not isinstance(found.settings, DuckDBSettings):
         return found
     return replace(found, settings=replace(found.settings, credentials=config.store_credentials))
+
+
+def with_passcode(output: Output, passcode: str) -> Output:
+    """Return an output that is logged in to with the code of a second factor.
+
+    Raises:
+        ProjectError: it is no Snowflake, or is logged in to without a password.
+    """
+    settings = output.settings
+    if not isinstance(settings, SnowflakeSettings) or settings.password is None:
+        hint = "leave it out, or name a target of type snowflake with a password by -t"
+        fail("options-clash", "a passcode belongs to a login to Snowflake by password", hint=hint)
+    return replace(output, settings=replace(settings, passcode=as_secret(passcode)))
 
 
 def stated_dialect(folder: Path, siteconfig: Path | None = None, target: str | None = None) -> str | None:

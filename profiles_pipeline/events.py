@@ -50,6 +50,7 @@ class Built:
         as_of: the end of its window, where a time grain has moved that back; None when it is the end of the run's.
         versions: input that it is made from -> version of its rows, for those at which anybody has looked.
         how: how it came to be.
+        bytes_scanned: what building it has read; None where the warehouse does not tell.
     """
 
     model: Model
@@ -68,6 +69,7 @@ class Built:
     versions: Mapping[str, str] = field(default_factory=dict)
     how: How | None = None
     funnel: tuple[tuple[str, int, int, float | None], ...] = ()
+    bytes_scanned: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

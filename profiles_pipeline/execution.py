@@ -26,6 +26,7 @@ from profiles_pipeline.plan import (
 )
 from profiles_pipeline.resolve.model import Model
 from profiles_pipeline.session import Session
+from profiles_pipeline.warehouse.cost import bytes_scanned
 from profiles_pipeline.warehouse.grants import keeping_grants
 
 
@@ -61,6 +62,8 @@ def execute(session: Session, planned: Plan, files: compiled.Files, *, ignore_er
             try:
                 with session.warehouse.labelled(**labels):
                     made = _taken(session, planned, stage, files, began)
+                    if made is not None and not made.reused:
+                        made = replace(made, bytes_scanned=bytes_scanned(session.warehouse, labels))
             except RunError as error:
                 if not ignore_errors:
                     raise

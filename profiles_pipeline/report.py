@@ -66,6 +66,7 @@ class Record:
         reason: why so.
         strategies: vars over rows, how each was brought up to date, and why so.
         funnel: of a funnel, its stages: name, sessions, visitors, and mean seconds until it was reached.
+        bytes_scanned: what building it has read; None where the warehouse does not tell.
     """
 
     key: AssetPath
@@ -93,6 +94,7 @@ class Record:
     reason: str = ""
     strategies: tuple[tuple[str, str, str], ...] = ()
     funnel: tuple[tuple[str, int, int, float | None], ...] = ()
+    bytes_scanned: int | None = None
 
     @property
     def identity(self) -> str:
@@ -217,6 +219,7 @@ def record(
         reason=built.how.reason if built.how else "",
         strategies=built.how.strategies if built.how else (),
         funnel=built.funnel,
+        bytes_scanned=built.bytes_scanned,
     )
 
 

@@ -92,12 +92,40 @@ def _materials(account: Account) -> set[str]:
     return {name for (name,) in rows if name.startswith("MATERIAL_") and name != "MATERIAL_REGISTRY"}
 
 
+def test_what_a_model_has_read_is_told(built: Place, snowflake_account: Account) -> None:
+    report = replace(built, end=FIRST.replace(hour=5)).run("snowflake")
+    read = {item.model.path: item.bytes_scanned for item in report.built if not item.reused}
+    assert len(read) > 3
+    for path, found in read.items():
+        own = [s for s in snowflake_account.statements if s.tag.get("model") == path]
+        of_run = [s for s in own if s.tag["seq_no"] == report.window.seq_no and "bytes_scanned" not in s.text]
+        assert found == sum(len(s.text) for s in of_run) > 0, path
+
+
 @pytest.mark.usefixtures("built")
 def test_queries_are_tagged_with_their_model(snowflake_account: Account) -> None:
     made = [s for s in snowflake_account.statements if s.text.startswith('CREATE OR REPLACE TABLE "QUICKSTART"')]
     told = {(s.tag["project"], s.tag["model"], s.tag["seq_no"]) for s in made}
     assert ("quickstart", "models/user_id_stitcher", 1) in told
     assert all(s.tag["app"] == "profiles" and s.tag["purpose"] == "profiles run" for s in made)
+
+
+def test_a_second_factor_is_given_to_a_command(
+    built: Place, snowflake_account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["-p", str(built.folder), "-c", str(built.siteconfig)]
+    codes = {("snowflake", "123456"): 0, ("snowflake", "999999"): 1, ("dev", "123456"): 2}
+    snowflake_account.passcode = "123456"
+    try:
+        for (target, code), expected in codes.items():
+            with pytest.raises(SystemExit) as left:
+                main(["query", "select 1 as n", *given, "-t", target, "--passcode", code])
+            said = capsys.readouterr()
+            assert left.value.code == expected, said.err
+            assert code not in said.out + said.err
+    finally:
+        snowflake_account.passcode = ""
+    assert "a passcode belongs to a login to Snowflake by password" in said.err
 
 
 def test_no_secret_is_left_anywhere(built: Place, snowflake_account: Account, caplog: pytest.LogCaptureFixture) -> None:

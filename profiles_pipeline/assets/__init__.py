@@ -6,6 +6,7 @@ Start with `build_definitions`; subclass `ProfilesTranslator` to change how mode
 from profiles_pipeline.assets.assets import build_assets
 from profiles_pipeline.assets.definitions_builder import build_definitions
 from profiles_pipeline.assets.resource import ProfilesDuckDBResource, ProfilesResource
+from profiles_pipeline.assets.snowflake import snowflake_output
 from profiles_pipeline.assets.specs import build_asset_specs
 from profiles_pipeline.assets.translator import Feature, ModelProps, ProfilesTranslator, PublisherProps
 
@@ -19,4 +20,5 @@ __all__ = [
     "build_asset_specs",
     "build_assets",
     "build_definitions",
+    "snowflake_output",
 ]

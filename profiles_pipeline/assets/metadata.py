@@ -58,8 +58,8 @@ def of_record(record: Record, project_folder: Path, described: Described | None)
         found["dagster/column_lineage"] = dg.MetadataValue.column_lineage(origins)
     if record.begin:
         found["profiles/begin_time"] = dg.MetadataValue.timestamp(datetime.fromisoformat(record.begin))
-    if record.rows is not None:
-        found["dagster/row_count"] = dg.MetadataValue.int(record.rows)
+    counts = {"dagster/row_count": record.rows, "profiles/bytes_scanned": record.bytes_scanned}
+    found |= {name: dg.MetadataValue.int(count) for name, count in counts.items() if count is not None}
     if record.defined_in:
         file, line = record.defined_in
         found["profiles/defined_in"] = dg.MetadataValue.path(f"{project_folder / file}:{line}")

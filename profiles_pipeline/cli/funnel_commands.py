@@ -24,6 +24,7 @@ def funnel(  # noqa: PLR0913 - a parameter for each option
     project: o.Project = _HERE,
     siteconfig: o.Siteconfig = None,
     target: o.Target = None,
+    passcode: o.Passcode = None,
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", metavar="models/NAME", help="The sessions to look at.", show_default="every one"),
@@ -45,7 +46,7 @@ def funnel(  # noqa: PLR0913 - a parameter for each option
       profiles show funnel -m models/user_sessions -o funnel.html
       profiles show funnel --seq-no 3 --json
     """
-    place = Place(project, siteconfig, target)
+    place = Place(project, siteconfig, target, passcode)
     with reported(project, as_json):
         from profiles_pipeline.cli import funnels  # noqa: PLC0415
 

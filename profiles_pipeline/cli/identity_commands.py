@@ -64,6 +64,7 @@ def audit_id_stitcher(  # noqa: PLR0913 - a parameter for each option
     project: o.Project = _HERE,
     siteconfig: o.Siteconfig = None,
     target: o.Target = None,
+    passcode: o.Passcode = None,
     model: Model = None,
     largest: Largest = 5,
     seq_no: o.SeqNo = None,
@@ -81,7 +82,7 @@ def audit_id_stitcher(  # noqa: PLR0913 - a parameter for each option
       profiles audit id_stitcher -m models/user_id_stitcher -l 20
       profiles audit id_stitcher --json | jq '.[].hubs'
     """
-    place = Place(project, siteconfig, target)
+    place = Place(project, siteconfig, target, passcode)
     with reported(project, as_json):
         from profiles_pipeline.cli import identities  # noqa: PLC0415
 
@@ -93,6 +94,7 @@ def idstitcher_report(  # noqa: PLR0913 - a parameter for each option
     project: o.Project = _HERE,
     siteconfig: o.Siteconfig = None,
     target: o.Target = None,
+    passcode: o.Passcode = None,
     model: Model = None,
     largest: Largest = 5,
     seq_no: o.SeqNo = None,
@@ -125,7 +127,7 @@ def idstitcher_report(  # noqa: PLR0913 - a parameter for each option
       profiles show idstitcher-report --seq-no 3
       profiles show idstitcher-report --seed-clusters-csv ids.csv
     """
-    place = Place(project, siteconfig, target)
+    place = Place(project, siteconfig, target, passcode)
     with reported(project, as_json):
         from profiles_pipeline.cli import identities  # noqa: PLC0415
 
@@ -137,6 +139,7 @@ def entity_lookup(  # noqa: PLR0913 - a parameter for each option
     project: o.Project = _HERE,
     siteconfig: o.Siteconfig = None,
     target: o.Target = None,
+    passcode: o.Passcode = None,
     value: Annotated[
         str | None,
         typer.Option("--value", "-v", metavar="ID", help="An id of any type, type:id, or a main id."),
@@ -168,7 +171,7 @@ def entity_lookup(  # noqa: PLR0913 - a parameter for each option
       profiles show entity-lookup -v ann@example.com --as-of 2024-01-31
       profiles show entity-lookup --explain ann@example.com user_id:42
     """
-    place = Place(project, siteconfig, target)
+    place = Place(project, siteconfig, target, passcode)
     with reported(project, as_json):
         from profiles_pipeline.cli import identities  # noqa: PLC0415
 
@@ -176,11 +179,12 @@ def entity_lookup(  # noqa: PLR0913 - a parameter for each option
         identities.lookup(place, asked, as_json)
 
 
-def create_rules(
+def create_rules(  # noqa: PLR0913 - a parameter for each option
     *,
     project: o.Project = _HERE,
     siteconfig: o.Siteconfig = None,
     target: o.Target = None,
+    passcode: o.Passcode = None,
     name: Table = None,
     as_json: o.Json = False,
     lock_timeout: o.LockTimeout = None,
@@ -192,7 +196,7 @@ def create_rules(
       profiles idstitch rules create
       profiles idstitch rules create --name stewards.id_rules
     """
-    place = Place(project, siteconfig, target)
+    place = Place(project, siteconfig, target, passcode)
     with reported(project, as_json):
         from profiles_pipeline.cli import ruling  # noqa: PLC0415
 
@@ -204,6 +208,7 @@ def update_rules(  # noqa: PLR0913 - a parameter for each option
     project: o.Project = _HERE,
     siteconfig: o.Siteconfig = None,
     target: o.Target = None,
+    passcode: o.Passcode = None,
     file: Annotated[
         Path | None, typer.Option("--file", "-f", metavar="FILE", help="CSV file with rules, one a line.")
     ] = None,
@@ -241,7 +246,7 @@ def update_rules(  # noqa: PLR0913 - a parameter for each option
       profiles idstitch rules update -f rules.csv
       profiles idstitch rules update --interactive
     """
-    place = Place(project, siteconfig, target)
+    place = Place(project, siteconfig, target, passcode)
     with reported(project, as_json):
         from profiles_pipeline.cli import ruling  # noqa: PLC0415
 

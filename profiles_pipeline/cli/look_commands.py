@@ -45,6 +45,7 @@ def show_models(
     project: o.Project = _HERE,
     siteconfig: o.Siteconfig = None,
     target: o.Target = None,
+    passcode: o.Passcode = None,
     tree: Annotated[bool, typer.Option("--tree", help="Show for each result what it is made from.")] = False,
     as_json: o.Json = False,
 ) -> None:
@@ -58,7 +59,7 @@ def show_models(
       profiles show models --tree
       profiles show models --json | jq '.[].path'
     """
-    place = Place(project, siteconfig, target)
+    place = Place(project, siteconfig, target, passcode)
     with reported(project, as_json):
         from profiles_pipeline.cli import looking  # noqa: PLC0415
 
@@ -97,6 +98,7 @@ def query(  # noqa: PLR0913 - a parameter for each option
     project: o.Project = _HERE,
     siteconfig: o.Siteconfig = None,
     target: o.Target = None,
+    passcode: o.Passcode = None,
     form: Annotated[
         str | None, typer.Option("--format", metavar="table|csv|json", help="How to print rows.", show_default="table")
     ] = None,
@@ -135,7 +137,7 @@ def query(  # noqa: PLR0913 - a parameter for each option
       profiles query "select * from user_profile" -f profiles.csv
       profiles query "select * from user_profile" --seq-no 3
     """
-    place = Place(project, siteconfig, target)
+    place = Place(project, siteconfig, target, passcode)
     with reported(project):
         from profiles_pipeline.cli import looking  # noqa: PLC0415
 

@@ -28,6 +28,10 @@ Target = Annotated[
     str | None,
     typer.Option("--target", "-t", help="Output of the connection to use.", show_default="the connection's own"),
 ]
+Passcode = Annotated[
+    str | None,
+    typer.Option("--passcode", metavar="CODE", help="Code of a second factor, for one login to Snowflake."),
+]
 BeginTime = Annotated[
     str | None,
     typer.Option("--begin-time", "--begin_time", metavar="TIME", help="Rows before this moment do not count."),

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the options ``--project``, ``--siteconfig`` and ``--target`` say."""
+    """What the options ``--project``, ``--siteconfig``, ``--target`` and ``--passcode`` say."""
 
     folder: o.Project = Path(".")
     siteconfig: o.Siteconfig = None
     target: o.Target = None
+    passcode: o.Passcode = None
 
     def open(self) -> tuple[ProfilesProject, Output]:
         """Return the project and the output it is built in.
@@ -42,7 +43,7 @@ class Place:
         """
         # These load everything that reads and compiles projects, which `profiles --help` has no use for.
         from profiles_pipeline import spec  # noqa: PLC0415
-        from profiles_pipeline.connections import find_output  # noqa: PLC0415
+        from profiles_pipeline.connections import find_output, with_passcode  # noqa: PLC0415
         from profiles_pipeline.project import ProfilesProject  # noqa: PLC0415
 
         folder = self.folder.expanduser().absolute()
@@ -51,6 +52,8 @@ class Place:
             output = find_output(folder, spec.connection_of(folder), siteconfig, self.target)
         except ProjectError as error:
             raise ProjectError([*error.problems, *ProfilesProject.read(folder).errors]) from error
+        if self.passcode is not None:
+            output = with_passcode(output, self.passcode)
         project = ProfilesProject.read(folder, source_dialect=output.dialect, siteconfig=siteconfig)
         spare_what_is_loaded()
         said = "; ".join(filter(None, (output.notice, project.dialect_note)))
@@ -58,7 +61,10 @@ class Place:
 
     @property
     def options(self) -> str:
-        """The options that lead another command to the same place, with a blank in front; empty for the defaults."""
+        """The options that lead another command to the same place, with a blank in front; empty for the defaults.
+
+        A passcode is good once, and a secret.
+        """
         given = {"-p": self.folder if self.folder != Path(".") else None, "-c": self.siteconfig, "-t": self.target}
         return "".join(f" {name} {_shell(str(value))}" for name, value in given.items() if value is not None)
 

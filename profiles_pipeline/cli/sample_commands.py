@@ -20,11 +20,12 @@ def add_to(app: typer.Typer) -> None:
     app.command("sample-data")(sample_data)
 
 
-def insert(
+def insert(  # noqa: PLR0913 - a parameter for each option
     *,
     project: o.Project = _HERE,
     siteconfig: o.Siteconfig = None,
     target: o.Target = None,
+    passcode: o.Passcode = None,
     connection: Annotated[
         str | None,
         typer.Option("--connection", "-n", help="Connection to use.", show_default="that of the project"),
@@ -43,7 +44,7 @@ def insert(
       profiles insert -n my_connection -t dev --rows 100000 --force
       profiles insert -p shop
     """
-    place = Place(project, siteconfig, target)
+    place = Place(project, siteconfig, target, passcode)
     with reported(project):
         from profiles_pipeline.cli import inserting  # noqa: PLC0415
 
@@ -55,6 +56,7 @@ def sample_data(  # noqa: PLR0913 - a parameter for each option
     project: o.Project = _HERE,
     siteconfig: o.Siteconfig = None,
     target: o.Target = None,
+    passcode: o.Passcode = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for the files.", show_default="where a run looks for them"),
@@ -86,7 +88,7 @@ def sample_data(  # noqa: PLR0913 - a parameter for each option
       profiles sample-data -p shop --rows 100000 --people 5000
       profiles sample-data -p shop -o shop/data --end 2025-01-01 --seed 1 --force
     """
-    place = Place(project, siteconfig, target)
+    place = Place(project, siteconfig, target, passcode)
     with reported(project):
         from profiles_pipeline.cli import sampling  # noqa: PLC0415
 

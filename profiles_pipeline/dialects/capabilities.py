@@ -50,6 +50,7 @@ class Capabilities:
         structs: a column can hold several values, each of its own type.
         grants: what becomes of grants on a view that is replaced, on request.
         change_tracking: keeps the changes of a table on request, for others to read.
+        counts_bytes: the history of a session says how many bytes each statement has read.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
@@ -84,6 +85,7 @@ class Capabilities:
     structs: bool
     grants: Grants
     change_tracking: bool
+    counts_bytes: bool
     components: Components
 
 
@@ -119,6 +121,7 @@ DUCKDB = Capabilities(
     structs=True,
     grants="none",
     change_tracking=False,
+    counts_bytes=False,
     components="in_memory",
 )
 
@@ -154,6 +157,7 @@ SNOWFLAKE = Capabilities(
     structs=False,
     grants="copied",
     change_tracking=True,
+    counts_bytes=True,
     components="contraction",
 )
 
@@ -189,6 +193,7 @@ POSTGRES = Capabilities(
     structs=False,
     grants="granted_again",
     change_tracking=False,
+    counts_bytes=False,
     components="contraction",
 )
 
@@ -224,6 +229,7 @@ REDSHIFT = Capabilities(
     structs=False,
     grants="lost",
     change_tracking=False,
+    counts_bytes=False,
     components="contraction",
 )
 
@@ -259,6 +265,7 @@ BIGQUERY = Capabilities(
     structs=True,
     grants="lost",
     change_tracking=False,
+    counts_bytes=False,
     components="contraction",
 )
 
@@ -294,6 +301,7 @@ DATABRICKS = Capabilities(
     structs=True,
     grants="lost",
     change_tracking=True,
+    counts_bytes=False,
     components="contraction",
 )
 

@@ -35,6 +35,7 @@ _FEATURES: dict[str, Callable[[Capabilities], str]] = {
     "columns of several values with types": lambda r: _yes(r.structs),
     "value on the row with the greatest key": lambda r: r.arg_max or "no",
     "grants on a view that is replaced": lambda r: _GRANTS[r.grants],
+    "tells how many bytes a model has read": lambda r: _yes(r.counts_bytes),
     "names without quotes become": lambda r: {"exact": "as written"}.get(
         r.identifier_case, r.identifier_case + " case"
     ),

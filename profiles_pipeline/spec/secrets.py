@@ -12,3 +12,8 @@ def _as_secret(value: object) -> object:
 
 
 Secret = Annotated[SecretStr, BeforeValidator(_as_secret)]
+
+
+def as_secret(text: str) -> SecretStr:
+    """Return a text that is never shown."""
+    return SecretStr(text)

@@ -11,7 +11,11 @@ import pytest
 import profiles_pipeline
 
 PACKAGE = Path(profiles_pipeline.__file__).parent
-SLOW_TO_IMPORT = ("dagster", "duckdb", "numpy", "pandas", "pyarrow", "scipy", "snowflake", "sqlalchemy", "sqlglot")
+# Snowpark's installer puts an empty module `snowflake` into every process; what is slow is below it.
+SLOW_TO_IMPORT = (
+    *("dagster", "duckdb", "numpy", "pandas", "pyarrow", "scipy", "snowflake.connector", "snowflake.snowpark"),
+    *("sqlalchemy", "sqlglot"),
+)
 # Third-party package: the modules directly below profiles_pipeline that may import it.
 HOMES = {
     "dagster": {"assets", "cli", "definitions", "testing"},
@@ -46,7 +50,7 @@ def strays(package: Path) -> Iterator[str]:
 
 
 def test_command_line_loads_nothing_slow() -> None:
-    code = "import sys, profiles_pipeline.cli.app; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    code = "import sys, profiles_pipeline.cli.app; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120)
     assert loaded.returncode == 0, loaded.stderr
     assert set(loaded.stdout.split()).intersection(SLOW_TO_IMPORT) == set()

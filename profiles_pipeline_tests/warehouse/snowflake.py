@@ -54,6 +54,7 @@ _TRACKING = re.compile(
 )
 _SHOW_TABLE = re.compile(r"SHOW TABLES LIKE '(?P<table>.+)' IN SCHEMA")
 _EXPLAIN = re.compile(r"EXPLAIN\s+(.+)", re.DOTALL)
+_SCANNED = re.compile(r"SELECT SUM\(bytes_scanned\) FROM TABLE\(information_schema\.query_history_by_session\(")
 _HISTORY = re.compile(r"SELECT query_id FROM TABLE\(information_schema\.query_history_by_session\(\)\)")
 
 
@@ -251,6 +252,8 @@ connections:
         asked = request if query is None else _with(request, {"sqlText": query[1], "describeOnly": True})
         if instead := self._tracked(statement.text):
             asked = _with(request, {"sqlText": instead})
+        if _SCANNED.match(statement.text):
+            asked = _with(request, {"sqlText": f"SELECT {self._scanned(statement)} AS bytes"})
         answer = _answered(await fake.query_request(asked))
         content = json.loads(bytes(answer.body))
         if content["success"]:
@@ -274,6 +277,12 @@ connections:
             kept = f'{days} AS "retention_time", \'{"ON" if on else "OFF"}\' AS "change_tracking"'
             return f"SELECT '{match['table']}' AS \"name\", {kept}"
         return None
+
+    def _scanned(self, asking: Statement) -> int:
+        """As many bytes as the texts of the statements for the same model have: a number that differs by model."""
+        same = ("project", "model", "seq_no")
+        own = [s for s in self.statements if s is not asking and s.token == asking.token]
+        return sum(len(s.text) for s in own if all(s.tag.get(name) == asking.tag.get(name) for name in same))
 
     async def _cancel(self, request: Request, query: str) -> Response:
         statement = next(s for s in self.statements if s.query == query)
