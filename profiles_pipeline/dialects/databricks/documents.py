@@ -14,7 +14,9 @@ from profiles_pipeline.sql import build
 
 
 def document(value: exp.Expr) -> exp.Expr:
-    """Return a document, a text being parsed."""
+    """Return a document, a text being parsed; a column may be either, and goes by way of text."""
+    if isinstance(value.unnest(), exp.Column):
+        return call("TRY_PARSE_JSON", exp.cast(value.unnest(), "TEXT"))
     return exp.ParseJSON(this=value) if is_text(value) else value.unnest()
 
 
@@ -33,6 +35,8 @@ def _got(node: exp.Expr, kind: str) -> exp.Expr:
     path = _path(node.expression)
     if path is None:
         refuse("Databricks SQL", "a path with wildcards")
+    if path == "$" and isinstance(node.this.unnest(), exp.Column):
+        return exp.cast(node.this, "TEXT") if kind == "string" else node.this
     return call("TRY_VARIANT_GET", document(node.this), exp.Literal.string(path), exp.Literal.string(kind))
 
 
