@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from profiles_pipeline import compiled, steps
-from profiles_pipeline.dialects import capabilities, render
+from profiles_pipeline.dialects import capabilities, render, spelled
 from profiles_pipeline.errors import RunError, WarehouseError, as_value
 from profiles_pipeline.events import Built, Failed, Started, Working
 from profiles_pipeline.failures import blaming, hook_failed
@@ -26,6 +26,7 @@ from profiles_pipeline.plan import (
 )
 from profiles_pipeline.resolve.model import Model
 from profiles_pipeline.session import Session
+from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.cost import bytes_scanned
 from profiles_pipeline.warehouse.grants import keeping_grants
 
@@ -138,6 +139,7 @@ def promote(session: Session, planned: Plan, stage: Promote) -> tuple[str, ...]:
     dialect, keep = session.warehouse.dialect, session.project.project.spec.carry_forward_privileges
     copied = exp.Properties(expressions=[exp.CopyGrantsProperty()])
     granted = keeping_grants(session.warehouse, planned.schema) if keep else nullcontext()
+    there = session.warehouse.views(planned.schema) if capabilities(dialect).cascade_on_drop else frozenset()
     with session.warehouse.transaction(), granted:
         for view in stage.views:
             name = exp.table_(view.name, db=planned.schema, quoted=True)
@@ -145,5 +147,21 @@ def promote(session: Session, planned: Plan, stage: Promote) -> tuple[str, ...]:
             tree = exp.Create(this=name, kind="VIEW", replace=True, expression=exp.select("*").from_(material))
             if keep and capabilities(dialect).grants == "copied":
                 tree.set("properties", copied.copy())
-            session.warehouse.execute(render(tree, dialect))
+            in_place = spelled(view.name, dialect) in there and _has_columns_of(session.warehouse, material, name)
+            session.warehouse.execute(_replacing(tree, dialect) if in_place else render(tree, dialect))
     return tuple(view.name for view in stage.views)
+
+
+def _has_columns_of(warehouse: Warehouse, relation: exp.Table, view: exp.Table) -> bool:
+    """True when a relation begins with the columns of a view: then the view can show it and stay what it is."""
+    new, old = (warehouse.describe(f"SELECT * FROM {render(each, warehouse.dialect)}") for each in (relation, view))
+    return new[: len(old)] == old
+
+
+def _replacing(tree: exp.Create, dialect: str) -> str:
+    """Return the statement that gives a view another query and leaves alone what others have built on it.
+
+    Where `CREATE OR REPLACE` stands for dropping and making anew, that would go as well.
+    """
+    tree.set("replace", False)
+    return f"CREATE OR REPLACE{render(tree, dialect).removeprefix('CREATE')}"

@@ -14,6 +14,7 @@ from profiles_pipeline.connections import Output, find_output
 from profiles_pipeline.events import Options
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.run import run
+from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline_tests.warehouse import postgres
 from profiles_pipeline_tests.warehouse.snowflake import Account
@@ -65,16 +66,34 @@ def test_grants_on_postgres(schema: int, tmp_path: Path, keep: bool) -> None:
     shutil.rmtree(folder / "data")
     run_for(folder, output, 1)
     with connect(output.settings, purpose="test") as warehouse:
-        warehouse.execute(f"GRANT SELECT ON {SCHEMA}.user_profile TO {READER_SQL} WITH GRANT OPTION")
-        warehouse.execute(f"GRANT SELECT ON {SCHEMA}.user_profile TO PUBLIC")
-        warehouse.execute(f"GRANT SELECT (other_id) ON {SCHEMA}.user_id_stitcher TO {READER_SQL}")
+        grant(warehouse)
+        warehouse.execute(f"CREATE VIEW {SCHEMA}.mine AS SELECT COUNT(*) AS n FROM {SCHEMA}.user_profile")
         before = warehouse.query(ACL).rows
     assert "=r*/" in str(before)
     run_for(folder, output, 2)
+    with connect(output.settings, purpose="test") as warehouse:
+        assert warehouse.query(ACL).rows == before
+        assert warehouse.query(f"SELECT n > 0 FROM {SCHEMA}.mine").rows == [(True,)]
+        # Now they have other columns than they are to have: they cannot stay.
+        for name in ("user_profile", "user_id_stitcher"):
+            warehouse.execute(f"CREATE TABLE {SCHEMA}.old AS SELECT * FROM {SCHEMA}.{name} LIMIT 0")
+            warehouse.execute(f'ALTER TABLE {SCHEMA}.old RENAME TO "Material_old_{name}"')
+            shown = f'SELECT 1 AS one, * FROM {SCHEMA}."Material_old_{name}"'
+            warehouse.execute(f"DROP VIEW {SCHEMA}.{name} CASCADE; CREATE VIEW {SCHEMA}.{name} AS {shown}")
+        grant(warehouse)
+        before = warehouse.query(ACL).rows
+    run_for(folder, output, 3)
     with connect(output.settings, purpose="test", read_only=True) as warehouse:
         after = warehouse.query(ACL).rows
     assert (after == before) is keep
     assert keep or all(acl is None and columns is None for _, acl, columns in after)
+
+
+def grant(warehouse: Warehouse) -> None:
+    """Let others read some of the plain views."""
+    warehouse.execute(f"GRANT SELECT ON {SCHEMA}.user_profile TO {READER_SQL} WITH GRANT OPTION")
+    warehouse.execute(f"GRANT SELECT ON {SCHEMA}.user_profile TO PUBLIC")
+    warehouse.execute(f"GRANT SELECT (other_id) ON {SCHEMA}.user_id_stitcher TO {READER_SQL}")
 
 
 @pytest.mark.snowflake
