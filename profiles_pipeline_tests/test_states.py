@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from profiles_pipeline import cleanup, increments, run
-from profiles_pipeline.names import STATES
+from profiles_pipeline.names import ACCUMULATOR, STATES
 from profiles_pipeline_tests.law import projects
 from profiles_pipeline_tests.law.check import compare
 from profiles_pipeline_tests.law.histories import replay
@@ -25,7 +25,7 @@ def rows_of_states(place: Place) -> dict[str, tuple[int, int]]:
         return {
             name.rpartition("_")[2]: connection.execute(text.format(name)).fetchall()[0]
             for name in names
-            if name.endswith(STATES)
+            if name.startswith(ACCUMULATOR) and name.endswith(STATES)
         }
 
 

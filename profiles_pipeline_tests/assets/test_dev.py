@@ -171,7 +171,7 @@ def test_the_graph_of_several_groups_is_opened_unfolded(tmp_path: Path) -> None:
     copy_example("ecommerce", tmp_path / "shop")
     log = tmp_path / "server.log"
     with served(tmp_path / "shop", log) as address:
-        unfolded = "global@global:models,global@global:user"
+        unfolded = "global@global:models,global@global:publish,global@global:user"
         assert f" on {address}/asset-groups?expanded={unfolded} " in log.read_text(encoding="utf-8")
 
 
