@@ -1,0 +1,69 @@
+-- user/all
+-- Material_user_all_1, as of 2024-02-01 00:00:00 UTC
+
+-- 1. members of user_all
+CREATE OR REPLACE TABLE "PROFILES"."MATERIAL_USER_ALL_1" AS
+SELECT DISTINCT
+  "MAIN_ID" AS "USER_MAIN_ID"
+FROM "PROFILES"."MATERIAL_IDS_1_MAPPINGS";
+
+-- models/paying
+-- Material_paying_1, as of 2024-02-01 00:00:00 UTC
+
+-- 1. members of paying
+CREATE OR REPLACE VIEW "PROFILES"."MATERIAL_PAYING_1" AS
+SELECT
+  "M"."USER_MAIN_ID"
+FROM (
+  SELECT
+    "R".*,
+    "V0"."COUNTRY" AS "USER.COUNTRY",
+    "V0"."TOTAL" AS "USER.TOTAL"
+  FROM "PROFILES"."MATERIAL_USER_ALL_1" AS "R"
+  LEFT JOIN "PROFILES"."MATERIAL_USER_VAR_TABLE_1" AS "V0"
+    ON "V0"."USER_MAIN_ID" = "R"."USER_MAIN_ID"
+) AS "M"
+WHERE
+  (
+    "USER.TOTAL" > 0
+  )
+  AND NOT COALESCE((
+    "USER.COUNTRY" = 'DE'
+  ), FALSE)
+  AND "M"."USER_MAIN_ID" IN (
+    SELECT
+      "USER_MAIN_ID"
+    FROM "PROFILES"."MATERIAL_IDS_1" AS "IDS"
+    WHERE
+      "OTHER_ID_TYPE" = 'email'
+  );
+
+-- models/chosen
+-- Material_chosen_1, as of 2024-02-01 00:00:00 UTC
+
+-- 1. members of chosen
+CREATE OR REPLACE TABLE "PROFILES"."MATERIAL_CHOSEN_1" AS
+SELECT
+  "M"."USER_MAIN_ID"
+FROM (
+  SELECT
+    "R".*,
+    "V0"."COUNTRY" AS "USER.COUNTRY",
+    "V0"."TOTAL" AS "USER.TOTAL"
+  FROM "PROFILES"."MATERIAL_PAYING_1" AS "R"
+  LEFT JOIN "PROFILES"."MATERIAL_USER_VAR_TABLE_1" AS "V0"
+    ON "V0"."USER_MAIN_ID" = "R"."USER_MAIN_ID"
+) AS "M"
+WHERE
+  (
+    (
+      "USER.TOTAL" < 100
+    )
+    AND (
+      (
+        "USER.COUNTRY" = 'US'
+      ) OR (
+        "USER.COUNTRY" IS NULL
+      )
+    )
+  );

@@ -1,0 +1,24 @@
+-- user/all/feature_view
+-- Material_customer_360_1, as of 2024-02-01 00:00:00 UTC
+
+-- 1. feature view
+CREATE OR REPLACE VIEW "PROFILES"."MATERIAL_CUSTOMER_360_1" AS
+SELECT
+  "F"."USER_MAIN_ID",
+  CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ) AS "VALID_AT",
+  "F"."TOTAL"
+FROM "PROFILES"."MATERIAL_USER_VAR_TABLE_1" AS "F";
+
+-- user/all/feature_view/using_email
+-- Material_by_email_1, as of 2024-02-01 00:00:00 UTC
+
+-- 1. features by email
+CREATE OR REPLACE VIEW "PROFILES"."MATERIAL_BY_EMAIL_1" AS
+SELECT
+  "G"."OTHER_ID" AS "EMAIL",
+  "F".*
+FROM "PROFILES"."MATERIAL_IDS_1" AS "G"
+JOIN "PROFILES"."MATERIAL_CUSTOMER_360_1" AS "F"
+  ON "F"."USER_MAIN_ID" = "G"."USER_MAIN_ID"
+WHERE
+  "G"."OTHER_ID_TYPE" = 'email';
