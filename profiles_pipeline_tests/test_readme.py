@@ -69,8 +69,9 @@ def test_the_ten_step_guide_gives_five_people(tmp_path: Path) -> None:
 
 
 def test_the_commands_for_a_project_of_ones_own(smallest: Path) -> None:
-    for command in commands(CONSOLES[2]):
-        profiles(command.replace("path/to/project", str(smallest)), smallest.parent)
+    told = ("the project is valid", "done: seq_no 1,", "5 models, 1 input")
+    for command, said in zip(commands(CONSOLES[2]), told, strict=True):
+        assert said in profiles(command.replace("path/to/project", str(smallest)), smallest.parent)
 
 
 def test_the_commands_to_look_around(smallest: Path) -> None:

@@ -56,6 +56,23 @@ def refuse(people_say: str, what: str) -> NoReturn:
     raise WarehouseError(f"cannot be said in {people_say}: nothing there stands for {what}")
 
 
+def said_format(given: exp.Expr, said: Callable[[str], str | None], people_say: str) -> exp.Expr:
+    """Return a format of times as an engine has it.
+
+    Args:
+        given: the format of strftime.
+        said: returns a format that is written out as one of the engine; None for one that it does not know.
+        people_say: the name of the engine, for people.
+
+    Raises:
+        WarehouseError: it is computed, or the engine does not know it.
+    """
+    wanted = said(given.name) if isinstance(given, exp.Literal) else None
+    if wanted is None:
+        refuse(people_say, f"the format of times {given.name}")
+    return exp.Literal.string(wanted)
+
+
 @cache
 def spoken(dialect: str) -> Spoken | None:
     """Return how an engine speaks; None for the canonical dialect. Loads no other engine."""

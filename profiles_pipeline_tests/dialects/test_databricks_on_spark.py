@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from profiles_pipeline.warehouse.base import Rows
 from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline_tests.warehouse import spark
 
-pytestmark = [pytest.mark.spark, pytest.mark.skipif(bool(spark.missing()), reason=spark.missing())]
+pytestmark = pytest.mark.spark
 
 END = datetime(2024, 6, 1, tzinfo=UTC)
 OF_A_RUN = "input_row_id"
@@ -58,6 +59,11 @@ class Both:
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[spark.Spark]:
+    """A session of Spark. Where there can be none the test is skipped, on CI (`CI=true`) it fails."""
+    if missing := spark.missing():
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
     with spark.session(tmp_path_factory.mktemp("spark")) as session:
         session.sql("CREATE SCHEMA profiles")
         session.sql("USE profiles")

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from profiles_pipeline.dialects.kinds import is_moment, moved
 from profiles_pipeline.dialects.rewriting import Rewrite, call
-from profiles_pipeline.dialects.spoken import refuse
+from profiles_pipeline.dialects.spoken import refuse, said_format
 from profiles_pipeline.sql import build
 
 _UNITS = {
@@ -52,18 +52,13 @@ def _is_computed(count: exp.Expr) -> bool:
 
 
 def _formatted(node: exp.Expr) -> exp.Expr:
-    given = node.args["format"]
-    wanted = time_format(given.name) if isinstance(given, exp.Literal) else None
-    if wanted is None:
-        refuse("BigQuery", f"the format of times {given.name}")
-    return call("FORMAT_DATETIME", exp.Literal.string(wanted), exp.cast(node.this, "TIMESTAMP"))
+    wanted = said_format(node.args["format"], time_format, "BigQuery")
+    return call("FORMAT_DATETIME", wanted, exp.cast(node.this, "TIMESTAMP"))
 
 
 def _parsed(text: exp.Expr, given: exp.Expr, name: str) -> exp.Expr:
-    wanted = time_format(given.name) if isinstance(given, exp.Literal) else None
-    if wanted is None:
-        refuse("BigQuery", f"the format of times {given.name}")
-    return call(name, exp.Literal.string(wanted), exp.cast(text, "TEXT"))
+    wanted = said_format(given, time_format, "BigQuery")
+    return call(name, wanted, exp.cast(text, "TEXT"))
 
 
 def _at_zone(node: exp.Expr) -> exp.Expr:

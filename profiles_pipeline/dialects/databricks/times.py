@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from profiles_pipeline.dialects.kinds import moved
 from profiles_pipeline.dialects.rewriting import Rewrite, call
-from profiles_pipeline.dialects.spoken import refuse
+from profiles_pipeline.dialects.spoken import refuse, said_format
 from profiles_pipeline.sql import build
 
 _FORMATS = {
@@ -84,18 +84,13 @@ def _moved(node: exp.Expr) -> exp.Expr:
 
 
 def _formatted(node: exp.Expr) -> exp.Expr:
-    given = node.args["format"]
-    wanted = time_format(given.name) if isinstance(given, exp.Literal) else None
-    if wanted is None:
-        refuse("Databricks SQL", f"the format of times {given.name}")
-    return call("DATE_FORMAT", node.this, exp.Literal.string(wanted))
+    wanted = said_format(node.args["format"], time_format, "Databricks SQL")
+    return call("DATE_FORMAT", node.this, wanted)
 
 
 def _parsed(text: exp.Expr, given: exp.Expr, name: str) -> exp.Expr:
-    wanted = time_format(given.name) if isinstance(given, exp.Literal) else None
-    if wanted is None:
-        refuse("Databricks SQL", f"the format of times {given.name}")
-    return exp.cast(call(name, exp.cast(text, "TEXT"), exp.Literal.string(wanted)), "TIMESTAMP")
+    wanted = said_format(given, time_format, "Databricks SQL")
+    return exp.cast(call(name, exp.cast(text, "TEXT"), wanted), "TIMESTAMP")
 
 
 def _at_zone(node: exp.Expr) -> exp.Expr:

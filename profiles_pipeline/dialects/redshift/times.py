@@ -9,7 +9,7 @@ from sqlglot import exp
 from profiles_pipeline.dialects.kinds import is_moment, moved
 from profiles_pipeline.dialects.postgres.formats import time_format
 from profiles_pipeline.dialects.rewriting import Rewrite, call
-from profiles_pipeline.dialects.spoken import refuse
+from profiles_pipeline.dialects.spoken import refuse, said_format
 from profiles_pipeline.sql import build
 
 _UNITS = ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
@@ -42,19 +42,13 @@ def _moved(node: exp.Expr) -> exp.Expr:
 
 
 def _formatted(node: exp.Expr) -> exp.Expr:
-    given = node.args["format"]
-    wanted = time_format(given.name) if isinstance(given, exp.Literal) else None
-    if wanted is None:
-        refuse("Redshift", f"the format of times {given.name}")
-    return call("TO_CHAR", exp.cast(node.this, "TIMESTAMP"), exp.Literal.string(wanted))
+    wanted = said_format(node.args["format"], time_format, "Redshift")
+    return call("TO_CHAR", exp.cast(node.this, "TIMESTAMP"), wanted)
 
 
 def _parsed(node: exp.Expr) -> exp.Expr:
-    given = node.args["format"]
-    wanted = time_format(given.name) if isinstance(given, exp.Literal) else None
-    if wanted is None:
-        refuse("Redshift", f"the format of times {given.name}")
-    return exp.cast(call("TO_TIMESTAMP", exp.cast(node.this, "TEXT"), exp.Literal.string(wanted)), "TIMESTAMP")
+    wanted = said_format(node.args["format"], time_format, "Redshift")
+    return exp.cast(call("TO_TIMESTAMP", exp.cast(node.this, "TEXT"), wanted), "TIMESTAMP")
 
 
 def _at_zone(node: exp.Expr) -> exp.Expr:
