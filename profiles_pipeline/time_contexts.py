@@ -18,6 +18,7 @@ from profiles_pipeline.resolve.model import SqlModel
 from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.session import Session
+from profiles_pipeline.view_reads import readers, views_of
 from profiles_pipeline.windows import Window, used_grains
 
 DAGSTER = "dagster:"
@@ -84,11 +85,16 @@ def _resumable(project: ProfilesProject, known: tuple[SeqNo, ...], options: Opti
 
 
 def remembered(session: Session) -> State:
-    """Return what the registry remembers of the project."""
+    """Return what the registry remembers of the project, as far as it is still there."""
     known = session.registry.seq_nos(session.project.name)
     finished = tuple(_window(session.project, seq_no, known) for seq_no in known if seq_no.complete)
+    held = session.registry.held(session.project.name)
     kept = session.registry.kept(session.project.name)
-    return State(kept, finished, held=session.registry.held(session.project.name), built=kept)
+    altered = [part for each in held for part in each.altered]
+    reading = readers(views_of(session.warehouse, session.output.schema), altered) if altered else frozenset()
+    sound = tuple(each for each in kept if each.name.lower() not in reading)
+    lost = frozenset(each.name for each in kept) - frozenset(each.name for each in sound)
+    return State(sound, finished, held=held, built=sound, lost=lost)
 
 
 def window_of(session: Session, seq_no: SeqNo) -> Window:
