@@ -11,7 +11,7 @@ import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sqlglot import exp
@@ -20,6 +20,7 @@ from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.held_tables import HeldTables
 from profiles_pipeline.names import INPUT_ROWS, REGISTRY_TABLES
+from profiles_pipeline.plan import How
 from profiles_pipeline.registry_schema import TABLES, VERSION, VERSIONS_TABLE, pending, statements
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held, Kept
@@ -58,6 +59,7 @@ class Material:
         sources: source -> hash of the state in which it was read, for all that the material is made from; None when
             that was not recorded.
         version: the state of what is kept from run to run that it may show; None for one that shows none.
+        how: how it came to be; None where that was not recorded.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Material:
     checks: tuple[str, ...] = ()
     sources: Mapping[str, str] | None = None
     version: int | None = None
+    how: How | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +309,7 @@ class Registry:
             "checks": material.checks,
             "sources": material.sources and dict(material.sources),
             "version": material.version,
+            "how": material.how and asdict(material.how),
         }
         self.warehouse.execute(
             f"INSERT INTO {self._table('material_registry')} VALUES ({', '.join('?' * 18)})",
@@ -351,7 +355,14 @@ def _material(row: Sequence[object]) -> Material:
         checks=tuple(map(str, checks)) if isinstance(checks, list) else (),
         sources=sources if isinstance(sources, dict) else None,
         version=version if isinstance(version, int) else None,
+        how=_how(kept.get("how")),
     )
+
+
+def _how(recorded: object) -> How | None:
+    if not isinstance(recorded, dict):
+        return None
+    return How(recorded["action"], recorded["reason"], tuple(map(tuple, recorded["strategies"])))
 
 
 def _now() -> datetime:
