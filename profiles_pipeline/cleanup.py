@@ -33,7 +33,7 @@ USUAL_PERIOD = timedelta(days=30)
 
 _MATERIAL = re.compile(
     r"(?P<material>Material_(?P<model>.+?)_(?P<hash>[0-9a-f]{8})_(?P<seq_no>\d+))"
-    r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_\w+_CARDINALITY_AUDIT)?",
+    r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_quarantined|_\w+_CARDINALITY_AUDIT)?",
     re.IGNORECASE,
 )
 
