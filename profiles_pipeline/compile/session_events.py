@@ -10,6 +10,7 @@ from sqlglot import exp
 from profiles_pipeline import sql
 from profiles_pipeline.compile.rows import (
     alias,
+    all_rows,
     col,
     has_typed_ids,
     id_values,
@@ -175,7 +176,7 @@ def _events_of(
         event=sql.text_of(value_of(c, source, source.event)),
         time=time_of(c, source),
         path=text(source.path),
-        columns=[alias(value, name) for name, value in _columns_of(c, source, columns).items()],
+        columns=[alias(value, name) for name, value in _columns_of(c, sessions, source, columns).items()],
         rows=rows,
         among=among,
     )
@@ -196,9 +197,28 @@ def _chosen(c: Compilation, sessions: Sessions, source: EventSource, at: Stretch
     return exp.and_(within, build(":time < :end", time=time, end=at.end), exp.paren(exp.or_(*theirs)))
 
 
-def _columns_of(c: Compilation, source: EventSource, columns: Iterable[str]) -> Mapping[str, exp.Expr]:
+def _columns_of(
+    c: Compilation, sessions: Sessions, source: EventSource, columns: Iterable[str]
+) -> Mapping[str, exp.Expr]:
+    found = {name: _column_of(c, source, name) for name in columns}
+    return {
+        name: _null_like(c, sessions, name) if isinstance(value, exp.Null) else value for name, value in found.items()
+    }
+
+
+def _column_of(c: Compilation, source: EventSource, name: str) -> exp.Expr:
     given = dict(source.columns)
-    return {name: value_of(c, source, given[name]) if name in given else exp.column(name) for name in columns}
+    return value_of(c, source, given[name]) if name in given else exp.column(name)
+
+
+def _null_like(c: Compilation, sessions: Sessions, name: str) -> exp.Expr:
+    """Return a NULL of the type that a column has in the first source that has it; some engines unite no others."""
+    for source in sessions.sources:
+        value = _column_of(c, source, name)
+        if not isinstance(value, exp.Null):
+            rows = all_rows(c, source_of(c, source))
+            return exp.paren(build("SELECT :value FROM :rows AS r WHERE FALSE", value=value, rows=rows))
+    return exp.null()
 
 
 def once(s: Sessions, found: exp.Expr, columns: Iterable[str]) -> exp.Expr:
