@@ -62,7 +62,8 @@ def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
             "future-end-time", f"end_time {end:%Y-%m-%dT%H:%M:%SZ} lies in the future", hint=f"it is {now:%Y-%m-%d} now"
         )
     if options.begin is not None and options.begin >= end:
-        fail("empty-window", f"begin_time {options.begin} is not before end_time {end}", hint="swap them")
+        begin, last = (f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in (options.begin, end))
+        fail("empty-window", f"begin_time {begin} is not before end_time {last}", hint="swap them")
     invocation = options.invocation or uuid.uuid4().hex
     return session.registry.next_seq_no(options.begin, end, invocation), False
 
