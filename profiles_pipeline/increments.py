@@ -40,6 +40,9 @@ KEEPS = "reads everything, and keeps what later runs go on from"
 NOT_FOLLOWED = "the id graph is kept anew, so it is not known whose ids changed since the last run"
 """Why a model starts over that was kept for an earlier state of the graph than the first one that is known."""
 
+IS_SHOWN = "the last run had the same end time, and goes on showing its own sessions as of then"
+"""Why sessions start over: each holds from one end time until another, so two runs as of one would show the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Increment:
@@ -248,7 +251,8 @@ def _sessions(
     there = newest is not None and newest.material in {kept.name for kept in keeping.built}
     usable: list[Held] = []
     is_followed = newest is not None and newest.version >= graph.since
-    if newest is not None and there and is_followed and not flaw:
+    is_shown = newest is not None and newest.end == window.end and newest.seq_no != window.seq_no
+    if newest is not None and there and is_followed and not is_shown and not flaw:
         usable = [held for held in own if held.seq_no == newest.seq_no and held.version == newest.version]
     # A column of sessions has the type that its first values had.
     definition = [project.fingerprints[model.path], *_types_above(project, model)]
@@ -274,8 +278,8 @@ def _sessions(
         Held(own, model.path, window.seq_no, window.end, graph.version, relation.name, columns)
         for own, columns in ((name, OF_SESSIONS), *((day.table.name, ()) for day in days))
     )
-    if newest is not None and not is_followed and not flaw:
-        flaw = NOT_FOLLOWED
+    if newest is not None and not flaw:
+        flaw = NOT_FOLLOWED if not is_followed else IS_SHOWN if is_shown else ""
     reason = f"reads what changed since {_when(newest)}" if goes_on else _keeps(flaw)
     reason += _blind(c, (day.source for day in days))
     return Increment(compile_carried_sessions(c, model, carried), reason, goes_on, held, {}, graph.version)
