@@ -19,7 +19,7 @@ from profiles_pipeline.compile import versioned
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import capabilities, render
 from profiles_pipeline.events import Observer
-from profiles_pipeline.names import STATES
+from profiles_pipeline.names import STATES, tables_of_held
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Entry, SeqNo
 from profiles_pipeline.session import Session, open_session
@@ -35,8 +35,6 @@ _MATERIAL = re.compile(
     r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_\w+_CARDINALITY_AUDIT)?",
     re.IGNORECASE,
 )
-_OF_HELD = ("", "_days", "_seen", "_days_seen")
-"""What is added to the name of a table that is kept from run to run in those of the tables that belong to it."""
 _WORD = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
 
 
@@ -309,10 +307,10 @@ def _candidates(
 
 def _of_held(held: Collection[Held], relations: Iterable[Relation], context: Context, goes_on: bool) -> Iterable[Fate]:
     """Yield the fate of every table kept from run to run: those that a model went on from last are still needed."""
-    there = {relation.name: relation for relation in relations}
+    there = {relation.name.lower(): relation for relation in relations}
     last = {path: max(h.seq_no for h in held if h.path == path) for path in {h.path for h in held}}
     for each in held:
-        own = tuple(there[each.name + suffix] for suffix in _OF_HELD if each.name + suffix in there)
+        own = tuple(there[name.lower()] for name in tables_of_held(each.name) if name.lower() in there)
         made = context.seq_nos[each.seq_no].created
         candidate = Candidate(each.name, each.path, "", each.seq_no, made, own)
         period = context.periods.get(each.path, context.period)

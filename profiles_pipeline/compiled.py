@@ -108,21 +108,27 @@ def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, written: Texts) -> st
         f"-- {stage.model.path}",
         f"-- {stage.material}, as of {stage.window.end:%Y-%m-%d %H:%M:%S} UTC",
     ]
-    steps: list[Step] = []
+    before: list[Step] = []
+    after: list[Step] = []
     for other in plan.stages:
         if isinstance(other, RunHook) and other.material == stage.material:
-            steps += other.statements
-        elif other is stage:
-            steps += stage.script.steps
-    return "\n".join([*head, *_steps(steps, written), ""])
+            (before if other.hook.when == "pre_run" else after).extend(other.statements)
+    script = stage.script
+    before += script.steps
+    lines = [*head, *_steps(before, written)]
+    if script.at_once:
+        changes = _steps(script.at_once, written, len(before) + 1)
+        lines += ["", "-- all of what follows, or none:", "BEGIN;", *changes, "", "COMMIT;"]
+    rest = [*script.afterwards, *after]
+    return "\n".join([*lines, *_steps(rest, written, len(before) + len(script.at_once) + 1), ""])
 
 
 _COMPONENTS = {"in_memory": "scipy's connected components", "contraction": "rounds of contraction in SQL"}
 
 
-def _steps(steps: Iterable[Step], written: Texts) -> list[str]:
+def _steps(steps: Iterable[Step], written: Texts, first: int = 1) -> list[str]:
     lines = []
-    for number, step in enumerate(steps, start=1):
+    for number, step in enumerate(steps, start=first):
         lines += ["", f"-- {number}. {step.title}", *_said(step, written)]
     return lines
 

@@ -50,6 +50,8 @@ STATES = ("_graph", "_people", "_rows")
 """How the names of those of them end that have a row for as long as it holds, and so all states of an id graph or a var
 table."""
 
+_OF_HELD = ("", "_days", "_seen", "_days_seen")
+
 _SAFE = re.compile(r"[^A-Za-z0-9_]+")
 
 
@@ -67,6 +69,11 @@ def normalise_path(path: str) -> str:
 def material_name(model: str, fingerprint: str, seq_no: int) -> str:
     """Return the name of a material: ``Material_<model>_<first 8 of the fingerprint>_<seq_no>``."""
     return f"{MATERIAL}{model}_{fingerprint[:8]}_{seq_no}"
+
+
+def tables_of_held(name: str) -> tuple[str, ...]:
+    """Return the names that tables may have which belong to one that is kept from run to run, its own among them."""
+    return tuple(name + suffix for suffix in _OF_HELD)
 
 
 def safe_identifier(text: str) -> str:

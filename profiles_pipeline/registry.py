@@ -18,7 +18,7 @@ from sqlglot import exp
 
 from profiles_pipeline.compile.accumulators import BUCKET, LATER
 from profiles_pipeline.compile.statement import FILE
-from profiles_pipeline.dialects import render, spelled
+from profiles_pipeline.dialects import capabilities, render, spelled
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.names import (
     HELD_TABLE,
@@ -292,6 +292,8 @@ class Registry:
 
     def _files(self, name: str, there: frozenset[str]) -> tuple[tuple[str, str], ...]:
         """Return the files that an accumulator has read, with their states; none for those with rows to come."""
+        if not capabilities(self.warehouse.dialect).local_files:
+            return ()
         table = next((t for t in (f"{name}_seen", f"{name}_days_seen") if t in there), None)
         if table is None:
             return ()

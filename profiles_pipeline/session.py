@@ -109,4 +109,5 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
         of_table=lambda table: plan.renamed(find(sql.written_name(table)), table),
         files=files,
         structs=capabilities(warehouse.dialect).structs,
+        rolls_back=capabilities(warehouse.dialect).transactional_ddl,
     )

@@ -48,6 +48,7 @@ class Capabilities:
         star_except: stars can leave columns out.
         by_name: INSERT and UNION match columns by their names on request; else they are put in order.
         structs: a column can hold several values, each of its own type.
+        local_files: inputs can be files of this machine.
         grants: what becomes of grants on a view that is replaced, on request.
         change_tracking: keeps the changes of a table on request, for others to read.
         counts_bytes: the history of a session says how many bytes each statement has read.
@@ -83,6 +84,7 @@ class Capabilities:
     star_except: bool
     by_name: bool
     structs: bool
+    local_files: bool
     grants: Grants
     change_tracking: bool
     counts_bytes: bool
@@ -119,6 +121,7 @@ DUCKDB = Capabilities(
     star_except=True,
     by_name=True,
     structs=True,
+    local_files=True,
     grants="none",
     change_tracking=False,
     counts_bytes=False,
@@ -150,11 +153,12 @@ SNOWFLAKE = Capabilities(
     default_frame=True,
     concurrent_statements=True,
     qualify=True,
-    increments=False,
+    increments=True,
     repeated_columns=False,
     star_except=True,
     by_name=False,
     structs=False,
+    local_files=False,
     grants="copied",
     change_tracking=True,
     counts_bytes=True,
@@ -191,6 +195,7 @@ POSTGRES = Capabilities(
     star_except=False,
     by_name=False,
     structs=False,
+    local_files=False,
     grants="granted_again",
     change_tracking=False,
     counts_bytes=False,
@@ -227,6 +232,7 @@ REDSHIFT = Capabilities(
     star_except=True,
     by_name=False,
     structs=False,
+    local_files=False,
     grants="lost",
     change_tracking=False,
     counts_bytes=False,
@@ -263,6 +269,7 @@ BIGQUERY = Capabilities(
     star_except=True,
     by_name=False,
     structs=True,
+    local_files=False,
     grants="lost",
     change_tracking=False,
     counts_bytes=False,
@@ -299,6 +306,7 @@ DATABRICKS = Capabilities(
     star_except=True,
     by_name=False,
     structs=True,
+    local_files=False,
     grants="lost",
     change_tracking=True,
     counts_bytes=False,

@@ -139,4 +139,4 @@ def _where_found(sources: plan.Sources) -> plan.Sources:
         except ProjectError:
             return written.of_table(table)
 
-    return plan.Sources(of_input=of_input, of_table=of_table)
+    return replace(sources, of_input=of_input, of_table=of_table, files=lambda _: None)

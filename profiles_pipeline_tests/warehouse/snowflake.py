@@ -29,6 +29,7 @@ import duckdb
 import fakesnow.server as fake
 import jwt
 import pyarrow as pa
+import sqlglot
 import uvicorn
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from fakesnow import arrow, converter, transforms
@@ -368,6 +369,11 @@ def _aggregate(node: exp.Expr) -> exp.Expr:
     """ARRAY_AGG leaves NULLs out; MAX_BY and MIN_BY do not, but rows without a key; and others."""
     if isinstance(node, exp.Typeof):
         return _kind(node)
+    if isinstance(node, exp.ArrayUnionAgg | exp.SortArray):
+        return _of_lists(node)
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "HASH" and not node.args.get("signed"):
+        node.set("signed", True)
+        return sqlglot.parse_one(f"CAST(CAST({node.sql('duckdb')} AS HUGEINT) - {2**63} AS BIGINT)", read="duckdb")
     if isinstance(node, exp.Anonymous) and node.name.upper() == "ARRAYS_TO_OBJECT":
         parts = zip(node.expressions, ("VARCHAR[]", "JSON[]"), strict=True)
         lists = [exp.Cast(this=part, to=exp.DataType.build(kind, dialect="duckdb")) for part, kind in parts]
@@ -386,9 +392,21 @@ def _aggregate(node: exp.Expr) -> exp.Expr:
     value = node.this.this if isinstance(node.this, exp.Order) else node.this
     value = value.expressions[0] if isinstance(value, exp.Distinct) else value
     node.set("listed", True)
+    node.set("nulls_excluded", False)  # said below, which DuckDB's dialect does not do right for distinct values
     known = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
     listed = exp.Filter(this=node.copy(), expression=exp.Where(this=known))
     return exp.func("COALESCE", exp.Anonymous(this="TO_JSON", expressions=[listed]), exp.cast("'[]'", "JSON"))
+
+
+def _of_lists(node: exp.ArrayUnionAgg | exp.SortArray) -> exp.Expr:
+    """What is done with lists, which fakesnow keeps as documents."""
+    items = exp.Cast(this=node.this, to=exp.DataType.build("JSON[]", dialect="duckdb"))
+    if isinstance(node, exp.SortArray):
+        found = exp.Anonymous(this="LIST_SORT", expressions=[items])
+    else:
+        listed = exp.Anonymous(this="FLATTEN", expressions=[exp.Anonymous(this="LIST", expressions=[items])])
+        found = exp.Anonymous(this="LIST_DISTINCT", expressions=[listed])
+    return exp.Anonymous(this="TO_JSON", expressions=[found])
 
 
 def _cast(node: exp.Expr) -> exp.Expr:
