@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -365,29 +365,34 @@ def _kind(node: exp.Typeof) -> exp.Expr:
     return kind.else_(asked.copy())
 
 
-def _aggregate(node: exp.Expr) -> exp.Expr:
-    """ARRAY_AGG leaves NULLs out; MAX_BY and MIN_BY do not, but rows without a key; and others."""
-    if isinstance(node, exp.Typeof):
-        return _kind(node)
-    if isinstance(node, exp.ArrayUnionAgg | exp.SortArray):
-        return _of_lists(node)
-    if isinstance(node, exp.Anonymous) and node.name.upper() == "HASH" and not node.args.get("signed"):
-        node.set("signed", True)
-        return sqlglot.parse_one(f"CAST(CAST({node.sql('duckdb')} AS HUGEINT) - {2**63} AS BIGINT)", read="duckdb")
-    if isinstance(node, exp.Anonymous) and node.name.upper() == "ARRAYS_TO_OBJECT":
+def _by_name(node: exp.Anonymous) -> exp.Expr:
+    """ARRAYS_TO_OBJECT makes an object; HASH gives a whole number with a sign."""
+    if node.name.upper() == "ARRAYS_TO_OBJECT":
         parts = zip(node.expressions, ("VARCHAR[]", "JSON[]"), strict=True)
         lists = [exp.Cast(this=part, to=exp.DataType.build(kind, dialect="duckdb")) for part, kind in parts]
         return exp.Anonymous(this="TO_JSON", expressions=[exp.Anonymous(this="MAP", expressions=lists)])
-    if (
-        isinstance(node, exp.ConvertTimezone)
-        and node.args["target_tz"].name == "UTC"
-        and not node.args.get("source_tz")
-    ):
-        return exp.cast(node.args["timestamp"], "TIMESTAMPTZ")  # a moment stays one; all sessions are in UTC
-    if isinstance(node, exp.ArgMax | exp.ArgMin):
-        name = "ARG_MAX_NULL" if isinstance(node, exp.ArgMax) else "ARG_MIN_NULL"
-        return exp.Anonymous(this=name, expressions=[node.this, node.expression])
-    if not isinstance(node, exp.ArrayAgg) or isinstance(node.parent, exp.Window) or node.args.get("listed"):
+    if node.name.upper() == "HASH" and not node.args.get("signed"):
+        node.set("signed", True)
+        return sqlglot.parse_one(f"CAST(CAST({node.sql('duckdb')} AS HUGEINT) - {2**63} AS BIGINT)", read="duckdb")
+    return node
+
+
+def _moment(node: exp.ConvertTimezone) -> exp.Expr:
+    """A moment in UTC stays one: all sessions are in UTC."""
+    if node.args["target_tz"].name == "UTC" and not node.args.get("source_tz"):
+        return exp.cast(node.args["timestamp"], "TIMESTAMPTZ")
+    return node
+
+
+def _extreme(node: exp.ArgMax | exp.ArgMin) -> exp.Expr:
+    """MAX_BY and MIN_BY leave out rows without a key, but none without a value."""
+    name = "ARG_MAX_NULL" if isinstance(node, exp.ArgMax) else "ARG_MIN_NULL"
+    return exp.Anonymous(this=name, expressions=[node.this, node.expression])
+
+
+def _listed(node: exp.ArrayAgg) -> exp.Expr:
+    """ARRAY_AGG leaves NULLs out."""
+    if isinstance(node.parent, exp.Window) or node.args.get("listed"):
         return node
     value = node.this.this if isinstance(node.this, exp.Order) else node.this
     value = value.expressions[0] if isinstance(value, exp.Distinct) else value
@@ -407,6 +412,22 @@ def _of_lists(node: exp.ArrayUnionAgg | exp.SortArray) -> exp.Expr:
         listed = exp.Anonymous(this="FLATTEN", expressions=[exp.Anonymous(this="LIST", expressions=[items])])
         found = exp.Anonymous(this="LIST_DISTINCT", expressions=[listed])
     return exp.Anonymous(this="TO_JSON", expressions=[found])
+
+
+_AS_DOCUMENTED: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
+    exp.Anonymous: _by_name,
+    exp.ArgMax: _extreme,
+    exp.ArgMin: _extreme,
+    exp.ArrayAgg: _listed,
+    exp.ArrayUnionAgg: _of_lists,
+    exp.ConvertTimezone: _moment,
+    exp.SortArray: _of_lists,
+    exp.Typeof: _kind,
+}
+
+
+def _function(node: exp.Expr) -> exp.Expr:
+    return _AS_DOCUMENTED.get(type(node), lambda same: same)(node)
 
 
 def _cast(node: exp.Expr) -> exp.Expr:
@@ -469,7 +490,7 @@ _DESCRIBE = FakeSnowflakeCursor._describe_last_sql
 _MENDED = {
     "extract_comment_on_table": _commented,
     "numeric_agg_implicit_cast": lambda node: node,  # sums of numbers stay numbers: only texts are cast
-    "array_agg": _aggregate,
+    "array_agg": _function,
     "to_timestamp": _cast,
 }
 _KEPT = {name: getattr(transforms, name) for name in _MENDED}
