@@ -18,10 +18,10 @@ from profiles_pipeline.compile.guards import Before, guards
 from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.compile.put_off import put_off
 from profiles_pipeline.compile.rows import moment
-from profiles_pipeline.compile.statement import Files
+from profiles_pipeline.compile.statement import Files, transient
 from profiles_pipeline.errors import Problem, Problems, ProjectError, at
 from profiles_pipeline.increments import Increment, Keeping, increment
-from profiles_pipeline.names import material_name, tables_of_held
+from profiles_pipeline.names import ACCUMULATOR, MATERIAL, material_name, tables_of_held
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.hooks import Hook
 from profiles_pipeline.resolve.model import Input, Model, SqlModel, Stitcher, VarTable
@@ -205,7 +205,8 @@ class Sources:
     """Where rows from outside are found: the FROM item of an input, of a table named in SQL text, of an old material.
 
     `dialect` is that of the warehouse that reads them; `structs` says whether a column of it can hold several values,
-    `rolls_back` whether tables that are made in a transaction can be taken back.
+    `rolls_back` whether tables that are made in a transaction can be taken back, and `transient` whether tables can be
+    made without a past that is paid for.
     """
 
     of_input: Callable[[Input], exp.Expr]
@@ -215,6 +216,7 @@ class Sources:
     files: Callable[[Input], Files | None] = lambda _: None
     structs: bool = True
     rolls_back: bool = True
+    transient: bool = False
 
 
 def as_written() -> Sources:
@@ -300,6 +302,7 @@ def build(
                 carried = None if request.whole or request.force else keeping
                 of_model = _stages(project, known, own, path, context, carried)
                 of_model = of_model if sources.rolls_back else tuple(map(_with_changes_put_off, of_model))
+                of_model = tuple(map(_made_transient(project), of_model)) if sources.transient else of_model
                 stages += _explained(of_model, request.why_whole)
             except ProjectError as error:
                 wrong = (*error.problems, *_not_found(project, sources, path))
@@ -321,6 +324,17 @@ def _with_changes_put_off(stage: Stage) -> Stage:
     made = {tree.this.name for tree in creates if tree.args["kind"] == "TABLE"}
     held = [each.name for each in stage.increment.held]
     return replace(stage, script=script, replaces=tuple(name for name in held if made & set(tables_of_held(name))))
+
+
+def _made_transient(project: ProfilesProject) -> Callable[[Stage], Stage]:
+    """Return what says of tables that they can be made again, as the project's pipeline.yaml says which are."""
+    names = {"nothing": (), "materials": (MATERIAL,), "everything": (MATERIAL, ACCUMULATOR)}
+    lossy = names[project.pipeline.transient]
+
+    def marked(stage: Stage) -> Stage:
+        return replace(stage, script=transient(stage.script, lossy)) if isinstance(stage, BuildMaterial) else stage
+
+    return marked
 
 
 def _explained(stages: Iterable[Stage], why_whole: str) -> Iterator[Stage]:

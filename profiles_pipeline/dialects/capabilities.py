@@ -49,6 +49,7 @@ class Capabilities:
         by_name: INSERT and UNION match columns by their names on request; else they are put in order.
         structs: a column can hold several values, each of its own type.
         local_files: inputs can be files of this machine.
+        transient_tables: tables can be made without a past that is paid for.
         grants: what becomes of grants on a view that is replaced, on request.
         change_tracking: keeps the changes of a table on request, for others to read.
         counts_bytes: the history of a session says how many bytes each statement has read.
@@ -85,6 +86,7 @@ class Capabilities:
     by_name: bool
     structs: bool
     local_files: bool
+    transient_tables: bool
     grants: Grants
     change_tracking: bool
     counts_bytes: bool
@@ -122,6 +124,7 @@ DUCKDB = Capabilities(
     by_name=True,
     structs=True,
     local_files=True,
+    transient_tables=False,
     grants="none",
     change_tracking=False,
     counts_bytes=False,
@@ -159,6 +162,7 @@ SNOWFLAKE = Capabilities(
     by_name=False,
     structs=False,
     local_files=False,
+    transient_tables=True,
     grants="copied",
     change_tracking=True,
     counts_bytes=True,
@@ -196,6 +200,7 @@ POSTGRES = Capabilities(
     by_name=False,
     structs=False,
     local_files=False,
+    transient_tables=False,
     grants="granted_again",
     change_tracking=False,
     counts_bytes=False,
@@ -233,6 +238,7 @@ REDSHIFT = Capabilities(
     by_name=False,
     structs=False,
     local_files=False,
+    transient_tables=False,
     grants="lost",
     change_tracking=False,
     counts_bytes=False,
@@ -270,6 +276,7 @@ BIGQUERY = Capabilities(
     by_name=False,
     structs=True,
     local_files=False,
+    transient_tables=False,
     grants="lost",
     change_tracking=False,
     counts_bytes=False,
@@ -307,6 +314,7 @@ DATABRICKS = Capabilities(
     by_name=False,
     structs=True,
     local_files=False,
+    transient_tables=False,
     grants="lost",
     change_tracking=True,
     counts_bytes=False,

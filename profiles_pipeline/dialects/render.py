@@ -111,13 +111,21 @@ def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
     if engine is None or (isinstance(tree, exp.Table) and engine.keeps_relations):
         return generator.generate(copied(tree), copy=False)
     made = engine.rewrite(copied(tree) if isinstance(tree, exp.Table) else _canonical(tree, engine))
-    if isinstance(tree, exp.Create) and (copying := tree.find(exp.CopyGrantsProperty)):
-        # The canonical dialect has no word for it.
-        made.set("properties", exp.Properties(expressions=[copying.copy()]))
+    if isinstance(tree, exp.Create) and (said := _said_of(tree)):
+        made.set("properties", exp.Properties(expressions=said))
     text = generator.generate(made, copy=False)
     if engine.calls is not None:
         _refuse(text, generator.unsupported_messages, engine, dialect)
     return text
+
+
+def _said_of(tree: exp.Create) -> list[exp.Expr]:
+    """Return what is said of a relation, where the canonical dialect has no word for it and its engine has."""
+    found = tree.args.get("properties") or exp.Properties()
+    said: list[exp.Expr] = [each.copy() for each in found.find_all(exp.CopyGrantsProperty, exp.TransientProperty)]
+    if any(isinstance(each, exp.TransientProperty) for each in said):
+        said.append(exp.Property(this=exp.var("DATA_RETENTION_TIME_IN_DAYS"), value=exp.Literal.number(0)))
+    return said
 
 
 def _refuse(text: str, unsupported_messages: list[str], engine: Spoken, dialect: str) -> None:

@@ -19,7 +19,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -210,7 +210,10 @@ connections:
         text, is_async = given["sqlText"], bool(given.get("asyncExec"))
         if is_async and self._loses("question"):
             return Response(status_code=503)
-        self._kill(text)
+        if self._kills(text):
+            with suppress(duckdb.TransactionException):  # there may be none
+                fake.to_conn(fake.to_token(request))._duck_conn.rollback()
+            return _refused(604, "nobody listens any more")
         refusal = next((told for pattern, told in self.refusals.items() if re.search(pattern, text)), None)
         if refusal is not None:
             return _refused(*refusal)
@@ -220,14 +223,15 @@ connections:
             return await self._history(request, given["bindings"]["1"]["value"])
         return await self._submitted(request, given) if is_async else _answered(await fake.query_request(request))
 
-    def _kill(self, text: str) -> None:
-        """Kill the sender of a statement before it is run."""
+    def _kills(self, text: str) -> bool:
+        """Kill the sender of a statement before it is run; the service takes back what a session left open in time."""
         if self.killing is None or not self.killing[0].match(text):
-            return
+            return False
         pattern, number, process = self.killing
         self.killing = (pattern, number - 1, process) if number > 1 else None
         if self.killing is None:
             os.kill(process, signal.SIGKILL)
+        return self.killing is None
 
     def _loses(self, what: str) -> bool:
         if what not in self.lost:
