@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlglot import exp
-
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import Texts, capabilities
+from profiles_pipeline.dialects.loops import repeated
 from profiles_pipeline.errors import WarehouseError
-from profiles_pipeline.identity import first_round
+from profiles_pipeline.identity import contraction_script
 from profiles_pipeline.names import MATERIAL
 from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.project import ProfilesProject
@@ -142,8 +141,8 @@ def _said(step: Step, written: Texts) -> list[str]:
 
 
 def _sql(step: Step, written: Texts) -> list[str]:
-    if isinstance(step, SolveComponents) and not capabilities(written.dialect).runs:
-        return _first_round(step, written)
+    if isinstance(step, SolveComponents) and capabilities(written.dialect).loops != "counted":
+        return _contracted(step, written)
     if isinstance(step, SolveComponents):
         way = _COMPONENTS[capabilities(written.dialect).components]
         return [
@@ -159,17 +158,17 @@ def _sql(step: Step, written: Texts) -> list[str]:
     return [f"{written(step.tree)};"]
 
 
-def _first_round(step: SolveComponents, written: Texts) -> list[str]:
-    """Return the first round of the contraction, for those who want to take it by hand, and what follows it."""
-    lines = [
+def _contracted(step: SolveComponents, written: Texts) -> list[str]:
+    """Return a script that finds components without anybody who counts its rounds."""
+    script = contraction_script(step)
+    rounds = [written(tree) for tree in script.rounds]
+    return [
         f"-- makes {step.result.name} (node, component) in rounds that contract the graph, until no edge is left.",
-        "-- This is the first; each further one says the same of further tables, with other numbers in its maps.",
+        "-- fails where there are more nodes than numbers to tell them apart:",
+        *(f"{written(tree)};" for tree in (script.guard, *script.before)),
+        *repeated(rounds, written(script.left), written(script.check), written.dialect),
+        *(f"{written(tree)};" for tree in script.after),
     ]
-    for tree in first_round(step):
-        if isinstance(tree, exp.Query):
-            lines.append(f"-- where this is not 0, another {'jump' if tree.args.get('joins') else 'round'} follows:")
-        lines.append(f"{written(tree)};")
-    return lines
 
 
 def _point_latest(base: Path, seq_no: int) -> None:

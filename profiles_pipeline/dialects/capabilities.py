@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 IdentifierCase = Literal["upper", "lower", "exact"]
+Loops = Literal["block", "script", "compound", "none", "counted"]
 Components = Literal["in_memory", "contraction"]
 Grants = Literal["none", "copied", "granted_again", "lost"]
 MergeForm = Literal["merge", "insert_on_conflict", "delete_insert"]
@@ -53,6 +54,8 @@ class Capabilities:
         grants: what becomes of grants on a view that is replaced, on request.
         change_tracking: keeps the changes of a table on request, for others to read.
         counts_bytes: the history of a session says how many bytes each statement has read.
+        loops: how a script repeats statements: in a block that is executed, by a statement of its own, in a compound
+            statement, not at all; ``counted`` where a run does it, and no script is asked for.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
@@ -90,6 +93,7 @@ class Capabilities:
     grants: Grants
     change_tracking: bool
     counts_bytes: bool
+    loops: Loops
     components: Components
 
 
@@ -128,6 +132,7 @@ DUCKDB = Capabilities(
     grants="none",
     change_tracking=False,
     counts_bytes=False,
+    loops="counted",
     components="in_memory",
 )
 
@@ -166,6 +171,7 @@ SNOWFLAKE = Capabilities(
     grants="copied",
     change_tracking=True,
     counts_bytes=True,
+    loops="block",
     components="contraction",
 )
 
@@ -204,6 +210,7 @@ POSTGRES = Capabilities(
     grants="granted_again",
     change_tracking=False,
     counts_bytes=False,
+    loops="counted",
     components="contraction",
 )
 
@@ -242,6 +249,7 @@ REDSHIFT = Capabilities(
     grants="lost",
     change_tracking=False,
     counts_bytes=False,
+    loops="none",
     components="contraction",
 )
 
@@ -280,6 +288,7 @@ BIGQUERY = Capabilities(
     grants="lost",
     change_tracking=False,
     counts_bytes=False,
+    loops="script",
     components="contraction",
 )
 
@@ -318,6 +327,7 @@ DATABRICKS = Capabilities(
     grants="lost",
     change_tracking=True,
     counts_bytes=False,
+    loops="compound",
     components="contraction",
 )
 

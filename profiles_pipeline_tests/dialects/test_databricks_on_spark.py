@@ -15,10 +15,13 @@ import pytest
 from sqlglot import exp
 
 from profiles_pipeline import connections, examples, plan, steps
+from profiles_pipeline.compile import SolveComponents
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.dialects.databricks.generator import CALLS
+from profiles_pipeline.dialects.loops import repeated
 from profiles_pipeline.dialects.spoken import named
 from profiles_pipeline.events import Options
+from profiles_pipeline.identity import contraction_script
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.run import run
@@ -102,8 +105,23 @@ def built(folder: Path, engine: spark.Spark) -> Both:
     for stage in planned.stages:
         if isinstance(stage, plan.BuildMaterial):
             for step in stage.script.steps:
-                steps.take(engine, step, lambda tree: render(tree, "databricks"))  # type: ignore[arg-type]
+                if isinstance(step, SolveComponents):
+                    contract(engine, step)
+                else:
+                    steps.take(engine, step, lambda tree: render(tree, "databricks"))  # type: ignore[arg-type]
     return Both(project, output, {built.model.path: built.material for built in done.built}, planned, engine)
+
+
+def contract(engine: spark.Spark, step: SolveComponents) -> None:
+    """Find components by the script that is written for Databricks, whose loop Spark runs by itself."""
+    script = contraction_script(step)
+    left, check, *rounds = (render(tree, "databricks") for tree in (script.left, script.check, *script.rounds))
+    for tree in (script.guard, *script.before):
+        engine.execute(render(tree, "databricks"))
+    engine.execute("\n".join(repeated(rounds, left, check, "databricks")))
+    assert engine.scalar(check) == 1
+    for tree in script.after:
+        engine.execute(render(tree, "databricks"))
 
 
 def plain(value: object) -> object:
