@@ -88,7 +88,7 @@ def test_sql_is_as_agreed(file: Path, dialect: str, tmp_path: Path, update_golde
 
 _LOOPS = re.compile(
     r"^ *(EXECUTE IMMEDIATE \$\$|\$\$;|DECLARE.*|edges_left INTEGER;|BEGIN|(rounds: )?LOOP|(SET )?edges_left :?= .*;"
-    r"|IF .* THEN|BREAK;|LEAVE rounds;|END( IF| LOOP( rounds)?)?;)$",
+    r"|IF .* THEN|BREAK;|LEAVE rounds;|END IF;|END LOOP( rounds)?;)$|^END;$",
     re.MULTILINE,
 )
 

@@ -21,6 +21,7 @@ from profiles_pipeline.dialects.databricks.generator import CALLS
 from profiles_pipeline.dialects.loops import repeated
 from profiles_pipeline.dialects.spoken import named
 from profiles_pipeline.events import Options
+from profiles_pipeline.examples.ecommerce_data import generate
 from profiles_pipeline.identity import contraction_script
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input
@@ -31,9 +32,12 @@ from profiles_pipeline_tests.warehouse import spark
 
 pytestmark = pytest.mark.spark
 
-END = datetime(2024, 6, 1, tzinfo=UTC)
+END = datetime(2025, 1, 1, tzinfo=UTC)
 OF_A_RUN = "input_row_id"
 """A column that numbers the rows of an input in whatever order they were read."""
+
+MODELS = {"quickstart": 7, "ecommerce": 25}
+"""The example projects, and how many models each has."""
 
 NOT_FUNCTIONS = named(
     """ALL AND ANY AS BETWEEN BY CASE DECIMAL DISTINCT ELSE EXCEPT EXISTS FROM GROUP IN INTERSECT JOIN LATERAL NOT ON OR
@@ -73,11 +77,15 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[spark.Spark]:
         yield spark.Spark(session)
 
 
-@pytest.fixture(scope="module")
-def both(engine: spark.Spark, tmp_path_factory: pytest.TempPathFactory) -> Both:
-    """The quickstart project with rows that differ in all that is compared."""
-    folder = tmp_path_factory.mktemp("project") / "quickstart"
-    shutil.copytree(Path(examples.__file__).parent / "quickstart", folder)
+@pytest.fixture(scope="module", params=MODELS)
+def both(request: pytest.FixtureRequest, engine: spark.Spark, tmp_path_factory: pytest.TempPathFactory) -> Both:
+    """An example project with rows that differ in all that is compared."""
+    name = str(request.param)
+    folder = tmp_path_factory.mktemp("project") / name
+    examples.copy_example(name, folder)
+    if name == "ecommerce":
+        shutil.rmtree(folder / "data", ignore_errors=True)
+        generate(folder / "data", events=2_000)
     return built(folder, engine)
 
 
@@ -143,7 +151,7 @@ def cells(rows: Rows) -> list[list[object]]:
 
 
 def test_every_model_has_the_cells_that_it_has_on_duckdb(both: Both) -> None:
-    assert len(both.materials) == 7
+    assert len(both.materials) == MODELS[both.project.name]
     for path in both.materials:
         found = cells(both.on_spark(path))
         assert found == cells(both.on_duckdb(path)), path

@@ -1410,7 +1410,7 @@ FROM (
   WHERE
     "p"."target" <> "q"."target"
 ) AS "ends";
--- fails where something is left: then the part before is to be run once more
+-- fails where edges are left: then what stands between is to be run once more
 SELECT
   CAST(1 AS DOUBLE PRECISION) / CASE WHEN COUNT(*) = 0 THEN 1 ELSE 0 END AS "holds"
 FROM "material_ids_1_components_edges" AS "t";
