@@ -17,7 +17,7 @@ from sqlglot import exp
 from profiles_pipeline import durations, history, time_contexts
 from profiles_pipeline.compile import versioned
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import capabilities, render
+from profiles_pipeline.dialects import capabilities, render, spelled
 from profiles_pipeline.events import Observer
 from profiles_pipeline.names import STATES, tables_of_held
 from profiles_pipeline.project import ProfilesProject
@@ -35,6 +35,7 @@ _MATERIAL = re.compile(
     r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_\w+_CARDINALITY_AUDIT)?",
     re.IGNORECASE,
 )
+_PARTS = ("internal_edges", "mappings", "raw_edges", "rejected")
 _WORD = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
 
 
@@ -281,7 +282,11 @@ def _candidates(
 ) -> list[Candidate]:
     """Return the project's materials in the order of building, unfinished builds last."""
     belonging: dict[str, list[Relation]] = {}
+    shortened = _shortened(session, entries)
     for relation in relations:
+        if relation.name in shortened:
+            belonging.setdefault(shortened[relation.name], []).append(relation)
+            continue
         match = _MATERIAL.fullmatch(relation.name)
         if match and int(match["seq_no"]) in context.seq_nos:
             belonging.setdefault(match["material"].lower(), []).append(relation)
@@ -303,6 +308,17 @@ def _candidates(
         if (match := _MATERIAL.fullmatch(found[0].name)) is not None
     ]
     return registered + unfinished
+
+
+def _shortened(session: Session, entries: Iterable[Entry]) -> dict[str, str]:
+    """Return what the relations of materials are called whose names are too long there -> the material."""
+    dialect, found = session.warehouse.dialect, dict[str, str]()
+    for name in (entry.material.name for entry in entries):
+        for relation in (name, *(f"{name}_{part}" for part in _PARTS)):
+            called = spelled(relation, dialect)
+            if len(called) != len(relation):
+                found[called] = name.lower()
+    return found
 
 
 def _of_held(held: Collection[Held], relations: Iterable[Relation], context: Context, goes_on: bool) -> Iterable[Fate]:

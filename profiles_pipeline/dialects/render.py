@@ -14,7 +14,7 @@ from sqlglot.generator import Generator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from profiles_pipeline.dialects.capabilities import capabilities
-from profiles_pipeline.dialects.folding import upper_case
+from profiles_pipeline.dialects.folding import fitted, upper_case
 from profiles_pipeline.dialects.spoken import Spoken, spoken, unknown_calls
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.sql import copied
@@ -171,7 +171,9 @@ def identifier(name: str, dialect: str) -> str:
 
 def spelled(name: str, dialect: str) -> str:
     """Return what a relation or column is called that was made under `name`."""
-    return upper_case(name) if capabilities(dialect).identifier_case == "upper" else name
+    able = capabilities(dialect)
+    folded = upper_case(name) if able.identifier_case == "upper" else name
+    return folded if spoken(dialect) is None else fitted(folded, able.max_identifier_length)
 
 
 def literal(value: Value, dialect: str) -> str:
