@@ -12,12 +12,17 @@ from typing import Literal
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import Texts, capabilities
+from profiles_pipeline.dialects.folding import fitted
 from profiles_pipeline.dialects.loops import repeated
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.identity import contraction_script
 from profiles_pipeline.names import MATERIAL
 from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.project import ProfilesProject
+
+
+_LONGEST = 255
+"""How many bytes the name of a file may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def write(
         for stage in plan.materials:
             if name == "run" and isinstance(stage, ReuseMaterial):
                 continue
-            files[stage.material] = folder / name / f"{stage.material}.sql"
+            files[stage.material] = folder / name / _file_name(stage.material)
             files[stage.material].write_text(texts[stage.material], encoding="utf-8")
     if kind == "run":
         _point_latest(folder.parent, plan.window.seq_no)
@@ -94,11 +99,16 @@ def remove(project: ProfilesProject, output: Output, materials: Iterable[str]) -
         if material.startswith(MATERIAL) and number.isdecimal():
             folders.add(folder_of(project, output, int(number)))
             for name in ("compile", "run"):
-                (folder_of(project, output, int(number)) / name / f"{material}.sql").unlink(missing_ok=True)
+                (folder_of(project, output, int(number)) / name / _file_name(material)).unlink(missing_ok=True)
     for folder in sorted(folders):
         for emptied in (folder / "compile", folder / "run", folder):
             if emptied.is_dir() and not any(emptied.iterdir()):
                 emptied.rmdir()
+
+
+def _file_name(material: str) -> str:
+    """Return the name of the file of a material, which file systems want no longer than most engines their names."""
+    return f"{fitted(material, _LONGEST - len('.sql'))}.sql"
 
 
 def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, written: Texts) -> str:
@@ -118,8 +128,7 @@ def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, written: Texts) -> st
     if script.at_once:
         changes = _steps(script.at_once, written, len(before) + 1)
         lines += ["", "-- all of what follows, or none:", "BEGIN;", *changes, "", "COMMIT;"]
-    rest = [*script.afterwards, *after]
-    return "\n".join([*lines, *_steps(rest, written, len(before) + len(script.at_once) + 1), ""])
+    return "\n".join([*lines, *_steps(after, written, len(before) + len(script.at_once) + 1), ""])
 
 
 _COMPONENTS = {"in_memory": "scipy's connected components", "contraction": "rounds of contraction in SQL"}

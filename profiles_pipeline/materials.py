@@ -41,7 +41,6 @@ def build_material(session: Session, stage: BuildMaterial) -> None:
     if stage.increment is not None:
         with warehouse.transaction():
             _keep(session, stage, bound)
-    _take(session, stage, stage.script.afterwards, bound)
     _clear_away(warehouse, stage)
 
 
@@ -113,6 +112,7 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
         checks=tuple(c.name for c in checks),
         sources=freshness.states_behind(session, stage.model.path),
         version=stage.version,
+        how=stage.how,
     )
     with session.registry.forgetting(stage.material):
         session.registry.record(material)

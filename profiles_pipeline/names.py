@@ -46,11 +46,12 @@ ACCUMULATOR = "State_"
 PARTIAL = "p_"
 """How the names of columns begin that hold what the rows of one id and day add up to; behind it stand 12 hex digits."""
 
+KEPT_PARTS = ("", "_days", "_seen", "_days_seen")
+"""What is added to the name of a table that is kept from run to run in those of the tables that it consists of."""
+
 STATES = ("_graph", "_people", "_rows")
 """How the names of those of them end that have a row for as long as it holds, and so all states of an id graph or a var
 table."""
-
-_OF_HELD = ("", "_days", "_seen", "_days_seen")
 
 _SAFE = re.compile(r"[^A-Za-z0-9_]+")
 
@@ -73,7 +74,7 @@ def material_name(model: str, fingerprint: str, seq_no: int) -> str:
 
 def tables_of_held(name: str) -> tuple[str, ...]:
     """Return the names that tables may have which belong to one that is kept from run to run, its own among them."""
-    return tuple(name + suffix for suffix in _OF_HELD)
+    return tuple(name + suffix for suffix in KEPT_PARTS)
 
 
 def safe_identifier(text: str) -> str:

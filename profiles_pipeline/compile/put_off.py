@@ -24,7 +24,7 @@ Name = tuple[str, str]
 def put_off(script: Script) -> Script:
     """Return a script that does the same, with its changes of rows that others keep as `at_once`.
 
-    Columns are dropped as `afterwards`: a table that has one too many is read as well as one that has not.
+    Columns are dropped right before these: a table that has one too many is read as well as one that has not.
     Conditions of UPDATE and DELETE must not be NULL for any row.
 
     Raises:
@@ -33,7 +33,7 @@ def put_off(script: Script) -> Script:
     walk = _Walk()
     for step in script.steps:
         walk.take(step)
-    return replace(script, steps=tuple(walk.steps), at_once=tuple(walk.at_once), afterwards=tuple(walk.afterwards))
+    return replace(script, steps=(*walk.steps, *walk.altering), at_once=tuple(walk.at_once))
 
 
 @dataclass
@@ -43,7 +43,7 @@ class _Walk:
     Attributes:
         steps: what is done in its place.
         at_once: what is put off.
-        afterwards: what is done once that holds.
+        altering: definitions of kept tables, which are done last of all before that.
         made: relations that the script makes itself.
         views: queries of the views among these.
         changed: rows of the tables as they will be of which changes are put off.
@@ -52,7 +52,7 @@ class _Walk:
 
     steps: list[Step] = field(default_factory=list)
     at_once: list[Statement] = field(default_factory=list)
-    afterwards: list[Statement] = field(default_factory=list)
+    altering: list[Statement] = field(default_factory=list)
     made: set[Name] = field(default_factory=set)
     views: dict[Name, exp.Expr] = field(default_factory=dict)
     changed: dict[Name, exp.Expr] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class _Walk:
             case Statement(tree=exp.Insert() | exp.Update() | exp.Delete()) if _name(step.tree.this) not in self.made:
                 self._change(step, step.tree)
             case Statement(tree=exp.Alter()) if _name(step.tree.this) not in self.made:
-                self.afterwards.append(step)
+                self.altering.append(step)
             case _:
                 self.steps.append(step)
 

@@ -184,7 +184,6 @@ class Script:
         audits: what is asked of the result.
         count: query that counts the rows of the result where that is cheaper than counting the result itself.
         at_once: changes of rows that are kept, to be made all or none once the steps are done.
-        afterwards: what can be done once these hold, and need not be.
     """
 
     kind: Literal["table", "view"]
@@ -192,12 +191,6 @@ class Script:
     audits: tuple[Audit, ...] = ()
     count: exp.Expr | None = None
     at_once: tuple[Statement, ...] = ()
-    afterwards: tuple[Statement, ...] = ()
-
-    @property
-    def whole(self) -> tuple[Step, ...]:
-        """All that is done, in order."""
-        return (*self.steps, *self.at_once, *self.afterwards)
 
 
 def create(kind: Kind, relation: exp.Table, query: exp.Expr) -> exp.Create:
