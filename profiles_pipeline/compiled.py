@@ -20,7 +20,6 @@ from profiles_pipeline.names import MATERIAL
 from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.project import ProfilesProject
 
-
 _LONGEST = 255
 """How many bytes the name of a file may have."""
 
