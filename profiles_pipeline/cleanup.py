@@ -17,9 +17,9 @@ from sqlglot import exp
 from profiles_pipeline import durations, history, time_contexts
 from profiles_pipeline.compile import versioned
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import capabilities, render
+from profiles_pipeline.dialects import capabilities, render, spelled
 from profiles_pipeline.events import Observer
-from profiles_pipeline.names import KEPT_PARTS, STATES
+from profiles_pipeline.names import STATES, tables_of_held
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Entry, SeqNo
 from profiles_pipeline.session import Session, open_session
@@ -36,6 +36,7 @@ _MATERIAL = re.compile(
     r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_quarantined|_\w+_CARDINALITY_AUDIT)?",
     re.IGNORECASE,
 )
+_PARTS = ("internal_edges", "mappings", "raw_edges", "rejected", "quarantined")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +267,11 @@ def _candidates(
 ) -> list[Candidate]:
     """Return the project's materials in the order of building, unfinished builds last."""
     belonging: dict[str, list[Relation]] = {}
+    shortened = _shortened(session, entries)
     for relation in relations:
+        if relation.name in shortened:
+            belonging.setdefault(shortened[relation.name], []).append(relation)
+            continue
         match = _MATERIAL.fullmatch(relation.name)
         if match and int(match["seq_no"]) in context.seq_nos:
             belonging.setdefault(match["material"].lower(), []).append(relation)
@@ -290,12 +295,23 @@ def _candidates(
     return registered + unfinished
 
 
+def _shortened(session: Session, entries: Iterable[Entry]) -> dict[str, str]:
+    """Return what the relations of materials are called whose names are too long there -> the material."""
+    dialect, found = session.warehouse.dialect, dict[str, str]()
+    for name in (entry.material.name for entry in entries):
+        for relation in (name, *(f"{name}_{part}" for part in _PARTS)):
+            called = spelled(relation, dialect)
+            if len(called) != len(relation):
+                found[called] = name.lower()
+    return found
+
+
 def _of_held(held: Collection[Held], relations: Iterable[Relation], context: Context, goes_on: bool) -> Iterable[Fate]:
     """Yield the fate of every table kept from run to run: those that a model went on from last are still needed."""
-    there = {relation.name: relation for relation in relations}
+    there = {relation.name.lower(): relation for relation in relations}
     last = {path: max(h.seq_no for h in held if h.path == path) for path in {h.path for h in held}}
     for each in held:
-        own = tuple(there[each.name + suffix] for suffix in KEPT_PARTS if each.name + suffix in there)
+        own = tuple(there[name.lower()] for name in tables_of_held(each.name) if name.lower() in there)
         made = context.seq_nos[each.seq_no].created
         candidate = Candidate(each.name, each.path, "", each.seq_no, made, own)
         period = context.periods.get(each.path, context.period)

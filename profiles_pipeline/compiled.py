@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlglot import exp
-
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import Texts, capabilities
+from profiles_pipeline.dialects.folding import fitted
+from profiles_pipeline.dialects.loops import repeated
 from profiles_pipeline.errors import WarehouseError
-from profiles_pipeline.identity import first_round
+from profiles_pipeline.identity import contraction_script
 from profiles_pipeline.names import MATERIAL
 from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.project import ProfilesProject
+
+_LONGEST = 255
+"""How many bytes the name of a file may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def write(
         for stage in plan.materials:
             if name == "run" and isinstance(stage, ReuseMaterial):
                 continue
-            files[stage.material] = folder / name / f"{stage.material}.sql"
+            files[stage.material] = folder / name / _file_name(stage.material)
             files[stage.material].write_text(texts[stage.material], encoding="utf-8")
     if kind == "run":
         _point_latest(folder.parent, plan.window.seq_no)
@@ -95,11 +98,16 @@ def remove(project: ProfilesProject, output: Output, materials: Iterable[str]) -
         if material.startswith(MATERIAL) and number.isdecimal():
             folders.add(folder_of(project, output, int(number)))
             for name in ("compile", "run"):
-                (folder_of(project, output, int(number)) / name / f"{material}.sql").unlink(missing_ok=True)
+                (folder_of(project, output, int(number)) / name / _file_name(material)).unlink(missing_ok=True)
     for folder in sorted(folders):
         for emptied in (folder / "compile", folder / "run", folder):
             if emptied.is_dir() and not any(emptied.iterdir()):
                 emptied.rmdir()
+
+
+def _file_name(material: str) -> str:
+    """Return the name of the file of a material, which file systems want no longer than most engines their names."""
+    return f"{fitted(material, _LONGEST - len('.sql'))}.sql"
 
 
 def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, written: Texts) -> str:
@@ -108,21 +116,26 @@ def text(stage: BuildMaterial | ReuseMaterial, plan: Plan, written: Texts) -> st
         f"-- {stage.model.path}",
         f"-- {stage.material}, as of {stage.window.end:%Y-%m-%d %H:%M:%S} UTC",
     ]
-    steps: list[Step] = []
+    before: list[Step] = []
+    after: list[Step] = []
     for other in plan.stages:
         if isinstance(other, RunHook) and other.material == stage.material:
-            steps += other.statements
-        elif other is stage:
-            steps += stage.script.steps
-    return "\n".join([*head, *_steps(steps, written), ""])
+            (before if other.hook.when == "pre_run" else after).extend(other.statements)
+    script = stage.script
+    before += script.steps
+    lines = [*head, *_steps(before, written)]
+    if script.at_once:
+        changes = _steps(script.at_once, written, len(before) + 1)
+        lines += ["", "-- all of what follows, or none:", "BEGIN;", *changes, "", "COMMIT;"]
+    return "\n".join([*lines, *_steps(after, written, len(before) + len(script.at_once) + 1), ""])
 
 
 _COMPONENTS = {"in_memory": "scipy's connected components", "contraction": "rounds of contraction in SQL"}
 
 
-def _steps(steps: Iterable[Step], written: Texts) -> list[str]:
+def _steps(steps: Iterable[Step], written: Texts, first: int = 1) -> list[str]:
     lines = []
-    for number, step in enumerate(steps, start=1):
+    for number, step in enumerate(steps, start=first):
         lines += ["", f"-- {number}. {step.title}", *_said(step, written)]
     return lines
 
@@ -136,8 +149,8 @@ def _said(step: Step, written: Texts) -> list[str]:
 
 
 def _sql(step: Step, written: Texts) -> list[str]:
-    if isinstance(step, SolveComponents) and not capabilities(written.dialect).runs:
-        return _first_round(step, written)
+    if isinstance(step, SolveComponents) and capabilities(written.dialect).loops != "counted":
+        return _contracted(step, written)
     if isinstance(step, SolveComponents):
         way = _COMPONENTS[capabilities(written.dialect).components]
         return [
@@ -153,17 +166,17 @@ def _sql(step: Step, written: Texts) -> list[str]:
     return [f"{written(step.tree)};"]
 
 
-def _first_round(step: SolveComponents, written: Texts) -> list[str]:
-    """Return the first round of the contraction, for those who want to take it by hand, and what follows it."""
-    lines = [
+def _contracted(step: SolveComponents, written: Texts) -> list[str]:
+    """Return a script that finds components without anybody who counts its rounds."""
+    script = contraction_script(step)
+    rounds = [written(tree) for tree in script.rounds]
+    return [
         f"-- makes {step.result.name} (node, component) in rounds that contract the graph, until no edge is left.",
-        "-- This is the first; each further one says the same of further tables, with other numbers in its maps.",
+        "-- fails where there are more nodes than numbers to tell them apart:",
+        *(f"{written(tree)};" for tree in (script.guard, *script.before)),
+        *repeated(rounds, written(script.left), written(script.check), written.dialect),
+        *(f"{written(tree)};" for tree in script.after),
     ]
-    for tree in first_round(step):
-        if isinstance(tree, exp.Query):
-            lines.append(f"-- where this is not 0, another {'jump' if tree.args.get('joins') else 'round'} follows:")
-        lines.append(f"{written(tree)};")
-    return lines
 
 
 def _point_latest(base: Path, seq_no: int) -> None:

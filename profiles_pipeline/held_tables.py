@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from profiles_pipeline.compile import layout
 from profiles_pipeline.compile.accumulators import BUCKET, LATER
 from profiles_pipeline.compile.statement import FILE
-from profiles_pipeline.dialects import identifier, spelled
-from profiles_pipeline.names import HELD_TABLE, KEPT_PARTS
+from profiles_pipeline.dialects import capabilities, identifier, spelled
+from profiles_pipeline.names import HELD_TABLE, tables_of_held
 from profiles_pipeline.registry_schema import readable
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held
@@ -87,6 +87,8 @@ class HeldTables:
 
     def _files(self, name: str, there: frozenset[str]) -> tuple[tuple[str, str], ...]:
         """Return the files that an accumulator has read, with their states; none for those with rows to come."""
+        if not capabilities(self.warehouse.dialect).local_files:
+            return ()
         table = next((t for t in (f"{name}_seen", f"{name}_days_seen") if t in there), None)
         if table is None:
             return ()
@@ -146,4 +148,4 @@ def _held(row: Sequence[object]) -> Held:
 
 def _own_parts(name: str, there: frozenset[str], dialect: str) -> frozenset[str]:
     """Return the tables that a kept table consists of, as far as they are there."""
-    return frozenset(part for suffix in KEPT_PARTS if (part := spelled(f"{name}{suffix}", dialect)) in there)
+    return frozenset(part for each in tables_of_held(name) if (part := spelled(each, dialect)) in there)

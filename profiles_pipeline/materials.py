@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlglot import exp
 
 from profiles_pipeline import blame, compiled, freshness, observations, steps
 from profiles_pipeline.compile import Audit, SolveComponents, Statement, Step
-from profiles_pipeline.dialects import render, spelled
+from profiles_pipeline.dialects import capabilities, render, spelled
 from profiles_pipeline.errors import Check, WarehouseError
 from profiles_pipeline.events import Built, Working
 from profiles_pipeline.failures import check_failed
@@ -22,22 +23,51 @@ from profiles_pipeline.warehouse.base import Warehouse
 
 
 def build_material(session: Session, stage: BuildMaterial) -> None:
-    """Execute the script of a material in one transaction; it is not complete before its audits have passed."""
-    warehouse = session.warehouse
-    temporary = [name for step in stage.script.steps if (name := _temporary(step))]
-    bound: dict[str, exp.Expr] = {}
-    with session.registry.forgetting(stage.material), warehouse.keeping_views(session.output.schema):
-        _drop_of_other_kind(session, stage)
-        for step in stage.script.steps:
-            session.observe(Working(stage.model, step.title))
-            try:
-                steps.take(warehouse, step, session.texts, bound=bound)
-            except WarehouseError as error:
-                raise blame.StepError(step, error) from error
-        if stage.increment is not None:
-            session.registry.hold(session.project.name, stage.increment.held)
-        for name in temporary:
-            warehouse.execute(f"DROP TABLE IF EXISTS {render(exp.table_(name, quoted=True), warehouse.dialect)}")
+    """Execute the script of a material in one transaction; it is not complete before its audits have passed.
+
+    Where the making of tables cannot be taken back, only what is done to rows that are kept is one transaction. A run
+    that ends before leaves them as they were, and the next one makes everything else anew.
+    """
+    warehouse, bound = session.warehouse, dict[str, exp.Expr]()
+    if capabilities(warehouse.dialect).transactional_ddl:
+        with session.registry.forgetting(stage.material), warehouse.keeping_views(session.output.schema):
+            _make(session, stage, bound)
+            _keep(session, stage, bound)
+            _clear_away(warehouse, stage)
+        return
+    with session.registry.forgetting(stage.material):
+        session.registry.let_go(stage.replaces)
+    _make(session, stage, bound)
+    if stage.increment is not None:
+        with warehouse.transaction():
+            _keep(session, stage, bound)
+    _clear_away(warehouse, stage)
+
+
+def _make(session: Session, stage: BuildMaterial, bound: dict[str, exp.Expr]) -> None:
+    _drop_of_other_kind(session, stage)
+    _take(session, stage, stage.script.steps, bound)
+
+
+def _keep(session: Session, stage: BuildMaterial, bound: dict[str, exp.Expr]) -> None:
+    """Change what is kept from run to run, and write down that it is as of this one."""
+    _take(session, stage, stage.script.at_once, bound)
+    if stage.increment is not None:
+        session.registry.hold(session.project.name, stage.increment.held)
+
+
+def _take(session: Session, stage: BuildMaterial, script: Iterable[Step], bound: dict[str, exp.Expr]) -> None:
+    for step in script:
+        session.observe(Working(stage.model, step.title))
+        try:
+            steps.take(session.warehouse, step, session.texts, bound=bound)
+        except WarehouseError as error:
+            raise blame.StepError(step, error) from error
+
+
+def _clear_away(warehouse: Warehouse, stage: BuildMaterial) -> None:
+    for name in filter(None, map(_temporary, stage.script.steps)):
+        warehouse.execute(f"DROP TABLE IF EXISTS {render(exp.table_(name, quoted=True), warehouse.dialect)}")
 
 
 def _drop_of_other_kind(session: Session, stage: BuildMaterial) -> None:

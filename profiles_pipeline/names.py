@@ -72,6 +72,11 @@ def material_name(model: str, fingerprint: str, seq_no: int) -> str:
     return f"{MATERIAL}{model}_{fingerprint[:8]}_{seq_no}"
 
 
+def tables_of_held(name: str) -> tuple[str, ...]:
+    """Return the names that tables may have which belong to one that is kept from run to run, its own among them."""
+    return tuple(name + suffix for suffix in KEPT_PARTS)
+
+
 def safe_identifier(text: str) -> str:
     """Return `text` with every run of characters other than letters, digits and ``_`` replaced by one ``_``."""
     return _SAFE.sub("_", text).strip("_")

@@ -16,11 +16,12 @@ from profiles_pipeline import history, increments
 from profiles_pipeline.compile import Audit, Compilation, Past, Script, Statement, compile_model
 from profiles_pipeline.compile.guards import Before, guards
 from profiles_pipeline.compile.hooks import compile_hook
+from profiles_pipeline.compile.put_off import put_off
 from profiles_pipeline.compile.rows import moment
-from profiles_pipeline.compile.statement import Files
+from profiles_pipeline.compile.statement import Files, transient
 from profiles_pipeline.errors import Problem, Problems, ProjectError, at
 from profiles_pipeline.increments import Increment, Keeping
-from profiles_pipeline.names import material_name
+from profiles_pipeline.names import ACCUMULATOR, MATERIAL, material_name, tables_of_held
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.hooks import Hook
 from profiles_pipeline.resolve.model import Input, Model, SqlModel, Stitcher, VarTable
@@ -102,6 +103,7 @@ class BuildMaterial:
 
     Attributes:
         extends: where it goes on from earlier runs, something is kept from now on for which all rows are read.
+        replaces: names of what is kept that is made anew: where that cannot be taken back, it is not kept meanwhile.
     """
 
     model: Model
@@ -112,6 +114,7 @@ class BuildMaterial:
     window: Window
     increment: Increment | None = None
     extends: bool = False
+    replaces: tuple[str, ...] = ()
 
     @property
     def how(self) -> How:
@@ -203,7 +206,9 @@ class Plan:
 class Sources:
     """Where rows from outside are found: the FROM item of an input, of a table named in SQL text, of an old material.
 
-    `dialect` is that of the warehouse that reads them; `structs` says whether a column of it can hold several values.
+    `dialect` is that of the warehouse that reads them; `structs` says whether a column of it can hold several values,
+    `rolls_back` whether tables that are made in a transaction can be taken back, and `transient` whether tables can be
+    made without a past that is paid for.
     """
 
     of_input: Callable[[Input], exp.Expr]
@@ -212,6 +217,8 @@ class Sources:
     of_past: Callable[[exp.Table], exp.Expr] = lambda table: table
     files: Callable[[Input], Files | None] = lambda _: None
     structs: bool = True
+    rolls_back: bool = True
+    transient: bool = False
 
 
 def as_written() -> Sources:
@@ -295,7 +302,10 @@ def build(
             own = _with_past(compilation, _past(project, state, window, context, path), sources, schema)
             try:
                 carried = None if request.whole or request.force else keeping
-                stages += _explained(_stages(project, known, own, path, context, carried), request.why_whole)
+                of_model = _stages(project, known, own, path, context, carried)
+                of_model = of_model if sources.rolls_back else tuple(map(_with_changes_put_off, of_model))
+                of_model = tuple(map(_made_transient(project), of_model)) if sources.transient else of_model
+                stages += _explained(of_model, request.why_whole)
             except ProjectError as error:
                 wrong = (*error.problems, *_not_found(project, sources, path))
                 placed = [at(problem, project.graph.models[path].span) for problem in wrong]
@@ -305,6 +315,28 @@ def build(
     made = {s.model.path for s in stages if isinstance(s, AuditMaterial | ReuseMaterial) and s.material in names}
     stages.append(promotion(project, state, window, made))
     return Plan(window, schema, tuple(stages), state)
+
+
+def _with_changes_put_off(stage: Stage) -> Stage:
+    """Return a stage whose changes of rows that are kept are made all or none."""
+    if not isinstance(stage, BuildMaterial) or stage.increment is None:
+        return stage
+    script = put_off(stage.script)
+    creates = [s.tree for s in script.steps if isinstance(s, Statement) and isinstance(s.tree, exp.Create)]
+    made = {tree.this.name for tree in creates if tree.args["kind"] == "TABLE"}
+    held = [each.name for each in stage.increment.held]
+    return replace(stage, script=script, replaces=tuple(name for name in held if made & set(tables_of_held(name))))
+
+
+def _made_transient(project: ProfilesProject) -> Callable[[Stage], Stage]:
+    """Return what says of tables that they can be made again, as the project's pipeline.yaml says which are."""
+    names = {"nothing": (), "materials": (MATERIAL,), "everything": (MATERIAL, ACCUMULATOR)}
+    lossy = names[project.pipeline.transient]
+
+    def marked(stage: Stage) -> Stage:
+        return replace(stage, script=transient(stage.script, lossy)) if isinstance(stage, BuildMaterial) else stage
+
+    return marked
 
 
 def _explained(stages: Iterable[Stage], why_whole: str) -> Iterator[Stage]:

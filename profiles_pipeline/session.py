@@ -104,9 +104,15 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
         found = source(str(model.table)) if model.csv is None else None
         return Files(plan.from_item(found.with_file), dict(found.files)) if found is not None and found.files else None
 
-    return plan.Sources(
+    found = plan.Sources(
         of_input=find_input,
         of_table=lambda table: plan.renamed(find(sql.written_name(table)), table),
         files=files,
-        structs=capabilities(warehouse.dialect).structs,
     )
+    return as_able(found, warehouse.dialect)
+
+
+def as_able(sources: plan.Sources, dialect: str) -> plan.Sources:
+    """Return sources of which a plan follows that fits what an engine can do."""
+    able = capabilities(dialect)
+    return replace(sources, structs=able.structs, rolls_back=able.transactional_ddl, transient=able.transient_tables)

@@ -11,7 +11,7 @@ from profiles_pipeline import blame, rejection
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Problem, Problems, WarehouseError
-from profiles_pipeline.identity import first_round
+from profiles_pipeline.identity import contraction_script
 from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, RunHook
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Model
@@ -63,7 +63,8 @@ def _trees(steps: Iterable[Step]) -> Iterator[exp.Expr]:
     for step in steps:
         match step:
             case SolveComponents():
-                yield from first_round(step)
+                script = contraction_script(step)
+                yield from (script.guard, *script.before, *script.rounds, script.left, script.check, *script.after)
             case UniteRows():
                 yield from step.queries
             case Bind():

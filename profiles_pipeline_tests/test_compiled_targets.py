@@ -19,6 +19,7 @@ from profiles_pipeline.compile import Statement
 from profiles_pipeline.dialects import KNOWN, render
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline_tests.test_golden_sql import without_loops
 
 ONLY_COMPILED = tuple(name for name, record in KNOWN.items() if not record.runs)
 PROJECTS = Path(__file__).parent / "projects"
@@ -67,7 +68,7 @@ def test_sql_is_written_for_a_target_and_nothing_is_run(
     assert profiles(quickstart, "compile", "-t", target, "--end-time", "2024-06-01") == 0
     texts = list(statements(quickstart))
     assert len(texts) == 7
-    for text in texts:
+    for text in map(without_loops, texts):
         assert "cannot be said" not in text
         for tree in sqlglot.parse(text, dialect=dialect):
             assert not isinstance(tree, exp.Command)

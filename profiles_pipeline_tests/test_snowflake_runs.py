@@ -16,6 +16,7 @@ import pytest
 
 from profiles_pipeline.cli import main
 from profiles_pipeline.errors import RunError
+from profiles_pipeline.plan import Request
 from profiles_pipeline_tests.test_postgres_projects import Place, cells, place
 from profiles_pipeline_tests.warehouse.engines import Snowflake
 
@@ -50,26 +51,31 @@ def killed(place: Place, account: Account, at: re.Pattern[str], number: int) -> 
     assert process.wait(120) == -signal.SIGKILL
 
 
+def shown(place: Place, target: str = "snowflake") -> dict[str, list[tuple[object, ...]]]:
+    """What the views of the models hold: those that a run promotes at its end."""
+    return {name: cells(rows) for name, rows in place.views(target).items() if not name.endswith("_id_changes")}
+
+
 def test_a_run_that_is_killed_leaves_the_views_of_yesterday_and_is_gone_on_with(
     built: Place, snowflake_account: Account
 ) -> None:
     later = replace(built, end=SECOND)
-    yesterday = {name: cells(rows) for name, rows in built.views("snowflake").items()}
+    yesterday = shown(built)
     # Between the tables that a model is made of: nothing can be rolled back there.
-    killed(later, snowflake_account, re.compile(r'CREATE OR REPLACE TABLE "QUICKSTART"'), 3)
-    assert {name: cells(rows) for name, rows in later.views("snowflake").items()} == yesterday
+    killed(later, snowflake_account, re.compile(r'CREATE OR REPLACE TRANSIENT TABLE "QUICKSTART"'), 3)
+    assert shown(later) == yesterday
     # Between two views: each is whole, some are of today.
     killed(later, snowflake_account, PLAIN_VIEW, 3)
-    between = {name: cells(rows) for name, rows in later.views("snowflake").items()}
+    between = shown(later)
     later.run("dev")
-    today = {name: cells(rows) for name, rows in later.views("dev").items()}
+    today = shown(later, "dev")
     moved = {name for name, rows in between.items() if rows != yesterday[name]}
     assert moved
     assert all(between[name] == today[name] for name in moved)
     assert any(rows == yesterday[name] != today[name] for name, rows in between.items())
     report = later.run("snowflake")
     assert any(item.reused for item in report.built)
-    assert {name: cells(rows) for name, rows in later.views("snowflake").items()} == today
+    assert shown(later) == today
 
 
 def test_old_materials_are_dropped(built: Place, snowflake_account: Account) -> None:
@@ -105,7 +111,8 @@ def test_what_a_model_has_read_is_told(built: Place, snowflake_account: Account)
 
 @pytest.mark.usefixtures("built")
 def test_queries_are_tagged_with_their_model(snowflake_account: Account) -> None:
-    made = [s for s in snowflake_account.statements if s.text.startswith('CREATE OR REPLACE TABLE "QUICKSTART"')]
+    making = 'CREATE OR REPLACE TRANSIENT TABLE "QUICKSTART"'
+    made = [s for s in snowflake_account.statements if s.text.startswith(making)]
     told = {(s.tag["project"], s.tag["model"], s.tag["seq_no"]) for s in made}
     assert ("quickstart", "models/user_id_stitcher", 1) in told
     assert all(s.tag["app"] == "profiles" and s.tag["purpose"] == "profiles run" for s in made)
@@ -152,3 +159,25 @@ def test_no_secret_is_left_anywhere(built: Place, snowflake_account: Account, ca
     with snowflake_account.inside("QUICKSTART") as session:
         for table in ("MATERIAL_REGISTRY", "WHT_SEQ_NO", "PB_CT_VERSION", "PROFILES_TURN"):
             assert secret not in str(session._duck_conn.execute(f"SELECT * FROM SHOP.QUICKSTART.{table}").fetchall())
+
+
+CHANGE = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "QUICKSTART"\."STATE_')
+MADE = re.compile(r"CREATE OR REPLACE TEMPORARY TABLE")
+END = re.compile(r"COMMIT")
+
+
+@pytest.mark.timeout(900)
+def test_a_run_that_goes_on_and_is_killed_leaves_what_is_kept_as_it_was(
+    built: Place, snowflake_account: Account
+) -> None:
+    """Among the changes of what is kept, before these hold, and once they do: the next run goes on from there."""
+    days = [replace(built, end=SECOND.replace(day=day)) for day in (8, 9)]
+    days[0].run("snowflake")  # keeps what the next one goes on from
+    before = shown(days[0])
+    for kind, number in ((CHANGE, 4), (END, 3), (MADE, 30)):
+        killed(days[1], snowflake_account, kind, number)
+        assert shown(days[1]) == before
+    report = days[1].run("snowflake")
+    assert any(item.how.action == "increment" for item in report.built)
+    days[1].run("dev", request=Request(whole=True))
+    assert shown(days[1]) == shown(days[1], "dev")

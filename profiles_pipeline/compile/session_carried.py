@@ -173,10 +173,9 @@ def _replacing(c: Compilation, model: SessionTable, carried: CarriedSessions, t:
         **{name: filling for name, filling in limits.items() if name != "from"},
     )
     put = build(
-        "INSERT INTO :table SELECT n.*, :end, :never FROM :other AS n",
+        "INSERT INTO :table SELECT n.*, :end AS :from, :never AS :to FROM :other AS n",
         table=carried.table,
-        end=timestamp(c),
-        never=moment(LATER),
+        **limits,
         other=other("anew", "were"),
     )
     steps: list[Step] = [

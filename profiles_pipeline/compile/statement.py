@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from sqlglot import exp
@@ -15,7 +15,8 @@ from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.spec.pipeline import Level
 
-Kind = Literal["table", "view", "temporary table"]
+Kind = Literal["table", "view", "temporary table", "transient table"]
+"""What can be made: of a transient table nobody asks for what it held before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class UniteRows:
     """
 
     queries: tuple[exp.Expr, ...]
-    kind: Literal["table", "view"]
+    kind: Literal["table", "view", "transient table"]
     relation: exp.Table
     title: str
 
@@ -177,18 +178,25 @@ class Audit:
 class Script:
     """How one model is built: steps in order, then its audits.
 
-    `count` is a query that counts the rows of the result where that is cheaper than counting the result itself.
+    Attributes:
+        kind: what the model becomes.
+        steps: what is done; in one transaction where the making of tables can be taken back.
+        audits: what is asked of the result.
+        count: query that counts the rows of the result where that is cheaper than counting the result itself.
+        at_once: changes of rows that are kept, to be made all or none once the steps are done.
     """
 
     kind: Literal["table", "view"]
     steps: tuple[Step, ...]
     audits: tuple[Audit, ...] = ()
     count: exp.Expr | None = None
+    at_once: tuple[Statement, ...] = ()
 
 
 def create(kind: Kind, relation: exp.Table, query: exp.Expr) -> exp.Create:
-    """Return ``CREATE OR REPLACE [TEMPORARY] TABLE|VIEW relation AS query``."""
-    properties = exp.Properties(expressions=[exp.TemporaryProperty()]) if kind == "temporary table" else None
+    """Return ``CREATE OR REPLACE [TEMPORARY|TRANSIENT] TABLE|VIEW relation AS query``."""
+    said = {"temporary table": exp.TemporaryProperty, "transient table": exp.TransientProperty}
+    properties = exp.Properties(expressions=[said[kind]()]) if kind in said else None
     return exp.Create(
         this=relation.copy(),
         kind="VIEW" if kind == "view" else "TABLE",
@@ -196,6 +204,22 @@ def create(kind: Kind, relation: exp.Table, query: exp.Expr) -> exp.Create:
         replace=True,
         properties=properties,
     )
+
+
+def transient(script: Script, prefixes: tuple[str, ...]) -> Script:
+    """Return a script that says of the tables whose names begin so that nobody asks for what they held before."""
+
+    def marked(step: Step) -> Step:
+        if isinstance(step, UniteRows) and step.kind == "table" and step.relation.name.startswith(prefixes):
+            return replace(step, kind="transient table")
+        if not isinstance(step, Statement) or not isinstance(step.tree, exp.Create):
+            return step
+        tree = step.tree
+        if tree.args["kind"] != "TABLE" or tree.args.get("properties") or not tree.this.name.startswith(prefixes):
+            return step
+        return replace(step, tree=create("transient table", tree.this, tree.expression.copy()))
+
+    return replace(script, steps=tuple(map(marked, script.steps)))
 
 
 def beside(relation: exp.Table, suffix: str) -> exp.Table:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 IdentifierCase = Literal["upper", "lower", "exact"]
+Loops = Literal["block", "script", "compound", "none", "counted"]
 Components = Literal["in_memory", "contraction"]
 Grants = Literal["none", "copied", "granted_again", "lost"]
 MergeForm = Literal["merge", "insert_on_conflict", "delete_insert"]
@@ -48,9 +49,13 @@ class Capabilities:
         star_except: stars can leave columns out.
         by_name: INSERT and UNION match columns by their names on request; else they are put in order.
         structs: a column can hold several values, each of its own type.
+        local_files: inputs can be files of this machine.
+        transient_tables: tables can be made without a past that is paid for.
         grants: what becomes of grants on a view that is replaced, on request.
         change_tracking: keeps the changes of a table on request, for others to read.
         counts_bytes: the history of a session says how many bytes each statement has read.
+        loops: how a script repeats statements: in a block that is executed, by a statement of its own, in a compound
+            statement, not at all; ``counted`` where a run does it, and no script is asked for.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
     """
 
@@ -83,9 +88,12 @@ class Capabilities:
     star_except: bool
     by_name: bool
     structs: bool
+    local_files: bool
+    transient_tables: bool
     grants: Grants
     change_tracking: bool
     counts_bytes: bool
+    loops: Loops
     components: Components
 
 
@@ -119,9 +127,12 @@ DUCKDB = Capabilities(
     star_except=True,
     by_name=True,
     structs=True,
+    local_files=True,
+    transient_tables=False,
     grants="none",
     change_tracking=False,
     counts_bytes=False,
+    loops="counted",
     components="in_memory",
 )
 
@@ -150,14 +161,17 @@ SNOWFLAKE = Capabilities(
     default_frame=True,
     concurrent_statements=True,
     qualify=True,
-    increments=False,
+    increments=True,
     repeated_columns=False,
     star_except=True,
     by_name=False,
     structs=False,
+    local_files=False,
+    transient_tables=True,
     grants="copied",
     change_tracking=True,
     counts_bytes=True,
+    loops="block",
     components="contraction",
 )
 
@@ -191,9 +205,12 @@ POSTGRES = Capabilities(
     star_except=False,
     by_name=False,
     structs=False,
+    local_files=False,
+    transient_tables=False,
     grants="granted_again",
     change_tracking=False,
     counts_bytes=False,
+    loops="counted",
     components="contraction",
 )
 
@@ -227,9 +244,12 @@ REDSHIFT = Capabilities(
     star_except=True,
     by_name=False,
     structs=False,
+    local_files=False,
+    transient_tables=False,
     grants="lost",
     change_tracking=False,
     counts_bytes=False,
+    loops="none",
     components="contraction",
 )
 
@@ -263,9 +283,12 @@ BIGQUERY = Capabilities(
     star_except=True,
     by_name=False,
     structs=True,
+    local_files=False,
+    transient_tables=False,
     grants="lost",
     change_tracking=False,
     counts_bytes=False,
+    loops="script",
     components="contraction",
 )
 
@@ -299,9 +322,12 @@ DATABRICKS = Capabilities(
     star_except=True,
     by_name=False,
     structs=True,
+    local_files=False,
+    transient_tables=False,
     grants="lost",
     change_tracking=True,
     counts_bytes=False,
+    loops="compound",
     components="contraction",
 )
 

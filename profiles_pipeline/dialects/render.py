@@ -14,7 +14,7 @@ from sqlglot.generator import Generator
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from profiles_pipeline.dialects.capabilities import capabilities
-from profiles_pipeline.dialects.folding import upper_case
+from profiles_pipeline.dialects.folding import fitted, upper_case
 from profiles_pipeline.dialects.spoken import Spoken, spoken, unknown_calls
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.sql import copied
@@ -111,13 +111,21 @@ def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
     if engine is None or (isinstance(tree, exp.Table) and engine.keeps_relations):
         return generator.generate(copied(tree), copy=False)
     made = engine.rewrite(copied(tree) if isinstance(tree, exp.Table) else _canonical(tree, engine))
-    if isinstance(tree, exp.Create) and (copying := tree.find(exp.CopyGrantsProperty)):
-        # The canonical dialect has no word for it.
-        made.set("properties", exp.Properties(expressions=[copying.copy()]))
+    if isinstance(tree, exp.Create) and (said := _said_of(tree)):
+        made.set("properties", exp.Properties(expressions=said))
     text = generator.generate(made, copy=False)
     if engine.calls is not None:
         _refuse(text, generator.unsupported_messages, engine, dialect)
     return text
+
+
+def _said_of(tree: exp.Create) -> list[exp.Expr]:
+    """Return what is said of a relation, where the canonical dialect has no word for it and its engine has."""
+    found = tree.args.get("properties") or exp.Properties()
+    said: list[exp.Expr] = [each.copy() for each in found.find_all(exp.CopyGrantsProperty, exp.TransientProperty)]
+    if any(isinstance(each, exp.TransientProperty) for each in said):
+        said.append(exp.Property(this=exp.var("DATA_RETENTION_TIME_IN_DAYS"), value=exp.Literal.number(0)))
+    return said
 
 
 def _refuse(text: str, unsupported_messages: list[str], engine: Spoken, dialect: str) -> None:
@@ -163,7 +171,9 @@ def identifier(name: str, dialect: str) -> str:
 
 def spelled(name: str, dialect: str) -> str:
     """Return what a relation or column is called that was made under `name`."""
-    return upper_case(name) if capabilities(dialect).identifier_case == "upper" else name
+    able = capabilities(dialect)
+    folded = upper_case(name) if able.identifier_case == "upper" else name
+    return folded if spoken(dialect) is None else fitted(folded, able.max_identifier_length)
 
 
 def literal(value: Value, dialect: str) -> str:

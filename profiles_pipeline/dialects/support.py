@@ -33,6 +33,8 @@ _FEATURES: dict[str, Callable[[Capabilities], str]] = {
     "matches columns by their names": lambda r: _yes(r.by_name),
     "keeps the changes of a table": lambda r: _yes(r.change_tracking),
     "columns of several values with types": lambda r: _yes(r.structs),
+    "inputs can be local files": lambda r: _yes(r.local_files),
+    "tables without a past": lambda r: _yes(r.transient_tables),
     "value on the row with the greatest key": lambda r: r.arg_max or "no",
     "grants on a view that is replaced": lambda r: _GRANTS[r.grants],
     "tells how many bytes a model has read": lambda r: _yes(r.counts_bytes),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from profiles_pipeline.compile import SolveComponents
 from profiles_pipeline.dialects import capabilities
 from profiles_pipeline.identity import contraction, in_memory
-from profiles_pipeline.identity.contraction import first_round
+from profiles_pipeline.identity.script import contraction_script
 from profiles_pipeline.warehouse.base import Warehouse
 
-__all__ = ["contraction", "first_round", "in_memory", "solve"]
+__all__ = ["contraction", "contraction_script", "in_memory", "solve"]
 
 
 def solve(warehouse: Warehouse, step: SolveComponents) -> None:

@@ -21,7 +21,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from sqlglot import exp
 
@@ -104,65 +103,17 @@ def solve(warehouse: Warehouse, step: SolveComponents, prime: int | None = None)
         WarehouseError: the warehouse refuses a statement, or a round has left as many edges as there were.
     """
     nodes = _number(warehouse, step.nodes)
-    loop = _Loop(_OnWarehouse(warehouse), step, prime or (NARROW if nodes < NARROW else WIDE))
+    loop = _Loop(warehouse, step, prime or (NARROW if nodes < NARROW else WIDE))
     contracted = loop.contract()
     loop.label()
     return contracted
 
 
-def first_round(step: SolveComponents) -> tuple[exp.Expr, ...]:
-    """Return the statements and questions of the loop over a graph that is contracted in one round and one jump.
-
-    For people to read: further rounds and jumps say the same of further tables.
-    """
-    listening = _Listening()
-    loop = _Loop(listening, step, NARROW)
-    loop.contract()
-    loop.label()
-    return tuple(listening.said)
-
-
-class _Where(Protocol):
-    """Where the loop makes its tables."""
-
-    def run(self, tree: exp.Expr) -> None:
-        """Run a statement."""
-
-    def number(self, query: exp.Expr) -> int:
-        """Return the number that a query gives."""
-
-
-@dataclass(frozen=True, slots=True)
-class _OnWarehouse:
-    warehouse: Warehouse
-
-    def run(self, tree: exp.Expr) -> None:
-        self.warehouse.execute(render(tree, self.warehouse.dialect))
-
-    def number(self, query: exp.Expr) -> int:
-        return _number(self.warehouse, query)
-
-
-class _Listening:
-    """Writes down what is said, and answers so that there is one round with one jump."""
-
-    def __init__(self) -> None:
-        self.said: list[exp.Expr] = []
-        self._answers = iter((1, 1, 0, 0))  # there are edges; pointers are followed, and are not; no edge is left
-
-    def run(self, tree: exp.Expr) -> None:
-        self.said.append(tree)
-
-    def number(self, query: exp.Expr) -> int:
-        self.said.append(query)
-        return next(self._answers)
-
-
 class _Loop:
     """The loop over one graph. Every table that it makes is temporary, and dropped as soon as it is not needed."""
 
-    def __init__(self, where: _Where, step: SolveComponents, prime: int) -> None:
-        self._where = where
+    def __init__(self, warehouse: Warehouse, step: SolveComponents, prime: int) -> None:
+        self._warehouse = warehouse
         self._step = step
         self._maps = _maps(prime)
         self._orders: list[Affine] = []
@@ -179,7 +130,7 @@ class _Loop:
             number = len(self._orders)
             self._orders.append(order)
             edges, first = self._table("edges", number), self._table("pointers", number, 0)
-            self._make(first, _smallest_neighbours(edges))
+            self._make(first, smallest_neighbours(edges))
             pointers, steps = self._flatten(first)
             self._pointers.append(pointers)
             jumps.append(steps)
@@ -256,19 +207,22 @@ class _Loop:
         query = (
             "SELECT COUNT(*) FROM :pointers AS p JOIN :pointers AS q ON q.node = p.target WHERE q.target <> p.target"
         )
-        return self._where.number(build(query, pointers=pointers)) > 0
+        return _number(self._warehouse, build(query, pointers=pointers)) > 0
 
     def _table(self, kind: str, *numbers: int) -> exp.Table:
         return scratch(self._step.result, "_".join([kind, *map(str, numbers)]))
 
     def _make(self, table: exp.Table, query: exp.Expr) -> None:
-        self._where.run(create("temporary table", table, query))
+        self._run(create("temporary table", table, query))
 
     def _drop(self, table: exp.Table) -> None:
-        self._where.run(build("DROP TABLE :table", table=table))
+        self._run(build("DROP TABLE :table", table=table))
+
+    def _run(self, tree: exp.Expr) -> None:
+        self._warehouse.execute(render(tree, self._warehouse.dialect))
 
     def _count(self, table: exp.Table) -> int:
-        return self._where.number(build("SELECT COUNT(*) FROM :table", table=table))
+        return _number(self._warehouse, build("SELECT COUNT(*) FROM :table", table=table))
 
 
 def _maps(prime: int) -> Callable[[], Affine]:
@@ -292,7 +246,7 @@ def _oriented(edges: exp.Expr, move: Affine, ends: tuple[str, str]) -> exp.Expr:
     )
 
 
-def _smallest_neighbours(edges: exp.Expr) -> exp.Expr:
+def smallest_neighbours(edges: exp.Expr) -> exp.Expr:
     """Return a pointer from each node that has an edge to its smallest neighbour, or itself where none is smaller."""
     return build(
         """

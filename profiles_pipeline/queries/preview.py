@@ -10,12 +10,13 @@ from sqlglot import exp
 
 from profiles_pipeline import compiled, estimates, freshness, plan, run, time_contexts, untranslated
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import Texts, capabilities
+from profiles_pipeline.dialects import Texts
 from profiles_pipeline.errors import Problem, ProjectError, fail
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.resolve.model import Input
+from profiles_pipeline.session import as_able
 from profiles_pipeline.warehouse.settings import MEMORY, CompiledSettings, DuckDBSettings
 
 NOT_RUN = 0
@@ -95,7 +96,7 @@ def compile_project(
     with open_for_reading(project, place, "profiles compile", observe, options.lock_timeout) as opened:
         seq_no = _context(opened, options)
         if assume_inputs:
-            written = replace(plan.as_written(), structs=capabilities(output.settings.dialect).structs)
+            written = as_able(plan.as_written(), output.settings.dialect)
             lenient = replace(opened, project=project, sources=written, output=output)
         else:
             lenient = replace(opened, sources=_where_found(opened.sources))
@@ -139,4 +140,4 @@ def _where_found(sources: plan.Sources) -> plan.Sources:
         except ProjectError:
             return written.of_table(table)
 
-    return plan.Sources(of_input=of_input, of_table=of_table)
+    return replace(sources, of_input=of_input, of_table=of_table, files=lambda _: None)

@@ -229,11 +229,13 @@ class PipelineSpec(Spec):
 
     Attributes:
         incremental: whether what was read is kept for later runs: from the second run on, from the first on, or never.
+        transient: which tables a warehouse that asks need not be able to bring back as they were before.
         inputs: name of an input -> how its changes are found.
         publish: what is published, and where to.
     """
 
     incremental: Literal["auto", "always", "never"] = "auto"
+    transient: Literal["nothing", "materials", "everything"] = "materials"
     partitions: PartitionsSpec = PartitionsSpec()
     inputs: dict[str, InputChanges] = Field(default_factory=dict)
     schedules: SchedulesSpec = SchedulesSpec()

@@ -10,7 +10,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from profiles_pipeline.dialects import KNOWN, canonical_type, capabilities, identifier, literal, render
+from profiles_pipeline.dialects import KNOWN, canonical_type, capabilities, identifier, literal, render, spelled
 from profiles_pipeline.dialects.postgres.formats import time_format
 from profiles_pipeline.dialects.render import Value
 from profiles_pipeline.dialects.support import emulations, page
@@ -48,8 +48,8 @@ def test_literals_and_names_parse_in_every_dialect(dialect: str) -> None:
     text = sqlglot.parse_one(f"SELECT {literal('a' + chr(92) + chr(39), dialect)}", dialect=name).expressions[0]
     assert text.this == "a\\'"
     column = sqlglot.parse_one(f"SELECT {identifier('odd name', dialect)}", dialect=name).expressions[0]
-    spelled = {"upper": "ODD NAME"}.get(capabilities(dialect).identifier_case, "odd name")
-    assert (column.name, column.this.quoted) == (spelled, True)
+    folded = {"upper": "ODD NAME"}.get(capabilities(dialect).identifier_case, "odd name")
+    assert (column.name, column.this.quoted) == (folded, True)
 
 
 def test_records_agree_with_sqlglot() -> None:
@@ -239,7 +239,7 @@ def test_formats_of_times(strftime: str, expected: str | None) -> None:
     assert time_format(strftime) == expected
 
 
-@pytest.mark.parametrize("dialect", ["postgres", "redshift", "bigquery", "databricks"])
+@pytest.mark.parametrize("dialect", ["snowflake", "postgres", "redshift", "bigquery", "databricks"])
 def test_names_fit_and_stay_apart(dialect: str) -> None:
     longest = KNOWN[dialect].max_identifier_length
     names = ["ä" * longest + end for end in "ab"]
@@ -247,7 +247,8 @@ def test_names_fit_and_stay_apart(dialect: str) -> None:
     written = [item.alias for item in sqlglot.parse_one(text, dialect=dialect).expressions]
     assert len(set(written)) == 3
     assert all(len(name.encode()) <= longest for name in written)
-    assert written[2] == "c" * longest
+    assert written[2] == spelled("c" * longest, dialect)
+    assert written[0] == spelled(names[0], dialect)
 
 
 def test_letters_that_are_not_ascii_keep_their_case() -> None:

@@ -1,10 +1,11 @@
 """Kills a run right before one of its statements, for one statement after the other; the next run must mend it.
 
-    python -m profiles_pipeline_tests.law.kills HISTORY EVERY
+    python -m profiles_pipeline_tests.law.kills HISTORY EVERY [--committing]
 
 The last run of a kept history, which goes on from those before, is killed before every EVERY-th statement that it sends
 to the warehouse. Each time everything is put back to where it was, the run is killed, made again, and compared with a
-full rebuild. It is a program of its own since it forks: nothing may have opened a warehouse before.
+full rebuild. With `--committing`, nothing is taken back that was made or done before a definition, as on servers that
+commit there. It is a program of its own since it forks: nothing may have opened a warehouse before.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from profiles_pipeline import increments
 from profiles_pipeline.warehouse.duckdb_warehouse import DuckDBWarehouse
 from profiles_pipeline_tests.law import projects
 from profiles_pipeline_tests.law.check import compare, rebuilt
+from profiles_pipeline_tests.law.committing import committing
 from profiles_pipeline_tests.law.histories import Step, Tables, replay
 from profiles_pipeline_tests.law.kept import HISTORIES
 from profiles_pipeline_tests.law.place import Place, Relations
@@ -98,10 +101,11 @@ class Sweep:
         return True
 
 
-def main(name: str, every: int) -> int:
+def main(name: str, every: int, commits: bool) -> int:
     """Sweep the last run of a history; say what came of it and return how many points are not mended."""
     increments.was_built_before = lambda *_: True  # type: ignore[assignment]  # every run but the first goes on
-    with tempfile.TemporaryDirectory(prefix="kills-") as folder:
+    way = committing() if commits else nullcontext()
+    with tempfile.TemporaryDirectory(prefix="kills-") as folder, way:
         root, history = Path(folder), HISTORIES[name]
         place = Place(root / "place", history.layout)
         *earlier, (step, shape, tables) = replay(history)
@@ -121,4 +125,4 @@ def main(name: str, every: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(min(main(sys.argv[1], int(sys.argv[2])), 100))
+    sys.exit(min(main(sys.argv[1], int(sys.argv[2]), "--committing" in sys.argv), 100))

@@ -18,8 +18,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ import duckdb
 import fakesnow.server as fake
 import jwt
 import pyarrow as pa
+import sqlglot
 import uvicorn
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from fakesnow import arrow, converter, transforms
@@ -209,7 +210,10 @@ connections:
         text, is_async = given["sqlText"], bool(given.get("asyncExec"))
         if is_async and self._loses("question"):
             return Response(status_code=503)
-        self._kill(text)
+        if self._kills(text):
+            with suppress(duckdb.TransactionException):  # there may be none
+                fake.to_conn(fake.to_token(request))._duck_conn.rollback()
+            return _refused(604, "nobody listens any more")
         refusal = next((told for pattern, told in self.refusals.items() if re.search(pattern, text)), None)
         if refusal is not None:
             return _refused(*refusal)
@@ -219,14 +223,15 @@ connections:
             return await self._history(request, given["bindings"]["1"]["value"])
         return await self._submitted(request, given) if is_async else _answered(await fake.query_request(request))
 
-    def _kill(self, text: str) -> None:
-        """Kill the sender of a statement before it is run."""
+    def _kills(self, text: str) -> bool:
+        """Kill the sender of a statement before it is run; the service takes back what a session left open in time."""
         if self.killing is None or not self.killing[0].match(text):
-            return
+            return False
         pattern, number, process = self.killing
         self.killing = (pattern, number - 1, process) if number > 1 else None
         if self.killing is None:
             os.kill(process, signal.SIGKILL)
+        return self.killing is None
 
     def _loses(self, what: str) -> bool:
         if what not in self.lost:
@@ -364,31 +369,69 @@ def _kind(node: exp.Typeof) -> exp.Expr:
     return kind.else_(asked.copy())
 
 
-def _aggregate(node: exp.Expr) -> exp.Expr:
-    """ARRAY_AGG leaves NULLs out; MAX_BY and MIN_BY do not, but rows without a key; and others."""
-    if isinstance(node, exp.Typeof):
-        return _kind(node)
-    if isinstance(node, exp.Anonymous) and node.name.upper() == "ARRAYS_TO_OBJECT":
+def _by_name(node: exp.Anonymous) -> exp.Expr:
+    """ARRAYS_TO_OBJECT makes an object; HASH gives a whole number with a sign."""
+    if node.name.upper() == "ARRAYS_TO_OBJECT":
         parts = zip(node.expressions, ("VARCHAR[]", "JSON[]"), strict=True)
         lists = [exp.Cast(this=part, to=exp.DataType.build(kind, dialect="duckdb")) for part, kind in parts]
         return exp.Anonymous(this="TO_JSON", expressions=[exp.Anonymous(this="MAP", expressions=lists)])
-    if (
-        isinstance(node, exp.ConvertTimezone)
-        and node.args["target_tz"].name == "UTC"
-        and not node.args.get("source_tz")
-    ):
-        return exp.cast(node.args["timestamp"], "TIMESTAMPTZ")  # a moment stays one; all sessions are in UTC
-    if isinstance(node, exp.ArgMax | exp.ArgMin):
-        name = "ARG_MAX_NULL" if isinstance(node, exp.ArgMax) else "ARG_MIN_NULL"
-        return exp.Anonymous(this=name, expressions=[node.this, node.expression])
-    if not isinstance(node, exp.ArrayAgg) or isinstance(node.parent, exp.Window) or node.args.get("listed"):
+    if node.name.upper() == "HASH" and not node.args.get("signed"):
+        node.set("signed", True)
+        return sqlglot.parse_one(f"CAST(CAST({node.sql('duckdb')} AS HUGEINT) - {2**63} AS BIGINT)", read="duckdb")
+    return node
+
+
+def _moment(node: exp.ConvertTimezone) -> exp.Expr:
+    """A moment in UTC stays one: all sessions are in UTC."""
+    if node.args["target_tz"].name == "UTC" and not node.args.get("source_tz"):
+        return exp.cast(node.args["timestamp"], "TIMESTAMPTZ")
+    return node
+
+
+def _extreme(node: exp.ArgMax | exp.ArgMin) -> exp.Expr:
+    """MAX_BY and MIN_BY leave out rows without a key, but none without a value."""
+    name = "ARG_MAX_NULL" if isinstance(node, exp.ArgMax) else "ARG_MIN_NULL"
+    return exp.Anonymous(this=name, expressions=[node.this, node.expression])
+
+
+def _listed(node: exp.ArrayAgg) -> exp.Expr:
+    """ARRAY_AGG leaves NULLs out."""
+    if isinstance(node.parent, exp.Window) or node.args.get("listed"):
         return node
     value = node.this.this if isinstance(node.this, exp.Order) else node.this
     value = value.expressions[0] if isinstance(value, exp.Distinct) else value
     node.set("listed", True)
+    node.set("nulls_excluded", False)  # said below, which DuckDB's dialect does not do right for distinct values
     known = exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
     listed = exp.Filter(this=node.copy(), expression=exp.Where(this=known))
     return exp.func("COALESCE", exp.Anonymous(this="TO_JSON", expressions=[listed]), exp.cast("'[]'", "JSON"))
+
+
+def _of_lists(node: exp.ArrayUnionAgg | exp.SortArray) -> exp.Expr:
+    """What is done with lists, which fakesnow keeps as documents."""
+    items = exp.Cast(this=node.this, to=exp.DataType.build("JSON[]", dialect="duckdb"))
+    if isinstance(node, exp.SortArray):
+        found = exp.Anonymous(this="LIST_SORT", expressions=[items])
+    else:
+        listed = exp.Anonymous(this="FLATTEN", expressions=[exp.Anonymous(this="LIST", expressions=[items])])
+        found = exp.Anonymous(this="LIST_DISTINCT", expressions=[listed])
+    return exp.Anonymous(this="TO_JSON", expressions=[found])
+
+
+_AS_DOCUMENTED: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
+    exp.Anonymous: _by_name,
+    exp.ArgMax: _extreme,
+    exp.ArgMin: _extreme,
+    exp.ArrayAgg: _listed,
+    exp.ArrayUnionAgg: _of_lists,
+    exp.ConvertTimezone: _moment,
+    exp.SortArray: _of_lists,
+    exp.Typeof: _kind,
+}
+
+
+def _function(node: exp.Expr) -> exp.Expr:
+    return _AS_DOCUMENTED.get(type(node), lambda same: same)(node)
 
 
 def _cast(node: exp.Expr) -> exp.Expr:
@@ -451,7 +494,7 @@ _DESCRIBE = FakeSnowflakeCursor._describe_last_sql
 _MENDED = {
     "extract_comment_on_table": _commented,
     "numeric_agg_implicit_cast": lambda node: node,  # sums of numbers stay numbers: only texts are cast
-    "array_agg": _aggregate,
+    "array_agg": _function,
     "to_timestamp": _cast,
 }
 _KEPT = {name: getattr(transforms, name) for name in _MENDED}

@@ -40,6 +40,7 @@ def session(folder: Path) -> Iterator[SparkSession]:
         "spark.driver.host": "127.0.0.1",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
+        "spark.sql.scripting.enabled": "true",
         "spark.sql.shuffle.partitions": "1",
         "spark.default.parallelism": "1",
         "spark.sql.warehouse.dir": str(folder / "tables"),
@@ -75,12 +76,16 @@ class Spark:
 
     def execute(self, sql: str, params: Sequence[object] | None = None) -> None:  # noqa: ARG002 - none are given
         """Run a statement; what cannot be replaced is dropped first, and no table is temporary."""
-        if made := _MADE.match(sql):
-            kind = "CREATE OR REPLACE TEMPORARY TABLE" if made[1] else "CREATE OR REPLACE TABLE"
-            self.otherwise[kind] = self.otherwise.get(kind, 0) + 1
-            self.session.sql(f"DROP TABLE IF EXISTS {made[2]}")
-            sql = sql.replace(made[0], f"CREATE TABLE {made[2]} AS", 1)
-        self.session.sql(sql)
+        made, found = _MADE.subn(self._said, sql)
+        is_script = not found or made.startswith("BEGIN")
+        for statement in [made] if is_script else made.split(";\n", 1):
+            self.session.sql(statement)
+
+    def _said(self, made: re.Match[str]) -> str:
+        """The two statements that make a table anew where none replaces it."""
+        kind = "CREATE OR REPLACE TEMPORARY TABLE" if made[1] else "CREATE OR REPLACE TABLE"
+        self.otherwise[kind] = self.otherwise.get(kind, 0) + 1
+        return f"DROP TABLE IF EXISTS {made[2]};\nCREATE TABLE {made[2]} AS"
 
     def query(self, sql: str, params: Sequence[object] | None = None) -> Rows:  # noqa: ARG002 - none are given
         """Return the whole result."""

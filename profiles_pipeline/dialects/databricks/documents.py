@@ -139,6 +139,32 @@ def listed(node: exp.Expr) -> exp.Expr:
     return build("CASE WHEN SIZE(:l) > 0 THEN :t END", l=collected, t=call("TRANSFORM", collected, item))
 
 
+def joined(node: exp.Expr) -> exp.Expr:
+    """STRING_AGG(DISTINCT x, s ORDER BY x), within a FILTER or not: the items of a set, sorted.
+
+    Spark stops at a LISTAGG of distinct values beside other aggregates of distinct values.
+    """
+    where = node.expression if isinstance(node, exp.Filter) else None
+    made = node.this if where is not None else node
+    if not isinstance(made, exp.GroupConcat) or (where is None and isinstance(node.parent, exp.Filter | exp.Window)):
+        return node
+    order = made.this if isinstance(made.this, exp.Order) else None
+    distinct = order.this if order is not None else made.this
+    if not isinstance(distinct, exp.Distinct) or len(distinct.expressions) != 1:
+        return node
+    (value,) = distinct.expressions
+    aggregates: list[exp.Expr] = [call("COLLECT_SET", value.copy()), exp.Count(this=value.copy(), big_int=True)]
+    if where is not None:
+        aggregates = [exp.Filter(this=each, expression=where.copy()) for each in aggregates]
+    collected, number = aggregates
+    items = call("ARRAY_SORT", collected)
+    if order is not None and order.expressions[0].args.get("desc"):
+        items = call("REVERSE", items)
+    text = exp.Lambda(this=exp.cast(exp.column("item"), "TEXT"), expressions=[exp.to_identifier("item")])
+    texts = call("ARRAY_JOIN", call("TRANSFORM", items, text), made.args.get("separator") or exp.Literal.string(","))
+    return build("CASE WHEN :n > 0 THEN :t END", n=number, t=texts)
+
+
 def _flattened(lateral: exp.Expr) -> exp.Expr:
     """LATERAL (SELECT ... FROM JSON_EACH(x)): a row for each element of a document."""
     query = lateral.this
@@ -181,6 +207,7 @@ CALLS: dict[str, Callable[[list[exp.Expr]], exp.Expr | None]] = {
 
 REWRITES: tuple[Rewrite, ...] = (
     Rewrite("ARRAY_AGG", "COLLECT_LIST of structs, sorted", (exp.Filter, exp.ArrayAgg), listed),
+    Rewrite("STRING_AGG of distinct values", "ARRAY_JOIN of a sorted set", (exp.Filter, exp.GroupConcat), joined),
     Rewrite("JSON paths", "TRY_VARIANT_GET", (exp.JSONExtract,), lambda node: _got(node, "variant")),
     Rewrite("JSON paths to texts", "TRY_VARIANT_GET", (exp.JSONExtractScalar,), lambda node: _got(node, "string")),
     Rewrite("JSON_TYPE", "SCHEMA_OF_VARIANT", (exp.JSONType,), lambda node: _kind(node.this)),

@@ -7,6 +7,8 @@ from typing import ClassVar
 from sqlglot import exp
 from sqlglot.generators.snowflake import SnowflakeGenerator
 
+from profiles_pipeline.dialects.capabilities import SNOWFLAKE
+from profiles_pipeline.dialects.folding import fitted
 from profiles_pipeline.errors import WarehouseError
 
 ABSENT = frozenset(
@@ -28,6 +30,11 @@ class SnowflakeText(SnowflakeGenerator):
         **SnowflakeGenerator.TRANSFORMS,
         exp.Div: lambda self, node: self.binary(node, "/"),
     }
+
+    def identifier_sql(self, expression: exp.Identifier) -> str:
+        """Write a name, a long one as its beginning and a hash of the whole."""
+        expression.set("this", fitted(expression.name, SNOWFLAKE.max_identifier_length))
+        return super().identifier_sql(expression)
 
     def trycast_sql(self, expression: exp.TryCast) -> str:
         """Write TRY_CAST, whose operand the rewrites have made a text."""

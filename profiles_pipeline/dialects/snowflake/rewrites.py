@@ -72,6 +72,12 @@ def _listed_in_order(node: exp.Expr) -> exp.Expr:
     return exp.WithinGroup(this=made, expression=exp.Order(expressions=[key]))
 
 
+def _united(node: exp.Expr) -> exp.Expr:
+    """LIST_DISTINCT(FLATTEN(ARRAY_AGG(l))): the values of lists of which none has one twice, each once."""
+    listed = node.this.this if isinstance(node.this, exp.Flatten) else None
+    return exp.ArrayUnionAgg(this=listed.this) if isinstance(listed, exp.ArrayAgg) else node
+
+
 # --- types ----------------------------------------------------------------------------------------------------------
 
 
@@ -141,6 +147,7 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("MODE", "MODE; which one of several is not said", (exp.Mode,), conditional.mode),
     Rewrite("FILTER", "IFF in the aggregate", (exp.Filter,), conditional.filtered),
     Rewrite("LIST_SORT of distinct values", "WITHIN GROUP", (exp.SortArray,), _listed_in_order),
+    Rewrite("distinct values of lists", "ARRAY_UNION_AGG", (exp.ArrayDistinct,), _united),
     Rewrite("MATERIALIZED", "nothing", (exp.CTE,), conditional.named_query),
     Rewrite("ROW_NUMBER() OVER ()", "any order, said so", (exp.Window,), conditional.numbered),
     Rewrite("division", "of DOUBLE", (exp.Div,), conditional.division),

@@ -387,29 +387,30 @@ WHERE
 
 -- 6. connected components
 -- makes Material_user_graph_1_components (node, component) in rounds that contract the graph, until no edge is left.
--- This is the first; each further one says the same of further tables, with other numbers in its maps.
-CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_edges_0` AS
+-- fails where there are more nodes than numbers to tell them apart:
+SELECT
+  CAST(1 AS FLOAT64) / CASE WHEN COUNT(*) < 2147483647 THEN 1 ELSE 0 END AS `holds`
+FROM `Material_user_graph_1_nodes` AS `t`;
+CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_map` AS
+SELECT
+  CAST(CAST(1103515245 AS INT64) AS INT64) AS `factor`,
+  CAST(CAST(12345 AS INT64) AS INT64) AS `shift`;
+CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_edges` AS
 SELECT DISTINCT
   (
     SELECT
       MAX(item)
-    FROM UNNEST([`one`, `other`]) AS item
+    FROM UNNEST([`x`, `y`]) AS item
   ) AS `high`,
   (
     SELECT
       MIN(item)
-    FROM UNNEST([`one`, `other`]) AS item
+    FROM UNNEST([`x`, `y`]) AS item
   ) AS `low`
 FROM (
   SELECT
-    CAST(MOD(
-      CAST(1944846389 AS INT64) * CAST(`a` AS INT64) + CAST(1552200962 AS INT64),
-      CAST(2147483647 AS INT64)
-    ) AS INT64) AS `one`,
-    CAST(MOD(
-      CAST(1944846389 AS INT64) * CAST(`b` AS INT64) + CAST(1552200962 AS INT64),
-      CAST(2147483647 AS INT64)
-    ) AS INT64) AS `other`
+    MOD(`m`.`factor` * CAST(`e`.`a` AS INT64) + `m`.`shift`, CAST(2147483647 AS INT64)) AS `x`,
+    MOD(`m`.`factor` * CAST(`e`.`b` AS INT64) + `m`.`shift`, CAST(2147483647 AS INT64)) AS `y`
   FROM (
     SELECT
       `one`.`node` AS `a`,
@@ -422,115 +423,186 @@ FROM (
     WHERE
       `one`.`node` <> `two`.`node`
   ) AS `e`
+  CROSS JOIN `Material_user_graph_1_components_map` AS `m`
   WHERE
-    `a` <> `b`
-) AS `moved`;
--- where this is not 0, another round follows:
-SELECT
-  COUNT(*)
-FROM `Material_user_graph_1_components_edges_0`;
-CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_pointers_0_0` AS
-SELECT
-  `node`,
-  MIN(`target`) AS `target`
-FROM (
-  SELECT
-    `high` AS `node`,
-    `low` AS `target`
-  FROM `Material_user_graph_1_components_edges_0` AS `e`
-  UNION ALL
-  SELECT
-    `low`,
-    `low`
-  FROM `Material_user_graph_1_components_edges_0` AS `e`
-) AS `near`
-GROUP BY
-  `node`;
--- where this is not 0, another jump follows:
-SELECT
-  COUNT(*)
-FROM `Material_user_graph_1_components_pointers_0_0` AS `p`
-JOIN `Material_user_graph_1_components_pointers_0_0` AS `q`
-  ON `q`.`node` = `p`.`target`
-WHERE
-  `q`.`target` <> `p`.`target`;
-CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_pointers_0_1` AS
-SELECT
-  `p`.`node`,
-  `q`.`target`
-FROM `Material_user_graph_1_components_pointers_0_0` AS `p`
-JOIN `Material_user_graph_1_components_pointers_0_0` AS `q`
-  ON `q`.`node` = `p`.`target`;
-DROP TABLE `Material_user_graph_1_components_pointers_0_0`;
--- where this is not 0, another jump follows:
-SELECT
-  COUNT(*)
-FROM `Material_user_graph_1_components_pointers_0_1` AS `p`
-JOIN `Material_user_graph_1_components_pointers_0_1` AS `q`
-  ON `q`.`node` = `p`.`target`
-WHERE
-  `q`.`target` <> `p`.`target`;
-CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_edges_1` AS
-SELECT DISTINCT
-  (
-    SELECT
-      MAX(item)
-    FROM UNNEST([`one`, `other`]) AS item
-  ) AS `high`,
-  (
-    SELECT
-      MIN(item)
-    FROM UNNEST([`one`, `other`]) AS item
-  ) AS `low`
-FROM (
-  SELECT
-    CAST(MOD(
-      CAST(1 AS INT64) * CAST(`x` AS INT64) + CAST(0 AS INT64),
-      CAST(2147483647 AS INT64)
-    ) AS INT64) AS `one`,
-    CAST(MOD(
-      CAST(1 AS INT64) * CAST(`y` AS INT64) + CAST(0 AS INT64),
-      CAST(2147483647 AS INT64)
-    ) AS INT64) AS `other`
-  FROM (
-    SELECT
-      `p`.`target` AS `x`,
-      `q`.`target` AS `y`
-    FROM `Material_user_graph_1_components_edges_0` AS `e`
-    JOIN `Material_user_graph_1_components_pointers_0_1` AS `p`
-      ON `p`.`node` = `e`.`high`
-    JOIN `Material_user_graph_1_components_pointers_0_1` AS `q`
-      ON `q`.`node` = `e`.`low`
-  ) AS `e`
-  WHERE
-    `x` <> `y`
-) AS `moved`;
-DROP TABLE `Material_user_graph_1_components_edges_0`;
--- where this is not 0, another round follows:
-SELECT
-  COUNT(*)
-FROM `Material_user_graph_1_components_edges_1`;
-DROP TABLE `Material_user_graph_1_components_edges_1`;
-CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_roots_0` AS
-SELECT
-  `p`.`node`,
-  CAST(MOD(
-    CAST(169106526 AS INT64) * CAST(`p`.`target` AS INT64) + CAST(382188448 AS INT64),
-    CAST(2147483647 AS INT64)
-  ) AS INT64) AS `root`
-FROM `Material_user_graph_1_components_pointers_0_1` AS `p`;
-DROP TABLE `Material_user_graph_1_components_pointers_0_1`;
-CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components` AS
+    `e`.`a` <> `e`.`b`
+) AS `ends`;
+CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_roots` AS
 SELECT
   `n`.`node`,
-  COALESCE(`r`.`root`, `n`.`node`) AS `component`
+  MOD(`m`.`factor` * CAST(`n`.`node` AS INT64) + `m`.`shift`, CAST(2147483647 AS INT64)) AS `root`
 FROM `Material_user_graph_1_nodes` AS `n`
-LEFT JOIN `Material_user_graph_1_components_roots_0` AS `r`
-  ON `r`.`node` = CAST(MOD(
-    CAST(1944846389 AS INT64) * CAST(`n`.`node` AS INT64) + CAST(1552200962 AS INT64),
-    CAST(2147483647 AS INT64)
-  ) AS INT64);
-DROP TABLE `Material_user_graph_1_components_roots_0`;
+CROSS JOIN `Material_user_graph_1_components_map` AS `m`;
+BEGIN
+  DECLARE edges_left INT64;
+  LOOP
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_pointers` AS
+    SELECT
+      `node`,
+      MIN(`target`) AS `target`
+    FROM (
+      SELECT
+        `high` AS `node`,
+        `low` AS `target`
+      FROM `Material_user_graph_1_components_edges` AS `e`
+      UNION ALL
+      SELECT
+        `low`,
+        `low`
+      FROM `Material_user_graph_1_components_edges` AS `e`
+    ) AS `near`
+    GROUP BY
+      `node`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_followed` AS
+    SELECT
+      `p`.`node`,
+      `q`.`target`
+    FROM `Material_user_graph_1_components_pointers` AS `p`
+    JOIN `Material_user_graph_1_components_pointers` AS `q`
+      ON `q`.`node` = `p`.`target`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_followed_twice` AS
+    SELECT
+      `p`.`node`,
+      `q`.`target`
+    FROM `Material_user_graph_1_components_followed` AS `p`
+    JOIN `Material_user_graph_1_components_followed` AS `q`
+      ON `q`.`node` = `p`.`target`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_map_then` AS
+    SELECT
+      `m`.`factor`,
+      `m`.`shift`
+    FROM `Material_user_graph_1_components_map` AS `m`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_roots_then` AS
+    SELECT
+      `r`.`node`,
+      COALESCE(`p`.`target`, `r`.`root`) AS `root`
+    FROM `Material_user_graph_1_components_roots` AS `r`
+    CROSS JOIN `Material_user_graph_1_components_map_then` AS `m`
+    LEFT JOIN `Material_user_graph_1_components_followed_twice` AS `p`
+      ON `p`.`node` = `r`.`root`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_edges_then` AS
+    SELECT DISTINCT
+      (
+        SELECT
+          MAX(item)
+        FROM UNNEST([`x`, `y`]) AS item
+      ) AS `high`,
+      (
+        SELECT
+          MIN(item)
+        FROM UNNEST([`x`, `y`]) AS item
+      ) AS `low`
+    FROM (
+      SELECT
+        `p`.`target` AS `x`,
+        `q`.`target` AS `y`
+      FROM `Material_user_graph_1_components_edges` AS `e`
+      CROSS JOIN `Material_user_graph_1_components_map_then` AS `m`
+      JOIN `Material_user_graph_1_components_followed_twice` AS `p`
+        ON `p`.`node` = `e`.`high`
+      JOIN `Material_user_graph_1_components_followed_twice` AS `q`
+        ON `q`.`node` = `e`.`low`
+      WHERE
+        `p`.`target` <> `q`.`target`
+    ) AS `ends`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_pointers` AS
+    SELECT
+      `node`,
+      MIN(`target`) AS `target`
+    FROM (
+      SELECT
+        `high` AS `node`,
+        `low` AS `target`
+      FROM `Material_user_graph_1_components_edges_then` AS `e`
+      UNION ALL
+      SELECT
+        `low`,
+        `low`
+      FROM `Material_user_graph_1_components_edges_then` AS `e`
+    ) AS `near`
+    GROUP BY
+      `node`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_followed` AS
+    SELECT
+      `p`.`node`,
+      `q`.`target`
+    FROM `Material_user_graph_1_components_pointers` AS `p`
+    JOIN `Material_user_graph_1_components_pointers` AS `q`
+      ON `q`.`node` = `p`.`target`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_followed_twice` AS
+    SELECT
+      `p`.`node`,
+      `q`.`target`
+    FROM `Material_user_graph_1_components_followed` AS `p`
+    JOIN `Material_user_graph_1_components_followed` AS `q`
+      ON `q`.`node` = `p`.`target`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_map` AS
+    SELECT
+      MOD(`m`.`factor` * CAST(48271 AS INT64) + CAST(0 AS INT64), CAST(2147483647 AS INT64)) AS `factor`,
+      MOD(`m`.`shift` * CAST(48271 AS INT64) + CAST(1 AS INT64), CAST(2147483647 AS INT64)) AS `shift`
+    FROM `Material_user_graph_1_components_map_then` AS `m`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_roots` AS
+    SELECT
+      `r`.`node`,
+      MOD(
+        `m`.`factor` * CAST(COALESCE(`p`.`target`, `r`.`root`) AS INT64) + `m`.`shift`,
+        CAST(2147483647 AS INT64)
+      ) AS `root`
+    FROM `Material_user_graph_1_components_roots_then` AS `r`
+    CROSS JOIN `Material_user_graph_1_components_map` AS `m`
+    LEFT JOIN `Material_user_graph_1_components_followed_twice` AS `p`
+      ON `p`.`node` = `r`.`root`;
+    CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components_edges` AS
+    SELECT DISTINCT
+      (
+        SELECT
+          MAX(item)
+        FROM UNNEST([`x`, `y`]) AS item
+      ) AS `high`,
+      (
+        SELECT
+          MIN(item)
+        FROM UNNEST([`x`, `y`]) AS item
+      ) AS `low`
+    FROM (
+      SELECT
+        MOD(
+          `m`.`factor` * CAST(`p`.`target` AS INT64) + `m`.`shift`,
+          CAST(2147483647 AS INT64)
+        ) AS `x`,
+        MOD(
+          `m`.`factor` * CAST(`q`.`target` AS INT64) + `m`.`shift`,
+          CAST(2147483647 AS INT64)
+        ) AS `y`
+      FROM `Material_user_graph_1_components_edges_then` AS `e`
+      CROSS JOIN `Material_user_graph_1_components_map` AS `m`
+      JOIN `Material_user_graph_1_components_followed_twice` AS `p`
+        ON `p`.`node` = `e`.`high`
+      JOIN `Material_user_graph_1_components_followed_twice` AS `q`
+        ON `q`.`node` = `e`.`low`
+      WHERE
+        `p`.`target` <> `q`.`target`
+    ) AS `ends`;
+    SET edges_left = (SELECT COUNT(*) AS `edges_left` FROM `Material_user_graph_1_components_edges` AS `e`);
+    IF edges_left = 0 THEN
+      BREAK;
+    END IF;
+  END LOOP;
+END;
+CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_components` AS
+SELECT
+  `r`.`node`,
+  MIN(`r`.`node`) OVER (PARTITION BY `r`.`root`) AS `component`
+FROM `Material_user_graph_1_components_roots` AS `r`;
+DROP TABLE `Material_user_graph_1_components_map`;
+DROP TABLE `Material_user_graph_1_components_edges`;
+DROP TABLE `Material_user_graph_1_components_roots`;
+DROP TABLE `Material_user_graph_1_components_pointers`;
+DROP TABLE `Material_user_graph_1_components_followed`;
+DROP TABLE `Material_user_graph_1_components_followed_twice`;
+DROP TABLE `Material_user_graph_1_components_map_then`;
+DROP TABLE `Material_user_graph_1_components_roots_then`;
+DROP TABLE `Material_user_graph_1_components_edges_then`;
 
 -- 7. evidence of each id
 CREATE OR REPLACE TEMPORARY TABLE `Material_user_graph_1_metadata` AS

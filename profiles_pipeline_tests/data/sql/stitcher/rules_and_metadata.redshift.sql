@@ -421,20 +421,28 @@ WHERE
 
 -- 6. connected components
 -- makes Material_user_graph_1_components (node, component) in rounds that contract the graph, until no edge is left.
--- This is the first; each further one says the same of further tables, with other numbers in its maps.
-DROP TABLE IF EXISTS "material_user_graph_1_components_edges_0" CASCADE;
-CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_0" AS
+-- fails where there are more nodes than numbers to tell them apart:
+SELECT
+  CAST(1 AS DOUBLE PRECISION) / CASE WHEN COUNT(*) < 2147483647 THEN 1 ELSE 0 END AS "holds"
+FROM "material_user_graph_1_nodes" AS "t";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map" AS
+SELECT
+  CAST(CAST(1103515245 AS BIGINT) AS BIGINT) AS "factor",
+  CAST(CAST(12345 AS BIGINT) AS BIGINT) AS "shift";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges" AS
 SELECT DISTINCT
-  GREATEST("one", "other") AS "high",
-  LEAST("one", "other") AS "low"
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
 FROM (
   SELECT
-    CAST((
-      CAST(1944846389 AS BIGINT) * CAST("a" AS BIGINT) + CAST(1552200962 AS BIGINT)
-    ) % CAST(2147483647 AS BIGINT) AS BIGINT) AS "one",
-    CAST((
-      CAST(1944846389 AS BIGINT) * CAST("b" AS BIGINT) + CAST(1552200962 AS BIGINT)
-    ) % CAST(2147483647 AS BIGINT) AS BIGINT) AS "other"
+    (
+      "m"."factor" * CAST("e"."a" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "x",
+    (
+      "m"."factor" * CAST("e"."b" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "y"
   FROM (
     SELECT
       "one"."node" AS "a",
@@ -447,15 +455,23 @@ FROM (
     WHERE
       "one"."node" <> "two"."node"
   ) AS "e"
+  CROSS JOIN "material_user_graph_1_components_map" AS "m"
   WHERE
-    "a" <> "b"
-) AS "moved";
--- where this is not 0, another round follows:
+    "e"."a" <> "e"."b"
+) AS "ends";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots" AS
 SELECT
-  COUNT(*)
-FROM "material_user_graph_1_components_edges_0";
-DROP TABLE IF EXISTS "material_user_graph_1_components_pointers_0_0" CASCADE;
-CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers_0_0" AS
+  "n"."node",
+  (
+    "m"."factor" * CAST("n"."node" AS BIGINT) + "m"."shift"
+  ) % CAST(2147483647 AS BIGINT) AS "root"
+FROM "material_user_graph_1_nodes" AS "n"
+CROSS JOIN "material_user_graph_1_components_map" AS "m";
+-- there are no loops here: the same 8 times, by which few graphs are not done
+-- 1 of 8:
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
 SELECT
   "node",
   MIN("target") AS "target"
@@ -463,92 +479,1175 @@ FROM (
   SELECT
     "high" AS "node",
     "low" AS "target"
-  FROM "material_user_graph_1_components_edges_0" AS "e"
+  FROM "material_user_graph_1_components_edges" AS "e"
   UNION ALL
   SELECT
     "low",
     "low"
-  FROM "material_user_graph_1_components_edges_0" AS "e"
+  FROM "material_user_graph_1_components_edges" AS "e"
 ) AS "near"
 GROUP BY
   "node";
--- where this is not 0, another jump follows:
-SELECT
-  COUNT(*)
-FROM "material_user_graph_1_components_pointers_0_0" AS "p"
-JOIN "material_user_graph_1_components_pointers_0_0" AS "q"
-  ON "q"."node" = "p"."target"
-WHERE
-  "q"."target" <> "p"."target";
-DROP TABLE IF EXISTS "material_user_graph_1_components_pointers_0_1" CASCADE;
-CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers_0_1" AS
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
 SELECT
   "p"."node",
   "q"."target"
-FROM "material_user_graph_1_components_pointers_0_0" AS "p"
-JOIN "material_user_graph_1_components_pointers_0_0" AS "q"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
   ON "q"."node" = "p"."target";
-DROP TABLE "material_user_graph_1_components_pointers_0_0";
--- where this is not 0, another jump follows:
-SELECT
-  COUNT(*)
-FROM "material_user_graph_1_components_pointers_0_1" AS "p"
-JOIN "material_user_graph_1_components_pointers_0_1" AS "q"
-  ON "q"."node" = "p"."target"
-WHERE
-  "q"."target" <> "p"."target";
-DROP TABLE IF EXISTS "material_user_graph_1_components_edges_1" CASCADE;
-CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_1" AS
-SELECT DISTINCT
-  GREATEST("one", "other") AS "high",
-  LEAST("one", "other") AS "low"
-FROM (
-  SELECT
-    CAST((
-      CAST(1 AS BIGINT) * CAST("x" AS BIGINT) + CAST(0 AS BIGINT)
-    ) % CAST(2147483647 AS BIGINT) AS BIGINT) AS "one",
-    CAST((
-      CAST(1 AS BIGINT) * CAST("y" AS BIGINT) + CAST(0 AS BIGINT)
-    ) % CAST(2147483647 AS BIGINT) AS BIGINT) AS "other"
-  FROM (
-    SELECT
-      "p"."target" AS "x",
-      "q"."target" AS "y"
-    FROM "material_user_graph_1_components_edges_0" AS "e"
-    JOIN "material_user_graph_1_components_pointers_0_1" AS "p"
-      ON "p"."node" = "e"."high"
-    JOIN "material_user_graph_1_components_pointers_0_1" AS "q"
-      ON "q"."node" = "e"."low"
-  ) AS "e"
-  WHERE
-    "x" <> "y"
-) AS "moved";
-DROP TABLE "material_user_graph_1_components_edges_0";
--- where this is not 0, another round follows:
-SELECT
-  COUNT(*)
-FROM "material_user_graph_1_components_edges_1";
-DROP TABLE "material_user_graph_1_components_edges_1";
-DROP TABLE IF EXISTS "material_user_graph_1_components_roots_0" CASCADE;
-CREATE TEMPORARY TABLE "material_user_graph_1_components_roots_0" AS
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
 SELECT
   "p"."node",
-  CAST((
-    CAST(169106526 AS BIGINT) * CAST("p"."target" AS BIGINT) + CAST(382188448 AS BIGINT)
-  ) % CAST(2147483647 AS BIGINT) AS BIGINT) AS "root"
-FROM "material_user_graph_1_components_pointers_0_1" AS "p";
-DROP TABLE "material_user_graph_1_components_pointers_0_1";
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map_then" AS
+SELECT
+  "m"."factor",
+  "m"."shift"
+FROM "material_user_graph_1_components_map" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots_then" AS
+SELECT
+  "r"."node",
+  COALESCE("p"."target", "r"."root") AS "root"
+FROM "material_user_graph_1_components_roots" AS "r"
+CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_then" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    "p"."target" AS "x",
+    "q"."target" AS "y"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map" AS
+SELECT
+  (
+    "m"."factor" * CAST(48271 AS BIGINT) + CAST(0 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "factor",
+  (
+    "m"."shift" * CAST(48271 AS BIGINT) + CAST(1 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "shift"
+FROM "material_user_graph_1_components_map_then" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots" AS
+SELECT
+  "r"."node",
+  (
+    "m"."factor" * CAST(COALESCE("p"."target", "r"."root") AS BIGINT) + "m"."shift"
+  ) % CAST(2147483647 AS BIGINT) AS "root"
+FROM "material_user_graph_1_components_roots_then" AS "r"
+CROSS JOIN "material_user_graph_1_components_map" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    (
+      "m"."factor" * CAST("p"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "x",
+    (
+      "m"."factor" * CAST("q"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "y"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+-- 2 of 8:
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map_then" AS
+SELECT
+  "m"."factor",
+  "m"."shift"
+FROM "material_user_graph_1_components_map" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots_then" AS
+SELECT
+  "r"."node",
+  COALESCE("p"."target", "r"."root") AS "root"
+FROM "material_user_graph_1_components_roots" AS "r"
+CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_then" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    "p"."target" AS "x",
+    "q"."target" AS "y"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map" AS
+SELECT
+  (
+    "m"."factor" * CAST(48271 AS BIGINT) + CAST(0 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "factor",
+  (
+    "m"."shift" * CAST(48271 AS BIGINT) + CAST(1 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "shift"
+FROM "material_user_graph_1_components_map_then" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots" AS
+SELECT
+  "r"."node",
+  (
+    "m"."factor" * CAST(COALESCE("p"."target", "r"."root") AS BIGINT) + "m"."shift"
+  ) % CAST(2147483647 AS BIGINT) AS "root"
+FROM "material_user_graph_1_components_roots_then" AS "r"
+CROSS JOIN "material_user_graph_1_components_map" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    (
+      "m"."factor" * CAST("p"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "x",
+    (
+      "m"."factor" * CAST("q"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "y"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+-- 3 of 8:
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map_then" AS
+SELECT
+  "m"."factor",
+  "m"."shift"
+FROM "material_user_graph_1_components_map" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots_then" AS
+SELECT
+  "r"."node",
+  COALESCE("p"."target", "r"."root") AS "root"
+FROM "material_user_graph_1_components_roots" AS "r"
+CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_then" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    "p"."target" AS "x",
+    "q"."target" AS "y"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map" AS
+SELECT
+  (
+    "m"."factor" * CAST(48271 AS BIGINT) + CAST(0 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "factor",
+  (
+    "m"."shift" * CAST(48271 AS BIGINT) + CAST(1 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "shift"
+FROM "material_user_graph_1_components_map_then" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots" AS
+SELECT
+  "r"."node",
+  (
+    "m"."factor" * CAST(COALESCE("p"."target", "r"."root") AS BIGINT) + "m"."shift"
+  ) % CAST(2147483647 AS BIGINT) AS "root"
+FROM "material_user_graph_1_components_roots_then" AS "r"
+CROSS JOIN "material_user_graph_1_components_map" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    (
+      "m"."factor" * CAST("p"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "x",
+    (
+      "m"."factor" * CAST("q"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "y"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+-- 4 of 8:
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map_then" AS
+SELECT
+  "m"."factor",
+  "m"."shift"
+FROM "material_user_graph_1_components_map" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots_then" AS
+SELECT
+  "r"."node",
+  COALESCE("p"."target", "r"."root") AS "root"
+FROM "material_user_graph_1_components_roots" AS "r"
+CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_then" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    "p"."target" AS "x",
+    "q"."target" AS "y"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map" AS
+SELECT
+  (
+    "m"."factor" * CAST(48271 AS BIGINT) + CAST(0 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "factor",
+  (
+    "m"."shift" * CAST(48271 AS BIGINT) + CAST(1 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "shift"
+FROM "material_user_graph_1_components_map_then" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots" AS
+SELECT
+  "r"."node",
+  (
+    "m"."factor" * CAST(COALESCE("p"."target", "r"."root") AS BIGINT) + "m"."shift"
+  ) % CAST(2147483647 AS BIGINT) AS "root"
+FROM "material_user_graph_1_components_roots_then" AS "r"
+CROSS JOIN "material_user_graph_1_components_map" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    (
+      "m"."factor" * CAST("p"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "x",
+    (
+      "m"."factor" * CAST("q"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "y"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+-- 5 of 8:
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map_then" AS
+SELECT
+  "m"."factor",
+  "m"."shift"
+FROM "material_user_graph_1_components_map" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots_then" AS
+SELECT
+  "r"."node",
+  COALESCE("p"."target", "r"."root") AS "root"
+FROM "material_user_graph_1_components_roots" AS "r"
+CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_then" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    "p"."target" AS "x",
+    "q"."target" AS "y"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map" AS
+SELECT
+  (
+    "m"."factor" * CAST(48271 AS BIGINT) + CAST(0 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "factor",
+  (
+    "m"."shift" * CAST(48271 AS BIGINT) + CAST(1 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "shift"
+FROM "material_user_graph_1_components_map_then" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots" AS
+SELECT
+  "r"."node",
+  (
+    "m"."factor" * CAST(COALESCE("p"."target", "r"."root") AS BIGINT) + "m"."shift"
+  ) % CAST(2147483647 AS BIGINT) AS "root"
+FROM "material_user_graph_1_components_roots_then" AS "r"
+CROSS JOIN "material_user_graph_1_components_map" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    (
+      "m"."factor" * CAST("p"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "x",
+    (
+      "m"."factor" * CAST("q"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "y"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+-- 6 of 8:
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map_then" AS
+SELECT
+  "m"."factor",
+  "m"."shift"
+FROM "material_user_graph_1_components_map" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots_then" AS
+SELECT
+  "r"."node",
+  COALESCE("p"."target", "r"."root") AS "root"
+FROM "material_user_graph_1_components_roots" AS "r"
+CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_then" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    "p"."target" AS "x",
+    "q"."target" AS "y"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map" AS
+SELECT
+  (
+    "m"."factor" * CAST(48271 AS BIGINT) + CAST(0 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "factor",
+  (
+    "m"."shift" * CAST(48271 AS BIGINT) + CAST(1 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "shift"
+FROM "material_user_graph_1_components_map_then" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots" AS
+SELECT
+  "r"."node",
+  (
+    "m"."factor" * CAST(COALESCE("p"."target", "r"."root") AS BIGINT) + "m"."shift"
+  ) % CAST(2147483647 AS BIGINT) AS "root"
+FROM "material_user_graph_1_components_roots_then" AS "r"
+CROSS JOIN "material_user_graph_1_components_map" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    (
+      "m"."factor" * CAST("p"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "x",
+    (
+      "m"."factor" * CAST("q"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "y"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+-- 7 of 8:
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map_then" AS
+SELECT
+  "m"."factor",
+  "m"."shift"
+FROM "material_user_graph_1_components_map" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots_then" AS
+SELECT
+  "r"."node",
+  COALESCE("p"."target", "r"."root") AS "root"
+FROM "material_user_graph_1_components_roots" AS "r"
+CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_then" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    "p"."target" AS "x",
+    "q"."target" AS "y"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map" AS
+SELECT
+  (
+    "m"."factor" * CAST(48271 AS BIGINT) + CAST(0 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "factor",
+  (
+    "m"."shift" * CAST(48271 AS BIGINT) + CAST(1 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "shift"
+FROM "material_user_graph_1_components_map_then" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots" AS
+SELECT
+  "r"."node",
+  (
+    "m"."factor" * CAST(COALESCE("p"."target", "r"."root") AS BIGINT) + "m"."shift"
+  ) % CAST(2147483647 AS BIGINT) AS "root"
+FROM "material_user_graph_1_components_roots_then" AS "r"
+CROSS JOIN "material_user_graph_1_components_map" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    (
+      "m"."factor" * CAST("p"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "x",
+    (
+      "m"."factor" * CAST("q"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "y"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+-- 8 of 8:
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map_then" AS
+SELECT
+  "m"."factor",
+  "m"."shift"
+FROM "material_user_graph_1_components_map" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots_then" AS
+SELECT
+  "r"."node",
+  COALESCE("p"."target", "r"."root") AS "root"
+FROM "material_user_graph_1_components_roots" AS "r"
+CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges_then" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges_then" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    "p"."target" AS "x",
+    "q"."target" AS "y"
+  FROM "material_user_graph_1_components_edges" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map_then" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+DROP TABLE IF EXISTS "material_user_graph_1_components_pointers" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_pointers" AS
+SELECT
+  "node",
+  MIN("target") AS "target"
+FROM (
+  SELECT
+    "high" AS "node",
+    "low" AS "target"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  UNION ALL
+  SELECT
+    "low",
+    "low"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+) AS "near"
+GROUP BY
+  "node";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_pointers" AS "p"
+JOIN "material_user_graph_1_components_pointers" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_followed_twice" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_followed_twice" AS
+SELECT
+  "p"."node",
+  "q"."target"
+FROM "material_user_graph_1_components_followed" AS "p"
+JOIN "material_user_graph_1_components_followed" AS "q"
+  ON "q"."node" = "p"."target";
+DROP TABLE IF EXISTS "material_user_graph_1_components_map" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_map" AS
+SELECT
+  (
+    "m"."factor" * CAST(48271 AS BIGINT) + CAST(0 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "factor",
+  (
+    "m"."shift" * CAST(48271 AS BIGINT) + CAST(1 AS BIGINT)
+  ) % CAST(2147483647 AS BIGINT) AS "shift"
+FROM "material_user_graph_1_components_map_then" AS "m";
+DROP TABLE IF EXISTS "material_user_graph_1_components_roots" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_roots" AS
+SELECT
+  "r"."node",
+  (
+    "m"."factor" * CAST(COALESCE("p"."target", "r"."root") AS BIGINT) + "m"."shift"
+  ) % CAST(2147483647 AS BIGINT) AS "root"
+FROM "material_user_graph_1_components_roots_then" AS "r"
+CROSS JOIN "material_user_graph_1_components_map" AS "m"
+LEFT JOIN "material_user_graph_1_components_followed_twice" AS "p"
+  ON "p"."node" = "r"."root";
+DROP TABLE IF EXISTS "material_user_graph_1_components_edges" CASCADE;
+CREATE TEMPORARY TABLE "material_user_graph_1_components_edges" AS
+SELECT DISTINCT
+  GREATEST("x", "y") AS "high",
+  LEAST("x", "y") AS "low"
+FROM (
+  SELECT
+    (
+      "m"."factor" * CAST("p"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "x",
+    (
+      "m"."factor" * CAST("q"."target" AS BIGINT) + "m"."shift"
+    ) % CAST(2147483647 AS BIGINT) AS "y"
+  FROM "material_user_graph_1_components_edges_then" AS "e"
+  CROSS JOIN "material_user_graph_1_components_map" AS "m"
+  JOIN "material_user_graph_1_components_followed_twice" AS "p"
+    ON "p"."node" = "e"."high"
+  JOIN "material_user_graph_1_components_followed_twice" AS "q"
+    ON "q"."node" = "e"."low"
+  WHERE
+    "p"."target" <> "q"."target"
+) AS "ends";
+-- fails where edges are left: then what stands between is to be run once more
+SELECT
+  CAST(1 AS DOUBLE PRECISION) / CASE WHEN COUNT(*) = 0 THEN 1 ELSE 0 END AS "holds"
+FROM "material_user_graph_1_components_edges" AS "t";
 DROP TABLE IF EXISTS "material_user_graph_1_components" CASCADE;
 CREATE TEMPORARY TABLE "material_user_graph_1_components" AS
 SELECT
-  "n"."node",
-  COALESCE("r"."root", "n"."node") AS "component"
-FROM "material_user_graph_1_nodes" AS "n"
-LEFT JOIN "material_user_graph_1_components_roots_0" AS "r"
-  ON "r"."node" = CAST((
-    CAST(1944846389 AS BIGINT) * CAST("n"."node" AS BIGINT) + CAST(1552200962 AS BIGINT)
-  ) % CAST(2147483647 AS BIGINT) AS BIGINT);
-DROP TABLE "material_user_graph_1_components_roots_0";
+  "r"."node",
+  MIN("r"."node") OVER (PARTITION BY "r"."root") AS "component"
+FROM "material_user_graph_1_components_roots" AS "r";
+DROP TABLE "material_user_graph_1_components_map";
+DROP TABLE "material_user_graph_1_components_edges";
+DROP TABLE "material_user_graph_1_components_roots";
+DROP TABLE "material_user_graph_1_components_pointers";
+DROP TABLE "material_user_graph_1_components_followed";
+DROP TABLE "material_user_graph_1_components_followed_twice";
+DROP TABLE "material_user_graph_1_components_map_then";
+DROP TABLE "material_user_graph_1_components_roots_then";
+DROP TABLE "material_user_graph_1_components_edges_then";
 
 -- 7. evidence of each id
 -- cannot be said in Redshift: nothing there stands for a list of distinct values

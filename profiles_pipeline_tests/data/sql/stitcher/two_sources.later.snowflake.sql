@@ -1,0 +1,2116 @@
+-- models/ids
+-- Material_ids_2, as of 2024-02-01 00:00:00 UTC
+
+-- 1. fingerprints of the days of inputs/list
+CREATE OR REPLACE TEMPORARY TABLE "STATE_FF33B0ED51E0_NOW" AS
+SELECT
+  '' AS "STATE.FILE",
+  '' AS "STATE",
+  CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ) AS "STATE.BUCKET",
+  COUNT(*) AS "ROW_COUNT",
+  MAX(CAST(NULL AS TIMESTAMPNTZ)) AS "NEWEST",
+  SUM(CAST(HASH("EMAIL") AS DECIMAL(38, 0))) AS "CONTENT"
+FROM (
+  SELECT
+    *
+  FROM "SHOP"."LIST"
+) AS "SOURCE_ROWS"
+GROUP BY
+  1,
+  2,
+  3;
+
+-- 2. days of inputs/list that changed
+CREATE OR REPLACE TEMPORARY TABLE "STATE_FF33B0ED51E0_CHANGED" AS
+SELECT DISTINCT
+  "STATE.BUCKET"
+FROM (
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_FF33B0ED51E0_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_FF33B0ED51E0_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+  UNION ALL
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_FF33B0ED51E0_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_FF33B0ED51E0_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+) AS "DIFFERING";
+
+-- 3. from when to when they are
+-- $State_ff33b0ed51e0_begin, $State_ff33b0ed51e0_end, $State_ff33b0ed51e0_timeless:
+SELECT
+  COALESCE(
+    MIN(
+      IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    DATEADD(
+      DAY,
+      1,
+      CAST(MAX(
+        IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+      ) AS TIMESTAMP)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    BOOLOR_AGG(CAST("STATE.BUCKET" = CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ) AS BOOLEAN)),
+    FALSE
+  )
+FROM "STATE_FF33B0ED51E0_CHANGED";
+
+-- 4. what they add now
+CREATE OR REPLACE TEMPORARY TABLE "STATE_FF33B0ED51E0_FRESH" AS
+SELECT
+  "STATE.BUCKET",
+  "ID_0",
+  MIN("R"."STATE.TIME") AS "FIRST_SEEN_AT",
+  MAX("R"."STATE.TIME") AS "LAST_SEEN_AT",
+  COUNT(*) AS "ROW_COUNT"
+FROM (
+  SELECT
+    *
+  FROM (
+    SELECT
+      CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ) AS "STATE.BUCKET",
+      CAST(NULL AS TIMESTAMPNTZ) AS "STATE.TIME",
+      CASE
+        WHEN (
+          CAST("EMAIL" AS VARCHAR) BETWEEN '!' AND '~'
+          OR LENGTH(
+            TRANSLATE(
+              CAST("EMAIL" AS VARCHAR),
+              '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+              ''
+            )
+          ) > 0
+        )
+        AND REGEXP_LIKE(CAST("EMAIL" AS VARCHAR), '.+@.+')
+        AND NOT (
+          CAST("EMAIL" AS VARCHAR) = 'x@x.com'
+        )
+        THEN CAST("EMAIL" AS VARCHAR)
+      END AS "ID_0",
+      "SOURCE_ROWS".*
+    FROM (
+      SELECT
+        *
+      FROM "SHOP"."LIST"
+    ) AS "SOURCE_ROWS"
+  ) AS "R"
+  WHERE
+    "STATE.BUCKET" IN (
+      SELECT
+        "STATE.BUCKET"
+      FROM "STATE_FF33B0ED51E0_CHANGED"
+    )
+) AS "R"
+WHERE
+  NOT "ID_0" IS NULL
+GROUP BY
+  "STATE.BUCKET",
+  "ID_0";
+
+-- 5. what is no longer so
+CREATE OR REPLACE TEMPORARY TABLE "STATE_FF33B0ED51E0_GONE" AS
+SELECT
+  "STATE.BUCKET",
+  "ID_0",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "PROFILES"."STATE_FF33B0ED51E0"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_FF33B0ED51E0_CHANGED"
+  )
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "ID_0",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "STATE_FF33B0ED51E0_FRESH";
+
+-- 6. what is new
+CREATE OR REPLACE TEMPORARY TABLE "STATE_FF33B0ED51E0_COME" AS
+SELECT
+  "STATE.BUCKET",
+  "ID_0",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "STATE_FF33B0ED51E0_FRESH"
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "ID_0",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "PROFILES"."STATE_FF33B0ED51E0"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_FF33B0ED51E0_CHANGED"
+  );
+
+-- 7. fingerprints of the days of inputs/orders
+CREATE OR REPLACE TEMPORARY TABLE "STATE_656CF097BBA5_NOW" AS
+SELECT
+  '' AS "STATE.FILE",
+  '' AS "STATE",
+  CASE
+    WHEN CASE
+      WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+      THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+      ELSE CAST("TS" AS TIMESTAMPNTZ)
+    END >= CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+    THEN CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    ELSE COALESCE(
+      DATE_TRUNC(
+        'DAY',
+        CASE
+          WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+          THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+          ELSE CAST("TS" AS TIMESTAMPNTZ)
+        END
+      ),
+      CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+    )
+  END AS "STATE.BUCKET",
+  COUNT(*) AS "ROW_COUNT",
+  MAX(
+    CASE
+      WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+      THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+      ELSE CAST("TS" AS TIMESTAMPNTZ)
+    END
+  ) AS "NEWEST",
+  SUM(CAST(HASH("EMAIL", "TS", "USER_ID") AS DECIMAL(38, 0))) AS "CONTENT"
+FROM (
+  SELECT
+    *
+  FROM "SHOP"."ORDERS"
+) AS "SOURCE_ROWS"
+GROUP BY
+  1,
+  2,
+  3;
+
+-- 8. days of inputs/orders that changed
+CREATE OR REPLACE TEMPORARY TABLE "STATE_656CF097BBA5_CHANGED" AS
+SELECT DISTINCT
+  "STATE.BUCKET"
+FROM (
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_656CF097BBA5_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_656CF097BBA5_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+  UNION ALL
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_656CF097BBA5_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_656CF097BBA5_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+) AS "DIFFERING";
+
+-- 9. from when to when they are
+-- $State_656cf097bba5_begin, $State_656cf097bba5_end, $State_656cf097bba5_timeless:
+SELECT
+  COALESCE(
+    MIN(
+      IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    DATEADD(
+      DAY,
+      1,
+      CAST(MAX(
+        IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+      ) AS TIMESTAMP)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    BOOLOR_AGG(CAST("STATE.BUCKET" = CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ) AS BOOLEAN)),
+    FALSE
+  )
+FROM "STATE_656CF097BBA5_CHANGED";
+
+-- 10. what they add now
+CREATE OR REPLACE TEMPORARY TABLE "STATE_656CF097BBA5_FRESH" AS
+SELECT
+  "STATE.BUCKET",
+  "ID_0",
+  "ID_1",
+  MIN("R"."STATE.TIME") AS "FIRST_SEEN_AT",
+  MAX("R"."STATE.TIME") AS "LAST_SEEN_AT",
+  COUNT(*) AS "ROW_COUNT"
+FROM (
+  SELECT
+    *
+  FROM (
+    SELECT
+      COALESCE(
+        DATE_TRUNC(
+          'DAY',
+          CASE
+            WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+            THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+            ELSE CAST("TS" AS TIMESTAMPNTZ)
+          END
+        ),
+        CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+      ) AS "STATE.BUCKET",
+      CASE
+        WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+        THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+        ELSE CAST("TS" AS TIMESTAMPNTZ)
+      END AS "STATE.TIME",
+      CASE
+        WHEN (
+          CAST("USER_ID" AS VARCHAR) BETWEEN '!' AND '~'
+          OR LENGTH(
+            TRANSLATE(
+              CAST("USER_ID" AS VARCHAR),
+              '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+              ''
+            )
+          ) > 0
+        )
+        THEN CAST("USER_ID" AS VARCHAR)
+      END AS "ID_0",
+      CASE
+        WHEN (
+          CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) BETWEEN '!' AND '~'
+          OR LENGTH(
+            TRANSLATE(
+              CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR),
+              '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+              ''
+            )
+          ) > 0
+        )
+        AND REGEXP_LIKE(CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR), '.+@.+')
+        AND NOT (
+          CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) = 'x@x.com'
+        )
+        THEN CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR)
+      END AS "ID_1",
+      "SOURCE_ROWS".*
+    FROM (
+      SELECT
+        *
+      FROM "SHOP"."ORDERS"
+      WHERE
+        (
+          CASE
+            WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+            THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+            ELSE CAST("TS" AS TIMESTAMPNTZ)
+          END < CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+          OR "TS" IS NULL
+        )
+        AND (
+          (
+            CASE
+              WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+              THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+              ELSE CAST("TS" AS TIMESTAMPNTZ)
+            END >= :State_656cf097bba5_begin
+            AND CASE
+              WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+              THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+              ELSE CAST("TS" AS TIMESTAMPNTZ)
+            END < :State_656cf097bba5_end
+          )
+          OR (
+            :State_656cf097bba5_timeless
+            AND CASE
+              WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+              THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+              ELSE CAST("TS" AS TIMESTAMPNTZ)
+            END IS NULL
+          )
+        )
+    ) AS "SOURCE_ROWS"
+  ) AS "R"
+  WHERE
+    "STATE.BUCKET" IN (
+      SELECT
+        "STATE.BUCKET"
+      FROM "STATE_656CF097BBA5_CHANGED"
+    )
+) AS "R"
+WHERE
+  NOT "ID_0" IS NULL OR NOT "ID_1" IS NULL
+GROUP BY
+  "STATE.BUCKET",
+  "ID_0",
+  "ID_1";
+
+-- 11. what is no longer so
+CREATE OR REPLACE TEMPORARY TABLE "STATE_656CF097BBA5_GONE" AS
+SELECT
+  "STATE.BUCKET",
+  "ID_0",
+  "ID_1",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "PROFILES"."STATE_656CF097BBA5"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_656CF097BBA5_CHANGED"
+  )
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "ID_0",
+  "ID_1",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "STATE_656CF097BBA5_FRESH";
+
+-- 12. what is new
+CREATE OR REPLACE TEMPORARY TABLE "STATE_656CF097BBA5_COME" AS
+SELECT
+  "STATE.BUCKET",
+  "ID_0",
+  "ID_1",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "STATE_656CF097BBA5_FRESH"
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "ID_0",
+  "ID_1",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "PROFILES"."STATE_656CF097BBA5"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_656CF097BBA5_CHANGED"
+  );
+
+-- 13. edges that are new
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_COME" AS
+SELECT
+  "ID_0" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'email' AS "ID2_TYPE",
+  'inputs/list' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "STATE_FF33B0ED51E0_COME"
+WHERE
+  NOT "ID_0" IS NULL
+UNION ALL
+SELECT
+  "ID_1" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'user_id' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "STATE_656CF097BBA5_COME"
+WHERE
+  NOT "ID_1" IS NULL AND NOT "ID_0" IS NULL
+UNION ALL
+SELECT
+  "ID_0" AS "ID1",
+  'user_id' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'user_id' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "STATE_656CF097BBA5_COME"
+WHERE
+  NOT "ID_0" IS NULL AND "ID_1" IS NULL
+UNION ALL
+SELECT
+  "ID_1" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_1" AS "ID2",
+  'email' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM "STATE_656CF097BBA5_COME"
+WHERE
+  NOT "ID_1" IS NULL AND "ID_0" IS NULL;
+
+-- 14. edges of which less is seen than before
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_GONE" AS
+WITH "WAS" AS (
+  SELECT
+    "ID1",
+    "ID1_TYPE",
+    "ID2",
+    "ID2_TYPE",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT"
+  FROM (
+    SELECT
+      "ID_0" AS "ID1",
+      'email' AS "ID1_TYPE",
+      "ID_0" AS "ID2",
+      'email' AS "ID2_TYPE",
+      'inputs/list' AS "SOURCE",
+      "FIRST_SEEN_AT",
+      "LAST_SEEN_AT",
+      "ROW_COUNT"
+    FROM "STATE_FF33B0ED51E0_GONE"
+    WHERE
+      NOT "ID_0" IS NULL
+    UNION ALL
+    SELECT
+      "ID_1" AS "ID1",
+      'email' AS "ID1_TYPE",
+      "ID_0" AS "ID2",
+      'user_id' AS "ID2_TYPE",
+      'inputs/orders' AS "SOURCE",
+      "FIRST_SEEN_AT",
+      "LAST_SEEN_AT",
+      "ROW_COUNT"
+    FROM "STATE_656CF097BBA5_GONE"
+    WHERE
+      NOT "ID_1" IS NULL AND NOT "ID_0" IS NULL
+    UNION ALL
+    SELECT
+      "ID_0" AS "ID1",
+      'user_id' AS "ID1_TYPE",
+      "ID_0" AS "ID2",
+      'user_id' AS "ID2_TYPE",
+      'inputs/orders' AS "SOURCE",
+      "FIRST_SEEN_AT",
+      "LAST_SEEN_AT",
+      "ROW_COUNT"
+    FROM "STATE_656CF097BBA5_GONE"
+    WHERE
+      NOT "ID_0" IS NULL AND "ID_1" IS NULL
+    UNION ALL
+    SELECT
+      "ID_1" AS "ID1",
+      'email' AS "ID1_TYPE",
+      "ID_1" AS "ID2",
+      'email' AS "ID2_TYPE",
+      'inputs/orders' AS "SOURCE",
+      "FIRST_SEEN_AT",
+      "LAST_SEEN_AT",
+      "ROW_COUNT"
+    FROM "STATE_656CF097BBA5_GONE"
+    WHERE
+      NOT "ID_1" IS NULL AND "ID_0" IS NULL
+  ) AS "GONE"
+  GROUP BY
+    "ID1",
+    "ID1_TYPE",
+    "ID2",
+    "ID2_TYPE"
+), "IS_NOW" AS (
+  SELECT
+    "ID1",
+    "ID1_TYPE",
+    "ID2",
+    "ID2_TYPE",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT"
+  FROM "MATERIAL_IDS_2_COME" AS "COME"
+  GROUP BY
+    "ID1",
+    "ID1_TYPE",
+    "ID2",
+    "ID2_TYPE"
+)
+SELECT
+  "WAS"."ID1",
+  "WAS"."ID1_TYPE",
+  "WAS"."ID2",
+  "WAS"."ID2_TYPE"
+FROM "WAS"
+LEFT JOIN "IS_NOW" AS "N"
+  ON "N"."ID1" = "WAS"."ID1"
+  AND "N"."ID1_TYPE" = "WAS"."ID1_TYPE"
+  AND "N"."ID2" = "WAS"."ID2"
+  AND "N"."ID2_TYPE" = "WAS"."ID2_TYPE"
+WHERE
+  "N"."ID1" IS NULL
+  OR COALESCE("N"."FIRST_SEEN_AT" > "WAS"."FIRST_SEEN_AT", NOT "WAS"."FIRST_SEEN_AT" IS NULL)
+  OR COALESCE("N"."LAST_SEEN_AT" < "WAS"."LAST_SEEN_AT", NOT "WAS"."LAST_SEEN_AT" IS NULL);
+
+-- 15. ids with new or lost evidence
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_TOUCHED" AS
+SELECT
+  "ID1" AS "ID",
+  "ID1_TYPE" AS "ID_TYPE"
+FROM "MATERIAL_IDS_2_COME"
+UNION
+SELECT
+  "ID1" AS "ID",
+  "ID1_TYPE" AS "ID_TYPE"
+FROM "MATERIAL_IDS_2_GONE"
+UNION
+SELECT
+  "ID2",
+  "ID2_TYPE"
+FROM "MATERIAL_IDS_2_COME"
+UNION
+SELECT
+  "ID2",
+  "ID2_TYPE"
+FROM "MATERIAL_IDS_2_GONE";
+
+-- 16. people they belong to
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_COMPONENTS" AS
+SELECT DISTINCT
+  "B"."COMPONENT"
+FROM (
+  SELECT
+    "MAIN_ID",
+    "OTHER_ID",
+    "OTHER_ID_TYPE",
+    "VALID_AT",
+    "FIRST_SEEN_AT",
+    "COMPONENT"
+  FROM "PROFILES"."STATE_F516E78F2082_GRAPH" AS "V"
+  WHERE
+    "STATE.SINCE" <= 1 AND "STATE.UNTIL" > 1
+) AS "B"
+JOIN "MATERIAL_IDS_2_TOUCHED" AS "T"
+  ON "T"."ID" = "B"."OTHER_ID" AND "T"."ID_TYPE" = "B"."OTHER_ID_TYPE";
+
+-- 17. ids that may have lost an edge
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_DOUBTFUL" AS
+SELECT
+  "ID1" AS "ID",
+  "ID1_TYPE" AS "ID_TYPE"
+FROM "MATERIAL_IDS_2_GONE"
+UNION
+SELECT
+  "ID2",
+  "ID2_TYPE"
+FROM "MATERIAL_IDS_2_GONE";
+
+-- 18. whether there are any
+-- $any_doubtful:
+SELECT
+  COUNT(*) > 0
+FROM "MATERIAL_IDS_2_DOUBTFUL";
+
+-- 19. edges that these still have
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_AROUND" AS
+SELECT
+  "ID_0" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'email' AS "ID2_TYPE",
+  'inputs/list' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM "PROFILES"."STATE_FF33B0ED51E0"
+    ) AS "STATE_FF33B0ED51E0"
+    WHERE
+      NOT (
+        "STATE.BUCKET" IN (
+          SELECT
+            "STATE.BUCKET"
+          FROM "STATE_FF33B0ED51E0_CHANGED"
+        )
+      )
+    UNION ALL BY NAME
+    SELECT
+      *
+    FROM "STATE_FF33B0ED51E0_FRESH"
+  ) AS "T"
+  WHERE
+    :any_doubtful
+    AND (
+      "ID_0" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_DOUBTFUL"
+        WHERE
+          "ID_TYPE" = 'email'
+      )
+    )
+  GROUP BY
+    "ID_0"
+) AS "TUPLES"
+WHERE
+  NOT "ID_0" IS NULL
+UNION ALL
+SELECT
+  "ID_1" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'user_id' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    "ID_1",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM "PROFILES"."STATE_656CF097BBA5"
+    ) AS "STATE_656CF097BBA5"
+    WHERE
+      NOT (
+        "STATE.BUCKET" IN (
+          SELECT
+            "STATE.BUCKET"
+          FROM "STATE_656CF097BBA5_CHANGED"
+        )
+      )
+    UNION ALL BY NAME
+    SELECT
+      *
+    FROM "STATE_656CF097BBA5_FRESH"
+  ) AS "T"
+  WHERE
+    :any_doubtful
+    AND (
+      "ID_0" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_DOUBTFUL"
+        WHERE
+          "ID_TYPE" = 'user_id'
+      )
+      OR "ID_1" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_DOUBTFUL"
+        WHERE
+          "ID_TYPE" = 'email'
+      )
+    )
+  GROUP BY
+    "ID_0",
+    "ID_1"
+) AS "TUPLES"
+WHERE
+  NOT "ID_1" IS NULL AND NOT "ID_0" IS NULL
+UNION ALL
+SELECT
+  "ID_0" AS "ID1",
+  'user_id' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'user_id' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    "ID_1",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM "PROFILES"."STATE_656CF097BBA5"
+    ) AS "STATE_656CF097BBA5"
+    WHERE
+      NOT (
+        "STATE.BUCKET" IN (
+          SELECT
+            "STATE.BUCKET"
+          FROM "STATE_656CF097BBA5_CHANGED"
+        )
+      )
+    UNION ALL BY NAME
+    SELECT
+      *
+    FROM "STATE_656CF097BBA5_FRESH"
+  ) AS "T"
+  WHERE
+    :any_doubtful
+    AND (
+      "ID_0" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_DOUBTFUL"
+        WHERE
+          "ID_TYPE" = 'user_id'
+      )
+      OR "ID_1" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_DOUBTFUL"
+        WHERE
+          "ID_TYPE" = 'email'
+      )
+    )
+  GROUP BY
+    "ID_0",
+    "ID_1"
+) AS "TUPLES"
+WHERE
+  NOT "ID_0" IS NULL AND "ID_1" IS NULL
+UNION ALL
+SELECT
+  "ID_1" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_1" AS "ID2",
+  'email' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    "ID_1",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM "PROFILES"."STATE_656CF097BBA5"
+    ) AS "STATE_656CF097BBA5"
+    WHERE
+      NOT (
+        "STATE.BUCKET" IN (
+          SELECT
+            "STATE.BUCKET"
+          FROM "STATE_656CF097BBA5_CHANGED"
+        )
+      )
+    UNION ALL BY NAME
+    SELECT
+      *
+    FROM "STATE_656CF097BBA5_FRESH"
+  ) AS "T"
+  WHERE
+    :any_doubtful
+    AND (
+      "ID_0" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_DOUBTFUL"
+        WHERE
+          "ID_TYPE" = 'user_id'
+      )
+      OR "ID_1" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_DOUBTFUL"
+        WHERE
+          "ID_TYPE" = 'email'
+      )
+    )
+  GROUP BY
+    "ID_0",
+    "ID_1"
+) AS "TUPLES"
+WHERE
+  NOT "ID_1" IS NULL AND "ID_0" IS NULL;
+
+-- 20. ids of people who lost an edge
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_LOOSE" AS
+WITH "LOST" AS (
+  SELECT
+    "ID1",
+    "ID1_TYPE",
+    "ID2",
+    "ID2_TYPE"
+  FROM "MATERIAL_IDS_2_GONE"
+  EXCEPT
+  SELECT
+    "ID1",
+    "ID1_TYPE",
+    "ID2",
+    "ID2_TYPE"
+  FROM "MATERIAL_IDS_2_AROUND"
+), "ENDS" AS (
+  SELECT
+    "ID1" AS "ID",
+    "ID1_TYPE" AS "ID_TYPE"
+  FROM "LOST"
+  UNION
+  SELECT
+    "ID2",
+    "ID2_TYPE"
+  FROM "LOST"
+), "FALLEN" AS (
+  SELECT DISTINCT
+    "B"."COMPONENT"
+  FROM (
+    SELECT
+      "MAIN_ID",
+      "OTHER_ID",
+      "OTHER_ID_TYPE",
+      "VALID_AT",
+      "FIRST_SEEN_AT",
+      "COMPONENT"
+    FROM "PROFILES"."STATE_F516E78F2082_GRAPH" AS "V"
+    WHERE
+      "STATE.SINCE" <= 1 AND "STATE.UNTIL" > 1
+  ) AS "B"
+  JOIN "ENDS" AS "E"
+    ON "E"."ID" = "B"."OTHER_ID" AND "E"."ID_TYPE" = "B"."OTHER_ID_TYPE"
+)
+SELECT
+  "B"."OTHER_ID" AS "ID",
+  "B"."OTHER_ID_TYPE" AS "ID_TYPE"
+FROM (
+  SELECT
+    "MAIN_ID",
+    "OTHER_ID",
+    "OTHER_ID_TYPE",
+    "VALID_AT",
+    "FIRST_SEEN_AT",
+    "COMPONENT"
+  FROM "PROFILES"."STATE_F516E78F2082_GRAPH" AS "V"
+  WHERE
+    "STATE.SINCE" <= 1 AND "STATE.UNTIL" > 1
+) AS "B"
+JOIN "FALLEN"
+  ON "FALLEN"."COMPONENT" = "B"."COMPONENT";
+
+-- 21. whether there are any
+-- $any_loose:
+SELECT
+  COUNT(*) > 0
+FROM "MATERIAL_IDS_2_LOOSE";
+
+-- 22. edges that these still have
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_REMAINING" AS
+SELECT
+  "ID_0" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'email' AS "ID2_TYPE",
+  'inputs/list' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM "PROFILES"."STATE_FF33B0ED51E0"
+    ) AS "STATE_FF33B0ED51E0"
+    WHERE
+      NOT (
+        "STATE.BUCKET" IN (
+          SELECT
+            "STATE.BUCKET"
+          FROM "STATE_FF33B0ED51E0_CHANGED"
+        )
+      )
+    UNION ALL BY NAME
+    SELECT
+      *
+    FROM "STATE_FF33B0ED51E0_FRESH"
+  ) AS "T"
+  WHERE
+    :any_loose
+    AND (
+      "ID_0" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_LOOSE"
+        WHERE
+          "ID_TYPE" = 'email'
+      )
+    )
+  GROUP BY
+    "ID_0"
+) AS "TUPLES"
+WHERE
+  NOT "ID_0" IS NULL
+UNION ALL
+SELECT
+  "ID_1" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'user_id' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    "ID_1",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM "PROFILES"."STATE_656CF097BBA5"
+    ) AS "STATE_656CF097BBA5"
+    WHERE
+      NOT (
+        "STATE.BUCKET" IN (
+          SELECT
+            "STATE.BUCKET"
+          FROM "STATE_656CF097BBA5_CHANGED"
+        )
+      )
+    UNION ALL BY NAME
+    SELECT
+      *
+    FROM "STATE_656CF097BBA5_FRESH"
+  ) AS "T"
+  WHERE
+    :any_loose
+    AND (
+      "ID_0" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_LOOSE"
+        WHERE
+          "ID_TYPE" = 'user_id'
+      )
+      OR "ID_1" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_LOOSE"
+        WHERE
+          "ID_TYPE" = 'email'
+      )
+    )
+  GROUP BY
+    "ID_0",
+    "ID_1"
+) AS "TUPLES"
+WHERE
+  NOT "ID_1" IS NULL AND NOT "ID_0" IS NULL
+UNION ALL
+SELECT
+  "ID_0" AS "ID1",
+  'user_id' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'user_id' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    "ID_1",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM "PROFILES"."STATE_656CF097BBA5"
+    ) AS "STATE_656CF097BBA5"
+    WHERE
+      NOT (
+        "STATE.BUCKET" IN (
+          SELECT
+            "STATE.BUCKET"
+          FROM "STATE_656CF097BBA5_CHANGED"
+        )
+      )
+    UNION ALL BY NAME
+    SELECT
+      *
+    FROM "STATE_656CF097BBA5_FRESH"
+  ) AS "T"
+  WHERE
+    :any_loose
+    AND (
+      "ID_0" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_LOOSE"
+        WHERE
+          "ID_TYPE" = 'user_id'
+      )
+      OR "ID_1" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_LOOSE"
+        WHERE
+          "ID_TYPE" = 'email'
+      )
+    )
+  GROUP BY
+    "ID_0",
+    "ID_1"
+) AS "TUPLES"
+WHERE
+  NOT "ID_0" IS NULL AND "ID_1" IS NULL
+UNION ALL
+SELECT
+  "ID_1" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_1" AS "ID2",
+  'email' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    "ID_1",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM "PROFILES"."STATE_656CF097BBA5"
+    ) AS "STATE_656CF097BBA5"
+    WHERE
+      NOT (
+        "STATE.BUCKET" IN (
+          SELECT
+            "STATE.BUCKET"
+          FROM "STATE_656CF097BBA5_CHANGED"
+        )
+      )
+    UNION ALL BY NAME
+    SELECT
+      *
+    FROM "STATE_656CF097BBA5_FRESH"
+  ) AS "T"
+  WHERE
+    :any_loose
+    AND (
+      "ID_0" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_LOOSE"
+        WHERE
+          "ID_TYPE" = 'user_id'
+      )
+      OR "ID_1" IN (
+        SELECT
+          "ID"
+        FROM "MATERIAL_IDS_2_LOOSE"
+        WHERE
+          "ID_TYPE" = 'email'
+      )
+    )
+  GROUP BY
+    "ID_0",
+    "ID_1"
+) AS "TUPLES"
+WHERE
+  NOT "ID_1" IS NULL AND "ID_0" IS NULL;
+
+-- 23. ids that may change, with the vertex that they are part of
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_MEMBERS" AS
+WITH "KNOWN" AS (
+  SELECT
+    "B"."OTHER_ID" AS "ID",
+    "B"."OTHER_ID_TYPE" AS "ID_TYPE",
+    "B"."COMPONENT",
+    "B"."FIRST_SEEN_AT",
+    "B"."VALID_AT" AS "LAST_SEEN_AT",
+    NOT "L"."ID" IS NULL AS "IS_LOOSE"
+  FROM (
+    SELECT
+      "MAIN_ID",
+      "OTHER_ID",
+      "OTHER_ID_TYPE",
+      "VALID_AT",
+      "FIRST_SEEN_AT",
+      "COMPONENT"
+    FROM "PROFILES"."STATE_F516E78F2082_GRAPH" AS "V"
+    WHERE
+      "STATE.SINCE" <= 1 AND "STATE.UNTIL" > 1
+  ) AS "B"
+  JOIN "MATERIAL_IDS_2_COMPONENTS" AS "T"
+    ON "T"."COMPONENT" = "B"."COMPONENT"
+  LEFT JOIN "MATERIAL_IDS_2_LOOSE" AS "L"
+    ON "L"."ID" = "B"."OTHER_ID" AND "L"."ID_TYPE" = "B"."OTHER_ID_TYPE"
+)
+SELECT
+  "ID",
+  "ID_TYPE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "IS_LOOSE",
+  CASE
+    WHEN "IS_LOOSE"
+    THEN 'id ' || "ID_TYPE" || ' ' || "ID"
+    ELSE 'component ' || CAST("COMPONENT" AS VARCHAR)
+  END AS "KEY"
+FROM "KNOWN"
+UNION ALL
+SELECT
+  "T"."ID",
+  "T"."ID_TYPE",
+  NULL,
+  NULL,
+  TRUE,
+  'id ' || "T"."ID_TYPE" || ' ' || "T"."ID"
+FROM "MATERIAL_IDS_2_TOUCHED" AS "T"
+LEFT JOIN "KNOWN" AS "K"
+  ON "K"."ID" = "T"."ID" AND "K"."ID_TYPE" = "T"."ID_TYPE"
+WHERE
+  "K"."ID" IS NULL;
+
+-- 24. vertices, numbered
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_POINTS" AS
+SELECT
+  ROW_NUMBER() OVER (ORDER BY NULL) - 1 AS "NODE",
+  "KEY"
+FROM (
+  SELECT DISTINCT
+    "KEY"
+  FROM "MATERIAL_IDS_2_MEMBERS"
+) AS "KEYS";
+
+-- 25. connected components of what changed
+-- makes Material_ids_2_solved (node, component) in rounds that contract the graph, until no edge is left.
+-- fails where there are more nodes than numbers to tell them apart:
+SELECT
+  CAST(1 AS DOUBLE) / CASE WHEN COUNT(*) < 2147483647 THEN 1 ELSE 0 END AS "HOLDS"
+FROM "MATERIAL_IDS_2_POINTS" AS "T";
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_MAP" AS
+SELECT
+  CAST(CAST(1103515245 AS BIGINT) AS BIGINT) AS "FACTOR",
+  CAST(CAST(12345 AS BIGINT) AS BIGINT) AS "SHIFT";
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_EDGES" AS
+SELECT DISTINCT
+  GREATEST_IGNORE_NULLS("X", "Y") AS "HIGH",
+  LEAST_IGNORE_NULLS("X", "Y") AS "LOW"
+FROM (
+  SELECT
+    (
+      "M"."FACTOR" * CAST("E"."A" AS BIGINT) + "M"."SHIFT"
+    ) % CAST(2147483647 AS BIGINT) AS "X",
+    (
+      "M"."FACTOR" * CAST("E"."B" AS BIGINT) + "M"."SHIFT"
+    ) % CAST(2147483647 AS BIGINT) AS "Y"
+  FROM (
+    WITH "EDGES" AS (
+      SELECT
+        "ID1",
+        "ID1_TYPE",
+        "ID2",
+        "ID2_TYPE"
+      FROM "MATERIAL_IDS_2_COME"
+      UNION
+      SELECT
+        "ID1",
+        "ID1_TYPE",
+        "ID2",
+        "ID2_TYPE"
+      FROM "MATERIAL_IDS_2_REMAINING"
+    )
+    SELECT DISTINCT
+      "P"."NODE" AS "A",
+      "Q"."NODE" AS "B"
+    FROM "EDGES" AS "E"
+    JOIN "MATERIAL_IDS_2_MEMBERS" AS "M"
+      ON "M"."ID" = "E"."ID1" AND "M"."ID_TYPE" = "E"."ID1_TYPE"
+    JOIN "MATERIAL_IDS_2_POINTS" AS "P"
+      ON "P"."KEY" = "M"."KEY"
+    JOIN "MATERIAL_IDS_2_MEMBERS" AS "N"
+      ON "N"."ID" = "E"."ID2" AND "N"."ID_TYPE" = "E"."ID2_TYPE"
+    JOIN "MATERIAL_IDS_2_POINTS" AS "Q"
+      ON "Q"."KEY" = "N"."KEY"
+    WHERE
+      "P"."NODE" <> "Q"."NODE"
+  ) AS "E"
+  CROSS JOIN "MATERIAL_IDS_2_SOLVED_MAP" AS "M"
+  WHERE
+    "E"."A" <> "E"."B"
+) AS "ENDS";
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_ROOTS" AS
+SELECT
+  "N"."NODE",
+  (
+    "M"."FACTOR" * CAST("N"."NODE" AS BIGINT) + "M"."SHIFT"
+  ) % CAST(2147483647 AS BIGINT) AS "ROOT"
+FROM "MATERIAL_IDS_2_POINTS" AS "N"
+CROSS JOIN "MATERIAL_IDS_2_SOLVED_MAP" AS "M";
+EXECUTE IMMEDIATE $$
+DECLARE
+  edges_left INTEGER;
+BEGIN
+  LOOP
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_POINTERS" AS
+    SELECT
+      "NODE",
+      MIN("TARGET") AS "TARGET"
+    FROM (
+      SELECT
+        "HIGH" AS "NODE",
+        "LOW" AS "TARGET"
+      FROM "MATERIAL_IDS_2_SOLVED_EDGES" AS "E"
+      UNION ALL
+      SELECT
+        "LOW",
+        "LOW"
+      FROM "MATERIAL_IDS_2_SOLVED_EDGES" AS "E"
+    ) AS "NEAR"
+    GROUP BY
+      "NODE";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_FOLLOWED" AS
+    SELECT
+      "P"."NODE",
+      "Q"."TARGET"
+    FROM "MATERIAL_IDS_2_SOLVED_POINTERS" AS "P"
+    JOIN "MATERIAL_IDS_2_SOLVED_POINTERS" AS "Q"
+      ON "Q"."NODE" = "P"."TARGET";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_FOLLOWED_TWICE" AS
+    SELECT
+      "P"."NODE",
+      "Q"."TARGET"
+    FROM "MATERIAL_IDS_2_SOLVED_FOLLOWED" AS "P"
+    JOIN "MATERIAL_IDS_2_SOLVED_FOLLOWED" AS "Q"
+      ON "Q"."NODE" = "P"."TARGET";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_MAP_THEN" AS
+    SELECT
+      "M"."FACTOR",
+      "M"."SHIFT"
+    FROM "MATERIAL_IDS_2_SOLVED_MAP" AS "M";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_ROOTS_THEN" AS
+    SELECT
+      "R"."NODE",
+      COALESCE("P"."TARGET", "R"."ROOT") AS "ROOT"
+    FROM "MATERIAL_IDS_2_SOLVED_ROOTS" AS "R"
+    CROSS JOIN "MATERIAL_IDS_2_SOLVED_MAP_THEN" AS "M"
+    LEFT JOIN "MATERIAL_IDS_2_SOLVED_FOLLOWED_TWICE" AS "P"
+      ON "P"."NODE" = "R"."ROOT";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_EDGES_THEN" AS
+    SELECT DISTINCT
+      GREATEST_IGNORE_NULLS("X", "Y") AS "HIGH",
+      LEAST_IGNORE_NULLS("X", "Y") AS "LOW"
+    FROM (
+      SELECT
+        "P"."TARGET" AS "X",
+        "Q"."TARGET" AS "Y"
+      FROM "MATERIAL_IDS_2_SOLVED_EDGES" AS "E"
+      CROSS JOIN "MATERIAL_IDS_2_SOLVED_MAP_THEN" AS "M"
+      JOIN "MATERIAL_IDS_2_SOLVED_FOLLOWED_TWICE" AS "P"
+        ON "P"."NODE" = "E"."HIGH"
+      JOIN "MATERIAL_IDS_2_SOLVED_FOLLOWED_TWICE" AS "Q"
+        ON "Q"."NODE" = "E"."LOW"
+      WHERE
+        "P"."TARGET" <> "Q"."TARGET"
+    ) AS "ENDS";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_POINTERS" AS
+    SELECT
+      "NODE",
+      MIN("TARGET") AS "TARGET"
+    FROM (
+      SELECT
+        "HIGH" AS "NODE",
+        "LOW" AS "TARGET"
+      FROM "MATERIAL_IDS_2_SOLVED_EDGES_THEN" AS "E"
+      UNION ALL
+      SELECT
+        "LOW",
+        "LOW"
+      FROM "MATERIAL_IDS_2_SOLVED_EDGES_THEN" AS "E"
+    ) AS "NEAR"
+    GROUP BY
+      "NODE";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_FOLLOWED" AS
+    SELECT
+      "P"."NODE",
+      "Q"."TARGET"
+    FROM "MATERIAL_IDS_2_SOLVED_POINTERS" AS "P"
+    JOIN "MATERIAL_IDS_2_SOLVED_POINTERS" AS "Q"
+      ON "Q"."NODE" = "P"."TARGET";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_FOLLOWED_TWICE" AS
+    SELECT
+      "P"."NODE",
+      "Q"."TARGET"
+    FROM "MATERIAL_IDS_2_SOLVED_FOLLOWED" AS "P"
+    JOIN "MATERIAL_IDS_2_SOLVED_FOLLOWED" AS "Q"
+      ON "Q"."NODE" = "P"."TARGET";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_MAP" AS
+    SELECT
+      (
+        "M"."FACTOR" * CAST(48271 AS BIGINT) + CAST(0 AS BIGINT)
+      ) % CAST(2147483647 AS BIGINT) AS "FACTOR",
+      (
+        "M"."SHIFT" * CAST(48271 AS BIGINT) + CAST(1 AS BIGINT)
+      ) % CAST(2147483647 AS BIGINT) AS "SHIFT"
+    FROM "MATERIAL_IDS_2_SOLVED_MAP_THEN" AS "M";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_ROOTS" AS
+    SELECT
+      "R"."NODE",
+      (
+        "M"."FACTOR" * CAST(COALESCE("P"."TARGET", "R"."ROOT") AS BIGINT) + "M"."SHIFT"
+      ) % CAST(2147483647 AS BIGINT) AS "ROOT"
+    FROM "MATERIAL_IDS_2_SOLVED_ROOTS_THEN" AS "R"
+    CROSS JOIN "MATERIAL_IDS_2_SOLVED_MAP" AS "M"
+    LEFT JOIN "MATERIAL_IDS_2_SOLVED_FOLLOWED_TWICE" AS "P"
+      ON "P"."NODE" = "R"."ROOT";
+    CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED_EDGES" AS
+    SELECT DISTINCT
+      GREATEST_IGNORE_NULLS("X", "Y") AS "HIGH",
+      LEAST_IGNORE_NULLS("X", "Y") AS "LOW"
+    FROM (
+      SELECT
+        (
+          "M"."FACTOR" * CAST("P"."TARGET" AS BIGINT) + "M"."SHIFT"
+        ) % CAST(2147483647 AS BIGINT) AS "X",
+        (
+          "M"."FACTOR" * CAST("Q"."TARGET" AS BIGINT) + "M"."SHIFT"
+        ) % CAST(2147483647 AS BIGINT) AS "Y"
+      FROM "MATERIAL_IDS_2_SOLVED_EDGES_THEN" AS "E"
+      CROSS JOIN "MATERIAL_IDS_2_SOLVED_MAP" AS "M"
+      JOIN "MATERIAL_IDS_2_SOLVED_FOLLOWED_TWICE" AS "P"
+        ON "P"."NODE" = "E"."HIGH"
+      JOIN "MATERIAL_IDS_2_SOLVED_FOLLOWED_TWICE" AS "Q"
+        ON "Q"."NODE" = "E"."LOW"
+      WHERE
+        "P"."TARGET" <> "Q"."TARGET"
+    ) AS "ENDS";
+    edges_left := (SELECT COUNT(*) AS "EDGES_LEFT" FROM "MATERIAL_IDS_2_SOLVED_EDGES" AS "E");
+    IF (edges_left = 0) THEN
+      BREAK;
+    END IF;
+  END LOOP;
+END;
+$$;
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_SOLVED" AS
+SELECT
+  "R"."NODE",
+  MIN("R"."NODE") OVER (PARTITION BY "R"."ROOT") AS "COMPONENT"
+FROM "MATERIAL_IDS_2_SOLVED_ROOTS" AS "R";
+DROP TABLE "MATERIAL_IDS_2_SOLVED_MAP";
+DROP TABLE "MATERIAL_IDS_2_SOLVED_EDGES";
+DROP TABLE "MATERIAL_IDS_2_SOLVED_ROOTS";
+DROP TABLE "MATERIAL_IDS_2_SOLVED_POINTERS";
+DROP TABLE "MATERIAL_IDS_2_SOLVED_FOLLOWED";
+DROP TABLE "MATERIAL_IDS_2_SOLVED_FOLLOWED_TWICE";
+DROP TABLE "MATERIAL_IDS_2_SOLVED_MAP_THEN";
+DROP TABLE "MATERIAL_IDS_2_SOLVED_ROOTS_THEN";
+DROP TABLE "MATERIAL_IDS_2_SOLVED_EDGES_THEN";
+
+-- 26. numbers for the new components
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_NUMBERS" AS
+SELECT
+  "NODE",
+  "COMPONENT" + (
+    SELECT
+      COALESCE(MAX("COMPONENT"), -1) + 1
+    FROM (
+      SELECT
+        "MAIN_ID",
+        "OTHER_ID",
+        "OTHER_ID_TYPE",
+        "VALID_AT",
+        "FIRST_SEEN_AT",
+        "COMPONENT"
+      FROM "PROFILES"."STATE_F516E78F2082_GRAPH" AS "V"
+      WHERE
+        "STATE.SINCE" <= 1 AND "STATE.UNTIL" > 1
+    ) AS "B"
+  ) AS "COMPONENT"
+FROM "MATERIAL_IDS_2_SOLVED";
+
+-- 27. ids of what changed
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_NODES" AS
+WITH "EVIDENCE" AS (
+  SELECT
+    "ID",
+    "ID_TYPE",
+    "FIRST_SEEN_AT",
+    "LAST_SEEN_AT"
+  FROM "MATERIAL_IDS_2_MEMBERS" AS "M"
+  WHERE
+    NOT "IS_LOOSE"
+    AND NOT EXISTS(
+      SELECT
+        1
+      FROM "MATERIAL_IDS_2_DOUBTFUL" AS "D"
+      WHERE
+        "D"."ID" = "M"."ID" AND "D"."ID_TYPE" = "M"."ID_TYPE"
+    )
+  UNION ALL
+  SELECT
+    "ID1",
+    "ID1_TYPE",
+    "FIRST_SEEN_AT",
+    "LAST_SEEN_AT"
+  FROM "MATERIAL_IDS_2_COME"
+  UNION ALL
+  SELECT
+    "ID2",
+    "ID2_TYPE",
+    "FIRST_SEEN_AT",
+    "LAST_SEEN_AT"
+  FROM "MATERIAL_IDS_2_COME"
+  UNION ALL
+  SELECT
+    "ID1",
+    "ID1_TYPE",
+    "FIRST_SEEN_AT",
+    "LAST_SEEN_AT"
+  FROM "MATERIAL_IDS_2_AROUND"
+  UNION ALL
+  SELECT
+    "ID2",
+    "ID2_TYPE",
+    "FIRST_SEEN_AT",
+    "LAST_SEEN_AT"
+  FROM "MATERIAL_IDS_2_AROUND"
+  UNION ALL
+  SELECT
+    "ID1",
+    "ID1_TYPE",
+    "FIRST_SEEN_AT",
+    "LAST_SEEN_AT"
+  FROM "MATERIAL_IDS_2_REMAINING"
+  UNION ALL
+  SELECT
+    "ID2",
+    "ID2_TYPE",
+    "FIRST_SEEN_AT",
+    "LAST_SEEN_AT"
+  FROM "MATERIAL_IDS_2_REMAINING"
+), "IDS" AS (
+  SELECT
+    "ID",
+    "ID_TYPE",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT"
+  FROM "EVIDENCE"
+  GROUP BY
+    "ID",
+    "ID_TYPE"
+)
+SELECT
+  "P"."NODE",
+  "I"."ID",
+  "I"."ID_TYPE",
+  "I"."FIRST_SEEN_AT",
+  "I"."LAST_SEEN_AT"
+FROM "IDS" AS "I"
+JOIN "MATERIAL_IDS_2_MEMBERS" AS "M"
+  ON "M"."ID" = "I"."ID" AND "M"."ID_TYPE" = "I"."ID_TYPE"
+JOIN "MATERIAL_IDS_2_POINTS" AS "P"
+  ON "P"."KEY" = "M"."KEY";
+
+-- 28. their main ids
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_AFFECTED" AS
+WITH "LABELLED" AS (
+  SELECT
+    "N"."ID",
+    "N"."ID_TYPE",
+    "N"."FIRST_SEEN_AT",
+    "N"."LAST_SEEN_AT",
+    "C"."COMPONENT",
+    COALESCE("N"."FIRST_SEEN_AT", CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)) AS "SEEN_FROM"
+  FROM "MATERIAL_IDS_2_NODES" AS "N"
+  JOIN "MATERIAL_IDS_2_NUMBERS" AS "C"
+    ON "C"."NODE" = "N"."NODE"
+), "ELDEST" AS (
+  SELECT
+    "COMPONENT",
+    MIN("SEEN_FROM") AS "SEEN_FROM"
+  FROM "LABELLED"
+  GROUP BY
+    "COMPONENT"
+), "NAMED" AS (
+  SELECT
+    "L"."COMPONENT",
+    MIN(
+      'rid' || SUBSTRING(
+        SHA1(
+          SUBSTRING(SHA1('fe971b24-9572-4005-b22f-351e9c09274d' || "L"."ID"), 1, 32) || "L"."ID_TYPE"
+        ),
+        1,
+        32
+      )
+    ) AS "MAIN_ID"
+  FROM "LABELLED" AS "L"
+  JOIN "ELDEST" AS "E"
+    ON "E"."COMPONENT" = "L"."COMPONENT" AND "E"."SEEN_FROM" = "L"."SEEN_FROM"
+  GROUP BY
+    "L"."COMPONENT"
+)
+SELECT
+  "NAMED"."MAIN_ID",
+  "L"."ID" AS "OTHER_ID",
+  "L"."ID_TYPE" AS "OTHER_ID_TYPE",
+  "L"."LAST_SEEN_AT" AS "VALID_AT",
+  "L"."FIRST_SEEN_AT",
+  "L"."COMPONENT"
+FROM "LABELLED" AS "L"
+JOIN "NAMED"
+  ON "NAMED"."COMPONENT" = "L"."COMPONENT";
+
+-- 29. distinct edges
+CREATE OR REPLACE VIEW "PROFILES"."MATERIAL_IDS_2_INTERNAL_EDGES" AS
+SELECT
+  "ID_0" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'email' AS "ID2_TYPE",
+  'inputs/list' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM "PROFILES"."STATE_FF33B0ED51E0" AS "T"
+  WHERE
+    "FIRST_SEEN_AT" IS NULL
+    OR "FIRST_SEEN_AT" < CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+  GROUP BY
+    "ID_0"
+) AS "TUPLES"
+WHERE
+  NOT "ID_0" IS NULL
+UNION ALL
+SELECT
+  "ID_1" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'user_id' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    "ID_1",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM "PROFILES"."STATE_656CF097BBA5" AS "T"
+  WHERE
+    "FIRST_SEEN_AT" IS NULL
+    OR "FIRST_SEEN_AT" < CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+  GROUP BY
+    "ID_0",
+    "ID_1"
+) AS "TUPLES"
+WHERE
+  NOT "ID_1" IS NULL AND NOT "ID_0" IS NULL
+UNION ALL
+SELECT
+  "ID_0" AS "ID1",
+  'user_id' AS "ID1_TYPE",
+  "ID_0" AS "ID2",
+  'user_id' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    "ID_1",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM "PROFILES"."STATE_656CF097BBA5" AS "T"
+  WHERE
+    "FIRST_SEEN_AT" IS NULL
+    OR "FIRST_SEEN_AT" < CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+  GROUP BY
+    "ID_0",
+    "ID_1"
+) AS "TUPLES"
+WHERE
+  NOT "ID_0" IS NULL AND "ID_1" IS NULL
+UNION ALL
+SELECT
+  "ID_1" AS "ID1",
+  'email' AS "ID1_TYPE",
+  "ID_1" AS "ID2",
+  'email' AS "ID2_TYPE",
+  'inputs/orders' AS "SOURCE",
+  "FIRST_SEEN_AT",
+  "LAST_SEEN_AT",
+  "ROW_COUNT"
+FROM (
+  SELECT
+    "ID_0",
+    "ID_1",
+    MIN("FIRST_SEEN_AT") AS "FIRST_SEEN_AT",
+    MAX("LAST_SEEN_AT") AS "LAST_SEEN_AT",
+    CAST(SUM("ROW_COUNT") AS BIGINT) AS "ROW_COUNT"
+  FROM "PROFILES"."STATE_656CF097BBA5" AS "T"
+  WHERE
+    "FIRST_SEEN_AT" IS NULL
+    OR "FIRST_SEEN_AT" < CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+  GROUP BY
+    "ID_0",
+    "ID_1"
+) AS "TUPLES"
+WHERE
+  NOT "ID_1" IS NULL AND "ID_0" IS NULL;
+
+-- 30. main ids
+CREATE OR REPLACE TEMPORARY TABLE "STATE_C78F1D628191_PEOPLE_PUT_9" AS
+SELECT
+  "MAIN_ID",
+  CAST(2 AS BIGINT) AS "STATE.SINCE",
+  CAST(9223372036854775807 AS BIGINT) AS "STATE.UNTIL"
+FROM (
+  SELECT DISTINCT
+    "MAIN_ID"
+  FROM "MATERIAL_IDS_2_AFFECTED" AS "A"
+  WHERE
+    NOT "MAIN_ID" IN (
+      SELECT
+        "MAIN_ID"
+      FROM (
+        SELECT
+          "MAIN_ID",
+          "OTHER_ID",
+          "OTHER_ID_TYPE",
+          "VALID_AT",
+          "FIRST_SEEN_AT",
+          "COMPONENT"
+        FROM "PROFILES"."STATE_F516E78F2082_GRAPH" AS "V"
+        WHERE
+          "STATE.SINCE" <= 1 AND "STATE.UNTIL" > 1
+      ) AS "B"
+      WHERE
+        "COMPONENT" IN (
+          SELECT
+            "COMPONENT"
+          FROM "MATERIAL_IDS_2_COMPONENTS"
+        )
+    )
+) AS "R";
+
+-- 31. main id of each id
+CREATE OR REPLACE TEMPORARY TABLE "STATE_F516E78F2082_GRAPH_PUT_11" AS
+SELECT
+  "MAIN_ID",
+  "OTHER_ID",
+  "OTHER_ID_TYPE",
+  "VALID_AT",
+  "FIRST_SEEN_AT",
+  "COMPONENT",
+  CAST(2 AS BIGINT) AS "STATE.SINCE",
+  CAST(9223372036854775807 AS BIGINT) AS "STATE.UNTIL"
+FROM "MATERIAL_IDS_2_AFFECTED" AS "R";
+
+-- 32. main id of each id, as of this run
+CREATE OR REPLACE VIEW "PROFILES"."MATERIAL_IDS_2_MAPPINGS" AS
+SELECT
+  "MAIN_ID",
+  "OTHER_ID",
+  "OTHER_ID_TYPE",
+  "VALID_AT",
+  "FIRST_SEEN_AT",
+  "COMPONENT"
+FROM "PROFILES"."STATE_F516E78F2082_GRAPH" AS "V"
+WHERE
+  "STATE.SINCE" <= 2 AND "STATE.UNTIL" > 2;
+
+-- 33. id graph
+CREATE OR REPLACE VIEW "PROFILES"."MATERIAL_IDS_2" AS
+SELECT
+  "MAIN_ID" AS "USER_MAIN_ID",
+  "OTHER_ID",
+  "OTHER_ID_TYPE",
+  "VALID_AT",
+  "FIRST_SEEN_AT"
+FROM "PROFILES"."MATERIAL_IDS_2_MAPPINGS";
+
+-- 34. ids that may have changed, before
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_BEFORE" AS
+SELECT
+  "MAIN_ID",
+  "OTHER_ID",
+  "OTHER_ID_TYPE",
+  "VALID_AT",
+  "FIRST_SEEN_AT"
+FROM (
+  SELECT
+    "MAIN_ID",
+    "OTHER_ID",
+    "OTHER_ID_TYPE",
+    "VALID_AT",
+    "FIRST_SEEN_AT",
+    "COMPONENT"
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        *
+      FROM "PROFILES"."STATE_F516E78F2082_GRAPH"
+    ) AS "STATE_F516E78F2082_GRAPH"
+    WHERE
+      NOT (
+        "STATE.UNTIL" = 9223372036854775807
+        AND "COMPONENT" IN (
+          SELECT
+            "COMPONENT"
+          FROM "MATERIAL_IDS_2_COMPONENTS"
+        )
+      )
+    UNION ALL BY NAME
+    SELECT
+      *
+      EXCLUDE ("STATE.UNTIL"),
+      2 AS "STATE.UNTIL"
+    FROM (
+      SELECT
+        *
+      FROM "PROFILES"."STATE_F516E78F2082_GRAPH"
+    ) AS "STATE_F516E78F2082_GRAPH"
+    WHERE
+      "STATE.UNTIL" = 9223372036854775807
+      AND "COMPONENT" IN (
+        SELECT
+          "COMPONENT"
+        FROM "MATERIAL_IDS_2_COMPONENTS"
+      )
+    UNION ALL BY NAME
+    SELECT
+      *
+    FROM "STATE_F516E78F2082_GRAPH_PUT_11"
+  ) AS "V"
+  WHERE
+    "STATE.SINCE" <= 1 AND "STATE.UNTIL" > 1
+) AS "G"
+WHERE
+  "COMPONENT" IN (
+    SELECT
+      "COMPONENT"
+    FROM "MATERIAL_IDS_2_COMPONENTS"
+  );
+
+-- 35. and after
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_IDS_2_AFTER" AS
+SELECT
+  "MAIN_ID",
+  "OTHER_ID",
+  "OTHER_ID_TYPE",
+  "VALID_AT",
+  "FIRST_SEEN_AT"
+FROM "MATERIAL_IDS_2_AFFECTED" AS "G";
+
+-- 36. what changed for whom
+CREATE OR REPLACE TEMPORARY TABLE "STATE_1A7B50B57651_CHANGES_PUT_12" AS
+SELECT
+  *
+FROM (
+  SELECT
+    CAST(2 AS BIGINT) AS "VERSION",
+    CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ) AS "END_TIME",
+    COALESCE("A"."OTHER_ID", "B"."OTHER_ID") AS "OTHER_ID",
+    COALESCE("A"."OTHER_ID_TYPE", "B"."OTHER_ID_TYPE") AS "OTHER_ID_TYPE",
+    "B"."MAIN_ID" AS "MAIN_ID_BEFORE",
+    "A"."MAIN_ID" AS "MAIN_ID_AFTER",
+    CASE
+      WHEN "B"."OTHER_ID" IS NULL
+      THEN 'new'
+      WHEN "A"."OTHER_ID" IS NULL
+      THEN 'gone'
+      WHEN "A"."MAIN_ID" = "B"."MAIN_ID"
+      THEN 'seen'
+      WHEN "A"."MAIN_ID" IN (
+        SELECT
+          "MAIN_ID"
+        FROM "MATERIAL_IDS_2_BEFORE"
+      )
+      THEN 'merge'
+      WHEN "B"."MAIN_ID" IN (
+        SELECT
+          "MAIN_ID"
+        FROM "MATERIAL_IDS_2_AFTER"
+      )
+      THEN 'split'
+      ELSE 'renamed'
+    END AS "CHANGE"
+  FROM "MATERIAL_IDS_2_BEFORE" AS "B"
+  FULL JOIN "MATERIAL_IDS_2_AFTER" AS "A"
+    ON "A"."OTHER_ID" = "B"."OTHER_ID" AND "A"."OTHER_ID_TYPE" = "B"."OTHER_ID_TYPE"
+  WHERE
+    "A"."MAIN_ID" IS NULL
+    OR "B"."MAIN_ID" IS NULL
+    OR "A"."MAIN_ID" <> "B"."MAIN_ID"
+    OR "A"."VALID_AT" IS DISTINCT FROM "B"."VALID_AT"
+    OR "A"."FIRST_SEEN_AT" IS DISTINCT FROM "B"."FIRST_SEEN_AT"
+) AS "FOUND";
+
+-- 37. changes of main ids
+CREATE OR REPLACE VIEW "PROFILES"."IDS_ID_CHANGES" AS
+SELECT
+  "END_TIME",
+  "OTHER_ID",
+  "OTHER_ID_TYPE",
+  "MAIN_ID_BEFORE",
+  "MAIN_ID_AFTER",
+  "CHANGE"
+FROM "PROFILES"."STATE_1A7B50B57651_CHANGES"
+WHERE
+  "CHANGE" <> 'seen' AND "CHANGE" <> 'new';
+
+-- all of what follows, or none:
+BEGIN;
+
+-- 38. changed days taken out
+DELETE FROM "PROFILES"."STATE_FF33B0ED51E0"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_FF33B0ED51E0_CHANGED"
+  );
+
+-- 39. and put in anew
+INSERT INTO "PROFILES"."STATE_FF33B0ED51E0" BY NAME
+SELECT
+  *
+FROM "STATE_FF33B0ED51E0_FRESH";
+
+-- 40. old fingerprints taken out
+DELETE FROM "PROFILES"."STATE_FF33B0ED51E0_SEEN";
+
+-- 41. fingerprints kept
+INSERT INTO "PROFILES"."STATE_FF33B0ED51E0_SEEN"
+SELECT
+  *
+FROM "STATE_FF33B0ED51E0_NOW";
+
+-- 42. changed days taken out
+DELETE FROM "PROFILES"."STATE_656CF097BBA5"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_656CF097BBA5_CHANGED"
+  );
+
+-- 43. and put in anew
+INSERT INTO "PROFILES"."STATE_656CF097BBA5" BY NAME
+SELECT
+  *
+FROM "STATE_656CF097BBA5_FRESH";
+
+-- 44. old fingerprints taken out
+DELETE FROM "PROFILES"."STATE_656CF097BBA5_SEEN";
+
+-- 45. fingerprints kept
+INSERT INTO "PROFILES"."STATE_656CF097BBA5_SEEN"
+SELECT
+  *
+FROM "STATE_656CF097BBA5_NOW";
+
+-- 46. main ids: what goes
+UPDATE "PROFILES"."STATE_C78F1D628191_PEOPLE" SET "STATE.UNTIL" = 2
+WHERE
+  "STATE.UNTIL" = 9223372036854775807
+  AND (
+    "MAIN_ID" IN (
+      SELECT
+        "MAIN_ID"
+      FROM (
+        SELECT
+          "MAIN_ID",
+          "OTHER_ID",
+          "OTHER_ID_TYPE",
+          "VALID_AT",
+          "FIRST_SEEN_AT",
+          "COMPONENT"
+        FROM "PROFILES"."STATE_F516E78F2082_GRAPH" AS "V"
+        WHERE
+          "STATE.SINCE" <= 1 AND "STATE.UNTIL" > 1
+      ) AS "B"
+      WHERE
+        "COMPONENT" IN (
+          SELECT
+            "COMPONENT"
+          FROM "MATERIAL_IDS_2_COMPONENTS"
+        )
+    )
+    AND NOT "MAIN_ID" IN (
+      SELECT
+        "MAIN_ID"
+      FROM "MATERIAL_IDS_2_AFFECTED"
+    )
+  );
+
+-- 47. main ids
+INSERT INTO "PROFILES"."STATE_C78F1D628191_PEOPLE" BY NAME
+SELECT
+  *
+FROM "STATE_C78F1D628191_PEOPLE_PUT_9";
+
+-- 48. main id of each id: what goes
+UPDATE "PROFILES"."STATE_F516E78F2082_GRAPH" SET "STATE.UNTIL" = 2
+WHERE
+  "STATE.UNTIL" = 9223372036854775807
+  AND "COMPONENT" IN (
+    SELECT
+      "COMPONENT"
+    FROM "MATERIAL_IDS_2_COMPONENTS"
+  );
+
+-- 49. main id of each id
+INSERT INTO "PROFILES"."STATE_F516E78F2082_GRAPH" BY NAME
+SELECT
+  *
+FROM "STATE_F516E78F2082_GRAPH_PUT_11";
+
+-- 50. what changed for whom
+INSERT INTO "PROFILES"."STATE_1A7B50B57651_CHANGES"
+SELECT
+  *
+FROM "STATE_1A7B50B57651_CHANGES_PUT_12";
+
+COMMIT;

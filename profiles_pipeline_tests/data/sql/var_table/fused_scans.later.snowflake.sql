@@ -1,0 +1,902 @@
+-- user/all/var_table
+-- Material_user_var_table_2, as of 2024-02-01 00:00:00 UTC
+
+-- 1. fingerprints of the days of inputs/orders
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_C0E0B5_DAYS_NOW" AS
+SELECT
+  '' AS "STATE.FILE",
+  '' AS "STATE",
+  CASE
+    WHEN CASE
+      WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+      THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+      ELSE CAST("TS" AS TIMESTAMPNTZ)
+    END >= CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+    THEN CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    ELSE COALESCE(
+      DATE_TRUNC(
+        'DAY',
+        CASE
+          WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+          THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+          ELSE CAST("TS" AS TIMESTAMPNTZ)
+        END
+      ),
+      CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+    )
+  END AS "STATE.BUCKET",
+  COUNT(*) AS "ROW_COUNT",
+  MAX(
+    CASE
+      WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+      THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+      ELSE CAST("TS" AS TIMESTAMPNTZ)
+    END
+  ) AS "NEWEST",
+  SUM(
+    CAST(HASH("AMOUNT", "EMAIL", "ITEM", "STATUS", "TS", "USER_ID") AS DECIMAL(38, 0))
+  ) AS "CONTENT"
+FROM (
+  SELECT
+    *
+  FROM "SHOP"."ORDERS"
+) AS "SOURCE_ROWS"
+GROUP BY
+  1,
+  2,
+  3;
+
+-- 2. days of inputs/orders that changed
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_C0E0B5_DAYS_CHANGED" AS
+SELECT DISTINCT
+  "STATE.BUCKET"
+FROM (
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_0FF349770723_C0E0B5_DAYS_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_0FF349770723_C0E0B5_DAYS_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+  UNION ALL
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_0FF349770723_C0E0B5_DAYS_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_0FF349770723_C0E0B5_DAYS_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+) AS "DIFFERING";
+
+-- 3. from when to when they are
+-- $State_0ff349770723_c0e0b5_days_begin, $State_0ff349770723_c0e0b5_days_end, $State_0ff349770723_c0e0b5_days_timeless:
+SELECT
+  COALESCE(
+    MIN(
+      IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    DATEADD(
+      DAY,
+      1,
+      CAST(MAX(
+        IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+      ) AS TIMESTAMP)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    BOOLOR_AGG(CAST("STATE.BUCKET" = CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ) AS BOOLEAN)),
+    FALSE
+  )
+FROM "STATE_0FF349770723_C0E0B5_DAYS_CHANGED";
+
+-- 4. what they add now
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_C0E0B5_DAYS_FRESH" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  COUNT(*) AS "P_1464B4C5BC20",
+  SUM(IFF("STATUS" = 'paid', "AMOUNT", NULL)) AS "P_20F1F7295D9A",
+  ANY_VALUE("FIRST_OF_0") AS "P_110455AECC2D",
+  ANY_VALUE("FIRST_OF_1") AS "P_C82277F217AC"
+FROM (
+  SELECT
+    "R".*,
+    FIRST_VALUE("ITEM") OVER (
+      PARTITION BY "STATE.BUCKET", "USER.ID_0", "USER.ID_1"
+      ORDER BY "TS" ASC, "ITEM" ASC
+    ) AS "FIRST_OF_0",
+    FIRST_VALUE("TS") OVER (
+      PARTITION BY "STATE.BUCKET", "USER.ID_0", "USER.ID_1"
+      ORDER BY "TS" ASC, "ITEM" ASC
+    ) AS "FIRST_OF_1"
+  FROM (
+    SELECT
+      *
+    FROM (
+      SELECT
+        "R"."USER.ID_0" AS "USER.ID_0",
+        CASE WHEN "R"."USER.ID_0" IS NULL THEN "R"."USER.ID_1" END AS "USER.ID_1",
+        "R".*
+        EXCLUDE ("USER.ID_0", "USER.ID_1")
+      FROM (
+        SELECT
+          "S".*,
+          CASE
+            WHEN (
+              CAST("USER_ID" AS VARCHAR) BETWEEN '!' AND '~'
+              OR LENGTH(
+                TRANSLATE(
+                  CAST("USER_ID" AS VARCHAR),
+                  '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+                  ''
+                )
+              ) > 0
+            )
+            THEN CAST("USER_ID" AS VARCHAR)
+          END AS "USER.ID_0",
+          CASE
+            WHEN (
+              CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) BETWEEN '!' AND '~'
+              OR LENGTH(
+                TRANSLATE(
+                  CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR),
+                  '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+                  ''
+                )
+              ) > 0
+            )
+            AND REGEXP_LIKE(CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR), '.+@.+')
+            AND NOT (
+              CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) = 'x@x.com'
+            )
+            THEN CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR)
+          END AS "USER.ID_1"
+        FROM (
+          SELECT
+            COALESCE(
+              DATE_TRUNC(
+                'DAY',
+                CASE
+                  WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                  THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                  ELSE CAST("TS" AS TIMESTAMPNTZ)
+                END
+              ),
+              CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+            ) AS "STATE.BUCKET",
+            "SOURCE_ROWS".*
+          FROM (
+            SELECT
+              *
+            FROM "SHOP"."ORDERS"
+            WHERE
+              (
+                CASE
+                  WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                  THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                  ELSE CAST("TS" AS TIMESTAMPNTZ)
+                END < CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+                OR "TS" IS NULL
+              )
+              AND (
+                (
+                  CASE
+                    WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                    THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                    ELSE CAST("TS" AS TIMESTAMPNTZ)
+                  END >= :State_0ff349770723_c0e0b5_days_begin
+                  AND CASE
+                    WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                    THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                    ELSE CAST("TS" AS TIMESTAMPNTZ)
+                  END < :State_0ff349770723_c0e0b5_days_end
+                )
+                OR (
+                  :State_0ff349770723_c0e0b5_days_timeless
+                  AND CASE
+                    WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                    THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                    ELSE CAST("TS" AS TIMESTAMPNTZ)
+                  END IS NULL
+                )
+              )
+          ) AS "SOURCE_ROWS"
+        ) AS "S"
+      ) AS "R"
+    ) AS "R"
+    WHERE
+      "STATE.BUCKET" IN (
+        SELECT
+          "STATE.BUCKET"
+        FROM "STATE_0FF349770723_C0E0B5_DAYS_CHANGED"
+      )
+  ) AS "R"
+  WHERE
+    NOT "USER.ID_0" IS NULL OR NOT "USER.ID_1" IS NULL
+) AS "R"
+GROUP BY
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1";
+
+-- 5. what is no longer so
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_C0E0B5_DAYS_GONE" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "P_1464B4C5BC20",
+  "P_20F1F7295D9A",
+  "P_110455AECC2D",
+  "P_C82277F217AC"
+FROM "PROFILES"."STATE_0FF349770723_C0E0B5_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_0FF349770723_C0E0B5_DAYS_CHANGED"
+  )
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "P_1464B4C5BC20",
+  "P_20F1F7295D9A",
+  "P_110455AECC2D",
+  "P_C82277F217AC"
+FROM "STATE_0FF349770723_C0E0B5_DAYS_FRESH";
+
+-- 6. what is new
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_C0E0B5_DAYS_COME" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "P_1464B4C5BC20",
+  "P_20F1F7295D9A",
+  "P_110455AECC2D",
+  "P_C82277F217AC"
+FROM "STATE_0FF349770723_C0E0B5_DAYS_FRESH"
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "P_1464B4C5BC20",
+  "P_20F1F7295D9A",
+  "P_110455AECC2D",
+  "P_C82277F217AC"
+FROM "PROFILES"."STATE_0FF349770723_C0E0B5_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_0FF349770723_C0E0B5_DAYS_CHANGED"
+  );
+
+-- 7. fingerprints of the days of inputs/list
+CREATE OR REPLACE TEMPORARY TABLE "STATE_7DE9B2E6F455_CF7024_DAYS_NOW" AS
+SELECT
+  '' AS "STATE.FILE",
+  '' AS "STATE",
+  CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ) AS "STATE.BUCKET",
+  COUNT(*) AS "ROW_COUNT",
+  MAX(CAST(NULL AS TIMESTAMPNTZ)) AS "NEWEST",
+  SUM(CAST(HASH("EMAIL") AS DECIMAL(38, 0))) AS "CONTENT"
+FROM (
+  SELECT
+    *
+  FROM "SHOP"."LIST"
+) AS "SOURCE_ROWS"
+GROUP BY
+  1,
+  2,
+  3;
+
+-- 8. days of inputs/list that changed
+CREATE OR REPLACE TEMPORARY TABLE "STATE_7DE9B2E6F455_CF7024_DAYS_CHANGED" AS
+SELECT DISTINCT
+  "STATE.BUCKET"
+FROM (
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_7DE9B2E6F455_CF7024_DAYS_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_7DE9B2E6F455_CF7024_DAYS_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+  UNION ALL
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_7DE9B2E6F455_CF7024_DAYS_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_7DE9B2E6F455_CF7024_DAYS_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+) AS "DIFFERING";
+
+-- 9. from when to when they are
+-- $State_7de9b2e6f455_cf7024_days_begin, $State_7de9b2e6f455_cf7024_days_end, $State_7de9b2e6f455_cf7024_days_timeless:
+SELECT
+  COALESCE(
+    MIN(
+      IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    DATEADD(
+      DAY,
+      1,
+      CAST(MAX(
+        IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+      ) AS TIMESTAMP)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    BOOLOR_AGG(CAST("STATE.BUCKET" = CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ) AS BOOLEAN)),
+    FALSE
+  )
+FROM "STATE_7DE9B2E6F455_CF7024_DAYS_CHANGED";
+
+-- 10. what they add now
+CREATE OR REPLACE TEMPORARY TABLE "STATE_7DE9B2E6F455_CF7024_DAYS_FRESH" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  COUNT(*) AS "P_1464B4C5BC20"
+FROM (
+  SELECT
+    *
+  FROM (
+    SELECT
+      "R"."USER.ID_0" AS "USER.ID_0",
+      "R".*
+      EXCLUDE ("USER.ID_0")
+    FROM (
+      SELECT
+        "S".*,
+        CASE
+          WHEN (
+            CAST("EMAIL" AS VARCHAR) BETWEEN '!' AND '~'
+            OR LENGTH(
+              TRANSLATE(
+                CAST("EMAIL" AS VARCHAR),
+                '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+                ''
+              )
+            ) > 0
+          )
+          AND REGEXP_LIKE(CAST("EMAIL" AS VARCHAR), '.+@.+')
+          AND NOT (
+            CAST("EMAIL" AS VARCHAR) = 'x@x.com'
+          )
+          THEN CAST("EMAIL" AS VARCHAR)
+        END AS "USER.ID_0"
+      FROM (
+        SELECT
+          CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ) AS "STATE.BUCKET",
+          "SOURCE_ROWS".*
+        FROM (
+          SELECT
+            *
+          FROM "SHOP"."LIST"
+        ) AS "SOURCE_ROWS"
+      ) AS "S"
+    ) AS "R"
+  ) AS "R"
+  WHERE
+    "STATE.BUCKET" IN (
+      SELECT
+        "STATE.BUCKET"
+      FROM "STATE_7DE9B2E6F455_CF7024_DAYS_CHANGED"
+    )
+) AS "R"
+WHERE
+  NOT "USER.ID_0" IS NULL
+GROUP BY
+  "STATE.BUCKET",
+  "USER.ID_0";
+
+-- 11. what is no longer so
+CREATE OR REPLACE TEMPORARY TABLE "STATE_7DE9B2E6F455_CF7024_DAYS_GONE" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "P_1464B4C5BC20"
+FROM "PROFILES"."STATE_7DE9B2E6F455_CF7024_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_7DE9B2E6F455_CF7024_DAYS_CHANGED"
+  )
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "P_1464B4C5BC20"
+FROM "STATE_7DE9B2E6F455_CF7024_DAYS_FRESH";
+
+-- 12. what is new
+CREATE OR REPLACE TEMPORARY TABLE "STATE_7DE9B2E6F455_CF7024_DAYS_COME" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "P_1464B4C5BC20"
+FROM "STATE_7DE9B2E6F455_CF7024_DAYS_FRESH"
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "P_1464B4C5BC20"
+FROM "PROFILES"."STATE_7DE9B2E6F455_CF7024_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_7DE9B2E6F455_CF7024_DAYS_CHANGED"
+  );
+
+-- 13. who is touched
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_USER_VAR_TABLE_2_TOUCHED" AS
+SELECT DISTINCT
+  "MAIN_ID"
+FROM (
+  SELECT
+    "MAIN_ID_BEFORE" AS "MAIN_ID"
+  FROM "PROFILES"."STATE_1A7B50B57651_CHANGES"
+  WHERE
+    "VERSION" > 1
+  UNION ALL
+  SELECT
+    "MAIN_ID_AFTER" AS "MAIN_ID"
+  FROM "PROFILES"."STATE_1A7B50B57651_CHANGES"
+  WHERE
+    "VERSION" > 1
+  UNION ALL
+  SELECT
+    "M"."MAIN_ID"
+  FROM (
+    SELECT
+      "R"."USER.ID_0" AS "ID",
+      'user_id' AS "ID_TYPE"
+    FROM "STATE_0FF349770723_C0E0B5_DAYS_COME" AS "R"
+    WHERE
+      NOT "R"."USER.ID_0" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_1" AS "ID",
+      'email' AS "ID_TYPE"
+    FROM "STATE_0FF349770723_C0E0B5_DAYS_COME" AS "R"
+    WHERE
+      NOT "R"."USER.ID_1" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_0" AS "ID",
+      'user_id' AS "ID_TYPE"
+    FROM "STATE_0FF349770723_C0E0B5_DAYS_GONE" AS "R"
+    WHERE
+      NOT "R"."USER.ID_0" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_1" AS "ID",
+      'email' AS "ID_TYPE"
+    FROM "STATE_0FF349770723_C0E0B5_DAYS_GONE" AS "R"
+    WHERE
+      NOT "R"."USER.ID_1" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_0" AS "ID",
+      'email' AS "ID_TYPE"
+    FROM "STATE_7DE9B2E6F455_CF7024_DAYS_COME" AS "R"
+    WHERE
+      NOT "R"."USER.ID_0" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_0" AS "ID",
+      'email' AS "ID_TYPE"
+    FROM "STATE_7DE9B2E6F455_CF7024_DAYS_GONE" AS "R"
+    WHERE
+      NOT "R"."USER.ID_0" IS NULL
+  ) AS "I"
+  JOIN "PROFILES"."MATERIAL_IDS_2_MAPPINGS" AS "M"
+    ON "M"."OTHER_ID" = "I"."ID" AND "M"."OTHER_ID_TYPE" = "I"."ID_TYPE"
+) AS "P"
+WHERE
+  NOT "MAIN_ID" IS NULL;
+
+-- 14. their ids
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS" AS
+SELECT
+  *
+FROM "PROFILES"."MATERIAL_IDS_2_MAPPINGS"
+WHERE
+  "MAIN_ID" IN (
+    SELECT
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+  );
+
+-- 15. values from inputs/orders
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_C0E0B5_PUT_9" AS
+SELECT
+  *
+FROM (
+  SELECT
+    "USER_MAIN_ID",
+    SUM("P_1464B4C5BC20") AS "M_1AB7BD9AC919",
+    SUM("P_20F1F7295D9A") AS "M_288B3520A3C8",
+    ANY_VALUE("FIRST_OF_0") AS "M_06BAF397D845"
+  FROM (
+    SELECT
+      "F".*,
+      FIRST_VALUE(IFF("P_1464B4C5BC20" > 0, "P_110455AECC2D", NULL)) OVER (
+        PARTITION BY "USER_MAIN_ID"
+        ORDER BY IFF("P_1464B4C5BC20" > 0, 0, 1), "P_C82277F217AC" ASC, "P_110455AECC2D" ASC
+      ) AS "FIRST_OF_0"
+    FROM (
+      SELECT
+        COALESCE("USER_IDS_0"."MAIN_ID", "USER_IDS_1"."MAIN_ID") AS "USER_MAIN_ID",
+        "R".*
+      FROM (
+        SELECT
+          *
+        FROM (
+          SELECT
+            *
+          FROM (
+            SELECT
+              *
+            FROM "PROFILES"."STATE_0FF349770723_C0E0B5_DAYS"
+          ) AS "STATE_0FF349770723_C0E0B5_DAYS"
+          WHERE
+            NOT (
+              "STATE.BUCKET" IN (
+                SELECT
+                  "STATE.BUCKET"
+                FROM "STATE_0FF349770723_C0E0B5_DAYS_CHANGED"
+              )
+            )
+          UNION ALL BY NAME
+          SELECT
+            *
+          FROM "STATE_0FF349770723_C0E0B5_DAYS_FRESH"
+        ) AS "STATE_0FF349770723_C0E0B5_DAYS"
+      ) AS "R"
+      LEFT JOIN (
+        SELECT
+          "OTHER_ID",
+          "MAIN_ID"
+        FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS"
+        WHERE
+          "OTHER_ID_TYPE" = 'user_id'
+      ) AS "USER_IDS_0"
+        ON "USER_IDS_0"."OTHER_ID" = "R"."USER.ID_0"
+      LEFT JOIN (
+        SELECT
+          "OTHER_ID",
+          "MAIN_ID"
+        FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS"
+        WHERE
+          "OTHER_ID_TYPE" = 'email'
+      ) AS "USER_IDS_1"
+        ON "USER_IDS_1"."OTHER_ID" = CASE WHEN "R"."USER.ID_0" IS NULL THEN "R"."USER.ID_1" END
+      WHERE
+        NOT COALESCE("USER_IDS_0"."MAIN_ID", "USER_IDS_1"."MAIN_ID") IS NULL
+    ) AS "F"
+    WHERE
+      "F"."USER_MAIN_ID" IN (
+        SELECT
+          "MAIN_ID"
+        FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+      )
+  ) AS "F"
+  GROUP BY
+    "USER_MAIN_ID"
+) AS "QUERY";
+
+-- 16. values from inputs/list
+CREATE OR REPLACE TEMPORARY TABLE "STATE_7DE9B2E6F455_CF7024_PUT_11" AS
+SELECT
+  *
+FROM (
+  SELECT
+    "USER_MAIN_ID",
+    SUM("P_1464B4C5BC20") AS "M_1AB7BD9AC919"
+  FROM (
+    SELECT
+      "USER_IDS_0"."MAIN_ID" AS "USER_MAIN_ID",
+      "R".*
+    FROM (
+      SELECT
+        *
+      FROM (
+        SELECT
+          *
+        FROM (
+          SELECT
+            *
+          FROM "PROFILES"."STATE_7DE9B2E6F455_CF7024_DAYS"
+        ) AS "STATE_7DE9B2E6F455_CF7024_DAYS"
+        WHERE
+          NOT (
+            "STATE.BUCKET" IN (
+              SELECT
+                "STATE.BUCKET"
+              FROM "STATE_7DE9B2E6F455_CF7024_DAYS_CHANGED"
+            )
+          )
+        UNION ALL BY NAME
+        SELECT
+          *
+        FROM "STATE_7DE9B2E6F455_CF7024_DAYS_FRESH"
+      ) AS "STATE_7DE9B2E6F455_CF7024_DAYS"
+    ) AS "R"
+    LEFT JOIN (
+      SELECT
+        "OTHER_ID",
+        "MAIN_ID"
+      FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS"
+      WHERE
+        "OTHER_ID_TYPE" = 'email'
+    ) AS "USER_IDS_0"
+      ON "USER_IDS_0"."OTHER_ID" = "R"."USER.ID_0"
+    WHERE
+      NOT "USER_IDS_0"."MAIN_ID" IS NULL
+  ) AS "F"
+  WHERE
+    "F"."USER_MAIN_ID" IN (
+      SELECT
+        "MAIN_ID"
+      FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+    )
+  GROUP BY
+    "USER_MAIN_ID"
+) AS "QUERY";
+
+-- 17. 3 vars from what is kept of inputs/orders
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_C0E0B5_VALUES_1" AS
+SELECT
+  "USER_MAIN_ID",
+  CAST(COALESCE("M_1AB7BD9AC919", 0) AS BIGINT) AS "N",
+  "M_288B3520A3C8" AS "PAID",
+  "M_06BAF397D845" AS "FIRST_ITEM"
+FROM (
+  SELECT
+    *
+  FROM (
+    SELECT
+      *
+    FROM "PROFILES"."STATE_0FF349770723_C0E0B5"
+  ) AS "STATE_0FF349770723_C0E0B5"
+  WHERE
+    NOT (
+      "USER_MAIN_ID" IN (
+        SELECT
+          "MAIN_ID"
+        FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+      )
+    )
+  UNION ALL BY NAME
+  SELECT
+    *
+  FROM "STATE_0FF349770723_C0E0B5_PUT_9"
+) AS "STATE_0FF349770723_C0E0B5";
+
+-- 18. 1 vars from what is kept of inputs/list
+CREATE OR REPLACE TEMPORARY TABLE "STATE_7DE9B2E6F455_CF7024_VALUES_1" AS
+SELECT
+  "USER_MAIN_ID",
+  CAST(COALESCE("M_1AB7BD9AC919", 0) AS BIGINT) AS "LISTED"
+FROM (
+  SELECT
+    *
+  FROM (
+    SELECT
+      *
+    FROM "PROFILES"."STATE_7DE9B2E6F455_CF7024"
+  ) AS "STATE_7DE9B2E6F455_CF7024"
+  WHERE
+    NOT (
+      "USER_MAIN_ID" IN (
+        SELECT
+          "MAIN_ID"
+        FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+      )
+    )
+  UNION ALL BY NAME
+  SELECT
+    *
+  FROM "STATE_7DE9B2E6F455_CF7024_PUT_11"
+) AS "STATE_7DE9B2E6F455_CF7024";
+
+-- 19. 6 vars joined
+CREATE OR REPLACE TRANSIENT TABLE "PROFILES"."MATERIAL_USER_VAR_TABLE_2"
+DATA_RETENTION_TIME_IN_DAYS=0 AS
+SELECT
+  "USER_MAIN_ID",
+  CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ) AS "VALID_AT",
+  "N",
+  "PAID",
+  "FIRST_ITEM",
+  "LISTED",
+  "MEAN",
+  "PLACE"
+FROM (
+  SELECT
+    *,
+    CAST(CAST("PAID" AS DOUBLE) / "N" AS DOUBLE) AS "MEAN",
+    RANK() OVER (ORDER BY "PAID" DESC) AS "PLACE"
+  FROM (
+    SELECT
+      "B".*,
+      COALESCE("S0"."N", 0) AS "N",
+      "S0"."PAID" AS "PAID",
+      "S0"."FIRST_ITEM" AS "FIRST_ITEM",
+      "S1"."LISTED" AS "LISTED"
+    FROM (
+      SELECT
+        "USER_MAIN_ID"
+      FROM "PROFILES"."MATERIAL_USER_ALL_2"
+    ) AS "B"
+    LEFT JOIN "STATE_0FF349770723_C0E0B5_VALUES_1" AS "S0"
+      ON "S0"."USER_MAIN_ID" = "B"."USER_MAIN_ID"
+    LEFT JOIN "STATE_7DE9B2E6F455_CF7024_VALUES_1" AS "S1"
+      ON "S1"."USER_MAIN_ID" = "B"."USER_MAIN_ID"
+  ) AS "LEVEL_0"
+);
+
+-- all of what follows, or none:
+BEGIN;
+
+-- 20. changed days taken out
+DELETE FROM "PROFILES"."STATE_0FF349770723_C0E0B5_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_0FF349770723_C0E0B5_DAYS_CHANGED"
+  );
+
+-- 21. and put in anew
+INSERT INTO "PROFILES"."STATE_0FF349770723_C0E0B5_DAYS" BY NAME
+SELECT
+  *
+FROM "STATE_0FF349770723_C0E0B5_DAYS_FRESH";
+
+-- 22. old fingerprints taken out
+DELETE FROM "PROFILES"."STATE_0FF349770723_C0E0B5_DAYS_SEEN";
+
+-- 23. fingerprints kept
+INSERT INTO "PROFILES"."STATE_0FF349770723_C0E0B5_DAYS_SEEN"
+SELECT
+  *
+FROM "STATE_0FF349770723_C0E0B5_DAYS_NOW";
+
+-- 24. changed days taken out
+DELETE FROM "PROFILES"."STATE_7DE9B2E6F455_CF7024_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_7DE9B2E6F455_CF7024_DAYS_CHANGED"
+  );
+
+-- 25. and put in anew
+INSERT INTO "PROFILES"."STATE_7DE9B2E6F455_CF7024_DAYS" BY NAME
+SELECT
+  *
+FROM "STATE_7DE9B2E6F455_CF7024_DAYS_FRESH";
+
+-- 26. old fingerprints taken out
+DELETE FROM "PROFILES"."STATE_7DE9B2E6F455_CF7024_DAYS_SEEN";
+
+-- 27. fingerprints kept
+INSERT INTO "PROFILES"."STATE_7DE9B2E6F455_CF7024_DAYS_SEEN"
+SELECT
+  *
+FROM "STATE_7DE9B2E6F455_CF7024_DAYS_NOW";
+
+-- 28. values of who is touched taken out
+DELETE FROM "PROFILES"."STATE_0FF349770723_C0E0B5"
+WHERE
+  "USER_MAIN_ID" IN (
+    SELECT
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+  );
+
+-- 29. values from inputs/orders
+INSERT INTO "PROFILES"."STATE_0FF349770723_C0E0B5" BY NAME
+SELECT
+  *
+FROM "STATE_0FF349770723_C0E0B5_PUT_9";
+
+-- 30. values of who is touched taken out
+DELETE FROM "PROFILES"."STATE_7DE9B2E6F455_CF7024"
+WHERE
+  "USER_MAIN_ID" IN (
+    SELECT
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+  );
+
+-- 31. values from inputs/list
+INSERT INTO "PROFILES"."STATE_7DE9B2E6F455_CF7024" BY NAME
+SELECT
+  *
+FROM "STATE_7DE9B2E6F455_CF7024_PUT_11";
+
+COMMIT;
