@@ -30,12 +30,12 @@ from profiles_pipeline.windows import Held
 USUAL_PERIOD = timedelta(days=30)
 """How long materials are kept when neither the project nor its model says so."""
 
-_MATERIAL = re.compile(
+MATERIAL_RELATION = re.compile(
     r"(?P<material>Material_(?P<model>.+?)_(?P<hash>[0-9a-f]{8})_(?P<seq_no>\d+))"
     r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_\w+_CARDINALITY_AUDIT)?",
     re.IGNORECASE,
 )
-_OF_HELD = ("", "_days", "_seen", "_days_seen")
+OF_HELD = ("", "_days", "_seen", "_days_seen")
 """What is added to the name of a table that is kept from run to run in those of the tables that belong to it."""
 _WORD = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
 
@@ -284,7 +284,7 @@ def _candidates(
     """Return the project's materials in the order of building, unfinished builds last."""
     belonging: dict[str, list[Relation]] = {}
     for relation in relations:
-        match = _MATERIAL.fullmatch(relation.name)
+        match = MATERIAL_RELATION.fullmatch(relation.name)
         if match and int(match["seq_no"]) in context.seq_nos:
             belonging.setdefault(match["material"].lower(), []).append(relation)
     registered = [
@@ -302,7 +302,7 @@ def _candidates(
     unfinished = [
         Candidate(match["material"], None, match["hash"].lower(), int(match["seq_no"]), None, tuple(found))
         for found in belonging.values()
-        if (match := _MATERIAL.fullmatch(found[0].name)) is not None
+        if (match := MATERIAL_RELATION.fullmatch(found[0].name)) is not None
     ]
     return registered + unfinished
 
@@ -312,7 +312,7 @@ def _of_held(held: Collection[Held], relations: Iterable[Relation], context: Con
     there = {relation.name: relation for relation in relations}
     last = {path: max(h.seq_no for h in held if h.path == path) for path in {h.path for h in held}}
     for each in held:
-        own = tuple(there[each.name + suffix] for suffix in _OF_HELD if each.name + suffix in there)
+        own = tuple(there[each.name + suffix] for suffix in OF_HELD if each.name + suffix in there)
         made = context.seq_nos[each.seq_no].created
         candidate = Candidate(each.name, each.path, "", each.seq_no, made, own)
         period = context.periods.get(each.path, context.period)

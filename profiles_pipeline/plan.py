@@ -18,6 +18,7 @@ from profiles_pipeline.compile.guards import Before, guards
 from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.compile.rows import moment
 from profiles_pipeline.compile.statement import Files
+from profiles_pipeline.compile.suppression import Suppressed
 from profiles_pipeline.errors import Problem, Problems, ProjectError, at
 from profiles_pipeline.increments import Increment, Keeping, increment
 from profiles_pipeline.names import material_name
@@ -201,7 +202,8 @@ class Plan:
 class Sources:
     """Where rows from outside are found: the FROM item of an input, of a table named in SQL text, of an old material.
 
-    `dialect` is that of the warehouse that reads them; `structs` says whether a column of it can hold several values.
+    `dialect` is that of the warehouse that reads them; `structs` says whether a column of it can hold several values;
+    `suppressed` tells whose rows are not read.
     """
 
     of_input: Callable[[Input], exp.Expr]
@@ -210,6 +212,7 @@ class Sources:
     of_past: Callable[[exp.Table], exp.Expr] = lambda table: table
     files: Callable[[Input], Files | None] = lambda _: None
     structs: bool = True
+    suppressed: Callable[[], Suppressed | None] = lambda: None
 
 
 def as_written() -> Sources:
@@ -354,6 +357,7 @@ def _compilation(
         outside=sources.of_table,
         files=sources.files,
         structs=sources.structs,
+        suppressed=sources.suppressed(),
         changes={f"inputs/{name.lower()}": how.changes for name, how in project.pipeline.inputs.items() if how.changes},
     )
 

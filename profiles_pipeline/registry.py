@@ -18,9 +18,12 @@ from sqlglot import exp
 
 from profiles_pipeline.compile.accumulators import BUCKET, LATER
 from profiles_pipeline.compile.statement import FILE
+from profiles_pipeline.compile.suppression import Suppressed
 from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.names import (
+    FORGET_REQUESTS,
+    FORGOTTEN_IDS,
     HELD_TABLE,
     INPUT_ROWS,
     OBSERVED_BUCKETS,
@@ -71,6 +74,14 @@ _DEFINITIONS = {
         row_count BIGINT NOT NULL, last_seq BIGINT NOT NULL, guards VARCHAR NOT NULL, approved BOOLEAN NOT NULL,
         hash_version INTEGER NOT NULL, published_at TIMESTAMP NOT NULL, acknowledged BIGINT NOT NULL,
         delivered_at TIMESTAMP, PRIMARY KEY (project, publisher, publication)""",
+    FORGET_REQUESTS: """
+        project VARCHAR NOT NULL, request VARCHAR NOT NULL, entity VARCHAR NOT NULL, reason VARCHAR,
+        salt VARCHAR NOT NULL, ids BIGINT NOT NULL, main_ids VARCHAR, asked_at TIMESTAMP NOT NULL,
+        asked_by VARCHAR NOT NULL, done_at TIMESTAMP, undone_at TIMESTAMP, certificate VARCHAR,
+        PRIMARY KEY (project, request)""",
+    FORGOTTEN_IDS: """
+        project VARCHAR NOT NULL, request VARCHAR NOT NULL, entity VARCHAR NOT NULL, id_type VARCHAR NOT NULL,
+        id_hash VARCHAR NOT NULL, id_value VARCHAR, undone_at TIMESTAMP""",
 }
 
 
@@ -326,6 +337,41 @@ class Registry:
         with self.warehouse.transaction():
             self.warehouse.execute(f"DELETE FROM {table} WHERE project = ? AND input = ?", [project, path])
             self.warehouse.execute(f"INSERT INTO {table} VALUES (?, ?, ?)", [project, path, rows])
+
+    def suppressed(self, project: str) -> Suppressed | None:
+        """Return the identifiers that a project does not read any more; None where nobody was ever forgotten."""
+        if FORGOTTEN_IDS not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            return None
+        found = self.warehouse.query(
+            f"""SELECT entity, id_type, COUNT(*), COUNT(undone_at) FROM {self._table(FORGOTTEN_IDS)}
+            WHERE project = ? GROUP BY entity, id_type""",
+            [project],
+        ).rows
+        if not found:
+            return None
+        salt = self.warehouse.scalar(
+            f"SELECT MAX(salt) FROM {self._table(FORGET_REQUESTS)} WHERE project = ?", [project]
+        )
+        counts = [(str(entity), str(id_type), int(str(n)), int(str(undone))) for entity, id_type, n, undone in found]
+        return Suppressed(
+            table=exp.table_(FORGOTTEN_IDS, db=self.schema, quoted=True),
+            project=project,
+            salt=str(salt),
+            id_types=frozenset((entity, id_type) for entity, id_type, n, undone in counts if undone < n),
+            # Nothing is ever taken off the list, so that both numbers only grow.
+            mark=f" forgotten {sum(each[2] for each in counts)}, undone {sum(each[3] for each in counts)}",
+        )
+
+    def being_forgotten(self, project: str) -> frozenset[str]:
+        """Return the main ids of people who are in what was built, and are about to be taken out of it."""
+        if FORGET_REQUESTS not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            return frozenset()
+        found = self.warehouse.query(
+            f"""SELECT main_ids FROM {self._table(FORGET_REQUESTS)}
+            WHERE project = ? AND done_at IS NULL AND undone_at IS NULL AND main_ids IS NOT NULL""",
+            [project],
+        )
+        return frozenset(main_id for row in found.rows for main_id in json.loads(str(row[0])))
 
     def let_go(self, tables: Iterable[str]) -> None:
         """Remove the rows of tables that are kept from run to run no longer."""

@@ -40,4 +40,5 @@ BRAZE = Destination(
     options={"identifier": Option("text", "external_id", among=("external_id", "braze_id", "email", "phone"))},
     views=views,
     next_step="make a sync of users on the view __users, and one of deletions on the view __deleted_users",
+    erasure="the sync on the view __deleted_users deletes the user",
 )

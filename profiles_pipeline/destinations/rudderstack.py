@@ -17,4 +17,5 @@ RUDDERSTACK = Destination(
     Contract(kinds=FLAT),
     mapping=mapping,
     next_step="make a model of the table: the key is its primary key, published_at its cursor column",
+    erasure="a sync in mirror mode deletes the row at its destinations; any other mode leaves it there",
 )
