@@ -112,6 +112,22 @@ def add_changes(changes: exp.Table, delta: exp.Table, publication: int, after: i
     )
 
 
+def trim_changes(changes: exp.Table, before: exp.Expr, arrived: int) -> exp.Expr:
+    """Return the statement that takes old changes out, but for those that have not arrived.
+
+    Args:
+        changes: the table of the changes.
+        before: the moment before which they are old.
+        arrived: number of the last change that is known to have arrived.
+    """
+    return build(
+        "DELETE FROM :changes WHERE published_at < :before AND seq <= :arrived",
+        changes=changes,
+        before=before,
+        arrived=exp.convert(arrived),
+    )
+
+
 def clear_rejects(rejects: exp.Table) -> exp.Expr:
     """Return the statement that forgets the rows that were not taken the last time."""
     return build("DELETE FROM :rejects WHERE TRUE", rejects=rejects)
