@@ -19,11 +19,12 @@ from profiles_pipeline.compile import versioned
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import capabilities, render
 from profiles_pipeline.events import Observer
-from profiles_pipeline.names import STATES
+from profiles_pipeline.names import KEPT_PARTS, STATES
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Entry, SeqNo
 from profiles_pipeline.session import Session, open_session
 from profiles_pipeline.spec.model import Text
+from profiles_pipeline.view_reads import View, views_of
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held
 
@@ -32,12 +33,9 @@ USUAL_PERIOD = timedelta(days=30)
 
 MATERIAL_RELATION = re.compile(
     r"(?P<material>Material_(?P<model>.+?)_(?P<hash>[0-9a-f]{8})_(?P<seq_no>\d+))"
-    r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_\w+_CARDINALITY_AUDIT)?",
+    r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_quarantined|_\w+_CARDINALITY_AUDIT)?",
     re.IGNORECASE,
 )
-OF_HELD = ("", "_days", "_seen", "_days_seen")
-"""What is added to the name of a table that is kept from run to run in those of the tables that belong to it."""
-_WORD = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +59,6 @@ class Relation:
 
     name: str
     kind: Literal["table", "view"]
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A view of the database.
-
-    Attributes:
-        name: with its schema in front.
-        relation: its name alone when it stands in the output schema, else None.
-        mentions: lower-case names that its definition mentions.
-    """
-
-    name: str
-    relation: str | None
-    mentions: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +202,7 @@ def fates(session: Session, rules: Rules) -> tuple[Fate, ...]:
     context = _context(session, rules)
     entries = session.registry.entries()
     relations = _relations(session.warehouse, session.output.schema)
-    views = _views(session.warehouse, session.output.schema)
+    views = views_of(session.warehouse, session.output.schema)
     goes_on = session.project.pipeline.incremental != "never"
     held = _of_held(session.registry.held(session.project.name), relations, context, goes_on)
     return decide(_candidates(session, entries, relations, context), views, context, held)
@@ -312,7 +295,7 @@ def _of_held(held: Collection[Held], relations: Iterable[Relation], context: Con
     there = {relation.name: relation for relation in relations}
     last = {path: max(h.seq_no for h in held if h.path == path) for path in {h.path for h in held}}
     for each in held:
-        own = tuple(there[each.name + suffix] for suffix in OF_HELD if each.name + suffix in there)
+        own = tuple(there[each.name + suffix] for suffix in KEPT_PARTS if each.name + suffix in there)
         made = context.seq_nos[each.seq_no].created
         candidate = Candidate(each.name, each.path, "", each.seq_no, made, own)
         period = context.periods.get(each.path, context.period)
@@ -335,40 +318,6 @@ def _relations(warehouse: Warehouse, schema: str) -> list[Relation]:
         [schema],
     )
     return [Relation(str(name), "view" if kind == "VIEW" else "table") for name, kind in found.rows]
-
-
-_DEPENDENCIES = """
-    SELECT n.nspname, v.relname, c.relname FROM pg_depend AS d
-    JOIN pg_rewrite AS r ON r.oid = d.objid JOIN pg_class AS v ON v.oid = r.ev_class
-    JOIN pg_namespace AS n ON n.oid = v.relnamespace
-    JOIN pg_class AS c ON c.oid = d.refobjid AND c.oid <> v.oid JOIN pg_namespace AS s ON s.oid = c.relnamespace
-    WHERE d.classid = CAST('pg_rewrite' AS REGCLASS) AND d.refclassid = CAST('pg_class' AS REGCLASS)
-        AND LOWER(s.nspname) = LOWER(?) GROUP BY 1, 2, 3 ORDER BY 1, 2
-"""
-"""What the views of a database read of a schema, where the server keeps account of it."""
-
-
-def _views(warehouse: Warehouse, schema: str) -> list[View]:
-    if capabilities(warehouse.dialect).cascade_on_drop:
-        read: dict[tuple[str, str], set[str]] = {}
-        for where, name, relation in warehouse.query(_DEPENDENCIES, [schema]).rows:
-            read.setdefault((str(where), str(name)), set()).add(str(relation).lower())
-        return [_view(*view, schema, frozenset(names)) for view, names in read.items()]
-    found = warehouse.query(
-        """SELECT table_schema, table_name, view_definition FROM information_schema.views
-        WHERE table_catalog = CURRENT_DATABASE() AND LOWER(table_schema) <> 'information_schema'
-        ORDER BY table_schema, table_name"""
-    )
-    return [_view(str(where), str(name), schema, _mentions(str(text))) for where, name, text in found.rows]
-
-
-def _view(where: str, name: str, schema: str, mentions: frozenset[str]) -> View:
-    return View(f"{where}.{name}", name if where.lower() == schema.lower() else None, mentions)
-
-
-def _mentions(definition: str) -> frozenset[str]:
-    """Return every name in the text of a view. More than it reads, never less."""
-    return frozenset((quoted.replace('""', '"') or word).lower() for quoted, word in _WORD.findall(definition))
 
 
 # --- dropping -----------------------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ def execute(session: Session, planned: Plan, files: compiled.Files, *, ignore_er
     for stage in planned.stages:
         if isinstance(stage, EnsureSchema):
             session.warehouse.ensure_schema(stage.schema)
+            session.registry.forget(planned.state.lost)
         elif isinstance(stage, Promote):
             promoted = promote(session, planned, _without(stage, built) if failed else stage)
         elif _is_spared(session, stage.model, failed):

@@ -8,13 +8,12 @@ rows, and leaves what is kept alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from profiles_pipeline.compile import Compilation, Script
-from profiles_pipeline.compile.accumulators import accumulator_name
+from profiles_pipeline.compile import Compilation, Script, layout
 from profiles_pipeline.compile.carrying import compile_carried
 from profiles_pipeline.compile.kept_graph import Base, Restitching, States, accumulators, changes_table, states
 from profiles_pipeline.compile.outputs import compile_cohort
@@ -37,6 +36,9 @@ OF_SESSIONS = ("sessions",)
 """What stands for the columns of a table that keeps sessions."""
 
 KEEPS = "reads everything, and keeps what later runs go on from"
+
+NOT_FOLLOWED = "the id graph is kept anew, so it is not known whose ids changed since the last run"
+"""Why a model starts over that was kept for an earlier state of the graph than the first one that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,15 @@ class Keeping:
     always: bool = False
     anew: bool = False
 
+    def of(self, model: Model) -> tuple[Held, ...]:
+        """Return the tables that are kept for a model."""
+        return tuple(held for held in self.held.values() if held.path == model.path)
+
+    @property
+    def exist(self) -> frozenset[str]:
+        """Names of the tables that are as they were left."""
+        return frozenset(held.name for held in self.held.values() if not held.flaw)
+
 
 def increment(
     project: ProfilesProject, keeping: Keeping, context: Window, c: Compilation, model: Model
@@ -94,7 +105,7 @@ def increment(
     window = keeping.window
     if window.begin is not None or context.end != window.end or model.path in project.graph.past:
         return None
-    if not keeping.always and not was_built_before(keeping.built, model, window):
+    if not keeping.always and not was_built_before(keeping.built, model, window) and not keeping.of(model):
         return None
     later = replace(c, reader=Reader(project.project, ANY_TIME, None, c.reader.target))
     match model:
@@ -122,18 +133,19 @@ def _stitcher(keeping: Keeping, c: Compilation, later: Compilation, model: Stitc
     head = keeping.held.get(changes.name)
     if head is not None and window.end < head.end:
         return None
-    kept: dict[str, Mapping[str, str]] = {}
-    if head is not None and not keeping.anew:  # what another definition has left behind knows nothing of this graph
+    flaw, kept = _flaw(keeping.of(model)), dict[str, Mapping[str, str]]()
+    if head is not None and not keeping.anew and not flaw:
+        # What another definition has left behind knows nothing of this graph.
         kept = {name: dict(held.files) for name, held in keeping.held.items() if held.version == head.version}
     sources = accumulators(c, later, model, kept)
     if sources is None:
         return None
-    before = {h.name for h in keeping.held.values() if head and (h.path, h.version) == (model.path, head.version)}
+    before = {h.name for h in keeping.of(model) if head and h.version == head.version and not flaw}
     version = 1 + max((h.version for h in keeping.held.values()), default=0)
-    made = states(c, model, version, keeping.held, before)
+    made = states(c, model, version, keeping.exist, before)
     of_graph = {changes.name, *(each.table.name for each in made.tables)} if made else {changes.name}
     dropped = before - of_graph - {source.table.name for source in sources}
-    base = _base(c, keeping, head, made) if head is not None and not dropped else None
+    base = _base(c, keeping, head, made) if head is not None and not dropped and not flaw else None
     relation = c.relation(model.path)
     script = compile_restitching(
         c, model, Restitching(sources, changes, Base(base, version, head is not None and head.columns == PLAIN), made)
@@ -143,7 +155,7 @@ def _stitcher(keeping: Keeping, c: Compilation, later: Compilation, model: Stitc
                 PLAIN if made else (), version if base is None or head is None else head.since)  # fmt: skip
     names = [each.table.name for each in (*sources, *(made.tables if made else ()))]
     others = [Held(name, model.path, window.seq_no, window.end, version, relation.name) for name in names]
-    reason = KEEPS if whole else f"reads what changed since {_when(head)}"
+    reason = _keeps(flaw) if whole else f"reads what changed since {_when(head)}"
     reason += _blind(c, (source.source for source in sources))
     return Increment(script, reason, not whole, (held, *others), {}, version)
 
@@ -184,11 +196,12 @@ def _var_table(
     graph = keeping.held.get(changes.name)
     if graph is None or graph.seq_no != window.seq_no or graph.material != c.relation(stitcher.path).name:
         return None
-    own = [held for held in keeping.held.values() if held.path == model.path]
-    newest = max(own, key=lambda held: held.version, default=None)
+    own = keeping.of(model)
+    newest, flaw = _newest(own), _flaw(own)
     if newest is not None and newest.end > window.end:
         return None
-    goes_on = newest is not None and graph.since <= newest.version <= graph.version and not keeping.anew
+    is_followed = newest is not None and graph.since <= newest.version <= graph.version
+    goes_on = is_followed and not keeping.anew and not flaw
     before = None
     if goes_on and newest is not None:
         before = replace(c, reader=Reader(project.project, newest.end, None, c.reader.target))
@@ -197,7 +210,7 @@ def _var_table(
         before=before,
         later=later,
         kept={held.name: held.columns for held in usable},
-        exist=keeping.held,
+        exist=keeping.exist,
         files={held.name: dict(held.files) for held in usable},
         version=graph.version,
         since=newest.version if newest is not None else 0,
@@ -211,7 +224,9 @@ def _var_table(
              columns=kept.columns)
         for kept in made.kept
     )  # fmt: skip
-    reason = f"reads what changed since {_when(newest)}" if usable else KEEPS
+    if newest is not None and not is_followed and not flaw:
+        flaw = NOT_FOLLOWED
+    reason = f"reads what changed since {_when(newest)}" if usable else _keeps(flaw)
     reason += _blind(c, (var.source or "" for var in model.vars))
     return Increment(made.script, reason, bool(usable), held, made.strategies, graph.version)
 
@@ -226,13 +241,14 @@ def _sessions(
     graph = keeping.held.get(changes.name)
     if graph is None or graph.seq_no != window.seq_no or graph.material != c.relation(stitcher.path).name:
         return None
-    own = [held for held in keeping.held.values() if held.path == model.path]
-    newest = max(own, key=lambda held: held.version, default=None)
+    own = keeping.of(model)
+    newest, flaw = _newest(own), _flaw(own)
     if newest is not None and newest.end > window.end:
         return None
     there = newest is not None and newest.material in {kept.name for kept in keeping.built}
     usable: list[Held] = []
-    if newest is not None and there and newest.version >= graph.since and not keeping.anew:
+    is_followed = newest is not None and newest.version >= graph.since
+    if newest is not None and there and is_followed and not keeping.anew and not flaw:
         usable = [held for held in own if held.seq_no == newest.seq_no and held.version == newest.version]
     # A column of sessions has the type that its first values had.
     definition = [project.fingerprints[model.path], *_types_above(project, model)]
@@ -246,7 +262,7 @@ def _sessions(
     relation, owner = c.relation(model.path), f"{c.project.name}/{model.path}"
     goes_on = newest is not None and table is not None
     # Whatever starts over has a table of its own: earlier materials are views of the one before.
-    name = table.name if table is not None else accumulator_name(owner, ["sessions", *definition, str(window.seq_no)])
+    name = table.name if table is not None else layout.kept_name(owner, ["sessions", *definition, str(window.seq_no)])
     carried = CarriedSessions(
         days,
         changes,
@@ -258,9 +274,28 @@ def _sessions(
         Held(own, model.path, window.seq_no, window.end, graph.version, relation.name, columns)
         for own, columns in ((name, OF_SESSIONS), *((day.table.name, ()) for day in days))
     )
-    reason = f"reads what changed since {_when(newest)}" if goes_on else KEEPS
+    if newest is not None and not is_followed and not flaw:
+        flaw = NOT_FOLLOWED
+    reason = f"reads what changed since {_when(newest)}" if goes_on else _keeps(flaw)
     reason += _blind(c, (day.source for day in days))
     return Increment(compile_carried_sessions(c, model, carried), reason, goes_on, held, {}, graph.version)
+
+
+def _newest(own: Iterable[Held]) -> Held | None:
+    """Return one of the tables that were brought up to date last."""
+    return max(own, key=lambda held: held.version, default=None)
+
+
+def _flaw(own: Collection[Held]) -> str:
+    """Return why nothing can go on from what was kept last of a model; empty where it is as it was left."""
+    newest = _newest(own)
+    flaws = [held.flaw for held in own if newest is not None and held.version == newest.version and held.flaw]
+    return flaws[0] if flaws else ""
+
+
+def _keeps(flaw: str) -> str:
+    """Return what a model does that begins to keep, and why it does so again."""
+    return f"{KEEPS}: {flaw}" if flaw else KEEPS
 
 
 def _types_above(project: ProfilesProject, model: Model) -> list[str]:

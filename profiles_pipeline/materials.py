@@ -82,6 +82,7 @@ def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files:
         checks=tuple(c.name for c in checks),
         sources=freshness.states_behind(session, stage.model.path),
         version=stage.version,
+        how=stage.how,
     )
     with session.registry.forgetting(stage.material):
         session.registry.record(material)

@@ -52,6 +52,9 @@ ACCUMULATOR = "State_"
 PARTIAL = "p_"
 """How the names of columns begin that hold what the rows of one id and day add up to; behind it stand 12 hex digits."""
 
+KEPT_PARTS = ("", "_days", "_seen", "_days_seen")
+"""What is added to the name of a table that is kept from run to run in those of the tables that it consists of."""
+
 STATES = ("_graph", "_people", "_rows")
 """How the names of those of them end that have a row for as long as it holds, and so all states of an id graph or a var
 table."""

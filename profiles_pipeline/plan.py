@@ -43,6 +43,7 @@ class State:
         held: tables that are kept from run to run.
         built: its complete materials, outdated ones included.
         forced: complete materials are to be built again.
+        lost: materials that were complete and show nothing any more: what they read was dropped or altered.
     """
 
     kept: tuple[Kept, ...] = ()
@@ -51,6 +52,7 @@ class State:
     held: tuple[Held, ...] = ()
     built: tuple[Kept, ...] = ()
     forced: bool = False
+    lost: frozenset[str] = frozenset()
 
     def without(self, names: frozenset[str]) -> State:
         """Return the state that it would be without materials of these names."""
@@ -451,6 +453,8 @@ def _adds(made: Increment, keeping: Keeping | None) -> bool:
 
 
 def _why_built(state: State, material: str) -> str:
+    if material in state.lost:
+        return "what it was a view of has been dropped or altered"
     if material not in {kept.name for kept in state.built}:
         return "no material of this definition for this window"
     return "asked for although it is complete" if state.forced else "the rows it is made from have changed"

@@ -11,79 +11,22 @@ import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sqlglot import exp
 
-from profiles_pipeline.compile.accumulators import BUCKET, LATER
-from profiles_pipeline.compile.statement import FILE
 from profiles_pipeline.compile.suppression import Suppressed
 from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.errors import Problem, ProjectError
-from profiles_pipeline.names import (
-    FORGET_REQUESTS,
-    FORGOTTEN_IDS,
-    HELD_TABLE,
-    INPUT_ROWS,
-    OBSERVED_BUCKETS,
-    OBSERVED_FILES,
-    OBSERVED_INPUTS,
-    PUBLICATIONS,
-    REGISTRY_TABLES,
-)
+from profiles_pipeline.held_tables import HeldTables
+from profiles_pipeline.names import FORGET_REQUESTS, FORGOTTEN_IDS, INPUT_ROWS, REGISTRY_TABLES
+from profiles_pipeline.plan import How
+from profiles_pipeline.registry_schema import TABLES, VERSION, VERSIONS_TABLE, pending, statements
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held, Kept
 
-REGISTRY_VERSION = 1
-
 _RUNS = "wht_seq_no"
-
-_DEFINITIONS = {
-    "pb_ct_version": "registry_version INTEGER NOT NULL, created_at TIMESTAMP NOT NULL",
-    "wht_seq_no": """
-        seq_no BIGINT PRIMARY KEY, project VARCHAR NOT NULL, begin_ts TIMESTAMP, end_ts TIMESTAMP NOT NULL,
-        creation_ts TIMESTAMP NOT NULL, completion_ts TIMESTAMP, invocation VARCHAR NOT NULL""",
-    "material_registry": """
-        material_name VARCHAR PRIMARY KEY, model_ref VARCHAR NOT NULL, model_name VARCHAR NOT NULL,
-        model_type VARCHAR NOT NULL, model_hash VARCHAR NOT NULL, entity_key VARCHAR, seq_no BIGINT NOT NULL,
-        begin_ts TIMESTAMP, end_ts TIMESTAMP NOT NULL, creation_ts TIMESTAMP NOT NULL, row_count BIGINT,
-        seconds DOUBLE PRECISION, metadata VARCHAR NOT NULL, target VARCHAR, username VARCHAR, hostname VARCHAR,
-        invocation_folder VARCHAR, registry_version INTEGER NOT NULL""",
-    HELD_TABLE: """
-        table_name VARCHAR PRIMARY KEY, project VARCHAR NOT NULL, model_ref VARCHAR NOT NULL, seq_no BIGINT NOT NULL,
-        end_ts TIMESTAMP NOT NULL, version BIGINT NOT NULL, material_name VARCHAR NOT NULL, columns VARCHAR NOT NULL,
-        since_version BIGINT NOT NULL""",
-    OBSERVED_INPUTS: """
-        project VARCHAR NOT NULL, input VARCHAR NOT NULL, level VARCHAR NOT NULL, state VARCHAR NOT NULL,
-        hashed VARCHAR NOT NULL, until_ts TIMESTAMP NOT NULL, version VARCHAR NOT NULL, row_count BIGINT NOT NULL,
-        ahead BIGINT NOT NULL, next_ts TIMESTAMP, early BIGINT NOT NULL, seconds DOUBLE PRECISION,
-        PRIMARY KEY (project, input)""",
-    OBSERVED_BUCKETS: """
-        project VARCHAR NOT NULL, input VARCHAR NOT NULL, bucket TIMESTAMP NOT NULL, row_count BIGINT,
-        newest TIMESTAMP, content VARCHAR, look BIGINT NOT NULL, change VARCHAR NOT NULL""",
-    OBSERVED_FILES: """
-        project VARCHAR NOT NULL, input VARCHAR NOT NULL, file VARCHAR NOT NULL, state VARCHAR NOT NULL,
-        bucket TIMESTAMP, row_count BIGINT, newest TIMESTAMP, content VARCHAR""",
-    INPUT_ROWS: """
-        project VARCHAR NOT NULL, input VARCHAR NOT NULL, row_count BIGINT NOT NULL, PRIMARY KEY (project, input)""",
-    PUBLICATIONS: """
-        project VARCHAR NOT NULL, publisher VARCHAR NOT NULL, publication BIGINT NOT NULL, seq_no BIGINT NOT NULL,
-        end_ts TIMESTAMP NOT NULL, token VARCHAR NOT NULL, columns VARCHAR NOT NULL, inserted BIGINT NOT NULL,
-        updated BIGINT NOT NULL, deleted BIGINT NOT NULL, unchanged BIGINT NOT NULL, rejected BIGINT NOT NULL,
-        row_count BIGINT NOT NULL, last_seq BIGINT NOT NULL, guards VARCHAR NOT NULL, approved BOOLEAN NOT NULL,
-        hash_version INTEGER NOT NULL, published_at TIMESTAMP NOT NULL, acknowledged BIGINT NOT NULL,
-        delivered_at TIMESTAMP, PRIMARY KEY (project, publisher, publication)""",
-    FORGET_REQUESTS: """
-        project VARCHAR NOT NULL, request VARCHAR NOT NULL, entity VARCHAR NOT NULL, reason VARCHAR,
-        salt VARCHAR NOT NULL, ids BIGINT NOT NULL, main_ids VARCHAR, asked_at TIMESTAMP NOT NULL,
-        asked_by VARCHAR NOT NULL, done_at TIMESTAMP, undone_at TIMESTAMP, certificate VARCHAR,
-        PRIMARY KEY (project, request)""",
-    FORGOTTEN_IDS: """
-        project VARCHAR NOT NULL, request VARCHAR NOT NULL, entity VARCHAR NOT NULL, id_type VARCHAR NOT NULL,
-        id_hash VARCHAR NOT NULL, id_value VARCHAR, undone_at TIMESTAMP""",
-}
-
 
 GRAIN = "time_grain:"
 """How the invocation of a time context begins that was made for models with a time grain, not by a run of its own."""
@@ -117,6 +60,7 @@ class Material:
         sources: source -> hash of the state in which it was read, for all that the material is made from; None when
             that was not recorded.
         version: the state of what is kept from run to run that it may show; None for one that shows none.
+        how: how it came to be; None where that was not recorded.
     """
 
     name: str
@@ -135,6 +79,7 @@ class Material:
     checks: tuple[str, ...] = ()
     sources: Mapping[str, str] | None = None
     version: int | None = None
+    how: How | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,32 +103,60 @@ class Registry:
         self.target = target
         self.folder = folder
         self._exists = False
+        self._held = HeldTables(warehouse, schema)
 
     def ensure(self) -> None:
-        """Make sure that the schema and the registry's tables exist.
+        """Make sure that the schema and the registry's tables exist, and are those of this version.
+
+        A registry that an earlier version has made is migrated, step by step. Writers take turns, so nobody else does
+        the same. All of it holds or nothing does; where tables cannot be changed in a transaction, every statement may
+        be run again, and a version is noted once all before it is done.
 
         Raises:
-            ProjectError: the tables were made by another version of this package.
+            ProjectError: the tables were made by a later version of this package.
         """
         with self.warehouse.transaction():
             self.warehouse.ensure_schema(self.schema)
-            for name, columns in _DEFINITIONS.items():
-                self.warehouse.execute(f"CREATE TABLE IF NOT EXISTS {self._table(name)} ({columns})")
-            if self.warehouse.scalar(f"SELECT COUNT(*) FROM {self._table('pb_ct_version')}") == 0:
-                values = [REGISTRY_VERSION, _now()]
-                self.warehouse.execute(f"INSERT INTO {self._table('pb_ct_version')} VALUES (?, ?)", values)
-        self._check_version()
+            there = {name.lower() for name in self.warehouse.relations(self.schema)}
+            found = self._version() if VERSIONS_TABLE in there else None
+            for name in (name for name in TABLES if name not in there):
+                self.warehouse.execute(f"CREATE TABLE IF NOT EXISTS {self._table(name)} ({TABLES[name]})")
+            if found is None:
+                self._note_version(VERSION)
+            for migration in pending(VERSION if found is None else found):
+                for statement in statements(migration, {name: self._table(name) for name in TABLES}):
+                    self.warehouse.execute(statement)
+                self._note_version(migration.number)
+
+    def _note_version(self, number: int) -> None:
+        table = self._table(VERSIONS_TABLE)
+        self.warehouse.execute(
+            f"INSERT INTO {table} (registry_version, created_at) VALUES (?, ?)", [number, _naive(_now())]
+        )
+
+    def _version(self) -> int | None:
+        """Return the version of the tables; None where none is noted.
+
+        Raises:
+            ProjectError: they were made by a later version of this package.
+        """
+        found = self.warehouse.scalar(f"SELECT MAX(registry_version) FROM {self._table(VERSIONS_TABLE)}")
+        if not isinstance(found, int) or found <= VERSION:
+            return found if isinstance(found, int) else None
+        message = f"the registry in schema '{self.schema}' has version {found}, this program knows {VERSION}"
+        hint = "upgrade profiles-pipeline, or use another schema"
+        raise ProjectError([Problem("newer-registry", message, hint=hint)])
 
     def exists(self) -> bool:
         """True when the registry's tables are there.
 
         Raises:
-            ProjectError: they are of another version of this package, or some of them are gone.
+            ProjectError: they are of a later version of this package, or some of them are gone.
         """
         if not self._exists:
             missing = set(REGISTRY_TABLES) - {name.lower() for name in self.warehouse.relations(self.schema)}
             if not missing:
-                self._check_version()
+                self._version()
             elif _RUNS not in missing and self.warehouse.scalar(f"SELECT COUNT(*) FROM {self._table(_RUNS)}"):
                 gone = ", ".join(sorted(missing))
                 message = (
@@ -198,15 +171,6 @@ class Registry:
                 )
             self._exists = not missing
         return self._exists
-
-    def _check_version(self) -> None:
-        found = self.warehouse.scalar(f"SELECT MAX(registry_version) FROM {self._table('pb_ct_version')}")
-        if not isinstance(found, int) or found == REGISTRY_VERSION:
-            return
-        is_newer = found > REGISTRY_VERSION
-        code, do = ("newer-registry", "upgrade") if is_newer else ("older-registry", "downgrade")
-        message = f"the registry in schema '{self.schema}' has version {found}, this program knows {REGISTRY_VERSION}"
-        raise ProjectError([Problem(code, message, hint=f"{do} profiles-pipeline, or use another schema")])
 
     # --- time contexts --------------------------------------------------------------------------------------
 
@@ -264,9 +228,13 @@ class Registry:
         return tuple(_material(row) for row in found.rows)
 
     def kept(self, project: str) -> tuple[Kept, ...]:
-        """Return what a plan needs to know of the complete materials in the time contexts of a project."""
+        """Return what a plan needs to know of the complete materials in the time contexts of a project.
+
+        One that somebody has dropped is complete no longer.
+        """
         if not self.exists():
             return ()
+        there = self.warehouse.relations(self.schema)
         found = self.warehouse.query(
             f"""SELECT material_name, model_ref, model_hash, seq_no, end_ts, begin_ts, row_count
             FROM {self._table("material_registry")}
@@ -278,51 +246,20 @@ class Registry:
             Kept(str(name), str(path), str(fingerprint), int(str(number)), _utc(end) or _now(), _utc(begin),
                  None if rows is None else int(str(rows)))
             for name, path, fingerprint, number, end, begin, rows in found.rows
+            if spelled(str(name), self.warehouse.dialect) in there
         )  # fmt: skip
 
     def held(self, project: str) -> tuple[Held, ...]:
-        """Return the tables of a project that are kept from run to run, as far as they are still there."""
-        there = self.warehouse.relations(self.schema)
-        if HELD_TABLE not in {name.lower() for name in there}:
-            return ()
-        found = self.warehouse.query(
-            f"""SELECT table_name, model_ref, seq_no, end_ts, version, material_name, columns, since_version
-            FROM {self._table(HELD_TABLE)} WHERE project = ? ORDER BY table_name""",
-            [project],
-        )
-        return tuple(
-            Held(str(name), str(path), int(str(number)), _utc(end) or _now(), int(str(version)), str(material),
-                 tuple(json.loads(str(columns))), int(str(since)), self._files(str(name), there))
-            for name, path, number, end, version, material, columns, since in found.rows
-            if self._is_there(str(name), there)
-        )  # fmt: skip
-
-    def _is_there(self, name: str, there: frozenset[str]) -> bool:
-        """True when somebody has not dropped a table; of some that are kept there is only the part by days."""
-        return any(spelled(one, self.warehouse.dialect) in there for one in (name, f"{name}_days"))
-
-    def _files(self, name: str, there: frozenset[str]) -> tuple[tuple[str, str], ...]:
-        """Return the files that an accumulator has read, with their states; none for those with rows to come."""
-        table = next((t for t in (f"{name}_seen", f"{name}_days_seen") if t in there), None)
-        if table is None:
-            return ()
-        found = self.warehouse.query(
-            f"""SELECT "{FILE}", MIN(state), BOOL_OR("{BUCKET}" = CAST('{LATER}' AS TIMESTAMP))
-            FROM {self._table(table)} GROUP BY 1"""
-        )
-        return tuple((str(file), "" if is_partly_seen else str(state)) for file, state, is_partly_seen in found.rows)
+        """Return the tables of a project that are kept from run to run, with what is wrong with those that are not."""
+        return self._held.of(project, self._version() or VERSION) if self.exists() else ()
 
     def hold(self, project: str, tables: Iterable[Held]) -> None:
-        """Write the rows of tables that are kept from run to run, replacing older ones of the same names."""
-        for held in tables:
-            self.warehouse.execute(f"DELETE FROM {self._table(HELD_TABLE)} WHERE table_name = ?", [held.name])
-            self.warehouse.execute(
-                f"INSERT INTO {self._table(HELD_TABLE)} VALUES ({', '.join('?' * 9)})",
-                [
-                    held.name, project, held.path, held.seq_no, _naive(held.end), held.version, held.material,
-                    json.dumps(held.columns), held.since,
-                ],
-            )  # fmt: skip
+        """Write down the tables that a model keeps for later runs, as they are left now."""
+        self._held.hold(project, tables)
+
+    def let_go(self, tables: Iterable[str]) -> None:
+        """Forget tables that are kept from run to run no longer."""
+        self._held.let_go(tables)
 
     def input_rows(self, project: str) -> Mapping[str, int]:
         """Return path -> number of rows of each input of a project when a run read it last."""
@@ -373,12 +310,6 @@ class Registry:
         )
         return frozenset(main_id for row in found.rows for main_id in json.loads(str(row[0])))
 
-    def let_go(self, tables: Iterable[str]) -> None:
-        """Remove the rows of tables that are kept from run to run no longer."""
-        if HELD_TABLE in {name.lower() for name in self.warehouse.relations(self.schema)}:
-            for name in tables:
-                self.warehouse.execute(f"DELETE FROM {self._table(HELD_TABLE)} WHERE table_name = ?", [name])
-
     def entries(self) -> tuple[Entry, ...]:
         """Return the complete materials of every project of the schema, in the order in which they were built."""
         if not self.exists():
@@ -414,6 +345,7 @@ class Registry:
             "checks": material.checks,
             "sources": material.sources and dict(material.sources),
             "version": material.version,
+            "how": material.how and asdict(material.how),
         }
         self.warehouse.execute(
             f"INSERT INTO {self._table('material_registry')} VALUES ({', '.join('?' * 18)})",
@@ -421,7 +353,7 @@ class Registry:
                 material.name, material.model_path, material.model_name, material.model_type, material.fingerprint,
                 material.entity, material.seq_no, _naive(material.begin), _naive(material.end), _naive(_now()),
                 material.row_count, material.seconds, json.dumps(metadata), self.target, _user(), platform.node(),
-                self.folder, REGISTRY_VERSION,
+                self.folder, VERSION,
             ],
         )  # fmt: skip
 
@@ -459,7 +391,14 @@ def _material(row: Sequence[object]) -> Material:
         checks=tuple(map(str, checks)) if isinstance(checks, list) else (),
         sources=sources if isinstance(sources, dict) else None,
         version=version if isinstance(version, int) else None,
+        how=_how(kept.get("how")),
     )
+
+
+def _how(recorded: object) -> How | None:
+    if not isinstance(recorded, dict):
+        return None
+    return How(recorded["action"], recorded["reason"], tuple(map(tuple, recorded["strategies"])))
 
 
 def _now() -> datetime:

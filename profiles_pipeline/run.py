@@ -28,6 +28,7 @@ from profiles_pipeline.events import (
     Working,
 )
 from profiles_pipeline.execution import execute, promote
+from profiles_pipeline.garbage import rare_collection
 from profiles_pipeline.plan import Plan, Request
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import SeqNo
@@ -66,6 +67,7 @@ AtEnd = Callable[[Session, tuple[Built, ...]], None]
 """What to do with the models of a run before the warehouse is let go."""
 
 
+@rare_collection()
 def run(
     project: ProfilesProject,
     output: Output,

@@ -18,6 +18,7 @@ from profiles_pipeline.resolve.model import SqlModel
 from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.session import Session
+from profiles_pipeline.view_reads import readers, views_of
 from profiles_pipeline.windows import Window, used_grains
 
 DAGSTER = "dagster:"
@@ -61,7 +62,8 @@ def choose_seq_no(session: Session, options: Options) -> tuple[SeqNo, bool]:
             "future-end-time", f"end_time {end:%Y-%m-%dT%H:%M:%SZ} lies in the future", hint=f"it is {now:%Y-%m-%d} now"
         )
     if options.begin is not None and options.begin >= end:
-        fail("empty-window", f"begin_time {options.begin} is not before end_time {end}", hint="swap them")
+        begin, last = (f"{each:%Y-%m-%dT%H:%M:%SZ}" for each in (options.begin, end))
+        fail("empty-window", f"begin_time {begin} is not before end_time {last}", hint="swap them")
     invocation = options.invocation or uuid.uuid4().hex
     return session.registry.next_seq_no(options.begin, end, invocation), False
 
@@ -84,11 +86,16 @@ def _resumable(project: ProfilesProject, known: tuple[SeqNo, ...], options: Opti
 
 
 def remembered(session: Session) -> State:
-    """Return what the registry remembers of the project."""
+    """Return what the registry remembers of the project, as far as it is still there."""
     known = session.registry.seq_nos(session.project.name)
     finished = tuple(_window(session.project, seq_no, known) for seq_no in known if seq_no.complete)
+    held = session.registry.held(session.project.name)
     kept = session.registry.kept(session.project.name)
-    return State(kept, finished, held=session.registry.held(session.project.name), built=kept)
+    altered = [part for each in held for part in each.altered]
+    reading = readers(views_of(session.warehouse, session.output.schema), altered) if altered else frozenset()
+    sound = tuple(each for each in kept if each.name.lower() not in reading)
+    lost = frozenset(each.name for each in kept) - frozenset(each.name for each in sound)
+    return State(sound, finished, held=held, built=sound, lost=lost)
 
 
 def window_of(session: Session, seq_no: SeqNo) -> Window:

@@ -65,6 +65,9 @@ class Held:
         columns: its columns, where it may have some of those that are needed.
         since: from which state of the id graph on it is known what changed.
         files: file that was read -> its state then; nothing for a file that has rows which no window has seen yet.
+        flaw: why nothing can go on from it, for people to read: somebody has dropped or altered it since, or it is in
+            another layout; empty for one that is as it was left.
+        altered: those of its tables that somebody has dropped or altered.
     """
 
     name: str
@@ -76,6 +79,8 @@ class Held:
     columns: tuple[str, ...] = ()
     since: int = 0
     files: tuple[tuple[str, str], ...] = ()
+    flaw: str = ""
+    altered: tuple[str, ...] = ()
 
 
 def used_grains(project: ProfilesProject) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from profiles_pipeline.garbage import RARE
 from profiles_pipeline_tests.deploy import services
 
 if TYPE_CHECKING:
@@ -82,7 +83,11 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure() -> None:
-    """Listen to Ctrl-C again where a shell has started the tests in the background: programs inherit not to."""
+    """Look for garbage as seldom as a command does: with the defaults that would take a quarter of the time.
+
+    And listen to Ctrl-C again where a shell has started the tests in the background: programs inherit not to.
+    """
+    gc.set_threshold(*RARE)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

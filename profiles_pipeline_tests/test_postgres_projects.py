@@ -26,7 +26,7 @@ from profiles_pipeline.plan import Request
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import RULES
 from profiles_pipeline.run import open_session, run
-from profiles_pipeline.testing import load_case, write_case
+from profiles_pipeline.testing import Case, load_case, write_case
 from profiles_pipeline.warehouse.base import Rows
 from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline.warehouse.settings import Settings
@@ -185,6 +185,7 @@ def said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 PROJECTS = Path(__file__).parent / "projects"
+CASES = Path(__file__).parent / "data" / "cases"
 REFUSED = {
     "postgres": {},
     "snowflake": {
@@ -194,20 +195,34 @@ REFUSED = {
 }
 """Projects that need what cannot be said there yet, with what the server says."""
 
-USUALLY = {"postgres": None, "snowflake": {"leading_comma"}}
-"""Projects that are built there without being asked for by `--every-project`; None for all."""
+USUALLY = {"postgres": None, "snowflake": {"leading_comma", "sessions_as_published", "sessions_without_bots"}}
+"""Projects and cases that are built there without being asked for by `--every-project`; None for all."""
+
+
+@pytest.fixture
+def only_usual_ones(engine: Engine, request: pytest.FixtureRequest) -> None:
+    """Skips what takes too long on an engine for every day."""
+    given = request.getfixturevalue("name")
+    usual = USUALLY[engine.name]
+    if usual is not None and given not in usual and not request.config.getoption("--every-project"):
+        pytest.skip(f"built on {engine.name} with --every-project")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in PROJECTS.glob("*/expected.yaml")))
-def test_projects_of_all_years_are_equal_cell_by_cell(
-    name: str, engine: Engine, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    usual = USUALLY[engine.name]
-    if usual is not None and name not in usual and not request.config.getoption("--every-project"):
-        pytest.skip(f"built on {engine.name} with --every-project")
-    case = load_case(PROJECTS / name / "expected.yaml")
-    folder = tmp_path / "project"
+@pytest.mark.usefixtures("only_usual_ones")
+def test_projects_of_all_years_are_equal_cell_by_cell(name: str, engine: Engine, tmp_path: Path) -> None:
+    _compare_with_duckdb(load_case(PROJECTS / name / "expected.yaml"), name, engine, tmp_path / "project")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("sessions_*.yaml")))
+@pytest.mark.usefixtures("only_usual_ones")
+def test_sessions_are_equal_cell_by_cell(name: str, engine: Engine, tmp_path: Path) -> None:
+    """By the main id, as published, of several sources, and without bots."""
+    _compare_with_duckdb(load_case(CASES / f"{name}.yaml"), name, engine, tmp_path / "project")
+
+
+def _compare_with_duckdb(case: Case, name: str, engine: Engine, folder: Path) -> None:
     write_case(case, folder)
     project = ProfilesProject.load(folder, source_dialect=case.dialect)
     embedded = connections.embedded(folder)

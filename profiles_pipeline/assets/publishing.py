@@ -12,6 +12,7 @@ from profiles_pipeline.assets.schedules import Scheduled
 from profiles_pipeline.assets.translator import ProfilesTranslator, PublisherProps
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import RunError
+from profiles_pipeline.publish.delivery import SYNC_SUCCEEDED
 from profiles_pipeline.publish.guards import guards_of
 from profiles_pipeline.resolve.publishing import Publisher
 
@@ -70,6 +71,8 @@ def _asset(
 ) -> dg.AssetsDefinition:
     output, pool, resource_key = place
     checks = [dg.AssetCheckSpec(g.name, asset=spec.key, description=g.description) for g in guards_of(publisher)]
+    if publisher.sink == "sync":
+        checks.append(dg.AssetCheckSpec(SYNC_SUCCEEDED.name, asset=spec.key, description=SYNC_SUCCEEDED.description))
 
     @dg.multi_asset(
         name=op_name(spec.key),
@@ -90,7 +93,8 @@ def _results(
     spec: dg.AssetSpec,
     approve: bool,
 ) -> Results:
-    from profiles_pipeline.publish.publishing import publish_in  # noqa: PLC0415 - loads the engine, for runs only
+    # Loads the engine, for runs only.
+    from profiles_pipeline.publish.publishing import publish_in, with_what_follows  # noqa: PLC0415
 
     scheduled, publisher, output, resource_key = what
     profiles: ProfilesResource = getattr(context.resources, resource_key)
@@ -103,6 +107,7 @@ def _results(
         except RunError as error:
             yield from (check_result(spec.key, check) for check in error.checks)
             raise
+    outcome = with_what_follows(outcome)
     yield dg.MaterializeResult(
         asset_key=spec.key,
         metadata=metadata_of(outcome),

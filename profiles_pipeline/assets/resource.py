@@ -11,6 +11,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from profiles_pipeline.connections import Output, find_output
+from profiles_pipeline.garbage import rare_collection
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.warehouse.lock import Holder, hold
 
@@ -76,7 +77,7 @@ class ProfilesResource(dg.ConfigurableResource[object]):
                 log(event.title)
 
         where = output or self.output(project)
-        with run.open_session(project, where, purpose, observe, self.lock_timeout_s) as session:
+        with rare_collection(), run.open_session(project, where, purpose, observe, self.lock_timeout_s) as session:
             yield session
 
 

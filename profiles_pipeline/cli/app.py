@@ -31,8 +31,8 @@ from profiles_pipeline.cli import (
 )
 from profiles_pipeline.cli import options as o
 from profiles_pipeline.cli.entry import INTERRUPTED
-from profiles_pipeline.cli.garbage import rare_collection
 from profiles_pipeline.cli.terminal import print_document
+from profiles_pipeline.garbage import rare_collection
 
 DEBUG = "PROFILES_DEBUG"
 """Environment variable; set to anything, unexpected errors show where they come from."""

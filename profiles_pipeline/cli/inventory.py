@@ -12,7 +12,7 @@ from profiles_pipeline.cli import values
 from profiles_pipeline.cli.faults import from_here
 from profiles_pipeline.cli.inventory_commands import DiscoverOptions
 from profiles_pipeline.cli.place import Place
-from profiles_pipeline.cli.planning import tell_waiting
+from profiles_pipeline.cli.planning import print_strategies, strategies_document, tell_waiting
 from profiles_pipeline.cli.terminal import note, out, plural, print_document, print_table, say
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import did_you_mean, fail
@@ -131,6 +131,7 @@ def show_plan(place: Place, seq_no: str | None, show_dependents: bool, as_json: 
                 "end_time": window.end.isoformat(),
                 "finished": window.complete,
                 "materials": [_material_document(row, show_dependents) for row in found.rows],
+                "vars": strategies_document((row.material.model_path, row.material.how) for row in found.rows),
                 "missing": list(found.missing),
             }
         )
@@ -138,6 +139,7 @@ def show_plan(place: Place, seq_no: str | None, show_dependents: bool, as_json: 
     state = "finished" if window.complete else "not finished"
     say(f"seq_no {window.number}, as of {window.end:%Y-%m-%dT%H:%M:%SZ}: {state}")
     columns: dict[str, list[str]] = {
+        "": [row.material.how.action if row.material.how else "" for row in found.rows],
         "model": [row.material.model_path for row in found.rows],
         "material": [row.material.name for row in found.rows],
         "kind": [row.material.kind for row in found.rows],
@@ -149,7 +151,9 @@ def show_plan(place: Place, seq_no: str | None, show_dependents: bool, as_json: 
     columns["made from"] = [", ".join(row.reads) for row in found.rows]
     if show_dependents:
         columns["read by"] = [", ".join(row.read_by) for row in found.rows]
+    columns["why"] = [row.material.how.reason if row.material.how else "" for row in found.rows]
     print_table(out(), tuple(columns), list(zip(*columns.values(), strict=True)), right=_NUMBERS)
+    print_strategies((row.material.model_path, row.material.how) for row in found.rows)
     if not found.rows:
         number = found.seq_no.number
         say(f"nothing of this run is left; profiles run --seq-no {number} builds it again", style="yellow")
@@ -164,6 +168,8 @@ def _material_document(row: MaterialRow, show_dependents: bool) -> dict[str, obj
         "model": made.model_path,
         "material": made.name,
         "kind": made.kind,
+        "action": made.how.action if made.how else None,
+        "reason": made.how.reason if made.how else None,
         "rows": made.row_count,
         "seconds": made.seconds,
         "time_grain": row.time_grain,

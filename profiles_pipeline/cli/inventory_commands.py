@@ -88,7 +88,10 @@ def show_plan(
     ] = False,
     as_json: o.Json = False,
 ) -> None:
-    """Show what a run built: its materials, their rows, and what each was made from.
+    """Show what a run built: its materials, their rows, what each was made from, and how.
+
+    A model was built from its rows, or went on from an earlier run; then it is told for each var whether its value was
+    kept (state), found by going over the rows of who was touched (replay), or computed for everybody (full), and why.
 
     It is the last run unless --seq-no says otherwise. `profiles plan` shows what the next run would do.
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from profiles_pipeline.cli import options as o
-from profiles_pipeline.cli.garbage import spare_what_is_loaded
 from profiles_pipeline.errors import ProjectError
+from profiles_pipeline.garbage import spare_what_is_loaded
 
 if TYPE_CHECKING:
     from profiles_pipeline.connections import Output

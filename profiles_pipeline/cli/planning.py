@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -61,9 +62,7 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
                     }
                     for action, m, material, reason in rows
                 ],
-                "vars": [
-                    {"path": path, "strategy": kind, "reason": why} for path, kind, why in _strategies(found.plan)
-                ],
+                "vars": strategies_document((stage.model.path, stage.how) for stage in found.plan.materials),
                 "views_stay_on": window_document(found.plan.stays_on),
                 "missing": [problem_document(problem) for problem in found.missing],
             }
@@ -75,9 +74,7 @@ def show_plan(place: Place, options: Options, as_json: bool) -> None:
     head = ("", "model", "material", "rows to read", "why")
     shown = [(a, m.path, material, _rows(a, found.rows[material]), why) for a, m, material, why in rows]
     print_table(out(), head, shown, right=("rows to read",))
-    hows = _strategies(found.plan)
-    if hows:
-        print_table(out(), ("var", "brought up to date by", "because"), hows)
+    print_strategies((stage.model.path, stage.how) for stage in found.plan.materials)
     builds = sum(action != "reuse" for action, *_ in rows)
     say(f"{builds} to build, {len(rows) - builds} to reuse; nothing was run or recorded")
     if found.plan.stays_on is not None:
@@ -94,12 +91,23 @@ def _rows(action: str, rows: int | None) -> str:
     return f"≤ {rows:,}" if action in ("increment", "extend") else f"{rows:,}"
 
 
-def _strategies(planned: plan.Plan) -> list[tuple[str, str, str]]:
-    """Return how each var over rows is brought up to date and why, by cohort and name; none while nothing is kept."""
+def print_strategies(made: Iterable[tuple[str, plan.How | None]]) -> None:
+    """Print how each var over rows of some models is brought up to date and why; nothing while nothing is kept."""
+    if hows := _strategies(made):
+        print_table(out(), ("var", "brought up to date by", "because"), hows)
+
+
+def strategies_document(made: Iterable[tuple[str, plan.How | None]]) -> list[dict[str, object]]:
+    """Return the same for programs."""
+    return [{"path": path, "strategy": kind, "reason": why} for path, kind, why in _strategies(made)]
+
+
+def _strategies(made: Iterable[tuple[str, plan.How | None]]) -> list[tuple[str, str, str]]:
     return [
-        (f"{stage.model.path.removesuffix(f'/{VAR_TABLE}')}/{name}", kind, why)
-        for stage in planned.materials
-        for name, kind, why in stage.how.strategies
+        (f"{path.removesuffix(f'/{VAR_TABLE}')}/{name}", kind, why)
+        for path, how in made
+        if how is not None
+        for name, kind, why in how.strategies
     ]
 
 

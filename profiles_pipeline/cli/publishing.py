@@ -136,27 +136,41 @@ def show_outcomes(outcomes: Sequence[Outcome]) -> None:
     rows = [(o.publisher.name, o.publisher.destination.name, *_cells(o.counts)) for o in outcomes]
     print_table(out(), _HEADINGS, rows, right=_HEADINGS[2:])
     for outcome in outcomes:
-        name = outcome.publisher.name
-        if outcome.publication is None and outcome.delivered == Delivered():
-            say(f"{name}: nothing has changed, nothing was written")
-        elif outcome.publication is None:
-            say(f"{name}: nothing has changed since the last publication, of which a part had not arrived yet")
-        else:
-            told = f"publication {outcome.publication.number} of seq_no {outcome.seq_no} in {outcome.relation}"
-            say(f"{name}: {told}", style="green")
-        for folder in outcome.delivered.files:
-            say(f"{name}: wrote {from_here(Path(folder))}")
-        if outcome.delivered.batches:
-            say(f"{name}: {outcome.delivered.rows:,} changes arrived in {outcome.delivered.batches:,} batches")
-        if outcome.delivered.dead:
-            note(
-                f"{name}: {outcome.delivered.dead:,} changes were refused for good: see {name}__dead_letters",
-                style="yellow",
-            )
-        if outcome.publication is not None and outcome.publication.number == 1:
-            say(f"{name}: next, {outcome.publisher.destination.next_step}")
-            if outcome.mapping:
-                say(outcome.mapping, style="dim")
+        _show_outcome(outcome)
+
+
+def _show_outcome(outcome: Outcome) -> None:
+    name = outcome.publisher.name
+    if outcome.publication is None and outcome.delivered == Delivered():
+        say(f"{name}: nothing has changed, nothing was written")
+    elif outcome.publication is None:
+        say(f"{name}: nothing has changed since the last publication, of which a part had not arrived yet")
+    else:
+        told = f"publication {outcome.publication.number} of seq_no {outcome.seq_no} in {outcome.relation}"
+        say(f"{name}: {told}", style="green")
+    _show_delivered(outcome)
+    if outcome.publication is not None and outcome.publication.number == 1:
+        say(f"{name}: next, {outcome.publisher.destination.next_step}")
+        if outcome.mapping:
+            say(outcome.mapping, style="dim")
+
+
+def _show_delivered(outcome: Outcome) -> None:
+    name, done = outcome.publisher.name, outcome.delivered
+    for folder in done.files:
+        say(f"{name}: wrote {from_here(Path(folder))}")
+    if done.batches:
+        say(f"{name}: {done.rows:,} changes arrived in {done.batches:,} batches")
+    if done.dead:
+        note(
+            f"{name}: {done.dead:,} changes were refused for good: see {name}__dead_letters",
+            style="yellow",
+        )
+    for sync in done.syncs:
+        say(f"{name}: started sync {sync}")
+    for check in outcome.checks:
+        if not check.passed:
+            note(f"{name}: {check.description}", style="yellow")
 
 
 def of_outcome(outcome: Outcome) -> dict[str, object]:
@@ -174,6 +188,7 @@ def of_outcome(outcome: Outcome) -> dict[str, object]:
         "files": list(outcome.delivered.files),
         "batches": outcome.delivered.batches,
         "dead_letters": outcome.delivered.dead,
+        "syncs": list(outcome.delivered.syncs),
         "mapping": outcome.mapping,
     }
 

@@ -218,6 +218,8 @@ def _conclude(place: Place, output: Output, done: run.Report, odd: Iterable[repo
     if done.stays_on is not None:
         later = f"seq_no {done.stays_on.seq_no}, as of {done.stays_on.end:%Y-%m-%dT%H:%M:%SZ}"
         say(f"the plain views stay on {later}, which is later; --seq-no reads this one", style="yellow")
+    if done.built and not any(item.rows for item in done.built):
+        say(f"every model is empty: no row of the inputs counts as of {end}", style="yellow")
     _say_odd_times(odd)
     _say_retired(done.retired)
     say(f"SQL: {from_here(done.sql_folder)}")

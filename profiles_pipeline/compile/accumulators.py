@@ -11,7 +11,6 @@ replaced by it like any other.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,7 +19,6 @@ from sqlglot import exp
 from profiles_pipeline import sql
 from profiles_pipeline.compile.rows import alias, all_rows, col, moment, occurred, placed, text, timestamp, visible_rows
 from profiles_pipeline.compile.statement import FILE, Bind, Compilation, Statement, Step, beside, create, scratch
-from profiles_pipeline.names import ACCUMULATOR
 from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.sql import build
 
@@ -103,16 +101,6 @@ class Accumulator:
         assert isinstance(query, exp.Select)
         known = exp.or_(*(build(":key IS NOT NULL", key=key) for key in self.keys))
         return query.where(known, copy=False).group_by(*map(col, names), copy=False)
-
-
-def accumulator_name(owner: str, definition: Iterable[str]) -> str:
-    """Return the name of an accumulator: it changes with whatever decides on what is in it.
-
-    Args:
-        owner: what it is for: the project and the path of the model.
-        definition: texts that say what is added up.
-    """
-    return f"{ACCUMULATOR}{hashlib.sha256(chr(31).join([owner, *definition]).encode()).hexdigest()[:12]}"
 
 
 def rows_definition(c: Compilation, source: Model) -> list[exp.Expr] | None:

@@ -7,7 +7,6 @@ makes the var table. Which vars are kept how, `rollups` decides.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -15,7 +14,7 @@ from typing import Literal
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.compile import entity_vars, kept_rows, rollups, strategies, window_flags
+from profiles_pipeline.compile import entity_vars, kept_rows, layout, rollups, strategies, window_flags
 from profiles_pipeline.compile.accumulators import (
     BUCKET,
     Accumulator,
@@ -47,7 +46,6 @@ from profiles_pipeline.compile.statement import Bind, Compilation, Script, State
 from profiles_pipeline.compile.touched import People, Touched
 from profiles_pipeline.compile.var_reads import TYPE, VarReads
 from profiles_pipeline.compile.versioned import Versioned
-from profiles_pipeline.names import ACCUMULATOR
 from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, SqlModel, Stitcher, VarTable
 from profiles_pipeline.sql import build
 
@@ -147,7 +145,7 @@ class Carrying(Growing):
         columns = (self.id_column, *(name for key, name in self.names.items() if key not in late))
         definition, _, _ = self.relation.name.rpartition("_")
         types = sorted({mark for var in self.model.vars if var.source for mark in self.reads.types(var)})
-        table = self._named_table(f"{ACCUMULATOR}{_hash([self.c.project.name, definition, *columns, *types])}_rows")
+        table = self._named_table(f"{layout.kept_name(self.c.project.name, [definition, *columns, *types])}_rows")
         current = table.name in self.carried.kept and not anew
         states = Versioned(table, columns, self.carried.version, table.name in self.carried.exist, current)
         self.kept.append(Kept(table, columns, current))
@@ -209,7 +207,7 @@ class Carrying(Growing):
         # Which ids on a row are looked up depends on whether they are all one person by the stitcher.
         looked_up = [self._stitcher, str(bool(rows) and is_stitched_from(self.c, model, self.cohort.entity))]
         looked_up.append(self.id_column.lower())
-        return ACCUMULATOR + _hash([owner, kind, source, *looked_up, *_texts(rows), *_texts(ids), *inputs])
+        return layout.kept_name(owner, [kind, source, *looked_up, *_texts(rows), *_texts(ids), *inputs])
 
     def _choose(self, group: str, needed: Mapping[str, Sequence[str]]) -> list[tuple[Kept, list[str]]]:
         """Return kept tables for vars, each with the names of its vars; one is to be made for those that none has.
@@ -229,7 +227,7 @@ class Carrying(Growing):
                 missing = [v for v in missing if v not in covered]
         if missing:
             columns = tuple(dict.fromkeys(c for v in missing for c in needed[v]))
-            name = f"{group}_{_hash(columns)[:6]}"
+            name = f"{group}_{layout.digest(columns)[:6]}"
             found.append((Kept(self._named_table(name), columns, False), missing))
         self.kept += [kept for kept, _ in found]
         return found
@@ -269,7 +267,7 @@ class Carrying(Growing):
         observed = self.reads.columns(source, variables)
         reads = ["*"] if observed is None else sorted(observed)
         group = self._group("replay", source, variables)
-        ((kept, _),) = self._choose(f"{group}_rows_{_hash(reads)[:6]}", {"": ["content"]})
+        ((kept, _),) = self._choose(f"{group}_rows_{layout.digest(reads)[:6]}", {"": ["content"]})
         return kept, self._accumulator(source, kept, variables, {"content": content_of_rows(observed)})
 
     def _accumulator(
@@ -471,7 +469,7 @@ class Carrying(Growing):
         """Return the beginning of the names of roll-ups for these vars; another one once days are watched anew."""
         watched = self.replayed.get(source)
         group = self._group("values", source, variables)
-        return group if watched is None else f"{group}_{_hash([watched[0].table.name])[:6]}"
+        return group if watched is None else f"{group}_{layout.digest([watched[0].table.name])[:6]}"
 
     def _replayed_column(self, var: EntityVar) -> str:
         """Return the name of the column with the values of a var; it changes with all that decides on them.
@@ -483,7 +481,7 @@ class Carrying(Growing):
         for key in self.reads.needs(name):
             read = self.read[key[1]]
             texts += [*key, *rollups.words(read), "" if read.default is None else sql.canonical_text(read.default)]
-        return f"r_{_hash(texts)}"
+        return f"r_{layout.digest(texts)}"
 
     def may_number(self, source: str, through_table: bool, variables: Iterable[EntityVar]) -> bool:
         """True when a scan can group by the number of the person; what is kept has main ids."""
@@ -560,7 +558,3 @@ def _without_superfluous(kept: Kept) -> list[Step]:
 
 def _texts(trees: Iterable[exp.Expr]) -> list[str]:
     return [sql.canonical_text(tree) for tree in trees]
-
-
-def _hash(texts: Iterable[str]) -> str:
-    return hashlib.sha256("\x1f".join(texts).encode()).hexdigest()[:12]

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from profiles_pipeline.compile import cardinality, node_metadata
+from profiles_pipeline.compile import cardinality, layout, node_metadata
 from profiles_pipeline.compile.accumulators import (
     Accumulator,
-    accumulator_name,
     are_of_the_row,
     bucketed,
     changed_range,
@@ -94,7 +93,7 @@ def accumulators(
         if definition is None or definition != other:
             return None
         owner = f"{c.project.name}/{model.path}"
-        name = accumulator_name(owner, definition)
+        name = layout.kept_name(owner, definition)
         table = exp.table_(name, db=c.relation(model.path).db, quoted=True)
         found.append(_accumulator(c, model, source, table, kept.get(name)))
     return tuple(found)
@@ -126,7 +125,7 @@ def states(
 
 
 def _own_table(c: Compilation, model: Stitcher, what: str) -> exp.Table:
-    name = f"{accumulator_name(f'{c.project.name}/{model.path}', [what])}_{what}"
+    name = f"{layout.kept_name(f'{c.project.name}/{model.path}', [what])}_{what}"
     return exp.table_(name, db=c.relation(model.path).db, quoted=True)
 
 

@@ -28,12 +28,21 @@ from profiles_pipeline.compile.rows import (
     timestamp,
 )
 from profiles_pipeline.compile.session_days import REASON, counted_days
-from profiles_pipeline.compile.session_events import Chosen, Stretch, is_known_by_ids, source_of
+from profiles_pipeline.compile.session_events import (
+    NOISY,
+    Chosen,
+    Stretch,
+    is_known_by_ids,
+    quarantined_days,
+    quarantined_table,
+    source_of,
+)
 from profiles_pipeline.compile.session_tracks import interval
 from profiles_pipeline.compile.sessions import (
     audits,
-    core_columns,
     found_sessions,
+    inner_columns,
+    kept_columns,
     numbered,
     rejected_step,
     session_columns,
@@ -83,19 +92,29 @@ def compile_carried_sessions(c: Compilation, model: SessionTable, carried: Carri
         steps.append(Statement(create("table", carried.table, kept), str(model.description)))
     else:
         steps += _gone_on(c, model, carried)
-    shown = build(
-        "SELECT :columns FROM :table WHERE :from <= :end AND :to > :end",
-        columns=session_columns(s),
-        table=carried.table,
-        **{name: filling for name, filling in _limits(c).items() if name != "never"},
-    )
     counts = scratch(relation, "counts")
     steps += [
-        Statement(create("view", relation, shown), "sessions as of the end time"),
+        *_shown(c, s, relation, carried.table),
         Statement(create("temporary table", counts, counted_days(c, s, carried.days)), "rows that are no events"),
         rejected_step(relation, counts, s),
     ]
     return Script("view", tuple(steps), audits(c, model))
+
+
+def _shown(c: Compilation, s: Sessions, relation: exp.Table, table: exp.Table) -> list[Step]:
+    """Return the steps that make the view of the sessions of now, and that of the days that are left out."""
+    limits = {name: filling for name, filling in _limits(c).items() if name != "never"}
+    rows = build("SELECT :columns FROM :table WHERE :from <= :end AND :to > :end", columns=kept_columns(s),
+                 table=table, **limits)  # fmt: skip
+    days = quarantined_table(s, relation)
+    if days is None:
+        return [Statement(create("view", relation, rows), "sessions as of the end time")]
+    shown = build("SELECT :columns FROM :rows AS k WHERE :noisy IS NULL", columns=session_columns(s), rows=rows,
+                  noisy=NOISY)  # fmt: skip
+    return [
+        Statement(create("view", relation, shown), "sessions as of the end time"),
+        Statement(create("view", days, quarantined_days(s, rows.copy())), "days that are left out"),
+    ]
 
 
 def _limits(c: Compilation) -> dict[str, exp.Expr | str]:
@@ -106,7 +125,7 @@ def _limits(c: Compilation) -> dict[str, exp.Expr | str]:
 def _gone_on(c: Compilation, model: SessionTable, carried: CarriedSessions) -> list[Step]:
     relation, s = c.relation(model.path), model.sessions
     t = _Scratch(relation)
-    columns = session_columns(s)
+    columns = kept_columns(s)
     base = build(
         "SELECT :columns FROM :table WHERE :to = :never", columns=columns, table=carried.table, to=TO,
         never=moment(LATER),
@@ -138,7 +157,7 @@ def _gone_on(c: Compilation, model: SessionTable, carried: CarriedSessions) -> l
 
 def _replacing(c: Compilation, model: SessionTable, carried: CarriedSessions, t: _Scratch) -> list[Step]:
     """Return the steps that put the sessions that are not as they were in the place of those that they were."""
-    s, limits, columns = model.sessions, _limits(c), session_columns(model.sessions)
+    s, limits, columns = model.sessions, _limits(c), kept_columns(model.sessions)
 
     def other(one: str, two: str) -> exp.Expr:
         both = [build("SELECT :columns FROM :rows", columns=columns, rows=t(name)) for name in (one, two)]
@@ -311,7 +330,7 @@ def _resume(s: Sessions, base: exp.Expr, since: exp.Table) -> exp.Expr:
         WITH theirs AS (
             SELECT b.:id AS main_id, b.session_start_at, b.ended_at,
                 LAG(b.ended_at) OVER (PARTITION BY b.:id ORDER BY b.session_start_at) AS ended_before
-            FROM :base AS b WHERE b.:id IN (SELECT main_id FROM :since)
+            FROM (SELECT * FROM :base AS b WHERE :counts) AS b WHERE b.:id IN (SELECT main_id FROM :since)
         ), runs AS (
             SELECT t.*, MAX(
                 CASE WHEN ended_before IS NULL OR session_start_at > ended_before + :timeout THEN session_start_at END
@@ -331,14 +350,24 @@ def _resume(s: Sessions, base: exp.Expr, since: exp.Table) -> exp.Expr:
         id=s.visitor,
         base=base,
         since=since,
+        counts=_on_days_that_count(s),
         timeout=interval(s.timeout),
     )
+
+
+def _on_days_that_count(s: Sessions) -> exp.Expr | None:
+    """Return the condition of what is a session; None where everything is.
+
+    What would be sessions of a day that is left out reaches nowhere. Were sessions taken up again within such a day,
+    what is seen of it could be few enough events to count.
+    """
+    return None if s.max_events_per_day is None else build("b.:noisy IS NULL", noisy=NOISY)
 
 
 def _anew(c: Compilation, model: SessionTable, base: exp.Expr, t: _Scratch, chosen: Chosen) -> exp.Expr:
     """Return the sessions of who is touched: those before they may differ, and the others made anew."""
     s = model.sessions
-    columns = core_columns(s)
+    columns = inner_columns(s)
     stay = build(
         "SELECT :columns FROM :base AS b JOIN :resume AS r ON r.main_id = b.:id AND b.session_start_at < r.resume_at",
         columns=[col(name, "b") for name in columns],

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
-from profiles_pipeline.compile import session_events
+from profiles_pipeline.compile import layout, session_events
 from profiles_pipeline.compile.accumulators import (
     Accumulator,
-    accumulator_name,
     are_of_the_row,
     bucketed,
     changed_range,
@@ -63,7 +62,7 @@ def days_of_ids(
         trees, other = _trees(c, model, source), _trees(later, model, source)
         if trees is None or other is None or [*map(canonical_text, trees)] != [*map(canonical_text, other)]:
             return None
-        name = accumulator_name(f"{c.project.name}/{model.path}", [str(number), *definition])
+        name = layout.kept_name(f"{c.project.name}/{model.path}", [str(number), *definition])
         table = exp.table_(name, db=c.relation(model.path).db, quoted=True)
         found.append(_days_of_ids(c, model, source, table, kept.get(name)))
     return tuple(found)

@@ -10,6 +10,7 @@ from sqlglot import exp
 from profiles_pipeline import sql
 from profiles_pipeline.compile.rows import (
     alias,
+    all_rows,
     col,
     has_typed_ids,
     id_values,
@@ -32,7 +33,11 @@ NO_EVENT_ID = "no event id"
 NO_ID = "no id"
 UNKNOWN_ID = "id is not in the id graph"
 REPEATED = "repeated event"
+TOO_MANY = "too many events in a day"
 """Why a row is no event of anybody, in the order in which these are looked for."""
+
+NOISY = "state.noisy"
+"""Name of the column with the day of an event where that is left out, since the visitor has too many events on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +176,7 @@ def _events_of(
         event=sql.text_of(value_of(c, source, source.event)),
         time=time_of(c, source),
         path=text(source.path),
-        columns=[alias(value, name) for name, value in _columns_of(c, source, columns).items()],
+        columns=[alias(value, name) for name, value in _columns_of(c, sessions, source, columns).items()],
         rows=rows,
         among=among,
     )
@@ -192,9 +197,28 @@ def _chosen(c: Compilation, sessions: Sessions, source: EventSource, at: Stretch
     return exp.and_(within, build(":time < :end", time=time, end=at.end), exp.paren(exp.or_(*theirs)))
 
 
-def _columns_of(c: Compilation, source: EventSource, columns: Iterable[str]) -> Mapping[str, exp.Expr]:
+def _columns_of(
+    c: Compilation, sessions: Sessions, source: EventSource, columns: Iterable[str]
+) -> Mapping[str, exp.Expr]:
+    found = {name: _column_of(c, source, name) for name in columns}
+    return {
+        name: _null_like(c, sessions, name) if isinstance(value, exp.Null) else value for name, value in found.items()
+    }
+
+
+def _column_of(c: Compilation, source: EventSource, name: str) -> exp.Expr:
     given = dict(source.columns)
-    return {name: value_of(c, source, given[name]) if name in given else exp.column(name) for name in columns}
+    return value_of(c, source, given[name]) if name in given else exp.column(name)
+
+
+def _null_like(c: Compilation, sessions: Sessions, name: str) -> exp.Expr:
+    """Return a NULL of the type that a column has in the first source that has it; some engines unite no others."""
+    for source in sessions.sources:
+        value = _column_of(c, source, name)
+        if not isinstance(value, exp.Null):
+            rows = all_rows(c, source_of(c, source))
+            return exp.paren(build("SELECT :value FROM :rows AS r WHERE FALSE", value=value, rows=rows))
+    return exp.null()
 
 
 def once(s: Sessions, found: exp.Expr, columns: Iterable[str]) -> exp.Expr:
@@ -214,6 +238,29 @@ def once(s: Sessions, found: exp.Expr, columns: Iterable[str]) -> exp.Expr:
         events=found,
         length=interval(s.repeats_within),
     )
+
+
+def noted(s: Sessions, found: exp.Expr) -> exp.Expr:
+    """Return events, each once, with NOISY where there is a limit to the events of a day."""
+    if s.max_events_per_day is None:
+        return found
+    return build(
+        """
+        SELECT n.*, CASE WHEN COUNT(*) OVER (PARTITION BY visitor, :day) > :most THEN :day END AS :noisy
+        FROM :events AS n
+        """,
+        day=build("DATE_TRUNC('day', \"timestamp\")"),
+        most=exp.Literal.number(s.max_events_per_day),
+        noisy=NOISY,
+        events=found,
+    )
+
+
+def of_sessions(s: Sessions, found: exp.Expr) -> exp.Expr:
+    """Return those of events, each once, that are part of sessions."""
+    if s.max_events_per_day is None:
+        return found
+    return build("SELECT * FROM :events AS q WHERE :noisy IS NULL", events=noted(s, found), noisy=NOISY)
 
 
 def reason(c: Compilation, sessions: Sessions, source: EventSource) -> exp.Expr:
@@ -260,30 +307,67 @@ def is_known_by_ids(c: Compilation, sessions: Sessions, source: EventSource) -> 
     return has_typed_ids(model, entity) and is_stitched_from(c, model, entity)
 
 
-def rejected_rows(counts: exp.Expr, sessions: exp.Expr, sources: Iterable[EventSource]) -> exp.Expr:
+def rejected_rows(
+    counts: exp.Expr, sessions: exp.Table, sources: Iterable[EventSource], quarantined: exp.Table | None = None
+) -> exp.Expr:
     """Return the query of what is rejected: source, reason, row_count.
 
     Args:
         counts: number of rows by source and reason.
         sessions: the sessions that were made of them.
         sources: where rows come from.
+        quarantined: the days that were left out; None where none are.
     """
-    return build(
+    every = text(", ".join(dict.fromkeys(source.path for source in sources)))
+    kept = build(_NUMBER_OF_EVENTS, rows=sessions)
+    left_out = None if quarantined is None else build(_NUMBER_OF_EVENTS, rows=quarantined)
+    found = build(
         """
         SELECT source, reason, row_count FROM :counts AS c WHERE reason IS NOT NULL
         UNION ALL
         SELECT :all, :repeated, given - kept FROM (
             SELECT (SELECT CAST(COALESCE(SUM(row_count), 0) AS BIGINT) FROM :counts AS c WHERE reason IS NULL) AS given,
-                (SELECT CAST(COALESCE(SUM(number_of_events), 0) AS BIGINT) FROM :sessions AS s) AS kept
+                :kept AS kept
         ) AS sums WHERE given > kept
         """,
         counts=counts,
-        sessions=sessions,
-        all=text(", ".join(dict.fromkeys(source.path for source in sources))),
+        kept=kept if left_out is None else exp.Add(this=kept, expression=left_out.copy()),
+        all=every,
         repeated=text(REPEATED),
     )
+    if left_out is None:
+        return found
+    days = build(
+        "SELECT :all, :too_many, n FROM (SELECT :left_out AS n) AS d WHERE n > 0",
+        all=every,
+        too_many=text(TOO_MANY),
+        left_out=left_out,
+    )
+    return exp.union(found, days, distinct=False, copy=False)
+
+
+_NUMBER_OF_EVENTS = "(SELECT CAST(COALESCE(SUM(number_of_events), 0) AS BIGINT) FROM :rows AS s)"
 
 
 def rejected_table(sessions: exp.Table) -> exp.Table:
     """Return the table beside a relation of sessions that has what was rejected."""
     return beside(sessions, "_rejected")
+
+
+def quarantined_table(s: Sessions, sessions: exp.Table) -> exp.Table | None:
+    """Return what is beside a relation of sessions and has the days that were left out; None where none are."""
+    return None if s.max_events_per_day is None else beside(sessions, "_quarantined")
+
+
+def quarantined_days(s: Sessions, sessions: exp.Expr) -> exp.Expr:
+    """Return the query of the days that are left out, from the sessions that would be on them."""
+    return build(
+        """
+        SELECT :id, CAST(:noisy AS DATE) AS day, CAST(SUM(number_of_events) AS BIGINT) AS number_of_events,
+            MIN(session_start_at) AS first_event_at, MAX(ended_at) AS last_event_at
+        FROM :sessions AS s WHERE :noisy IS NOT NULL GROUP BY :id, CAST(:noisy AS DATE)
+        """,
+        id=s.visitor,
+        noisy=NOISY,
+        sessions=sessions,
+    )

@@ -14,7 +14,7 @@ from sqlglot import exp
 from profiles_pipeline.compile import session_events
 from profiles_pipeline.compile.published_sessions import PUBLISHED
 from profiles_pipeline.compile.rows import alias, col, moment, text
-from profiles_pipeline.compile.session_events import Chosen, rejected_table
+from profiles_pipeline.compile.session_events import NOISY, Chosen, rejected_table
 from profiles_pipeline.compile.session_tracks import (
     MICROSECOND,
     fact_value,
@@ -49,7 +49,7 @@ def compile_sessions(c: Compilation, model: SessionTable) -> Script:
     counts = scratch(relation, "counts")
     s = model.sessions
     steps = (
-        Statement(create("table", relation, sessions_query(c, model)), str(model.description)),
+        *_sessions_steps(c, model),
         Statement(
             create("temporary table", counts, session_events.counted_rows(c, s)), "rows by whether they are events"
         ),
@@ -58,9 +58,26 @@ def compile_sessions(c: Compilation, model: SessionTable) -> Script:
     return Script("table", steps, audits(c, model))
 
 
+def _sessions_steps(c: Compilation, model: SessionTable) -> tuple[Statement, ...]:
+    """Return the steps that make the table of sessions, and beside it that of the days that are left out."""
+    relation, s, query = c.relation(model.path), model.sessions, sessions_query(c, model)
+    days = session_events.quarantined_table(s, relation)
+    if days is None:
+        return (Statement(create("table", relation, query), str(model.description)),)
+    every = scratch(relation, "every")
+    shown = build("SELECT :columns FROM :every AS e WHERE :noisy IS NULL", columns=session_columns(s), every=every,
+                  noisy=NOISY)  # fmt: skip
+    return (
+        Statement(create("temporary table", every, query), "sessions, those of days with too many events among them"),
+        Statement(create("table", relation, shown), str(model.description)),
+        Statement(create("table", days, session_events.quarantined_days(s, every)), "days that are left out"),
+    )
+
+
 def rejected_step(relation: exp.Table, counts: exp.Table, s: Sessions) -> Statement:
     """Return the step that writes down what was rejected."""
-    found = session_events.rejected_rows(counts, relation, s.sources)
+    quarantined = session_events.quarantined_table(s, relation)
+    found = session_events.rejected_rows(counts, relation, s.sources, quarantined)
     return Statement(create("table", rejected_table(relation), found), "rows that are events of nobody")
 
 
@@ -86,21 +103,39 @@ def session_columns(s: Sessions) -> list[str]:
     return [*own, "furthest_stage"] if s.stages else own
 
 
+def inner_columns(s: Sessions) -> list[str]:
+    """Return the core columns, and NOISY where there is a limit to the events of a day."""
+    return [*core_columns(s), *_noisy(s)]
+
+
+def kept_columns(s: Sessions) -> list[str]:
+    """Return all columns of a session, and NOISY where there is a limit to the events of a day."""
+    return [*session_columns(s), *_noisy(s)]
+
+
+def _noisy(s: Sessions) -> tuple[str, ...]:
+    return () if s.max_events_per_day is None else (NOISY,)
+
+
 def numbered(s: Sessions, found: exp.Expr, by: str) -> exp.Expr:
-    """Return sessions with their place among those of their visitor, who is told by the column `by`."""
+    """Return sessions with their place among those of their visitor, who is told by the column `by`.
+
+    Those of days that are left out have a place among themselves.
+    """
     first, rest = core_columns(s)[:3], core_columns(s)[3:]
     shown: list[exp.Expr] = [col(name, "s") for name in rest]
     if s.stages:
         shown.append(alias(furthest(s.stages), "furthest_stage"))
+    shown += [col(name, "s") for name in _noisy(s)]
     return build(
         """
-        SELECT :first, ROW_NUMBER() OVER (PARTITION BY s.:by ORDER BY s.session_start_at) AS session_sequence_number,
-            LEAD(s.session_start_at) OVER (PARTITION BY s.:by ORDER BY s.session_start_at) AS next_session_start_at,
+        SELECT :first, ROW_NUMBER() OVER (PARTITION BY :by ORDER BY s.session_start_at) AS session_sequence_number,
+            LEAD(s.session_start_at) OVER (PARTITION BY :by ORDER BY s.session_start_at) AS next_session_start_at,
             :shown
         FROM :found AS s
         """,
         first=[col(name, "s") for name in first],
-        by=by,
+        by=[col(name, "s") for name in (by, *_noisy(s))],
         shown=shown,
         found=found,
     )
@@ -119,27 +154,29 @@ def found_sessions(c: Compilation, model: SessionTable, chosen: Chosen | None = 
     kept = session_events.once(s, session_events.events(c, s, names, key, chosen), names)
     if chosen is not None:
         kept = build('SELECT * FROM :kept AS k WHERE "timestamp" >= resume_at', kept=kept)
+    # A day on which sessions are taken up again is one that counts, so it is no matter that not all of it is seen.
+    kept = session_events.noted(s, kept)
     cut = s.max_duration is not None
     return build(
         """
         WITH gaps AS (
-            SELECT e.*, LAG("timestamp") OVER (PARTITION BY visitor ORDER BY "timestamp", event_id) AS previous_at,
-                LEAD("timestamp") OVER (PARTITION BY visitor ORDER BY "timestamp", event_id) AS next_at
+            SELECT e.*, LAG("timestamp") OVER (PARTITION BY :whose ORDER BY "timestamp", event_id) AS previous_at,
+                LEAD("timestamp") OVER (PARTITION BY :whose ORDER BY "timestamp", event_id) AS next_at
             FROM :kept AS e
         ), runs AS (
             SELECT g.*, MAX(CASE WHEN :begins THEN "timestamp" END) OVER (
-                PARTITION BY visitor ORDER BY "timestamp", event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+                PARTITION BY :whose ORDER BY "timestamp", event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             ) AS run_started_at
             FROM gaps AS g
         ), marked AS (
             SELECT r.*, :piece AS piece, :is_first AS is_first, :is_last AS is_last FROM runs AS r
         ), sessions AS (
-            SELECT visitor, MIN("timestamp") AS session_start_at, MAX("timestamp") AS ended_at,
+            SELECT :whose, MIN("timestamp") AS session_start_at, MAX("timestamp") AS ended_at,
                 COUNT(*) AS number_of_events,
                 MAX(CASE WHEN is_first THEN event_id END) AS first_event_id,
                 MAX(CASE WHEN is_first THEN event END) AS entry_event,
                 MAX(CASE WHEN is_last THEN event END) AS exit_event, :computed
-            FROM marked AS m GROUP BY visitor, run_started_at, piece
+            FROM marked AS m GROUP BY :whose, run_started_at, piece
         )
         SELECT s.visitor, MD5(p.main_id || '|' || s.first_event_id || '|' || :begin) AS session_id, p.main_id AS :id,
             s.session_start_at, s.ended_at, s.number_of_events, :duration AS duration_seconds, s.entry_event,
@@ -155,7 +192,8 @@ def found_sessions(c: Compilation, model: SessionTable, chosen: Chosen | None = 
         id=s.visitor,
         begin=_digits(col("session_start_at", "s")),
         duration=seconds(col("session_start_at", "s"), col("ended_at", "s")),
-        more=[col(name, "s") for name in core_columns(s)[8:]],
+        more=[col(name, "s") for name in inner_columns(s)[8:]],
+        whose=[exp.column("visitor"), *map(col, _noisy(s))],
         people=_people(c, s, key, chosen),
     )
 
@@ -245,6 +283,11 @@ def _rejected(c: Compilation, model: SessionTable) -> exp.Expr:
     return build("SELECT * FROM :rejected", rejected=rejected_table(relation_of(c, model, "sessions")))
 
 
+def _quarantined(c: Compilation, model: SessionTable) -> exp.Expr:
+    days = session_events.quarantined_table(model.sessions, relation_of(c, model, "sessions"))
+    return build("SELECT * FROM :days", days=days)
+
+
 def _mapped_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
     s = model.sessions
     key = session_events.person_key(c, s)
@@ -258,7 +301,7 @@ def _mapped_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
         """,
         id=s.visitor,
         idle=minutes(col("previous_at", "e"), col("timestamp", "e")),
-        kept=session_events.once(s, session_events.events(c, s, (), key), ()),
+        kept=session_events.of_sessions(s, session_events.once(s, session_events.events(c, s, (), key), ())),
         people=_people(c, s, key),
     )
 
@@ -331,6 +374,7 @@ _QUERIES: Mapping[SessionKind, Callable[[Compilation, SessionTable], exp.Expr]] 
     "session_duration": _session_duration,
     "user_session_facts": _user_session_facts,
     "rejected": _rejected,
+    "quarantined": _quarantined,
     "funnel": _funnel,
 }
 

@@ -15,8 +15,8 @@ Kind = Literal["text", "integer", "decimal", "float", "boolean", "date", "timest
 FLAT: frozenset[Kind] = frozenset(("text", "integer", "decimal", "float", "boolean", "date", "timestamp"))
 ANY: frozenset[Kind] = FLAT | {"nested"}
 
-Sink = Literal["table", "files", "webhook"]
-"""Where changes go once the table is written: nowhere else, into files, or to a server."""
+Sink = Literal["table", "files", "webhook", "sync"]
+"""Where changes go once the table is written: nowhere else, into files, to a server, or fetched on request."""
 
 OptionKind = Literal["text", "count", "duration", "texts"]
 
@@ -133,6 +133,7 @@ class Destination:
         name: as it is written in pipeline.yaml.
         contract: what it demands.
         sink: where changes go once the table is written.
+        sink_needs: the option without which they go nowhere else than into the table; None where they always do.
         options: what may be said of it.
         views: the relations that it reads, where the table itself is not what it wants; a pure function.
         mapping: the query to give to it, which names properties as it knows them; None where it needs none.
@@ -146,6 +147,7 @@ class Destination:
     name: str
     contract: Contract = field(default_factory=Contract)
     sink: Sink = "table"
+    sink_needs: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     views: Callable[[Published], tuple[View, ...]] = no_views
     mapping: Callable[[Published], exp.Expr] | None = None

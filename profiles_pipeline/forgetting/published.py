@@ -150,7 +150,7 @@ def _handed_on(session: Session, publisher: Publisher) -> str | None:
         check_sink(publisher)
         deliver(session, publisher)
     except (RunError, ProjectError) as error:
-        if publisher.destination.sink == "files":
+        if publisher.sink == "files":
             raise
         return error.problem.message if isinstance(error, RunError) else error.problems[0].message
     return None
@@ -176,7 +176,7 @@ def _present_keys(session: Session, publisher: Publisher, table: exp.Table, keys
 def _publication(publisher: Publisher, last: Publication, deleted: int) -> Publication:
     """Return the publication that deletes so many rows, and does nothing else."""
     at = max(datetime.now(UTC).replace(tzinfo=None), last.published_at + _TICK)
-    is_read = publisher.destination.sink == "table"
+    is_read = publisher.sink == "table"
     return replace(
         last,
         number=last.number + 1,
@@ -272,7 +272,7 @@ def _unnamed(changes: exp.Table, main_ids: frozenset[str]) -> list[exp.Expr]:
 
 def _folders(session: Session, publisher: Publisher) -> tuple[str, ...]:
     """Return the folders of files that a publisher has written."""
-    if publisher.destination.sink != "files":
+    if publisher.sink != "files":
         return ()
     root = session.project.folder / Path(str(publisher.options["path"])).expanduser() / publisher.name
     return tuple(

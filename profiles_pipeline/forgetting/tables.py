@@ -16,6 +16,7 @@ from profiles_pipeline.compile.versioned import OPEN, UNTIL
 from profiles_pipeline.dialects import render
 from profiles_pipeline.forgetting.people import is_among
 from profiles_pipeline.forgetting.requests import Id
+from profiles_pipeline.names import KEPT_PARTS
 from profiles_pipeline.registry import Material
 from profiles_pipeline.resolve.model import SqlModel
 from profiles_pipeline.resolve.reader import Reader
@@ -78,7 +79,7 @@ def built_tables(session: Session) -> tuple[Table, ...]:
     project, registry = session.project.name, session.registry
     numbers = {each.number for each in registry.seq_nos(project)}
     materials = {each.name.lower(): each for each in registry.materials() if each.seq_no in numbers}
-    held = {f"{each.name}{suffix}".lower() for each in registry.held(project) for suffix in cleanup.OF_HELD}
+    held = {f"{each.name}{suffix}".lower() for each in registry.held(project) for suffix in KEPT_PARTS}
     found = []
     for name, columns in _columns(session).items():
         match = cleanup.MATERIAL_RELATION.fullmatch(name)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Check, Problem, RunError, did_you_mean, fail
 from profiles_pipeline.events import Observer
 from profiles_pipeline.project import ProfilesProject
-from profiles_pipeline.publish.delivery import Delivered, check_sink, deliver
+from profiles_pipeline.publish.delivery import Delivered, check_sink, deliver, followed
 from profiles_pipeline.publish.difference import Difference, find_difference
 from profiles_pipeline.publish.ledger import Counts, Publication
 from profiles_pipeline.publish.writing import write
@@ -29,7 +29,7 @@ class Outcome:
         counts: of the difference that was found.
         relation: the table, as SQL names it.
         seq_no: the run that is published.
-        checks: the guards.
+        checks: the guards, and how a sync went that was started.
         delivered: what was handed on, what earlier publications had left included.
         mapping: the query to give to the destination, where it wants one.
     """
@@ -96,7 +96,17 @@ def publish(
     """
     publisher = find_publisher(project, name)
     with open_session(project, output, f"profiles publish {publisher.name}", observe, timeout) as session:
-        return publish_in(session, publisher, approve=approve)
+        made = publish_in(session, publisher, approve=approve)
+    done = with_what_follows(made)
+    if failed := next((check for check in done.checks if check.stops), None):
+        problem = Problem("sync-failed", f"'{publisher.name}' is written. {failed.description}", publisher.span)
+        raise RunError(problem, publisher.path, done.seq_no, checks=done.checks)
+    return done
+
+
+def with_what_follows(outcome: Outcome) -> Outcome:
+    """Return an outcome with the check of what it has started elsewhere, once that has ended."""
+    return replace(outcome, checks=(*outcome.checks, *followed(outcome.publisher, outcome.delivered)))
 
 
 def publish_in(session: Session, publisher: Publisher, *, approve: bool = False, seq_no: int | None = None) -> Outcome:

@@ -15,33 +15,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
 import requests
 from sqlglot import exp
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
-from tenacity.wait import wait_random_exponential
 
 from profiles_pipeline.compile.published_tables import dead_letters_of, outbox_query
 from profiles_pipeline.compile.publishing import relations_of
 from profiles_pipeline.dialects import literal_tree, render
 from profiles_pipeline.errors import Problem, ProjectError, RunError, fail
 from profiles_pipeline.publish.ledger import Ledger, Publication
+from profiles_pipeline.publish.retrying import PassingError, asked, host_of, may_be_sent_to, patiently
 from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.session import Session
 from profiles_pipeline.sql import build
-
-PASSING = frozenset((408, 425, 429))
-"""Answers that ask to come again, beside those from 500 on."""
 
 ABOUT_CONTENT = frozenset((400, 409, 413, 415, 422))
 """Answers that refuse what was sent; others refuse who sent it, or where to, and stop the publication."""
 
 _OPERATIONS = {"I": "insert", "U": "update", "D": "delete"}
-_BACKOFF = wait_random_exponential(multiplier=0.5, max=60)
-_LONGEST_WAIT = 3600.0
-_LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +57,7 @@ class Receiver:
     @property
     def host(self) -> str:
         """Where it is, for people: without what may be secret in an address."""
-        parts = urlsplit(self.url)
-        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
-
-
-class PassingError(Exception):
-    """The server could not take a batch now.
-
-    Attributes:
-        wait: how many seconds it asks to wait; None when it says nothing.
-    """
-
-    def __init__(self, message: str, wait: float | None = None) -> None:
-        self.wait = wait
-        super().__init__(message)
+        return host_of(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +80,7 @@ def receiver(publisher: Publisher, environment: Mapping[str, str] = os.environ) 
     if not url:
         what = f"the environment has no {url_name}" if url_name else "it has neither 'url' nor 'url_env'"
         fail("no-address", f"'{publisher.name}' has nowhere to send to: {what}", publisher.span)
-    parts = urlsplit(url)
-    is_near = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if parts.hostname is None or not (parts.scheme == "https" or is_near):
+    if not may_be_sent_to(url):
         hint = "https://...; http only for this machine itself"
         fail("bad-address", f"'{publisher.name}' cannot send to its address", publisher.span, hint=hint)
     secret = environment.get(secret_name, "")
@@ -226,13 +202,7 @@ def _posted(
         },
         ensure_ascii=False,
     ).encode()
-    retrying = Retrying(
-        retry=retry_if_exception_type(PassingError),
-        stop=stop_after_attempt(to.attempts) | stop_after_delay(to.patience),
-        wait=_wait,
-        reraise=True,
-    )
-    return retrying(_once, client, to, body, key)
+    return patiently(to.attempts, to.patience)(_once, client, to, body, key)
 
 
 def _once(client: requests.Session, to: Receiver, body: bytes, key: str) -> Refused | None:
@@ -241,14 +211,9 @@ def _once(client: requests.Session, to: Receiver, body: bytes, key: str) -> Refu
         "Idempotency-Key": key,
         "X-Profiles-Signature": signature(to.secret, body, int(time.time())),
     }
-    try:
-        answer = client.post(to.url, data=body, headers=headers, timeout=to.timeout, allow_redirects=False)
-    except (requests.ConnectionError, requests.Timeout) as error:
-        raise PassingError(f"{to.host} cannot be reached ({type(error).__name__})") from error
+    answer = asked(client, "POST", to.url, timeout=to.timeout, data=body, headers=headers)
     if answer.ok and not answer.is_redirect:
         return None
-    if answer.status_code in PASSING or answer.status_code >= 500:
-        raise PassingError(f"{to.host} answers {answer.status_code}", asked_wait(answer.headers, time.time()))
     return Refused(answer.status_code, answer.text[:500])
 
 
@@ -256,26 +221,6 @@ def signature(secret: bytes, body: bytes, at: int) -> str:
     """Return what proves who sent a body and when: ``t=<unix seconds>,v1=<HMAC-SHA256 of "t.body">``."""
     digest = hmac.new(secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
-
-
-def asked_wait(headers: Mapping[str, str], now: float) -> float | None:
-    """Return how many seconds a server asks to wait: ``Retry-After``, or else the moment in a header of resets."""
-    after = headers.get("Retry-After", "").strip()
-    if after.isdecimal():
-        return float(after)
-    if after:
-        try:
-            return max(parsedate_to_datetime(after).timestamp() - now, 0)
-        except ValueError:
-            return None
-    reset = headers.get("X-RateLimit-Reset", "").strip()
-    return max(float(reset) - now, 0) if reset.isdecimal() else None
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.wait if isinstance(error, PassingError) else None
-    return _BACKOFF(state) if asked is None else min(asked, _LONGEST_WAIT)
 
 
 def _bury(

@@ -31,7 +31,7 @@ def preparations(difference: Difference, project: str, token: str) -> Iterator[e
             yield tables.add_column(relations.table, column, difference.shape.types[column])
     yield tables.create_changes(relations.changes)
     yield tables.create_rejects(rejects_of(difference))
-    if publisher.destination.sink == "webhook":
+    if publisher.sink == "webhook":
         yield tables.create_dead_letters(tables.dead_letters_of(publisher, relations.table.db))
     comment = f"{MARK}: {publisher.source} of {project} as {publisher.name}, table {token}"
     yield tables.comment_on(relations.table, comment)
@@ -91,7 +91,7 @@ def _publication(difference: Difference, token: str, approved: bool) -> Publicat
         now if last is None else max(now, last.published_at + _TICK)
     )  # what goes by the time misses nothing, nor repeats it
     seq = (last.last_seq if last else 0) + counts.operations
-    is_all = difference.publisher.destination.sink == "table"
+    is_all = difference.publisher.sink == "table"
     return Publication(
         number=last.number + 1 if last else 1,
         seq_no=difference.window.seq_no,

@@ -9,6 +9,7 @@ from typing import Literal
 
 from profiles_pipeline import durations
 from profiles_pipeline.destinations import DESTINATIONS, Destination, Option, Property
+from profiles_pipeline.destinations.contract import Sink
 from profiles_pipeline.errors import Problems, Span, did_you_mean
 from profiles_pipeline.names import FEATURE_VIEW, safe_identifier
 from profiles_pipeline.resolve.features import features_in
@@ -69,6 +70,12 @@ class Publisher:
     def parents(self) -> tuple[str, ...]:
         """Paths of the models that it reads."""
         return tuple(dict.fromkeys(path for path in (self.source, self.stitcher, self.cohort) if path))
+
+    @property
+    def sink(self) -> Sink:
+        """Where changes go once its table is written."""
+        needed = self.destination.sink_needs
+        return self.destination.sink if needed is None or self.options[needed] else "table"
 
     @property
     def key_column(self) -> str:

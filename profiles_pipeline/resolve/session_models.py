@@ -21,6 +21,7 @@ SessionKind = Literal[
     "session_duration",
     "user_session_facts",
     "rejected",
+    "quarantined",
     "funnel",
 ]
 """What a relation of a family of sessions holds; `sessions` has one row per session and everything known of it."""
@@ -81,6 +82,7 @@ class Sessions:
         sources: where events come from.
         timeout: the longest pause within a session.
         max_duration: a session that goes on for longer is cut; None for none.
+        max_events_per_day: a day on which a visitor has more events is left out; None for no limit.
         repeats_within: how long after an event one of the same id is the same once more.
         flow_events: how many events stand on a row of the flow.
         facts: what is computed for each session.
@@ -96,6 +98,7 @@ class Sessions:
     sources: tuple[EventSource, ...]
     timeout: timedelta
     max_duration: timedelta | None
+    max_events_per_day: int | None
     repeats_within: timedelta
     flow_events: int
     facts: tuple[Fact, ...]
@@ -143,6 +146,7 @@ _MADE_FROM: Mapping[SessionKind, tuple[SessionKind | Literal["events"], ...]] = 
     "session_duration": ("sessions",),
     "user_session_facts": ("sessions",),
     "rejected": ("sessions",),
+    "quarantined": ("sessions",),
     "funnel": ("sessions",),
 }
 

@@ -37,6 +37,9 @@ _KINDS_AS_PUBLISHED: tuple[SessionKind, ...] = (
     "session_track_facts", "session_duration", "user_session_facts", "rejected",
 )  # fmt: skip
 
+_VIEWS: tuple[SessionKind, ...] = ("session_tracks", "session_duration", "rejected", "quarantined")
+"""What shows a part of another relation; as published, it is a table."""
+
 _TIMES: Mapping[SessionKind, str] = {
     "mapped_tracks": "timestamp",
     "sessions": "session_start_at",
@@ -57,6 +60,7 @@ _WORDS: Mapping[SessionKind, str] = {
     "session_duration": "Minutes from the first to the last event of each session.",
     "user_session_facts": "First and last session and number of sessions of each visitor.",
     "rejected": "How many rows of each source are no events of anybody, and why.",
+    "quarantined": "Days of visitors with more events than count as somebody's, which are left out of sessions.",
     "funnel": "How many sessions and visitors reach each stage, and how soon.",
 }
 
@@ -109,7 +113,7 @@ class _Reader:
         facts = tuple(Fact(str(f.name), f.select, f.where) for f in self.body.facts)
         stages = tuple(Stage(name, condition) for name, condition in self.body.stages.items())
         self._check_names(entity)
-        self._check_flow()
+        self._check_numbers()
         self._check_published()
         if (entity is None and not self.body.compat) or not sources or timeout is None or repeats is None:
             return None
@@ -121,6 +125,7 @@ class _Reader:
             sources=sources,
             timeout=timeout,
             max_duration=longest,
+            max_events_per_day=self.body.max_events_per_day,
             repeats_within=repeats,
             flow_events=self.body.flow_events,
             facts=facts,
@@ -134,7 +139,8 @@ class _Reader:
             for kind in _KINDS_AS_PUBLISHED:
                 yield kind, self.path if kind == "session_tracks" else f"models/{_published_name(self.model, kind)}"
             return
-        for kind in (*_KINDS, *(("funnel",) if self.body.stages else ())):
+        asked: dict[SessionKind, object] = {"quarantined": self.body.max_events_per_day, "funnel": self.body.stages}
+        for kind in (*_KINDS, *(kind for kind, wanted in asked.items() if wanted)):
             yield kind, self.path if kind == "sessions" else f"{self.path}_{kind}"
 
     def _error(self, code: str, message: str, span: Span | None = None, hint: str | None = None) -> None:
@@ -200,7 +206,11 @@ class _Reader:
         self._error("bad-duration", f"{key} '{text}' of sessions '{self.model.name}' {what}", text_span(text), hint)
         return None
 
-    def _check_flow(self) -> None:
+    def _check_numbers(self) -> None:
+        most = self.body.max_events_per_day
+        if most is not None and most < 1:
+            message = f"max_events_per_day of sessions '{self.model.name}' must be 1 or more, not {most}"
+            self._error("wrong-value", message, hint="leave it out where every day counts")
         if not 1 <= self.body.flow_events <= _MOST_FLOW_EVENTS:
             message = f"flow_events of sessions '{self.model.name}' must be from 1 to {_MOST_FLOW_EVENTS}"
             self._error("wrong-value", f"{message}, not {self.body.flow_events}")
@@ -212,7 +222,7 @@ class _Reader:
                 message = f"sessions '{self.model.name}' round minutes, which only the published ones do"
                 self._error("contradictory-keys", message, hint="leave 'rounding' out, or add 'compat: true'")
             return
-        for key in ("stages", "max_duration", "repeats_within"):
+        for key in ("stages", "max_duration", "max_events_per_day", "repeats_within"):
             if key in self.body.model_fields_set:
                 message = (
                     f"sessions '{self.model.name}' have both compat and {key}, which the published ones do not know"
@@ -254,7 +264,7 @@ def _family(declared: Declared, model: ModelSpec, body: SessionsSpec, sessions: 
     """Yield the relations of a family, each after those that it is made from."""
     event_tables = sessions.is_as_published or body.materialization.output_type == "table"
     for kind, path in sessions.paths.items():
-        is_view = kind in ("session_tracks", "session_duration", "rejected") and not sessions.is_as_published
+        is_view = kind in _VIEWS and not sessions.is_as_published
         of_events = kind in ("mapped_tracks", "track_facts", "tracks_flow")
         yield SessionTable(
             path=path,

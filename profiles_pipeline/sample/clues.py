@@ -13,7 +13,9 @@ from profiles_pipeline.sample.evidence import USUAL, WEAK, Ledger, Scalar, Slot,
 from profiles_pipeline.sample.patterns import like_examples, similar_regex
 from profiles_pipeline.sample.pieces import is_text
 from profiles_pipeline.sample.relations import ALWAYS, Alternatives, Relation, Scope, Value, both
-from profiles_pipeline.sample.value_clues import NUMBER, VALUE_RULES, Rule, ValueClues
+from profiles_pipeline.sample.value_clues import NUMBER, Rule, ValueClues
+from profiles_pipeline.sample.value_rules import VALUE_RULES
+from profiles_pipeline.sample.value_rules.plain import query
 from profiles_pipeline.sql.rewrites.texts import says_nothing
 
 _DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}.*)?")
@@ -97,7 +99,7 @@ class Clues(ValueClues):
         left, right = self.value(node.this, scope), self.value(node.expression, scope)
         if isinstance(node.expression, exp.All):  # how NOT IN is read
             self._taken_away(node.expression, scope)
-            right = self._query(node.expression.this.unnest(), scope)
+            right = query(self, node.expression.this.unnest(), scope)
             self.ledger.equal(left.slots, right.slots)
             return self._done(node)
         for found, other, mirrored in ((left, right, False), (right, left, True)):
@@ -195,7 +197,7 @@ class Clues(ValueClues):
             if found.slots and bound.literal is not None:
                 self._compared(exp.GTE(), found, bound.literal, False)
             elif found.slots:
-                self._alike(bound, found)
+                self.alike(bound, found)
         low, high = (bound.literal for bound in bounds)
         if isinstance(low, float) and isinstance(high, float) and found.kind != "timestamp":
             return self._done(node, _wishes(found.slots, ((low + high) / 2, low)))
@@ -204,7 +206,7 @@ class Clues(ValueClues):
     def _in(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         if node.args.get("query") is not None:
-            self.matched(found, self._query(node.args["query"].unnest(), scope))
+            self.matched(found, query(self, node.args["query"].unnest(), scope))
             return self._done(node)
         literals: list[Scalar] = []
         ways: Alternatives = ()
@@ -216,14 +218,14 @@ class Clues(ValueClues):
                 self._compared(exp.EQ(), found, other.literal, False)
                 literals.append(other.literal)
             elif found.slots:
-                self._alike(other, found)
+                self.alike(other, found)
         return self._done(node, _wishes(found.slots, tuple(literals)) if literals else ways[:_MOST_WAYS] or ALWAYS)
 
     def _like(self, node: exp.Expr, scope: Scope) -> Value:
         found = self.value(node.this, scope)
         self.vote(found, "text")
         patterns = [str(n.this) for n in node.expression.find_all(exp.Literal, exp.RawString) if is_text(n)]
-        self._others(node, scope)
+        self.others(node, scope)
         if isinstance(node, exp.SimilarTo):
             patterns = [similar_regex(pattern) for pattern in patterns]
         if isinstance(node, _REGEXES):

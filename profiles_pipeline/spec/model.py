@@ -441,7 +441,8 @@ class SessionFactSpec(Spec):
 class SessionsSpec(Spec):
     """Sessions: what somebody did without a pause longer than `timeout`.
 
-    `stages` are the steps of a funnel, in order: name and the condition of an event that reaches it. With `compat` the
+    `stages` are the steps of a funnel, in order: name and the condition of an event that reaches it. A day on which
+    somebody has more than `max_events_per_day` events is left out of their sessions. With `compat` the
     relations are those of the published dbt project, by anonymous and user ids instead of the main id, and `rounding`
     says whether minutes are those that have passed, or whole ones only, as that project counts them on BigQuery.
     """
@@ -452,6 +453,7 @@ class SessionsSpec(Spec):
     event: Text = Text("event")
     timeout: Text = Text("30m")
     max_duration: Text | None = None
+    max_events_per_day: int | None = None
     repeats_within: Text = Text("30d")
     flow_events: int = 5
     facts: tuple[SessionFactSpec, ...] = ()

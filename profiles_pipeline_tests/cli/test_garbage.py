@@ -12,7 +12,7 @@ from .conftest import Spawn
 
 FROZEN = """
 import gc, sys
-from profiles_pipeline.cli.garbage import rare_collection, spare_what_is_loaded
+from profiles_pipeline.garbage import rare_collection, spare_what_is_loaded
 found = []
 def frozen():
     spare_what_is_loaded()

@@ -298,3 +298,5 @@ def test_an_older_window_leaves_the_plain_views_alone(call: Call, built: Path) -
     document = json.loads(call("run", "-p", built, "--seq-no", "2", "--no-report", "--json").out)
     assert (document["views"], document["views_stay_on"]) == ([], planned["views_stay_on"])
     assert all("Material_" in model["relation"] for model in document["models"])
+    nothing = call("run", "-p", built, "--end-time", "1999-12-31", "--no-report").out
+    assert "every model is empty: no row of the inputs counts as of 1999-12-31T00:00:00Z" in nothing

@@ -228,6 +228,18 @@ def test_what_a_run_built(call: Call, built: Path) -> None:
     assert "dependents" not in last["materials"][0]
 
 
+def test_how_a_run_built_it_is_what_the_plan_said(call: Call, built: Path) -> None:
+    planned = json.loads(call("plan", "-p", built, "--end-time", LATER, "--json").out)
+    assert call("run", "-p", built, "--end-time", LATER, "--no-report", "-q").code == 0
+    shown = json.loads(call("show", "plan", "-p", built, "--json").out)
+    assert {m["model"]: (m["action"], m["reason"]) for m in shown["materials"]} == {
+        m["path"]: (m["action"], m["reason"]) for m in planned["models"]
+    }
+    assert shown["vars"] == planned["vars"]
+    assert {each["strategy"] for each in shown["vars"]} == {"state", "full"}
+    assert "kept per id and day" in call("show", "plan", "-p", built).out
+
+
 def test_what_a_run_built_as_a_table(call: Call, built: Path) -> None:
     lines = call("show", "plan", "-p", built).out.splitlines()
     assert lines[0] == "seq_no 1, as of 2023-11-08T00:00:00Z: finished"

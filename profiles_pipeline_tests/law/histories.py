@@ -308,7 +308,7 @@ _SHAPES = st.builds(
     blocks=st.booleans(),
     orders_stitched=st.booleans(),
     cohorts=st.sampled_from([0, 0, 1, 2]),
-    sessions=st.sampled_from(["", "", "", "", "visits", "stays"]),
+    sessions=st.sampled_from(["", "", "", "", "", "visits", "stays", "calm"]),
 )
 
 

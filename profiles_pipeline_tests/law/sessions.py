@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from statistics import fmean
 
 from profiles_pipeline_tests.law.oracle import Cell, Row, World
@@ -28,6 +28,7 @@ class Rule:
         longest: the longest session.
         repeats: how long an event of the same id is the same.
         event_id: what tells the rows of tracks apart, in SQL; and the same of a row.
+        most: with more events of a visitor in a day, none of these count; None for no limit.
     """
 
     timeout: timedelta
@@ -35,6 +36,7 @@ class Rule:
     repeats: timedelta
     event_id: str
     id_of: Callable[[Row], str | None]
+    most: int | None = None
 
 
 def _what_it_says(row: Row) -> str | None:
@@ -45,6 +47,7 @@ RULES: Mapping[str, Rule] = {
     "visits": Rule(timedelta(minutes=10), None, timedelta(days=30), "n", lambda row: str(row["n"])),
     # Many events have the id of another one, at some other time.
     "stays": Rule(timedelta(hours=10), timedelta(hours=24), timedelta(hours=26), "event || amount", _what_it_says),
+    "calm": Rule(timedelta(hours=10), None, timedelta(hours=26), "event || amount", _what_it_says, most=2),
 }
 """Name of the sessions of a generated project -> their rule. Many pauses of histories are just as long as these."""
 
@@ -56,7 +59,8 @@ def _written(length: timedelta) -> str:
 def model_of(name: str) -> dict[str, object]:
     """Return the declaration of sessions, as in pipeline.yaml."""
     rule = RULES[name]
-    longest = {} if rule.longest is None else {"max_duration": _written(rule.longest)}
+    limits: dict[str, object] = {} if rule.longest is None else {"max_duration": _written(rule.longest)}
+    limits |= {} if rule.most is None else {"max_events_per_day": rule.most}
     orders = {
         "from": "inputs/orders",
         "event_id": "'o' || n",
@@ -69,7 +73,7 @@ def model_of(name: str) -> dict[str, object]:
         "event_id": rule.event_id,
         "repeats_within": _written(rule.repeats),
         "timeout": _written(rule.timeout),
-        **longest,
+        **limits,
         "flow_events": FLOW,
         "facts": [
             {"name": "n_buys", "where": "event = 'buy'"},
@@ -108,7 +112,8 @@ class Visits:
         self.name = name
         self.rule = RULES[name]
         self.rejected: Counter[tuple[str, str]] = Counter()
-        self.events = {main: self._once(found) for main, found in self._given().items()}
+        self.noisy: dict[tuple[str, date], list[Event]] = {}
+        self.events = {main: self._calm(main, self._once(found)) for main, found in self._given().items()}
         self.sessions = {main: self._cut(main, found) for main, found in sorted(self.events.items())}
 
     def _given(self) -> dict[str, list[Event]]:
@@ -141,6 +146,16 @@ class Visits:
             seen[event.id] = event.time
         self.rejected["inputs/tracks, inputs/orders", "repeated event"] += len(found) - len(kept)
         return sorted(kept, key=lambda e: (e.time, e.id))
+
+    def _calm(self, main: str, events: Sequence[Event]) -> list[Event]:
+        """Return the events of days on which they are not too many; the others are noted."""
+        days: dict[date, list[Event]] = defaultdict(list)
+        for event in events:
+            days[event.time.date()].append(event)
+        noisy = {day for day, found in days.items() if self.rule.most is not None and len(found) > self.rule.most}
+        self.noisy |= {(main, day): days[day] for day in noisy}
+        self.rejected["inputs/tracks, inputs/orders", "too many events in a day"] += sum(len(days[d]) for d in noisy)
+        return [event for event in events if event.time.date() not in noisy]
 
     def _cut(self, main: str, events: Sequence[Event]) -> list[list[Event]]:
         sessions: list[list[Event]] = []
@@ -186,14 +201,29 @@ class Visits:
                 }
                 for main, session in self._each()
             ],
-            f"{path}_user_session_facts": [self._visitor(main, found) for main, found in self.sessions.items()],
+            f"{path}_user_session_facts": [
+                self._visitor(main, found) for main, found in self.sessions.items() if found
+            ],
             f"{path}_rejected": [
                 {"source": source, "reason": reason, "row_count": count}
                 for (source, reason), count in self.rejected.items()
                 if count
             ],
             f"{path}_funnel": self._funnel(),
+            **({} if self.rule.most is None else {f"{path}_quarantined": self._quarantined()}),
         }
+
+    def _quarantined(self) -> Rows:
+        return [
+            {
+                "user_main_id": main,
+                "day": day,
+                "number_of_events": len(events),
+                "first_event_at": events[0].time,
+                "last_event_at": events[-1].time,
+            }
+            for (main, day), events in self.noisy.items()
+        ]
 
     def _each(self) -> Iterable[tuple[str, list[Event]]]:
         return ((main, session) for main, found in self.sessions.items() for session in found)

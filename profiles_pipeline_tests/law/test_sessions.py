@@ -23,7 +23,7 @@ from profiles_pipeline_tests.law.test_touched import keep_from_the_first_run_on
 
 pytestmark = pytest.mark.slow
 
-VISITS, STAYS = Shape(("n_buys",), sessions="visits"), Shape(("n_buys",), sessions="stays")
+VISITS, STAYS, CALM = (Shape(("n_buys",), sessions=name) for name in ("visits", "stays", "calm"))
 
 
 def _at(day: int, hour: int = 9, minute: int = 0) -> datetime:
@@ -80,6 +80,27 @@ HISTORIES = {
         Step((_tracks(_track("u1", _at(1, 20), "login")),), _at(6, 0)),
         shape=STAYS,
     ),
+    "a late event is one too many for its day, and goes again": _history(
+        Step((_tracks(_track("u1", _at(2, 23), "view", 1), _track("u1", _at(3, 1), "view", 2),
+                      _track("u1", _at(3, 20), "view", 3), _track("u1", _at(4, 1), "view", 4)),), _at(5, 0)),
+        Step((_tracks(_track("u1", _at(3, 10), "buy", 5)),), _at(6, 0)),
+        Step((), _at(7, 0)),
+        Step((Delete("tracks", 4),), _at(8, 0)),
+        shape=CALM,
+    ),
+    "the day after one with too many events changes, within the timeout": _history(
+        Step((_tracks(_track("u1", _at(3, 1), "view", 1), _track("u1", _at(3, 20), "view", 2),
+                      _track("u1", _at(3, 21), "view", 3), _track("u1", _at(4, 9), "view", 4)),), _at(5, 0)),
+        Step((_tracks(_track("u1", _at(4, 1), "buy", 5)),), _at(6, 0)),
+        shape=CALM,
+    ),
+    "two visitors with few events in a day are one with too many": _history(
+        Step((_tracks(_track("u1", _at(3, 1), "view", 1), _track("u1", _at(3, 5), "view", 2),
+                      _track("a1", _at(3, 9), "view", 3), _track("a1", _at(4, 2), "view", 4)),), _at(5, 0)),
+        Step((_knows("u1", "a1", _at(5)),), _at(6, 0)),
+        Step((Delete("identifies", 0),), _at(7, 0)),
+        shape=CALM,
+    ),
 }  # fmt: skip
 
 
@@ -112,7 +133,7 @@ def test_generated_histories_of_sessions_hold_the_law() -> None:
     @settings(PROFILE, max_examples=PROFILE.max_examples if EVERY_RUN else 2)
     @given(histories("daily files", 6 if EVERY_RUN else 3))
     def hold(history: History) -> None:
-        shape = STAYS if len(history.steps) % 2 else VISITS
+        shape = (CALM, VISITS, STAYS)[len(history.steps) % 3]
         shapes = [None if s.shape is None else replace(shape, edition=n) for n, s in enumerate(history.steps, 1)]
         steps = tuple(replace(s, shape=new) for s, new in zip(history.steps, shapes, strict=True))
         assert holds(replace(history, shape=replace(shape, blocks=history.shape.blocks,
@@ -156,6 +177,10 @@ def repetitions_are_looked_for_from_the_change_on(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(session_carried, "interval", lambda _: session_events.interval(sessions.MICROSECOND))
 
 
+def days_that_are_left_out_reach_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_carried, "_on_days_that_count", lambda _: None)
+
+
 @pytest.mark.parametrize(
     ("patch", "name"),
     [
@@ -164,6 +189,9 @@ def repetitions_are_looked_for_from_the_change_on(monkeypatch: pytest.MonkeyPatc
         (sessions_that_reach_up_to_a_change_stay, "a session goes on over midnight, and from run to run"),
         (what_rows_say_is_not_looked_at, LATE),
         (repetitions_are_looked_for_from_the_change_on, "an event comes again, and the first one goes"),
+        (visitors_of_moved_ids_are_left_out, "two visitors with few events in a day are one with too many"),
+        (sessions_that_reach_up_to_a_change_stay, "a late event is one too many for its day, and goes again"),
+        (days_that_are_left_out_reach_further, "the day after one with too many events changes, within the timeout"),
     ],
     ids=lambda each: each if isinstance(each, str) else each.__name__,
 )

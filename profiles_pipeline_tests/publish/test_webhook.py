@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from profiles_pipeline.errors import ProjectError, RunError
-from profiles_pipeline.publish.webhook import asked_wait
+from profiles_pipeline.publish.retrying import asked_wait
 from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline_tests.publish.people import Shop
 from profiles_pipeline_tests.publish.receiver import SECRET, Receiver, receiving

@@ -1,4 +1,4 @@
-"""How often a command looks for garbage.
+"""How often a command or a run looks for garbage.
 
 A project of hundreds of vars makes millions of small objects, most of which live to the end: looking through them over
 and over would take a third of the time of a short command.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import sys
+import threading
 from collections.abc import Iterator
 
 RARE = (1_000_000, 50, 100)
@@ -16,21 +17,32 @@ RARE = (1_000_000, 50, 100)
 
 _BINDING = "_duckdb"
 
+_blocks = 0
+_usual = gc.get_threshold()
+_counting = threading.Lock()
+
 
 @contextlib.contextmanager
-def rare_collection(*, is_last: bool) -> Iterator[None]:
+def rare_collection(*, is_last: bool = False) -> Iterator[None]:
     """Look for garbage less often inside the block; `is_last` says that the process ends with it.
 
-    Then it stays so: what is left is looked through once more when Python ends, and that is enough.
+    Then it stays so: what is left is looked through once more when Python ends, and that is enough. Blocks may lie
+    inside each other and beside each other in threads: what was usual holds again when the last of them ends.
     """
-    usual = gc.get_threshold()
-    gc.set_threshold(*RARE)
+    global _blocks, _usual  # noqa: PLW0603 - the thresholds are the process's own
+    with _counting:
+        _blocks += 1
+        if _blocks == 1:
+            _usual = gc.get_threshold()
+            gc.set_threshold(*RARE)
     try:
         yield
     finally:
-        if not is_last:
-            gc.set_threshold(*usual)
-            gc.unfreeze()
+        with _counting:
+            _blocks -= 1
+            if _blocks == 0 and not is_last:
+                gc.set_threshold(*_usual)
+                gc.unfreeze()
 
 
 def spare_what_is_loaded() -> None:
@@ -38,5 +50,5 @@ def spare_what_is_loaded() -> None:
 
     Not where DuckDB's Python binding is loaded: it counts its objects at the end and complains of those that are left.
     """
-    if gc.get_threshold() == RARE and _BINDING not in sys.modules:
+    if _blocks and _BINDING not in sys.modules:
         gc.freeze()

@@ -1,0 +1,141 @@
+"""What the registry knows of the tables that are kept from run to run, and whether they are still as they were left.
+
+With each table it is written down in which layout it is, and which columns it and those that belong to it were left
+with. One that somebody has dropped or altered since then is still listed, with what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from profiles_pipeline.compile import layout
+from profiles_pipeline.compile.accumulators import BUCKET, LATER
+from profiles_pipeline.compile.statement import FILE
+from profiles_pipeline.dialects import identifier, spelled
+from profiles_pipeline.names import HELD_TABLE, KEPT_PARTS
+from profiles_pipeline.registry_schema import readable
+from profiles_pipeline.warehouse.base import Warehouse
+from profiles_pipeline.windows import Held
+
+Parts = Mapping[str, Mapping[str, str]]
+"""Table -> the types of its columns."""
+
+_COLUMNS = (
+    "table_name", "model_ref", "seq_no", "end_ts", "version", "material_name", "columns", "since_version", "layout",
+    "parts",
+)  # fmt: skip
+
+
+class HeldTables:
+    """The kept tables of one schema of a warehouse."""
+
+    def __init__(self, warehouse: Warehouse, schema: str) -> None:
+        self.warehouse = warehouse
+        self.schema = schema
+
+    def of(self, project: str, registry_version: int) -> tuple[Held, ...]:
+        """Return the tables of a project that are kept from run to run, with what is wrong with those that are not.
+
+        Args:
+            project: the name of the project.
+            registry_version: the version that the registry has.
+        """
+        there = self.warehouse.relations(self.schema)
+        if HELD_TABLE not in {name.lower() for name in there}:
+            return ()
+        found = self.warehouse.query(
+            f"""SELECT {readable(HELD_TABLE, _COLUMNS, registry_version)} FROM {self._named(HELD_TABLE)}
+            WHERE project = ? ORDER BY table_name""",
+            [project],
+        )
+        return tuple(self._held(row, there) for row in found.rows)
+
+    def _held(self, row: tuple[object, ...], there: frozenset[str]) -> Held:
+        name, path, seq_no, end, version, material, columns, since, kept_in, parts = row
+        left: Parts | None = None if parts is None else json.loads(str(parts))
+        altered = self._altered(str(name), left, there) if kept_in == layout.current() else {}
+        flaw = f"{', '.join(altered.values())} since the last run" if altered else ""
+        if kept_in != layout.current():
+            flaw = f"what is kept is in layout {kept_in}, this version of profiles-pipeline keeps {layout.current()}"
+        return Held(
+            name=str(name),
+            path=str(path),
+            seq_no=int(str(seq_no)),
+            end=end.replace(tzinfo=UTC) if isinstance(end, datetime) else datetime.now(UTC),
+            version=int(str(version)),
+            material=str(material),
+            columns=tuple(json.loads(str(columns))),
+            since=int(str(since)),
+            files=() if flaw else self._files(str(name), there),
+            flaw=flaw,
+            altered=tuple(altered),
+        )
+
+    def _altered(self, name: str, parts: Parts | None, there: frozenset[str]) -> Mapping[str, str]:
+        """Return those of the tables of a kept one that are no longer as they were left, with what became of each.
+
+        What an earlier version of this program has kept says nothing of its columns: one of its tables is still there.
+        """
+        own = _own_parts(name, there, self.warehouse.dialect)
+        if parts is None:
+            return {} if own else {name: f"{name} was dropped"}
+        found = {part: f"{part} was dropped" for part in sorted(parts.keys() - own)}
+        for part in sorted(parts.keys() & own):
+            if differing := parts[part].items() ^ self._columns(part).items():
+                names = ", ".join(sorted({f"'{column}'" for column, _ in differing}))
+                found[part] = f"{part} was altered (its columns {names})"
+        return found
+
+    def _columns(self, table: str) -> Mapping[str, str]:
+        return {c.name: c.type for c in self.warehouse.describe(f"SELECT * FROM {self._named(table)}")}
+
+    def _files(self, name: str, there: frozenset[str]) -> tuple[tuple[str, str], ...]:
+        """Return the files that an accumulator has read, with their states; none for those with rows to come."""
+        table = next((t for t in (f"{name}_seen", f"{name}_days_seen") if t in there), None)
+        if table is None:
+            return ()
+        found = self.warehouse.query(
+            f"""SELECT "{FILE}", MIN(state), BOOL_OR("{BUCKET}" = CAST('{LATER}' AS TIMESTAMP))
+            FROM {self._named(table)} GROUP BY 1"""
+        )
+        return tuple((str(file), "" if is_partly_seen else str(state)) for file, state, is_partly_seen in found.rows)
+
+    def hold(self, project: str, tables: Iterable[Held]) -> None:
+        """Write down tables as they are left, replacing what older rows of the same names say."""
+        there = self.warehouse.relations(self.schema)
+        for held in tables:
+            parts = {part: dict(self._columns(part)) for part in _own_parts(held.name, there, self.warehouse.dialect)}
+            values = {
+                "table_name": held.name,
+                "project": project,
+                "model_ref": held.path,
+                "seq_no": held.seq_no,
+                "end_ts": held.end.astimezone(UTC).replace(tzinfo=None),
+                "version": held.version,
+                "material_name": held.material,
+                "columns": json.dumps(held.columns),
+                "since_version": held.since,
+                "layout": layout.current(),
+                "parts": json.dumps(parts, sort_keys=True),
+            }
+            self.let_go([held.name])
+            self.warehouse.execute(
+                f"INSERT INTO {self._named(HELD_TABLE)} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+                list(values.values()),
+            )
+
+    def let_go(self, tables: Iterable[str]) -> None:
+        """Forget tables that are kept no longer."""
+        if HELD_TABLE in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            for name in tables:
+                self.warehouse.execute(f"DELETE FROM {self._named(HELD_TABLE)} WHERE table_name = ?", [name])
+
+    def _named(self, table: str) -> str:
+        return f"{identifier(self.schema, self.warehouse.dialect)}.{identifier(table, self.warehouse.dialect)}"
+
+
+def _own_parts(name: str, there: frozenset[str], dialect: str) -> frozenset[str]:
+    """Return the tables that a kept table consists of, as far as they are there."""
+    return frozenset(part for suffix in KEPT_PARTS if (part := spelled(f"{name}{suffix}", dialect)) in there)
