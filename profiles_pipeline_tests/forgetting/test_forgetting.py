@@ -121,6 +121,23 @@ def test_of_those_who_were_once_taken_for_one_the_other_stays(tmp_path: Path) ->
     assert not {*before} - {*runs_with_bob()}  # what is bob's alone stays, in the run in which they were one as well
 
 
+@pytest.mark.postgres
+def test_days_that_are_taken_for_known_are_read_again(postgres_port: int, tmp_path: Path) -> None:
+    pipeline = "inputs:\n  events: {changes: append}\n"
+    town = Town(tmp_path / "appended", Postgres(postgres_port), pipeline)
+    for day, rows in (("2024-05-07", MAY[:4]), ("2024-05-08", MAY[:6]), ("2024-05-09", MAY)):
+        town.write(rows)
+        town.run(day)
+    (done,) = forget(town.project, town.output, ANN)
+    assert done.is_verified
+    expected = rebuilt(tmp_path / "new", without(MAY, OF_ANN), "2024-05-09", pipeline)
+    assert town.views() == expected
+    more: Event = ("e20", "u-dan", None, None, "acme", "order", 12, "2024-05-09 10:00:00")
+    town.write((*MAY, more))
+    town.run("2024-05-10")
+    assert town.views() == rebuilt(tmp_path / "more", without((*MAY, more), OF_ANN), "2024-05-10", pipeline)
+
+
 HOOK = """
 publish:
   - {name: by_user, from: user/all/feature_view, destination: table, key: user_id}
