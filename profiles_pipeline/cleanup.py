@@ -31,7 +31,7 @@ from profiles_pipeline.windows import Held
 USUAL_PERIOD = timedelta(days=30)
 """How long materials are kept when neither the project nor its model says so."""
 
-_MATERIAL = re.compile(
+MATERIAL_RELATION = re.compile(
     r"(?P<material>Material_(?P<model>.+?)_(?P<hash>[0-9a-f]{8})_(?P<seq_no>\d+))"
     r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_quarantined|_\w+_CARDINALITY_AUDIT)?",
     re.IGNORECASE,
@@ -272,7 +272,7 @@ def _candidates(
         if relation.name in shortened:
             belonging.setdefault(shortened[relation.name], []).append(relation)
             continue
-        match = _MATERIAL.fullmatch(relation.name)
+        match = MATERIAL_RELATION.fullmatch(relation.name)
         if match and int(match["seq_no"]) in context.seq_nos:
             belonging.setdefault(match["material"].lower(), []).append(relation)
     registered = [
@@ -290,7 +290,7 @@ def _candidates(
     unfinished = [
         Candidate(match["material"], None, match["hash"].lower(), int(match["seq_no"]), None, tuple(found))
         for found in belonging.values()
-        if (match := _MATERIAL.fullmatch(found[0].name)) is not None
+        if (match := MATERIAL_RELATION.fullmatch(found[0].name)) is not None
     ]
     return registered + unfinished
 

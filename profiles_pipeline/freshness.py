@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from profiles_pipeline.compile.suppression import Suppressed
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import RULES, Input
@@ -28,6 +29,20 @@ def states_of_sources(project: ProfilesProject, warehouse: Warehouse) -> dict[st
         if found:
             states[path] = hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
     return states
+
+
+def as_suppressed(
+    project: ProfilesProject, states: Mapping[str, str], suppressed: Suppressed | None
+) -> Mapping[str, str]:
+    """Return the states of sources of which the rows of those who were forgotten are not read.
+
+    What was built before somebody was forgotten is out of date then, whatever its sources are.
+    """
+    if suppressed is None:
+        return states
+    inputs = {path for path, model in project.graph.models.items() if isinstance(model, Input)}
+    marked = {path: f"{states.get(path, '')}{suppressed.mark}" for path in inputs | states.keys()}
+    return {path: hashlib.sha256(text.encode()).hexdigest()[:16] for path, text in marked.items()}
 
 
 def tables_from_outside(project: ProfilesProject) -> dict[str, tuple[str, ...]]:

@@ -25,6 +25,10 @@ TURN_TABLE = "profiles_turn"
 PUBLICATIONS = "publications"
 """The table of the registry with what was published: the ledger of publishers."""
 
+FORGET_REQUESTS = "forget_requests"
+FORGOTTEN_IDS = "forgotten_ids"
+"""The tables of the registry with who was forgotten: what was asked and done, and hashes of the ids."""
+
 OWN_TABLES = (
     *REGISTRY_TABLES,
     HELD_TABLE,
@@ -34,6 +38,8 @@ OWN_TABLES = (
     INPUT_ROWS,
     TURN_TABLE,
     PUBLICATIONS,
+    FORGET_REQUESTS,
+    FORGOTTEN_IDS,
 )
 """All tables of the registry."""
 

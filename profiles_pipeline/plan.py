@@ -19,6 +19,7 @@ from profiles_pipeline.compile.hooks import compile_hook
 from profiles_pipeline.compile.put_off import put_off
 from profiles_pipeline.compile.rows import moment
 from profiles_pipeline.compile.statement import Files, transient
+from profiles_pipeline.compile.suppression import Suppressed
 from profiles_pipeline.errors import Problem, Problems, ProjectError, at
 from profiles_pipeline.increments import Increment, Keeping
 from profiles_pipeline.names import ACCUMULATOR, MATERIAL, material_name, tables_of_held
@@ -208,7 +209,7 @@ class Sources:
 
     `dialect` is that of the warehouse that reads them; `structs` says whether a column of it can hold several values,
     `rolls_back` whether tables that are made in a transaction can be taken back, and `transient` whether tables can be
-    made without a past that is paid for.
+    made without a past that is paid for. `suppressed` tells whose rows are not read.
     """
 
     of_input: Callable[[Input], exp.Expr]
@@ -219,6 +220,7 @@ class Sources:
     structs: bool = True
     rolls_back: bool = True
     transient: bool = False
+    suppressed: Callable[[], Suppressed | None] = lambda: None
 
 
 def as_written() -> Sources:
@@ -388,6 +390,7 @@ def _compilation(
         outside=sources.of_table,
         files=sources.files,
         structs=sources.structs,
+        suppressed=sources.suppressed(),
         changes={f"inputs/{name.lower()}": how.changes for name, how in project.pipeline.inputs.items() if how.changes},
     )
 

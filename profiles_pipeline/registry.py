@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 
 from sqlglot import exp
 
+from profiles_pipeline.compile.suppression import Suppressed
 from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.held_tables import HeldTables
-from profiles_pipeline.names import INPUT_ROWS, REGISTRY_TABLES
+from profiles_pipeline.names import FORGET_REQUESTS, FORGOTTEN_IDS, INPUT_ROWS, REGISTRY_TABLES
 from profiles_pipeline.plan import How
 from profiles_pipeline.registry_schema import TABLES, VERSION, VERSIONS_TABLE, pending, statements
 from profiles_pipeline.warehouse.base import Warehouse
@@ -278,6 +279,41 @@ class Registry:
         with self.warehouse.transaction():
             self.warehouse.execute(f"DELETE FROM {table} WHERE project = ? AND input = ?", [project, path])
             self.warehouse.execute(f"INSERT INTO {table} VALUES (?, ?, ?)", [project, path, rows])
+
+    def suppressed(self, project: str) -> Suppressed | None:
+        """Return the identifiers that a project does not read any more; None where nobody was ever forgotten."""
+        if FORGOTTEN_IDS not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            return None
+        found = self.warehouse.query(
+            f"""SELECT entity, id_type, COUNT(*), COUNT(undone_at) FROM {self._table(FORGOTTEN_IDS)}
+            WHERE project = ? GROUP BY entity, id_type""",
+            [project],
+        ).rows
+        if not found:
+            return None
+        salt = self.warehouse.scalar(
+            f"SELECT MAX(salt) FROM {self._table(FORGET_REQUESTS)} WHERE project = ?", [project]
+        )
+        counts = [(str(entity), str(id_type), int(str(n)), int(str(undone))) for entity, id_type, n, undone in found]
+        return Suppressed(
+            table=exp.table_(FORGOTTEN_IDS, db=self.schema, quoted=True),
+            project=project,
+            salt=str(salt),
+            id_types=frozenset((entity, id_type) for entity, id_type, n, undone in counts if undone < n),
+            # Nothing is ever taken off the list, so that both numbers only grow.
+            mark=f" forgotten {sum(each[2] for each in counts)}, undone {sum(each[3] for each in counts)}",
+        )
+
+    def being_forgotten(self, project: str) -> frozenset[str]:
+        """Return the main ids of people who are in what was built, and are about to be taken out of it."""
+        if FORGET_REQUESTS not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            return frozenset()
+        found = self.warehouse.query(
+            f"""SELECT main_ids FROM {self._table(FORGET_REQUESTS)}
+            WHERE project = ? AND done_at IS NULL AND undone_at IS NULL AND main_ids IS NOT NULL""",
+            [project],
+        )
+        return frozenset(main_id for row in found.rows for main_id in json.loads(str(row[0])))
 
     def entries(self) -> tuple[Entry, ...]:
         """Return the complete materials of every project of the schema, in the order in which they were built."""

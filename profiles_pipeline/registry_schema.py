@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from profiles_pipeline.names import (
+    FORGET_REQUESTS,
+    FORGOTTEN_IDS,
     HELD_TABLE,
     INPUT_ROWS,
     OBSERVED_BUCKETS,
@@ -56,6 +58,14 @@ TABLES: Mapping[str, str] = {
         row_count BIGINT NOT NULL, last_seq BIGINT NOT NULL, guards VARCHAR NOT NULL, approved BOOLEAN NOT NULL,
         hash_version INTEGER NOT NULL, published_at TIMESTAMP NOT NULL, acknowledged BIGINT NOT NULL,
         delivered_at TIMESTAMP, PRIMARY KEY (project, publisher, publication)""",
+    FORGET_REQUESTS: """
+        project VARCHAR NOT NULL, request VARCHAR NOT NULL, entity VARCHAR NOT NULL, reason VARCHAR,
+        salt VARCHAR NOT NULL, ids BIGINT NOT NULL, main_ids VARCHAR, asked_at TIMESTAMP NOT NULL,
+        asked_by VARCHAR NOT NULL, done_at TIMESTAMP, undone_at TIMESTAMP, certificate VARCHAR,
+        PRIMARY KEY (project, request)""",
+    FORGOTTEN_IDS: """
+        project VARCHAR NOT NULL, request VARCHAR NOT NULL, entity VARCHAR NOT NULL, id_type VARCHAR NOT NULL,
+        id_hash VARCHAR NOT NULL, id_value VARCHAR, undone_at TIMESTAMP""",
 }
 """Table -> its columns, in order. New columns go to the end, where a migration puts them."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -15,6 +15,7 @@ from profiles_pipeline import freshness, plan, sql
 from profiles_pipeline.availability import available_part
 from profiles_pipeline.column_types import types_of_sources
 from profiles_pipeline.compile.statement import Files
+from profiles_pipeline.compile.suppression import Suppressed
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import Texts, capabilities
 from profiles_pipeline.errors import ProjectError, at
@@ -42,7 +43,8 @@ class Session:
     @cached_property
     def states(self) -> Mapping[str, str]:
         """Source -> hash of the state it is in, the same from the first look to the end of the session."""
-        return freshness.states_of_sources(self.project, self.warehouse)
+        found = freshness.states_of_sources(self.project, self.warehouse)
+        return freshness.as_suppressed(self.project, found, self.sources.suppressed())
 
     @cached_property
     def texts(self) -> Texts:
@@ -79,11 +81,17 @@ def open_session(
     with connect(settings, purpose=purpose, confined=True, lock_timeout=lock_timeout, on_wait=on_wait) as warehouse:
         registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
         present = available_part(project, warehouse)
-        yield Session(present, output, warehouse, registry, found_sources(warehouse), observe)
+        sources = found_sources(warehouse, lambda: registry.suppressed(project.name))
+        yield Session(present, output, warehouse, registry, sources, observe)
 
 
-def found_sources(warehouse: Warehouse) -> plan.Sources:
-    """Return sources as the warehouse finds them when they are looked for first."""
+def found_sources(warehouse: Warehouse, suppressed: Callable[[], Suppressed | None] = lambda: None) -> plan.Sources:
+    """Return sources as the warehouse finds them when they are looked for first.
+
+    Args:
+        warehouse: where they are.
+        suppressed: tells whose rows are not read.
+    """
     source = cache(warehouse.source)
     item = cache(lambda table: plan.from_item(source(table).sql))
 
@@ -108,6 +116,7 @@ def found_sources(warehouse: Warehouse) -> plan.Sources:
         of_input=find_input,
         of_table=lambda table: plan.renamed(find(sql.written_name(table)), table),
         files=files,
+        suppressed=cache(suppressed),
     )
     return as_able(found, warehouse.dialect)
 

@@ -21,6 +21,7 @@ from profiles_pipeline import __version__
 from profiles_pipeline.cli import (
     build_commands,
     cleaning_commands,
+    forget_commands,
     inventory_commands,
     look_commands,
     migrate_commands,
@@ -49,6 +50,7 @@ COMMANDS = (
     "compile",
     "run",
     "publish",
+    "forget",
     "show",
     "discover",
     "query",
@@ -95,6 +97,7 @@ start_commands.add_to(app)
 sample_commands.add_to(app)
 build_commands.add_to(app)
 publish_commands.add_to(app)
+forget_commands.add_to(app)
 look_commands.add_to(app)
 migrate_commands.add_to(app)
 inventory_commands.add_to(app)

@@ -156,7 +156,8 @@ def fingerprints(
     """Return the query of the fingerprints of a source's buckets: file, its state, BUCKET, row_count, newest, content.
 
     Rows that the time context cannot see yet are in the bucket LATER. Files that are as they were are not read, nor
-    are days before the newest known one where a source is said to grow at its end only.
+    are days before the newest known one where a source is said to grow at its end only. All are where somebody was
+    forgotten since: a state tells for which list of those it holds.
 
     Args:
         c: what to compile against.
@@ -167,13 +168,15 @@ def fingerprints(
     level = c.changes.get(source.path, "content")
     columns = columns if level == "content" else ()
     files = c.files(source) if isinstance(source, Input) else None
+    mark = c.suppressed.mark if c.suppressed is not None else ""
     if files is None and level == "append" and kept is not None:
-        return _grown(c, source, kept[0])
+        return _grown(c, source, kept[0], mark)
     if files is None:
-        return _fingerprints(c, source, columns, all_rows(c, source), (text(""), text("")))
+        return _fingerprints(c, source, columns, all_rows(c, source), (text(""), text(mark)))
     seen = kept[1] if kept is not None else {}
-    unchanged = {f for f, s in files.states.items() if seen.get(f) == s}
-    changed = {f: s for f, s in files.states.items() if f not in unchanged}
+    states = {file: f"{state}{mark}" for file, state in files.states.items()}
+    unchanged = {f for f, s in states.items() if seen.get(f) == s}
+    changed = {f: s for f, s in states.items() if f not in unchanged}
     rows = all_rows(c, source, files.relation.copy())
     listed: list[exp.Expr] = [text(file) for file in changed]
     rows.where(exp.In(this=col(FILE), expressions=listed or [exp.Null()]), copy=False)
@@ -191,26 +194,29 @@ def fingerprints(
     return exp.union(known, read, distinct=False, copy=False) if changed else known
 
 
-def _grown(c: Compilation, source: Model, seen: exp.Table) -> exp.Expr:
+def _grown(c: Compilation, source: Model, seen: exp.Table, mark: str) -> exp.Expr:
     """Return the fingerprints of a source of which only the newest known day and later ones are read."""
     rows = all_rows(c, source)
     if (occurred_at := getattr(source, "occurred_at", None)) is None:
-        return _fingerprints(c, source, (), rows, (text(""), text("")))
+        return _fingerprints(c, source, (), rows, (text(""), text(mark)))
     later, timeless = moment(LATER), moment(TIMELESS)
+    holds: exp.Expr = seen
+    if mark:  # what was seen when other people were forgotten says nothing of the rows that are read now
+        holds = build("SELECT * FROM :seen WHERE state = :mark", seen=seen, mark=text(mark))
     newest = build(
-        "(SELECT COALESCE(MAX(:bucket), :timeless) FROM :seen WHERE :bucket NOT IN (:timeless, :later))",
+        "(SELECT COALESCE(MAX(:bucket), :timeless) FROM :seen AS seen WHERE :bucket NOT IN (:timeless, :later))",
         bucket=BUCKET,
-        seen=seen,
+        seen=holds,
         timeless=timeless,
         later=later,
     )
     time = occurred(c, occurred_at, source.path)
     rows.where(build(":time IS NULL OR :time >= :newest", time=time, newest=newest), copy=False)
-    read = _fingerprints(c, source, (), rows, (text(""), text("")))
+    read = _fingerprints(c, source, (), rows, (text(""), text(mark)))
     known = build(
-        "SELECT * FROM :seen WHERE :bucket > :timeless AND :bucket < :newest",
+        "SELECT * FROM :seen AS seen WHERE :bucket > :timeless AND :bucket < :newest",
         bucket=BUCKET,
-        seen=seen,
+        seen=holds,
         timeless=timeless,
         newest=newest,
     )

@@ -10,7 +10,17 @@ from sqlglot import exp
 from profiles_pipeline import sql
 from profiles_pipeline.compile.entity_vars import main_id_audits
 from profiles_pipeline.compile.join_vars import column_of, home, joined
-from profiles_pipeline.compile.rows import alias, col, left_join, placed, resolve_symbols, text, timestamp, visible_rows
+from profiles_pipeline.compile.rows import (
+    alias,
+    col,
+    left_join,
+    not_suppressed,
+    placed,
+    resolve_symbols,
+    text,
+    timestamp,
+    visible_rows,
+)
 from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, UniteRows, beside, create
 from profiles_pipeline.errors import fail
 from profiles_pipeline.names import VAR_TABLE
@@ -198,7 +208,9 @@ def compile_sql_model(c: Compilation, model: SqlModel) -> Script:
         return _united(c, model, relation)
     if model.spec.single_sql is not None:
         kind = "table" if model.output == "table" else "view"
-        tree = _named(c, c.reader.query(model.spec.single_sql, model.path).tree, relation)
+        tree = _without_suppressed(
+            c, model, _named(c, c.reader.query(model.spec.single_sql, model.path).tree, relation)
+        )
         made = Statement(create(kind, relation, tree), f"SQL model {model.name}")  # type: ignore[arg-type]
         return Script(kind, (made,), _feature_audits(c, model, relation))  # type: ignore[arg-type]
     read = c.reader.statements(model.spec.multi_sql or "", model.path)
@@ -208,7 +220,25 @@ def compile_sql_model(c: Compilation, model: SqlModel) -> Script:
         Statement(_named(c, reading.tree, relation, own), f"statement {number} of {model.name}")
         for number, reading in enumerate(readings, start=1)
     )
-    return Script("table", steps, _feature_audits(c, model, relation))
+    return Script("table", (*steps, *_suppressed_taken_out(c, model, relation)), _feature_audits(c, model, relation))
+
+
+def _without_suppressed(c: Compilation, model: SqlModel, tree: exp.Expr) -> exp.Expr:
+    """Return the rows of a query of which none is of somebody who was forgotten.
+
+    It may read tables that are no inputs, whose rows nobody has looked at before.
+    """
+    if (stays := not_suppressed(c, model)) is None:
+        return tree
+    return build("SELECT * FROM :rows AS source_rows WHERE :stays", rows=tree, stays=stays)
+
+
+def _suppressed_taken_out(c: Compilation, model: SqlModel, relation: exp.Table) -> tuple[Statement, ...]:
+    """Return the statement that takes the rows of those who were forgotten out of what several statements made."""
+    if (stays := not_suppressed(c, model)) is None:
+        return ()
+    gone = build("DELETE FROM :table WHERE NOT :stays", table=relation, stays=stays)
+    return (Statement(gone, f"rows of those who were forgotten, out of {model.name}"),)
 
 
 def _united(c: Compilation, model: ColumnUnion, relation: exp.Table) -> Script:

@@ -112,6 +112,22 @@ def add_changes(changes: exp.Table, delta: exp.Table, publication: int, after: i
     )
 
 
+def trim_changes(changes: exp.Table, before: exp.Expr, arrived: int) -> exp.Expr:
+    """Return the statement that takes old changes out, but for those that have not arrived.
+
+    Args:
+        changes: the table of the changes.
+        before: the moment before which they are old.
+        arrived: number of the last change that is known to have arrived.
+    """
+    return build(
+        "DELETE FROM :changes WHERE published_at < :before AND seq <= :arrived",
+        changes=changes,
+        before=before,
+        arrived=exp.convert(arrived),
+    )
+
+
 def clear_rejects(rejects: exp.Table) -> exp.Expr:
     """Return the statement that forgets the rows that were not taken the last time."""
     return build("DELETE FROM :rejects WHERE TRUE", rejects=rejects)
@@ -146,8 +162,8 @@ def create_dead_letters(letters: exp.Table) -> exp.Expr:
     )  # fmt: skip
 
 
-def outbox_query(relations: Published, publication: int, after: int, size: int) -> exp.Expr:
-    """Return the query of the next changes of the newest publication, in order, with the rows as they are now.
+def outbox_query(relations: Published, after: int, size: int) -> exp.Expr:
+    """Return the query of the next changes after one, in order, with the rows as they are now.
 
     Its columns: ``seq``, ``op``, ``key``, ``row_hash`` and those of the properties.
     """
@@ -155,13 +171,12 @@ def outbox_query(relations: Published, publication: int, after: int, size: int) 
         """
         SELECT c.seq, c.op, c.key, t.row_hash, :columns FROM :changes AS c
         LEFT JOIN :table AS t ON t.:key = c.key AND c.op <> 'D'
-        WHERE c.publication = :publication AND c.seq > :after ORDER BY c.seq LIMIT :size
+        WHERE c.seq > :after ORDER BY c.seq LIMIT :size
         """,
         columns=[col(item.column, "t") for item in relations.properties],
         changes=relations.changes,
         table=relations.table,
         key=relations.key,
-        publication=exp.convert(publication),
         after=exp.convert(after),
         size=exp.convert(size),
     )

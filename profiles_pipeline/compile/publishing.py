@@ -6,7 +6,7 @@ replaced, and merged into: a row is touched only where something that is publish
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -86,12 +86,15 @@ class Shape:
         return tuple(name for name in self.types if name not in self.sources)
 
 
-def source_query(publisher: Publisher, relations: Mapping[str, exp.Table]) -> exp.Expr:
+def source_query(
+    publisher: Publisher, relations: Mapping[str, exp.Table], without: Collection[str] = frozenset()
+) -> exp.Expr:
     """Return the query of what a publisher reads: columns ``publish_key``, ``main_id`` and those of its properties.
 
     Args:
         publisher: the publisher.
         relations: path of a model that it reads -> its material.
+        without: main ids of people who are left out.
     """
     main_id = publisher.entity.id_column
     columns = [col(item.column, "f") for item in publisher.properties]
@@ -107,6 +110,9 @@ def source_query(publisher: Publisher, relations: Mapping[str, exp.Table]) -> ex
     if publisher.cohort is not None:
         members = exp.alias_(relations[publisher.cohort].copy(), "m", table=True)
         query = query.join(members, on=build("m.:id = f.:id", id=main_id))
+    if without:
+        listed = [text(each) for each in sorted(without)]
+        query = query.where(build("NOT f.:id IN (:without)", id=main_id, without=listed))
     return query.select(*columns)
 
 

@@ -87,7 +87,19 @@ def all_rows(c: Compilation, model: Model, source: exp.Expr | None = None) -> ex
     rows = exp.select("*").from_(source or _input_rows(c, model), copy=False)
     if model.where is not None:
         rows.where(placed(c, c.reader.expression(model.where, model.path, "where").tree), copy=False)
-    return rows
+    return rows.where(not_suppressed(c, model), copy=False)
+
+
+def not_suppressed(c: Compilation, model: Source) -> exp.Expr | None:
+    """Return the condition that a row carries no identifier of somebody who was forgotten; None where all may stay."""
+    if c.suppressed is None:
+        return None
+    found = [
+        c.suppressed.has(_id_text(c, row_id, model.path), row_id.entity, row_id.id_type)
+        for row_id in model.ids
+        if row_id.id_type is not None and c.suppressed.concerns(row_id.entity, row_id.id_type)
+    ]
+    return exp.Not(this=exp.paren(exp.or_(*found, copy=False), copy=False)) if found else None
 
 
 def _input_rows(c: Compilation, model: Input) -> exp.Expr:
@@ -203,7 +215,7 @@ def _past_rows(c: Compilation, ref: PastRef) -> exp.Expr:
 
 def _seen_rows(c: Compilation, model: Input) -> exp.Expr:
     """Return an input as SQL models see it: the rows of the time context, like everybody else does."""
-    if model.where is None and model.occurred_at is None:
+    if model.where is None and model.occurred_at is None and c.suppressed is None:
         return _input_rows(c, model).copy()
     return exp.Subquery(this=visible_rows(c, model))
 

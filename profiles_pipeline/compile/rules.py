@@ -150,7 +150,7 @@ def _written(c: Compilation, rules: Rules) -> exp.Expr:
     """Return the rules as they are written: blank texts as NULL, entity and types in small letters."""
     table = c.graph.models[rules.path]
     assert isinstance(table, Input)
-    return build(
+    written = build(
         """
         SELECT LOWER(TRIM(CAST(entity AS TEXT))) AS entity,
             CASE WHEN TRIM(CAST(id1 AS TEXT)) <> '' THEN CAST(id1 AS TEXT) END AS id1,
@@ -162,6 +162,23 @@ def _written(c: Compilation, rules: Rules) -> exp.Expr:
         """,
         source=c.source(table),
     )
+    stays = _about_nobody_suppressed(c, rules)
+    return build("SELECT * FROM :written AS w WHERE :stays", written=written, stays=stays) if stays else written
+
+
+def _about_nobody_suppressed(c: Compilation, rules: Rules) -> exp.Expr | None:
+    """Return the condition that a rule names no identifier of somebody who was forgotten; None where all may stay."""
+    if c.suppressed is None:
+        return None
+    found = [
+        build(":type = :name AND :has", type=f"{end}_type", name=text(id_type.lower()), has=c.suppressed.has(
+            col(end), entity, id_type))
+        for entity in rules.entities
+        for id_type in rules.id_types
+        if c.suppressed.concerns(entity, id_type)
+        for end in ("id1", "id2")
+    ]  # fmt: skip
+    return build("NOT COALESCE(:named, FALSE)", named=exp.paren(exp.or_(*found))) if found else None
 
 
 def _types(rules: Rules) -> exp.Values:

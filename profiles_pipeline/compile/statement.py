@@ -8,6 +8,7 @@ from typing import Literal
 
 from sqlglot import exp
 
+from profiles_pipeline.compile.suppression import Suppressed
 from profiles_pipeline.errors import Severity
 from profiles_pipeline.graph import Graph
 from profiles_pipeline.resolve.model import Input, Project
@@ -65,6 +66,7 @@ class Compilation:
         files: an input -> the files that it is read from; None where it is not read from local files.
         changes: path of an input -> how closely its rows are compared with what was read; ``content`` for others.
         structs: whether a column can hold several values, each of its own type.
+        suppressed: identifiers whose rows are not read; None where there are none.
     """
 
     graph: Graph
@@ -77,6 +79,7 @@ class Compilation:
     files: Callable[[Input], Files | None] = lambda _: None
     changes: Mapping[str, Level] = field(default_factory=dict)
     structs: bool = True
+    suppressed: Suppressed | None = None
 
     @property
     def project(self) -> Project:

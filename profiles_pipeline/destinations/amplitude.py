@@ -67,4 +67,5 @@ AMPLITUDE = Destination(
     tracking=tracking,
     fault=fault,
     next_step="connect the table as a source of profiles; on Snowflake's Standard Edition let it sync every 12 hours",
+    erasure="its sync deletes the profile; events stay until its User Privacy API is asked to delete the user",
 )

@@ -141,6 +141,7 @@ class Destination:
             its SQL names it, and for how long; none where it cannot.
         fault: what is wrong with what is said of it, as a sentence; None when nothing is.
         next_step: what to do there once, for people.
+        erasure: what has to be done there to forget somebody, beyond the deletion that it is given; for people.
     """
 
     name: str
@@ -153,3 +154,4 @@ class Destination:
     tracking: Callable[[str, str, timedelta], tuple[str, ...]] = nothing_tracked
     fault: Callable[[Mapping[str, object]], str | None] = anything_goes
     next_step: str = ""
+    erasure: str = "whoever reads the table has to delete what was copied from it"

@@ -17,3 +17,40 @@ def document(properties: Sequence[Property]) -> exp.Expr:
         for item in properties
     ]
     return build("CAST(:object AS VARCHAR)", object=exp.JSONObject(expressions=pairs))
+
+
+def changed_document(properties: Sequence[Property], changed: exp.Expr) -> exp.Expr:
+    """Return the expression of a JSON object, as text, of those properties that a change is of.
+
+    Args:
+        properties: the properties, as columns.
+        changed: the names of the columns that changed, with commas in between.
+    """
+    members: exp.Expr = exp.Literal.string("")
+    for item in properties:
+        member = build(
+            """
+            CASE WHEN STRPOS(',' || :changed || ',', :name) > 0
+            THEN ',' || SUBSTRING(:alone, 2, LENGTH(:alone) - 2) ELSE '' END
+            """,
+            changed=changed.copy(),
+            name=exp.Literal.string(f",{item.column},"),
+            alone=document([item]),
+        )
+        members = exp.DPipe(this=members, expression=member, safe=True)
+    return build("'{' || SUBSTRING(:members, 2) || '}'", members=members)
+
+
+def has_changed(properties: Sequence[Property], changed: exp.Expr) -> exp.Expr:
+    """Return the condition that a change is of one of some properties."""
+    return exp.or_(
+        exp.false(),
+        *(
+            build(
+                "STRPOS(',' || :changed || ',', :name) > 0",
+                changed=changed.copy(),
+                name=exp.Literal.string(f",{p.column},"),
+            )
+            for p in properties
+        ),
+    )

@@ -14,4 +14,5 @@ FILES = Destination(
         "rows_per_file": Option("count", 1_000_000),
     },
     next_step="read a folder once its _manifest.json is there",
+    erasure="folders that were written before still have the rows: delete them, and what was copied from them",
 )

@@ -38,4 +38,5 @@ ITERABLE = Destination(
     options={"project_type": Option("text", "user_id", among=("email", "user_id"))},
     views=views,
     next_step="map the view __users in Smart Ingest, and __list_changes for lists",
+    erasure="__list_changes takes the user off lists; the user has to be deleted there, by its API or by hand",
 )

@@ -42,4 +42,5 @@ RUDDERSTACK = Destination(
     mapping=mapping,
     fault=fault,
     next_step="make a model of the table: the key is its primary key, published_at its cursor column",
+    erasure="a sync in mirror mode deletes the row at its destinations; any other mode leaves it there",
 )

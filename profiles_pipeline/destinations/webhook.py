@@ -15,4 +15,5 @@ WEBHOOK = Destination(
         "timeout": Option("duration", "30s"),
     },
     next_step="answer 2xx once a batch is stored, and skip batches whose Idempotency-Key is known",
+    erasure="the receiver gets a deletion, and has to delete what it has stored",
 )

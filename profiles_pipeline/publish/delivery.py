@@ -76,6 +76,8 @@ def deliver(session: Session, publisher: Publisher) -> Delivered:
         from profiles_pipeline.publish.syncs import start  # noqa: PLC0415 - needs an HTTP client
 
         done = Delivered(syncs=(start(publisher, last),))
+    elif publisher.sink == "table":  # it was another one when this was written
+        done = Delivered()
     else:
         from profiles_pipeline.publish.webhook import send  # noqa: PLC0415 - needs an HTTP client
 

@@ -97,7 +97,7 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
     relations = sql.relations_of(publisher, schema)
     table = _look(session, publisher, relations.table)
     _refuse_foreign(publisher, table, last)
-    source = sql.source_query(publisher, materials)
+    source = sql.source_query(publisher, materials, session.registry.being_forgotten(session.project.name))
     types = {c.name.lower(): c.type for c in warehouse.describe(render(source, warehouse.dialect))}
     shape = _shape(publisher, types, table, last)
     desired, delta = (scratch(exp.table_(publisher.name), name) for name in ("desired", "delta"))

@@ -108,7 +108,7 @@ def send(session: Session, publisher: Publisher, ledger: Ledger, publication: Pu
     acknowledged = publication.acknowledged
     with requests.Session() as client:
         while acknowledged < publication.last_seq:
-            batch = _batch(session, publisher, publication, acknowledged)
+            batch = _batch(session, publisher, acknowledged)
             try:
                 letters = _send_batch(client, to, publisher, publication, batch)
             except (PassingError, ProjectError) as error:
@@ -123,10 +123,10 @@ def send(session: Session, publisher: Publisher, ledger: Ledger, publication: Pu
     return Sent(batches, rows, dead)
 
 
-def _batch(session: Session, publisher: Publisher, publication: Publication, after: int) -> list[dict[str, object]]:
+def _batch(session: Session, publisher: Publisher, after: int) -> list[dict[str, object]]:
     """Return the changes that come next, as they are sent."""
     relations = relations_of(publisher, session.output.schema)
-    query = outbox_query(relations, publication.number, after, int(str(publisher.options["batch_size"])))
+    query = outbox_query(relations, after, int(str(publisher.options["batch_size"])))
     found = session.warehouse.query(render(query, session.warehouse.dialect)).rows
     return [change(row, [item.name for item in publisher.properties]) for row in found]
 

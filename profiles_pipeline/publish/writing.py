@@ -15,6 +15,7 @@ from profiles_pipeline.dialects import literal_tree, render
 from profiles_pipeline.publish.difference import MARK, Difference
 from profiles_pipeline.publish.ledger import Publication
 from profiles_pipeline.publish.tracking import track
+from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.session import Session
 
 _TICK = timedelta(microseconds=1)
@@ -62,6 +63,7 @@ def write(session: Session, difference: Difference, *, approved: bool) -> Public
         tables.add_changes(relations.changes, delta, made.number, number, at),
         tables.clear_rejects(rejects),
         tables.add_rejects(rejects, difference.desired, difference.window.seq_no),
+        *_trimmed(publisher, relations.changes, made),
     )
     with warehouse.transaction():
         for statement in statements:
@@ -69,6 +71,12 @@ def write(session: Session, difference: Difference, *, approved: bool) -> Public
         found = [{"name": g.name, "broken": g.check.broken, "told": g.told} for g in difference.guards]
         difference.ledger.record(made, found)
     return made
+
+
+def _trimmed(publisher: Publisher, changes: exp.Table, made: Publication) -> Iterator[exp.Expr]:
+    """Yield what takes changes out that have arrived, and are older than the publisher keeps them."""
+    if publisher.keep_changes is not None:
+        yield tables.trim_changes(changes, literal_tree(made.published_at - publisher.keep_changes), made.acknowledged)
 
 
 def rejects_of(difference: Difference) -> exp.Table:
@@ -96,6 +104,6 @@ def _publication(difference: Difference, token: str, approved: bool) -> Publicat
         approved=approved,
         hash_version=sql.HASH_VERSION,
         published_at=at,
-        acknowledged=seq if is_all else (last.last_seq if last else 0),
+        acknowledged=seq if is_all else (last.acknowledged if last else 0),
         delivered_at=at if is_all else None,
     )

@@ -41,7 +41,8 @@ def open_for_reading(
     ) as warehouse:
         registry = Registry(warehouse, output.schema, target=output.target, folder=str(project.folder))
         present = available_part(project, warehouse)
-        yield run.Session(present, output, warehouse, registry, run.found_sources(warehouse), observe)
+        sources = run.found_sources(warehouse, lambda: registry.suppressed(project.name))
+        yield run.Session(present, output, warehouse, registry, sources, observe)
 
 
 def missing_inputs(session: run.Session) -> tuple[Problem, ...]:

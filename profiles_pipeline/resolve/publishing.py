@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from profiles_pipeline import durations
@@ -44,6 +45,7 @@ class Publisher:
         cohort: path of the cohort whose members alone are published.
         properties: what is published.
         decimals: column -> how many decimals count, where they are floating point numbers.
+        keep_changes: how long changes are kept that have arrived; None for ever.
         options: what holds of the destination.
     """
 
@@ -60,6 +62,7 @@ class Publisher:
     properties: tuple[Property, ...]
     decimals: Mapping[str, int]
     deletes: Deletes
+    keep_changes: timedelta | None
     guards: GuardsSpec
     options: Mapping[str, object]
 
@@ -138,6 +141,7 @@ class _Resolving:
             properties=properties,
             decimals=decimals,
             deletes=self.spec.deletes,
+            keep_changes=self.spec.keep_changes,
             guards=self.spec.guards,
             options=options,
         )

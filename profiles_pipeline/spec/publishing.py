@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from profiles_pipeline import durations
 from profiles_pipeline.destinations import DESTINATIONS
 from profiles_pipeline.errors import nearest
 from profiles_pipeline.spec.model import Spec, Text
@@ -38,9 +40,19 @@ def _count(value: object) -> object:
     return value
 
 
+def _kept(value: object) -> object:
+    if value is False:
+        return None
+    found = value if isinstance(value, timedelta) else durations.duration(str(Text._validate(value)))
+    if not found:
+        raise refuse(f"{durations.EXPECTED}, or false to keep all")
+    return found
+
+
 Share = Annotated[float, BeforeValidator(_share)]
 Count = Annotated[int, BeforeValidator(_count)]
 Decimals = Annotated[int, BeforeValidator(_count)]
+Kept = Annotated[timedelta | None, BeforeValidator(_kept)]
 
 
 class DestinationSpec(Spec):
@@ -107,6 +119,7 @@ class PublisherSpec(Spec):
         properties: columns, or name at the destination -> column; all features when not given.
         decimals: how many decimals of floating point numbers count.
         deletes: what becomes of rows of those who are there no more.
+        keep_changes: how long changes are kept that have arrived; None for ever.
     """
 
     name: Text
@@ -118,6 +131,7 @@ class PublisherSpec(Spec):
     properties: dict[str, PropertySpec] | None = None
     decimals: Decimals = 6
     deletes: Literal["hard", "soft", "keep"] = "hard"
+    keep_changes: Kept = timedelta(days=90)
     guards: GuardsSpec = GuardsSpec()
 
     @field_validator("properties", mode="before")

@@ -167,12 +167,35 @@ def test_runs_of_the_command_line_are_known_when_the_ui_opens(
 
 
 @pytest.mark.slow
-def test_the_graph_of_several_groups_is_opened_unfolded(tmp_path: Path) -> None:
-    copy_example("ecommerce", tmp_path / "shop")
-    log = tmp_path / "server.log"
-    with served(tmp_path / "shop", log) as address:
+@pytest.mark.browser
+def test_publishers_of_the_shop_are_used_by_a_click_and_say_what_they_wrote(
+    tmp_path: Path, browser_path: Path, artifacts: Path
+) -> None:
+    shop, log = tmp_path / "shop", tmp_path / "server.log"
+    copy_example("ecommerce", shop)
+    command = [sys.executable, "-m", "profiles_pipeline", "run", "-p", str(shop), "--no-report"]
+    subprocess.run(command, check=True, capture_output=True)
+    with served(shop, log) as address, shown_by(browser_path) as page:
         unfolded = "global@global:models,global@global:publish,global@global:user"
         assert f" on {address}/asset-groups?expanded={unfolded} " in log.read_text(encoding="utf-8")
+        publishers = {"publish/amplitude_profiles", "publish/high_value_files"}
+        assert not publishers & materialized(address)
+        page.goto(f"{address}/locations/profiles_pipeline.definitions/jobs/profiles_run_publish")
+        page.get_by_role("button", name="Materialize all").click()
+        expect(page.get_by_text("Launched run").first).to_be_visible(timeout=WAIT_MS)
+        page.get_by_text("View", exact=True).first.click()
+        expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=WAIT_MS)
+        assert publishers <= materialized(address)
+        page.goto(f"{address}/assets/publish/amplitude_profiles")
+        for text in ("Latest materialization", "Latest check results", "profiles/inserted", "210", "profiles/rejected"):
+            expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=WAIT_MS)
+        page.screenshot(path=artifacts / "dagster_publisher.png")
+        page.goto(f"{address}/assets/publish/high_value_files?view=checks")
+        for text in ("untouched", "deleted_share", "rejected_share"):
+            expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=WAIT_MS)
+        expect(page.get_by_text("Succeeded", exact=True)).to_have_count(3, timeout=WAIT_MS)
+        page.screenshot(path=artifacts / "dagster_publisher_checks.png")
+        assert sorted(folder.name for folder in (shop / "exports/high_value_files").iterdir()) == ["delta", "full"]
 
 
 @pytest.mark.slow

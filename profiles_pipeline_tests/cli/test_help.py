@@ -74,8 +74,8 @@ def test_no_command_shows_them_in_the_order_of_use(call: Call) -> None:
     assert outcome.code == 0
     listed = [line.split()[0] for line in outcome.out.partition("Commands:")[2].splitlines() if line.strip()]
     assert listed == [
-        "init", "tutorial", "insert", "sample-data", "validate", "plan", "compile", "run", "publish", "show",
-        "discover", "query", "audit", "idstitch", "cleanup", "migrate", "dev", "version",
+        "init", "tutorial", "insert", "sample-data", "validate", "plan", "compile", "run", "publish", "forget",
+        "show", "discover", "query", "audit", "idstitch", "cleanup", "migrate", "dev", "version",
     ]  # fmt: skip
 
 
