@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
+from profiles_pipeline.cli.entry import INTERRUPTED
 from profiles_pipeline.cli.faults import from_here
 from profiles_pipeline.cli.forget_commands import ForgetOptions
 from profiles_pipeline.cli.place import Place
@@ -13,7 +14,7 @@ from profiles_pipeline.cli.planning import tell_waiting
 from profiles_pipeline.cli.progress import watching
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
 from profiles_pipeline.connections import Output
-from profiles_pipeline.errors import fail
+from profiles_pipeline.errors import RunError, WarehouseError, fail
 from profiles_pipeline.forgetting import forgetting
 from profiles_pipeline.forgetting.forgetting import Asked, Foreseen, Forgotten
 from profiles_pipeline.forgetting.requests import Request, Requests
@@ -37,10 +38,17 @@ def forget(place: Place, asked: ForgetOptions) -> None:
         return
     if whom.ids and not _is_agreed(project, output, whom, asked):
         return
-    with watching(err(), quiet=asked.as_json) as seen:
-        done = forgetting.forget(
-            project, output, whom if whom.ids else None, seen.observe, asked.lock_timeout, accept=asked.accept
-        )
+    try:
+        with watching(err(), quiet=asked.as_json) as seen:
+            done = forgetting.forget(
+                project, output, whom if whom.ids else None, seen.observe, asked.lock_timeout, accept=asked.accept
+            )
+    except (RunError, WarehouseError):
+        note(f"profiles forget --resume{place.options} goes on with what was written down", style="yellow")
+        raise
+    except KeyboardInterrupt:
+        note(f"interrupted; profiles forget --resume{place.options} goes on with what was written down", style="yellow")
+        raise typer.Exit(INTERRUPTED) from None
     _conclude(place, done, asked)
 
 

@@ -14,6 +14,7 @@ from profiles_pipeline.compile.rows import text
 from profiles_pipeline.dialects import literal_tree, render, spelled
 from profiles_pipeline.errors import ProjectError, RunError
 from profiles_pipeline.forgetting.requests import Request, Requests
+from profiles_pipeline.forgetting.tables import deleted
 from profiles_pipeline.publish.delivery import check_sink, deliver
 from profiles_pipeline.publish.difference import published_materials
 from profiles_pipeline.publish.ledger import Counts, Ledger, Publication
@@ -122,7 +123,7 @@ def take_out(session: Session, publisher: Publisher, request: Request, main_ids:
             ledger.record(made, [])
             rows[publisher.name] = len(gone)
         for name, condition in _traces(session, publisher, keys, main_ids, last.number):
-            count = _taken(session, exp.table_(name, db=session.output.schema, quoted=True), condition)
+            count = deleted(session, exp.table_(name, db=session.output.schema, quoted=True), condition)
             rows |= {name: count} if count else {}
         unnamed = _unnamed(relations.changes, main_ids)
         for statement in unnamed:
@@ -248,16 +249,6 @@ def _traces(
         (f"{publisher.name}__dead_letters", build("key IN (:keys)", keys=known)),
     ]
     return [(name, tree) for name, tree in found if spelled(name, session.warehouse.dialect) in there]
-
-
-def _taken(session: Session, table: exp.Table, condition: exp.Expr) -> int:
-    """Take rows out of a table; return how many there were."""
-    count = build("SELECT COUNT(*) FROM :table WHERE :rows", table=table, rows=condition)
-    found = int(str(session.warehouse.scalar(render(count, session.warehouse.dialect))))
-    if found:
-        gone = build("DELETE FROM :table WHERE :rows", table=table, rows=condition)
-        session.warehouse.execute(render(gone, session.warehouse.dialect))
-    return found
 
 
 def _unnamed(changes: exp.Table, main_ids: frozenset[str]) -> list[exp.Expr]:

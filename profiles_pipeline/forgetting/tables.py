@@ -134,13 +134,19 @@ def take_out(session: Session, whom: Whom, note: Callable[[Mapping[str, int]], N
             condition = _rows_of(session, table, whom)
             if condition is None:
                 continue
-            relation = _relation(session, table)
-            count = build("SELECT COUNT(*) FROM :table AS t WHERE :rows", table=relation, rows=condition.copy())
-            if rows := int(str(session.warehouse.scalar(render(count, session.warehouse.dialect)))):
-                gone = build("DELETE FROM :table WHERE :rows", table=relation, rows=condition)
-                session.warehouse.execute(render(gone, session.warehouse.dialect))
+            if rows := deleted(session, _relation(session, table), condition):
                 taken[table.name] = rows
         note(taken)
+
+
+def deleted(session: Session, table: exp.Table, condition: exp.Expr) -> int:
+    """Delete the rows of a table for which a condition holds; return how many there were."""
+    count = build("SELECT COUNT(*) FROM :table AS t WHERE :rows", table=table, rows=condition)
+    found = int(str(session.warehouse.scalar(render(count, session.warehouse.dialect))))
+    if found:
+        gone = build("DELETE FROM :table WHERE :rows", table=table, rows=condition)
+        session.warehouse.execute(render(gone, session.warehouse.dialect))
+    return found
 
 
 def _rows_of(session: Session, table: Table, whom: Whom) -> exp.Expr | None:

@@ -19,7 +19,7 @@ from profiles_pipeline.publish.publishing import preview, publish
 from profiles_pipeline.session import open_session
 from profiles_pipeline_tests.forgetting.town import LATER, MAY, OF_ANN, PIPELINE, Event, Town, without
 from profiles_pipeline_tests.publish.receiver import SECRET, receiving
-from profiles_pipeline_tests.warehouse.engines import Engine, Postgres
+from profiles_pipeline_tests.warehouse.engines import Engine, Postgres, Snowflake
 
 ANN = Asked(("email:ann@example.com",), reason="asked to")
 DELETIONS = {"by_user__changes", "by_mail", "by_mail__changes", "in_files__changes"}
@@ -136,6 +136,27 @@ def test_days_that_are_taken_for_known_are_read_again(postgres_port: int, tmp_pa
     town.write((*MAY, more))
     town.run("2024-05-10")
     assert town.views() == rebuilt(tmp_path / "more", without((*MAY, more), OF_ANN), "2024-05-10", pipeline)
+
+
+ONE = """
+publish:
+  - {name: by_user, from: user/all/feature_view, destination: table, key: user_id}
+"""
+
+
+@pytest.mark.snowflake
+def test_snowflake_forgets_as_well(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    if not request.config.getoption("--every-project"):
+        pytest.skip("the emulation is slow, and other engines show it")
+    town = Town(tmp_path / "snow", Snowflake(request.getfixturevalue("snowflake_account")), ONE)
+    town.write(MAY)
+    town.run("2024-05-09")
+    publish(town.project, town.output, "by_user")
+    names = [*OF_ANN, *main_ids_of(town, OF_ANN)]
+    assert len(town.traces(names)) > 5
+    (done,) = forget(town.project, town.output, ANN)
+    assert done.is_verified
+    assert [table.lower() for table in town.traces(names)] == ["by_user__changes"]
 
 
 HOOK = """
