@@ -7,7 +7,8 @@ with. One that somebody has dropped or altered since then is still listed, with 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from profiles_pipeline.compile import layout
@@ -35,12 +36,13 @@ class HeldTables:
         self.warehouse = warehouse
         self.schema = schema
 
-    def of(self, project: str, registry_version: int) -> tuple[Held, ...]:
-        """Return the tables of a project that are kept from run to run, with what is wrong with those that are not.
+    def of(self, project: str, registry_version: int, *, examined: bool) -> tuple[Held, ...]:
+        """Return the tables of a project that are kept from run to run.
 
         Args:
             project: the name of the project.
             registry_version: the version that the registry has.
+            examined: look at the tables as well: which files they have read, and what is wrong with them.
         """
         there = self.warehouse.relations(self.schema)
         if HELD_TABLE not in {name.lower() for name in there}:
@@ -50,28 +52,20 @@ class HeldTables:
             WHERE project = ? ORDER BY table_name""",
             [project],
         )
-        return tuple(self._held(row, there) for row in found.rows)
+        if not examined:
+            return tuple(_held(row) for row in found.rows)
+        return tuple(self._examined(_held(row), row[-2:], there) for row in found.rows)
 
-    def _held(self, row: tuple[object, ...], there: frozenset[str]) -> Held:
-        name, path, seq_no, end, version, material, columns, since, kept_in, parts = row
-        left: Parts | None = None if parts is None else json.loads(str(parts))
-        altered = self._altered(str(name), left, there) if kept_in == layout.current() else {}
-        flaw = f"{', '.join(altered.values())} since the last run" if altered else ""
+    def _examined(self, held: Held, noted: Sequence[object], there: frozenset[str]) -> Held:
+        """Return a table with what can be seen of it; `noted` are its layout and its parts as they were left."""
+        kept_in, parts = noted
         if kept_in != layout.current():
             flaw = f"what is kept is in layout {kept_in}, this version of profiles-pipeline keeps {layout.current()}"
-        return Held(
-            name=str(name),
-            path=str(path),
-            seq_no=int(str(seq_no)),
-            end=end.replace(tzinfo=UTC) if isinstance(end, datetime) else datetime.now(UTC),
-            version=int(str(version)),
-            material=str(material),
-            columns=tuple(json.loads(str(columns))),
-            since=int(str(since)),
-            files=() if flaw else self._files(str(name), there),
-            flaw=flaw,
-            altered=tuple(altered),
-        )
+            return replace(held, flaw=flaw)
+        if altered := self._altered(held.name, None if parts is None else json.loads(str(parts)), there):
+            flaw = f"{', '.join(altered.values())} since the last run"
+            return replace(held, flaw=flaw, altered=tuple(altered))
+        return replace(held, files=self._files(held.name, there))
 
     def _altered(self, name: str, parts: Parts | None, there: frozenset[str]) -> Mapping[str, str]:
         """Return those of the tables of a kept one that are no longer as they were left, with what became of each.
@@ -136,6 +130,20 @@ class HeldTables:
 
     def _named(self, table: str) -> str:
         return f"{identifier(self.schema, self.warehouse.dialect)}.{identifier(table, self.warehouse.dialect)}"
+
+
+def _held(row: Sequence[object]) -> Held:
+    name, path, seq_no, end, version, material, columns, since, *_ = row
+    return Held(
+        name=str(name),
+        path=str(path),
+        seq_no=int(str(seq_no)),
+        end=end.replace(tzinfo=UTC) if isinstance(end, datetime) else datetime.now(UTC),
+        version=int(str(version)),
+        material=str(material),
+        columns=tuple(json.loads(str(columns))),
+        since=int(str(since)),
+    )
 
 
 def _own_parts(name: str, there: frozenset[str], dialect: str) -> frozenset[str]:

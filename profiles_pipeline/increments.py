@@ -8,7 +8,7 @@ rows, and leaves what is kept alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -39,6 +39,9 @@ KEEPS = "reads everything, and keeps what later runs go on from"
 
 NOT_FOLLOWED = "the id graph is kept anew, so it is not known whose ids changed since the last run"
 """Why a model starts over that was kept for an earlier state of the graph than the first one that is known."""
+
+IS_SHOWN = "the last run had the same end time, and goes on showing its own sessions as of then"
+"""Why sessions start over: each holds from one end time until another, so two runs as of one would show the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +136,8 @@ def _stitcher(keeping: Keeping, c: Compilation, later: Compilation, model: Stitc
     head = keeping.held.get(changes.name)
     if head is not None and window.end < head.end:
         return None
-    flaw, kept = _flaw(keeping.of(model)), dict[str, Mapping[str, str]]()
-    if head is not None and not keeping.anew and not flaw:
+    flaw, kept = _flaw(keeping, model), dict[str, Mapping[str, str]]()
+    if head is not None and not flaw:
         # What another definition has left behind knows nothing of this graph.
         kept = {name: dict(held.files) for name, held in keeping.held.items() if held.version == head.version}
     sources = accumulators(c, later, model, kept)
@@ -197,11 +200,11 @@ def _var_table(
     if graph is None or graph.seq_no != window.seq_no or graph.material != c.relation(stitcher.path).name:
         return None
     own = keeping.of(model)
-    newest, flaw = _newest(own), _flaw(own)
+    newest, flaw = _newest(own), _flaw(keeping, model)
     if newest is not None and newest.end > window.end:
         return None
     is_followed = newest is not None and graph.since <= newest.version <= graph.version
-    goes_on = is_followed and not keeping.anew and not flaw
+    goes_on = is_followed and not flaw
     before = None
     if goes_on and newest is not None:
         before = replace(c, reader=Reader(project.project, newest.end, None, c.reader.target))
@@ -242,13 +245,14 @@ def _sessions(
     if graph is None or graph.seq_no != window.seq_no or graph.material != c.relation(stitcher.path).name:
         return None
     own = keeping.of(model)
-    newest, flaw = _newest(own), _flaw(own)
+    newest, flaw = _newest(own), _flaw(keeping, model)
     if newest is not None and newest.end > window.end:
         return None
     there = newest is not None and newest.material in {kept.name for kept in keeping.built}
     usable: list[Held] = []
     is_followed = newest is not None and newest.version >= graph.since
-    if newest is not None and there and is_followed and not keeping.anew and not flaw:
+    is_shown = newest is not None and newest.end == window.end and newest.seq_no != window.seq_no
+    if newest is not None and there and is_followed and not is_shown and not flaw:
         usable = [held for held in own if held.seq_no == newest.seq_no and held.version == newest.version]
     # A column of sessions has the type that its first values had.
     definition = [project.fingerprints[model.path], *_types_above(project, model)]
@@ -274,8 +278,8 @@ def _sessions(
         Held(own, model.path, window.seq_no, window.end, graph.version, relation.name, columns)
         for own, columns in ((name, OF_SESSIONS), *((day.table.name, ()) for day in days))
     )
-    if newest is not None and not is_followed and not flaw:
-        flaw = NOT_FOLLOWED
+    if newest is not None and not flaw:
+        flaw = NOT_FOLLOWED if not is_followed else IS_SHOWN if is_shown else ""
     reason = f"reads what changed since {_when(newest)}" if goes_on else _keeps(flaw)
     reason += _blind(c, (day.source for day in days))
     return Increment(compile_carried_sessions(c, model, carried), reason, goes_on, held, {}, graph.version)
@@ -286,16 +290,27 @@ def _newest(own: Iterable[Held]) -> Held | None:
     return max(own, key=lambda held: held.version, default=None)
 
 
-def _flaw(own: Collection[Held]) -> str:
-    """Return why nothing can go on from what was kept last of a model; empty where it is as it was left."""
+def _flaw(keeping: Keeping, model: Model) -> str:
+    """Return why a run does not go on from what was kept last of a model; empty where it can."""
+    own = keeping.of(model)
     newest = _newest(own)
-    flaws = [held.flaw for held in own if newest is not None and held.version == newest.version and held.flaw]
-    return flaws[0] if flaws else ""
+    if newest is None:
+        return ""
+    flaws = [held.flaw for held in own if held.version == newest.version and held.flaw]
+    return flaws[0] if flaws else "it is to start over" if keeping.anew else ""
 
 
 def _keeps(flaw: str) -> str:
     """Return what a model does that begins to keep, and why it does so again."""
     return f"{KEEPS}: {flaw}" if flaw else KEEPS
+
+
+def passed_over(keeping: Keeping, model: Model) -> str:
+    """Return why what is kept for a model is of no use to a run, as the end of a sentence; empty where it may be."""
+    newest = _newest(keeping.of(model))
+    if newest is None or newest.end <= keeping.window.end:
+        return ""
+    return f", and what is kept is as of later ({_when(newest)})"
 
 
 def _types_above(project: ProfilesProject, model: Model) -> list[str]:

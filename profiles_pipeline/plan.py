@@ -12,7 +12,7 @@ from typing import Literal
 
 from sqlglot import exp
 
-from profiles_pipeline import history
+from profiles_pipeline import history, increments
 from profiles_pipeline.compile import Audit, Compilation, Past, Script, Statement, compile_model
 from profiles_pipeline.compile.guards import Before, guards
 from profiles_pipeline.compile.hooks import compile_hook
@@ -20,7 +20,7 @@ from profiles_pipeline.compile.put_off import put_off
 from profiles_pipeline.compile.rows import moment
 from profiles_pipeline.compile.statement import Files, transient
 from profiles_pipeline.errors import Problem, Problems, ProjectError, at
-from profiles_pipeline.increments import Increment, Keeping, increment
+from profiles_pipeline.increments import Increment, Keeping
 from profiles_pipeline.names import ACCUMULATOR, MATERIAL, material_name, tables_of_held
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.hooks import Hook
@@ -444,11 +444,12 @@ def _stages(
         script = compile_model(compilation, model)
         assert script is not None
         return (ReuseMaterial(model, name, script, "complete for this window, definition unchanged", context),)
-    made = increment(project, keeping, context, compilation, model) if keeping else None
+    made = increments.increment(project, keeping, context, compilation, model) if keeping else None
     script = made.script if made is not None else compile_model(compilation, model)
     assert script is not None
     extends = made is not None and made.goes_on and _adds(made, keeping)
-    reason = made.reason if made is not None else _why_built(state, name)
+    passed_over = increments.passed_over(keeping, model) if keeping else ""
+    reason = made.reason if made is not None else _why_built(state, name) + passed_over
     reason += ", and all rows for what was not kept before" if extends else ""
     count = script.count if script.count is not None else sql_build("SELECT COUNT(*) FROM :rel", rel=relation)
     before = _before(state, relation, context, path)

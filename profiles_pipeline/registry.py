@@ -248,9 +248,14 @@ class Registry:
             if spelled(str(name), self.warehouse.dialect) in there
         )  # fmt: skip
 
-    def held(self, project: str) -> tuple[Held, ...]:
-        """Return the tables of a project that are kept from run to run, with what is wrong with those that are not."""
-        return self._held.of(project, self._version() or VERSION) if self.exists() else ()
+    def held(self, project: str, *, examined: bool = False) -> tuple[Held, ...]:
+        """Return the tables of a project that are kept from run to run.
+
+        Args:
+            project: the name of the project.
+            examined: look at the tables as well: which files they have read, and what is wrong with them.
+        """
+        return self._held.of(project, self._version() or VERSION, examined=examined) if self.exists() else ()
 
     def hold(self, project: str, tables: Iterable[Held]) -> None:
         """Write down the tables that a model keeps for later runs, as they are left now."""

@@ -89,7 +89,7 @@ def remembered(session: Session) -> State:
     """Return what the registry remembers of the project, as far as it is still there."""
     known = session.registry.seq_nos(session.project.name)
     finished = tuple(_window(session.project, seq_no, known) for seq_no in known if seq_no.complete)
-    held = session.registry.held(session.project.name)
+    held = session.registry.held(session.project.name, examined=True)
     kept = session.registry.kept(session.project.name)
     altered = [part for each in held for part in each.altered]
     reading = readers(views_of(session.warehouse, session.output.schema), altered) if altered else frozenset()

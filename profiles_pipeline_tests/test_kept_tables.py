@@ -77,7 +77,7 @@ class Kept:
 
     def held(self) -> tuple[Held, ...]:
         with open_session(self.project, self.place.output(self.project), "test") as session:
-            return session.registry.held(self.project.name)
+            return session.registry.held(self.project.name, examined=True)
 
     def run(self) -> Report:
         return self.place.run(self.project, self.end)

@@ -10,7 +10,7 @@ from profiles_pipeline.compile.outputs import (
     compile_feature_view,
     compile_sql_model,
 )
-from profiles_pipeline.compile.sessions import compile_session_table
+from profiles_pipeline.compile.session_relations import compile_session_table
 from profiles_pipeline.compile.statement import (
     Audit,
     Bind,

@@ -12,7 +12,8 @@ from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile.rows import alias, col, text, visible_rows
-from profiles_pipeline.compile.session_events import NO_ID, NO_TIME, id_of, source_of, time_of, value_of
+from profiles_pipeline.compile.session_events import id_of, source_of, time_of, value_of
+from profiles_pipeline.compile.session_rejects import NO_ID, NO_TIME
 from profiles_pipeline.compile.session_tracks import (
     MICROSECOND,
     fact_value,

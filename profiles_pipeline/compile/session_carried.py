@@ -28,15 +28,8 @@ from profiles_pipeline.compile.rows import (
     timestamp,
 )
 from profiles_pipeline.compile.session_days import REASON, counted_days
-from profiles_pipeline.compile.session_events import (
-    NOISY,
-    Chosen,
-    Stretch,
-    is_known_by_ids,
-    quarantined_days,
-    quarantined_table,
-    source_of,
-)
+from profiles_pipeline.compile.session_events import Chosen, Stretch, is_known_by_ids, source_of
+from profiles_pipeline.compile.session_quarantine import NOISY, quarantined_days, quarantined_table
 from profiles_pipeline.compile.session_tracks import interval
 from profiles_pipeline.compile.sessions import (
     audits,

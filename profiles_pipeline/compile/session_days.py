@@ -32,7 +32,8 @@ from profiles_pipeline.compile.rows import (
     looked_up_rows,
     text,
 )
-from profiles_pipeline.compile.session_events import UNKNOWN_ID, is_known_by_ids, source_of
+from profiles_pipeline.compile.session_events import is_known_by_ids, source_of
+from profiles_pipeline.compile.session_rejects import UNKNOWN_ID, reason
 from profiles_pipeline.compile.session_tracks import fact_value
 from profiles_pipeline.compile.statement import Compilation, beside
 from profiles_pipeline.resolve.session_models import EventSource, Sessions, SessionTable
@@ -87,7 +88,7 @@ def _days_of_ids(
 ) -> Accumulator:
     s, rows = model.sessions, source_of(c, source)
     entity = str(s.entity)
-    why = alias(session_events.reason(c, s, source), REASON)
+    why = alias(reason(c, s, source), REASON)
     within, observed = changed_range(c, rows, range_names(table)), _observed(c, model, source)
     every, changed = (
         looked_up_rows(c, rows, entity, bucketed(c, rows, [why.copy()], where)) for where in (None, within)

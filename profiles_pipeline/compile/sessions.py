@@ -7,40 +7,30 @@ such length since its first event. All of this is found in two passes of windows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from sqlglot import exp
 
 from profiles_pipeline.compile import session_events
-from profiles_pipeline.compile.published_sessions import PUBLISHED
 from profiles_pipeline.compile.rows import alias, col, moment, text
-from profiles_pipeline.compile.session_events import NOISY, Chosen, rejected_table
+from profiles_pipeline.compile.session_events import Chosen
+from profiles_pipeline.compile.session_quarantine import (
+    NOISY,
+    noisy_columns,
+    noted,
+    quarantined_days,
+    quarantined_table,
+)
+from profiles_pipeline.compile.session_rejects import counted_rows, rejected_rows, rejected_table
 from profiles_pipeline.compile.session_tracks import (
     MICROSECOND,
     fact_value,
     interval,
-    mean_seconds,
-    minutes,
-    relation_of,
     seconds,
-    track_facts,
-    tracks_flow,
 )
 from profiles_pipeline.compile.statement import Audit, Compilation, Script, Statement, beside, create, scratch
-from profiles_pipeline.resolve.session_models import SessionKind, Sessions, SessionTable, Stage
+from profiles_pipeline.resolve.session_models import Sessions, SessionTable, Stage
 from profiles_pipeline.sql import build
-
-
-def compile_session_table(c: Compilation, model: SessionTable) -> Script:
-    """Return the script that makes a relation of a family of sessions."""
-    if model.kind == "sessions":
-        return compile_sessions(c, model)
-    relation = c.relation(model.path)
-    kind = "table" if model.as_table else "view"
-    queries = PUBLISHED if model.sessions.is_as_published else _QUERIES
-    query = queries[model.kind](c, model)
-    step = Statement(create(kind, relation, query), str(model.description))  # type: ignore[arg-type]
-    return Script(kind, (step,), audits(c, model), _count(c, model))  # type: ignore[arg-type]
 
 
 def compile_sessions(c: Compilation, model: SessionTable) -> Script:
@@ -50,9 +40,7 @@ def compile_sessions(c: Compilation, model: SessionTable) -> Script:
     s = model.sessions
     steps = (
         *_sessions_steps(c, model),
-        Statement(
-            create("temporary table", counts, session_events.counted_rows(c, s)), "rows by whether they are events"
-        ),
+        Statement(create("temporary table", counts, counted_rows(c, s)), "rows by whether they are events"),
         rejected_step(relation, counts, s),
     )
     return Script("table", steps, audits(c, model))
@@ -61,7 +49,7 @@ def compile_sessions(c: Compilation, model: SessionTable) -> Script:
 def _sessions_steps(c: Compilation, model: SessionTable) -> tuple[Statement, ...]:
     """Return the steps that make the table of sessions, and beside it that of the days that are left out."""
     relation, s, query = c.relation(model.path), model.sessions, sessions_query(c, model)
-    days = session_events.quarantined_table(s, relation)
+    days = quarantined_table(s, relation)
     if days is None:
         return (Statement(create("table", relation, query), str(model.description)),)
     every = scratch(relation, "every")
@@ -70,14 +58,14 @@ def _sessions_steps(c: Compilation, model: SessionTable) -> tuple[Statement, ...
     return (
         Statement(create("temporary table", every, query), "sessions, those of days with too many events among them"),
         Statement(create("table", relation, shown), str(model.description)),
-        Statement(create("table", days, session_events.quarantined_days(s, every)), "days that are left out"),
+        Statement(create("table", days, quarantined_days(s, every)), "days that are left out"),
     )
 
 
 def rejected_step(relation: exp.Table, counts: exp.Table, s: Sessions) -> Statement:
     """Return the step that writes down what was rejected."""
-    quarantined = session_events.quarantined_table(s, relation)
-    found = session_events.rejected_rows(counts, relation, s.sources, quarantined)
+    quarantined = quarantined_table(s, relation)
+    found = rejected_rows(counts, relation, s.sources, quarantined)
     return Statement(create("table", rejected_table(relation), found), "rows that are events of nobody")
 
 
@@ -105,16 +93,12 @@ def session_columns(s: Sessions) -> list[str]:
 
 def inner_columns(s: Sessions) -> list[str]:
     """Return the core columns, and NOISY where there is a limit to the events of a day."""
-    return [*core_columns(s), *_noisy(s)]
+    return [*core_columns(s), *noisy_columns(s)]
 
 
 def kept_columns(s: Sessions) -> list[str]:
     """Return all columns of a session, and NOISY where there is a limit to the events of a day."""
-    return [*session_columns(s), *_noisy(s)]
-
-
-def _noisy(s: Sessions) -> tuple[str, ...]:
-    return () if s.max_events_per_day is None else (NOISY,)
+    return [*session_columns(s), *noisy_columns(s)]
 
 
 def numbered(s: Sessions, found: exp.Expr, by: str) -> exp.Expr:
@@ -126,7 +110,7 @@ def numbered(s: Sessions, found: exp.Expr, by: str) -> exp.Expr:
     shown: list[exp.Expr] = [col(name, "s") for name in rest]
     if s.stages:
         shown.append(alias(furthest(s.stages), "furthest_stage"))
-    shown += [col(name, "s") for name in _noisy(s)]
+    shown += [col(name, "s") for name in noisy_columns(s)]
     return build(
         """
         SELECT :first, ROW_NUMBER() OVER (PARTITION BY :by ORDER BY s.session_start_at) AS session_sequence_number,
@@ -135,7 +119,7 @@ def numbered(s: Sessions, found: exp.Expr, by: str) -> exp.Expr:
         FROM :found AS s
         """,
         first=[col(name, "s") for name in first],
-        by=[col(name, "s") for name in (by, *_noisy(s))],
+        by=[col(name, "s") for name in (by, *noisy_columns(s))],
         shown=shown,
         found=found,
     )
@@ -155,7 +139,7 @@ def found_sessions(c: Compilation, model: SessionTable, chosen: Chosen | None = 
     if chosen is not None:
         kept = build('SELECT * FROM :kept AS k WHERE "timestamp" >= resume_at', kept=kept)
     # A day on which sessions are taken up again is one that counts, so it is no matter that not all of it is seen.
-    kept = session_events.noted(s, kept)
+    kept = noted(s, kept)
     cut = s.max_duration is not None
     return build(
         """
@@ -193,8 +177,8 @@ def found_sessions(c: Compilation, model: SessionTable, chosen: Chosen | None = 
         begin=_digits(col("session_start_at", "s")),
         duration=seconds(col("session_start_at", "s"), col("ended_at", "s")),
         more=[col(name, "s") for name in inner_columns(s)[8:]],
-        whose=[exp.column("visitor"), *map(col, _noisy(s))],
-        people=_people(c, s, key, chosen),
+        whose=[exp.column("visitor"), *map(col, noisy_columns(s))],
+        people=people(c, s, key, chosen),
     )
 
 
@@ -254,142 +238,13 @@ def furthest(stages: Iterable[Stage], of: Callable[[exp.Column], exp.Expr] = lam
     return found
 
 
-def _people(c: Compilation, s: Sessions, key: str, chosen: Chosen | None = None) -> exp.Expr:
+def people(c: Compilation, s: Sessions, key: str, chosen: Chosen | None = None) -> exp.Expr:
     """Return the main id of each visitor by what stands for them while sessions are made."""
     mappings = chosen.ids if chosen is not None else beside(c.relation(str(s.stitcher)), "_mappings")
     return build("SELECT DISTINCT :key AS person, main_id FROM :mappings", key=key, mappings=mappings)
 
 
-# --- what follows from them ---------------------------------------------------------------------------------------
-
-
-def _session_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
-    return build(
-        "SELECT session_id, :id, session_start_at, session_sequence_number, next_session_start_at FROM :sessions",
-        id=model.sessions.visitor,
-        sessions=relation_of(c, model, "sessions"),
-    )
-
-
-def _session_duration(c: Compilation, model: SessionTable) -> exp.Expr:
-    return build(
-        "SELECT :id, session_id, duration_seconds / CAST(60 AS DOUBLE) AS session_duration FROM :sessions",
-        id=model.sessions.visitor,
-        sessions=relation_of(c, model, "sessions"),
-    )
-
-
-def _rejected(c: Compilation, model: SessionTable) -> exp.Expr:
-    return build("SELECT * FROM :rejected", rejected=rejected_table(relation_of(c, model, "sessions")))
-
-
-def _quarantined(c: Compilation, model: SessionTable) -> exp.Expr:
-    days = session_events.quarantined_table(model.sessions, relation_of(c, model, "sessions"))
-    return build("SELECT * FROM :days", days=days)
-
-
-def _mapped_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
-    s = model.sessions
-    key = session_events.person_key(c, s)
-    return build(
-        """
-        SELECT e.event_id, p.main_id AS :id, e."timestamp", e.event, e.source, :idle AS idle_time_minutes
-        FROM (
-            SELECT k.*, LAG("timestamp") OVER (PARTITION BY visitor ORDER BY "timestamp", event_id) AS previous_at
-            FROM :kept AS k
-        ) AS e JOIN :people AS p ON p.person = e.visitor
-        """,
-        id=s.visitor,
-        idle=minutes(col("previous_at", "e"), col("timestamp", "e")),
-        kept=session_events.of_sessions(s, session_events.once(s, session_events.events(c, s, (), key), ())),
-        people=_people(c, s, key),
-    )
-
-
-def _user_session_facts(c: Compilation, model: SessionTable) -> exp.Expr:
-    s, sessions = model.sessions, relation_of(c, model, "sessions")
-    stages = [alias(build("MIN(:at)", at=stage.column), stage.column) for stage in s.stages]
-    if s.stages:
-        stages.append(alias(furthest(s.stages, lambda at: build("MIN(:at)", at=at)), "furthest_stage"))
-    return build(
-        """
-        SELECT :id, MIN(session_start_at) AS first_session_at, MAX(session_start_at) AS last_session_at,
-            MAX(ended_at) AS last_seen_at, COUNT(*) AS number_of_sessions,
-            CAST(SUM(number_of_events) AS BIGINT) AS number_of_events, :mean AS mean_session_seconds, :stages
-        FROM :sessions AS s GROUP BY :id
-        """,
-        id=s.visitor,
-        mean=mean_seconds(col("session_start_at"), col("ended_at")),
-        stages=stages,
-        sessions=sessions,
-    )
-
-
-def _funnel(c: Compilation, model: SessionTable) -> exp.Expr:
-    """Return for each stage how many sessions and visitors got there or further, and how soon it was reached."""
-    s, sessions = model.sessions, relation_of(c, model, "sessions")
-    counts: list[exp.Expr] = []
-    for number, stage in enumerate(s.stages):
-        there = exp.or_(*(build(":at IS NOT NULL", at=later.column) for later in s.stages[number:]))
-        soon = mean_seconds(col("session_start_at"), col(stage.column))
-        counts += [
-            alias(build("COUNT(CASE WHEN :there THEN 1 END)", there=there), f"sessions_{number}"),
-            alias(
-                build("COUNT(DISTINCT CASE WHEN :there THEN :id END)", there=there, id=s.visitor), f"visitors_{number}"
-            ),
-            alias(soon, f"seconds_{number}"),
-        ]
-    parts = [
-        build(
-            """
-            SELECT :number AS stage_number, :stage AS stage, :sessions AS sessions, :visitors AS visitors,
-                CAST(:sessions AS DOUBLE) / NULLIF(:first, 0) AS share_of_first,
-                CAST(:sessions AS DOUBLE) / NULLIF(:previous, 0) AS share_of_previous, :seconds AS mean_seconds
-            FROM counts
-            """,
-            number=exp.Literal.number(number + 1),
-            stage=text(stage.name),
-            sessions=f"sessions_{number}",
-            visitors=f"visitors_{number}",
-            first="sessions_0",
-            previous=f"sessions_{max(number - 1, 0)}",
-            seconds=f"seconds_{number}",
-        )
-        for number, stage in enumerate(s.stages)
-    ]
-    united = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
-    return build(
-        "WITH counts AS (SELECT :counts FROM :sessions AS s) SELECT * FROM :united AS u",
-        counts=counts,
-        sessions=sessions,
-        united=united,
-    )
-
-
-_QUERIES: Mapping[SessionKind, Callable[[Compilation, SessionTable], exp.Expr]] = {
-    "mapped_tracks": _mapped_tracks,
-    "session_tracks": _session_tracks,
-    "track_facts": track_facts,
-    "tracks_flow": tracks_flow,
-    "session_duration": _session_duration,
-    "user_session_facts": _user_session_facts,
-    "rejected": _rejected,
-    "quarantined": _quarantined,
-    "funnel": _funnel,
-}
-
-
 # --- checks -------------------------------------------------------------------------------------------------------
-
-
-def _count(c: Compilation, model: SessionTable) -> exp.Expr | None:
-    """Return a cheaper way to count the rows of a view over events."""
-    if model.as_table or model.kind not in ("mapped_tracks", "track_facts", "tracks_flow"):
-        return None
-    return build(
-        "SELECT COALESCE(SUM(number_of_events), 0) FROM :sessions",
-        sessions=c.relation(model.sessions.paths["sessions"]),
-    )
 
 
 def audits(c: Compilation, model: SessionTable) -> tuple[Audit, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,19 +49,30 @@ def test_a_registry_that_cannot_be_read_is_refused_by_every_command(
         assert (outcome.code, said in outcome.err) == (2, True), (command, outcome.err)
 
 
-def test_a_plan_says_what_has_been_dropped(call: Call, built: Path) -> None:
-    """Both a table that is kept from run to run and a material are made anew, and the reason is told."""
+def plan(call: Call, project: Path, end: str, *options: str) -> str:
+    """Return what a plan says of the stitcher."""
+    outcome = call("plan", "-p", project, "--end-time", end, "--json", *options)
+    return next(
+        str(model["reason"])
+        for model in json.loads(outcome.out)["models"]
+        if model["path"] == "models/user_id_stitcher"
+    )
+
+
+def test_a_plan_says_why_nothing_is_gone_on_from(call: Call, built: Path) -> None:
+    """What was dropped, kept from run to run or built, is made anew; what is kept may be of later, or not wanted."""
     run(call, built, "2023-11-08T06:00:00Z")
+    anew = "reads everything, and keeps what later runs go on from"
+    assert plan(call, built, "2023-11-08T12:00:00Z") == "reads what changed since 2023-11-08 06:00:00"
+    assert plan(call, built, "2023-11-08T12:00:00Z", "--rebase-incremental") == f"{anew}: it is to start over"
+    earlier = "no material of this definition for this window, and what is kept is as of later (2023-11-08 06:00:00)"
+    assert plan(call, built, "2023-11-08T03:00:00Z") == earlier
     with duckdb.connect(str(built / ".profiles" / "warehouse.duckdb")) as connection:
         tables = connection.execute("select table_name from duckdb_tables() where table_name like '%_graph'").fetchall()
         ((kept,),) = tables
         connection.execute(f'drop table profiles."{kept}"')
-    for end, said in {
-        "2023-11-08T06:00:00Z": "what it was a view of has been dropped or altered",
-        "2023-11-08T12:00:00Z": f"what later runs go on from: {kept} was dropped since the last run",
-    }.items():
-        outcome = call("plan", "-p", built, "--end-time", end)
-        assert said in " ".join(outcome.out.split()), outcome.out
+    assert plan(call, built, "2023-11-08T06:00:00Z").startswith(f"{anew}: {kept} was dropped since the last run")
+    assert plan(call, built, "2023-11-08T12:00:00Z") == f"{anew}: {kept} was dropped since the last run"
     run(call, built, "2023-11-08T06:00:00Z")
     names = ("user_profile", "user_id_stitcher", "user_feature_view")
     found = rows(built, *names)

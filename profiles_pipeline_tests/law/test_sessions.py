@@ -94,6 +94,13 @@ HISTORIES = {
         Step((_tracks(_track("u1", _at(4, 1), "buy", 5)),), _at(6, 0)),
         shape=CALM,
     ),
+    "two runs are as of one end time, in time contexts of their own": History(
+        VISITS,
+        "tables",
+        (Step((_LONG_AGO, _ALSO), _at(5, 0)),
+         Step((_tracks(_track("u2", _at(4, 9, 10)), _track("u3", _at(4, 10))), Delete("tracks", 0)), _at(5, 0)),
+         Step((_tracks(_track("u3", _at(4, 10, 5))),), _at(6, 0))),
+    ),
     "two visitors with few events in a day are one with too many": _history(
         Step((_tracks(_track("u1", _at(3, 1), "view", 1), _track("u1", _at(3, 5), "view", 2),
                       _track("a1", _at(3, 9), "view", 3), _track("a1", _at(4, 2), "view", 4)),), _at(5, 0)),
