@@ -328,12 +328,8 @@ def _of_held(held: Collection[Held], relations: Iterable[Relation], context: Con
 
 
 def _relations(warehouse: Warehouse, schema: str) -> list[Relation]:
-    found = warehouse.query(
-        """SELECT table_name, table_type FROM information_schema.tables
-        WHERE table_catalog = CURRENT_DATABASE() AND LOWER(table_schema) = LOWER(?) ORDER BY table_name""",
-        [schema],
-    )
-    return [Relation(str(name), "view" if kind == "VIEW" else "table") for name, kind in found.rows]
+    views = warehouse.views(schema)
+    return [Relation(name, "view" if name in views else "table") for name in sorted(warehouse.relations(schema))]
 
 
 # --- dropping -----------------------------------------------------------------------------------------------------

@@ -123,10 +123,11 @@ def built(request: pytest.FixtureRequest, engine: Engine, tmp_path_factory: pyte
 
 
 @pytest.fixture
-def lively(built: Place) -> Place:
-    """A project that is run again and again; on the emulation, which is slow, the small one."""
-    if built.engine == "snowflake" and built.folder.name != "quickstart":
-        pytest.skip("the quickstart shows it")
+def lively(built: Place, request: pytest.FixtureRequest) -> Place:
+    """A project that is run again and again; on the emulation, which is slow, the small one, unless it is asked for."""
+    is_slow = built.engine == "snowflake" and built.folder.name != "quickstart"
+    if is_slow and not request.config.getoption("--every-project"):
+        pytest.skip("the quickstart shows it; --every-project asks for all")
     return built
 
 
