@@ -267,10 +267,10 @@ def _candidates(
 ) -> list[Candidate]:
     """Return the project's materials in the order of building, unfinished builds last."""
     belonging: dict[str, list[Relation]] = {}
-    shortened = _shortened(session, entries)
+    short = shortened(session, entries)
     for relation in relations:
-        if relation.name in shortened:
-            belonging.setdefault(shortened[relation.name], []).append(relation)
+        if relation.name in short:
+            belonging.setdefault(short[relation.name], []).append(relation)
             continue
         match = MATERIAL_RELATION.fullmatch(relation.name)
         if match and int(match["seq_no"]) in context.seq_nos:
@@ -295,7 +295,7 @@ def _candidates(
     return registered + unfinished
 
 
-def _shortened(session: Session, entries: Iterable[Entry]) -> dict[str, str]:
+def shortened(session: Session, entries: Iterable[Entry]) -> dict[str, str]:
     """Return what the relations of materials are called whose names are too long there -> the material."""
     dialect, found = session.warehouse.dialect, dict[str, str]()
     for name in (entry.material.name for entry in entries):

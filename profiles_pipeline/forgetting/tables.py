@@ -13,7 +13,7 @@ from profiles_pipeline.compile.accumulators import LATER
 from profiles_pipeline.compile.rows import moment, not_suppressed, text
 from profiles_pipeline.compile.session_carried import TO
 from profiles_pipeline.compile.versioned import OPEN, UNTIL
-from profiles_pipeline.dialects import render
+from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.forgetting.people import is_among
 from profiles_pipeline.forgetting.requests import Id
 from profiles_pipeline.names import KEPT_PARTS
@@ -80,10 +80,14 @@ def built_tables(session: Session) -> tuple[Table, ...]:
     numbers = {each.number for each in registry.seq_nos(project)}
     materials = {each.name.lower(): each for each in registry.materials() if each.seq_no in numbers}
     held = {f"{each.name}{suffix}".lower() for each in registry.held(project) for suffix in KEPT_PARTS}
+    short = cleanup.shortened(session, registry.entries())
     found = []
     for name, columns in _columns(session).items():
         match = cleanup.MATERIAL_RELATION.fullmatch(name)
-        if match and int(match["seq_no"]) in numbers:
+        if (material := materials.get(short.get(name, ""))) is not None:
+            is_it = name == spelled(material.name, session.warehouse.dialect)
+            found.append(Table(name, columns, material.seq_no, material if is_it else None))
+        elif match and int(match["seq_no"]) in numbers:
             found.append(Table(name, columns, int(match["seq_no"]), materials.get(name.lower())))
         elif name.lower() in held:
             found.append(Table(name, columns))
@@ -92,13 +96,13 @@ def built_tables(session: Session) -> tuple[Table, ...]:
 
 def published_tables(session: Session) -> tuple[Table, ...]:
     """Return the tables of the publishers of a project."""
-    excepted = {"__changes": "op = 'D'"}
+    excepted, dialect = {"__changes": "op = 'D'"}, session.warehouse.dialect
     own = {}
     for publisher in session.project.publishers:
         for suffix in _SIDE_TABLES:
-            own[f"{publisher.name}{suffix}".lower()] = excepted.get(suffix)
+            own[spelled(f"{publisher.name}{suffix}", dialect).lower()] = excepted.get(suffix)
         if publisher.deletes == "soft":
-            own[publisher.name.lower()] = "NOT deleted_at IS NULL"
+            own[spelled(publisher.name, dialect).lower()] = "NOT deleted_at IS NULL"
     every = _columns(session)
     return tuple(Table(n, c, excepted=own[n.lower()]) for n, c in every.items() if n.lower() in own)
 
