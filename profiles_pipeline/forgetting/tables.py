@@ -181,6 +181,9 @@ def _of_model(session: Session, material: Material, texts: Sequence[str], whom: 
         c = replace(versions.symbolic(session.project.graph, reader), suppressed=session.sources.suppressed())
         if (stays := not_suppressed(c, model)) is not None:
             yield exp.not_(stays)
+    if isinstance(model, SqlModel) and not model.ids:  # it says of no row whose it is: the names of columns tell
+        known = _id_columns(session)
+        yield from _among([name for name in texts if name.lower() in known], {each.value for each in whom.ids})
 
 
 def _pairs(table: Table) -> list[tuple[str, str]]:

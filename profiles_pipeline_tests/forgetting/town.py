@@ -11,7 +11,7 @@ import pyarrow
 
 from profiles_pipeline import connections, run
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import identifier
+from profiles_pipeline.dialects import identifier, spelled
 from profiles_pipeline.plan import Request
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.session import open_session
@@ -53,6 +53,11 @@ models:
       ids: *ids
       occurred_at_col: ts
       single_sql: "select * from {{this.DeRef('inputs/events')}} where amount > 1"
+  - name: views_of_everybody_which_have_a_name_that_does_not_fit_into_the_names_of_postgresql
+    model_type: sql_template
+    model_spec:
+      materialization: {output_type: table}
+      single_sql: "select id, device, email from {{this.DeRef('inputs/events')}} where what = 'view'"
   - name: buyers
     model_type: entity_cohort
     model_spec: {extends: user/all, filter_expression: "{{user.total}} > 0"}
@@ -172,8 +177,9 @@ class Town:
         with open_session(self.project, self.output, "test") as session:
             warehouse, found = session.warehouse, {}
             names = {name.lower(): name for name in warehouse.views(self.output.schema)}
-            for model in sorted(self.project.relation_names & names.keys()):
-                schema, view = (identifier(n, warehouse.dialect) for n in (self.output.schema, names[model]))
+            called = {name: spelled(name, warehouse.dialect).lower() for name in sorted(self.project.relation_names)}
+            for model in (name for name in called if called[name] in names):
+                schema, view = (identifier(n, warehouse.dialect) for n in (self.output.schema, names[called[model]]))
                 rows = warehouse.query(f"SELECT * FROM {schema}.{view}").rows
                 found[model] = sorted(tuple(map(str, row)) for row in rows)
             return found  # type: ignore[return-value]
