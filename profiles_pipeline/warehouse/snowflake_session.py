@@ -32,7 +32,7 @@ ANSWER_WITHIN_S = 60
 """How long the driver itself tries a request again while nobody answers it."""
 
 ATTEMPTS = 5
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 2.0
 _UNKNOWN = 30
 """How often the server may say that it knows nothing of a statement that it has just taken up."""
 
