@@ -17,6 +17,8 @@ from profiles_pipeline.forgetting.tables import SHORT, Left
 NOT_REACHED = (
     "the rows of the sources: they are yours, and are left out whenever they are read",
     "tables and files that somebody has made of what was built, and backups",
+    "blocks that the database has freed and not written over yet (DuckDB: copy the file with COPY FROM DATABASE; "
+    "PostgreSQL: VACUUM FULL), and what it keeps of the past by itself (Snowflake: Time Travel, Fail-safe)",
     "numbers that add up many people, in what was built before: later runs compute them without these",
     "what destinations have copied, as far as they do not act on the deletions",
 )
