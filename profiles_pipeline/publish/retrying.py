@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
@@ -29,6 +31,29 @@ class PassingError(Exception):
     def __init__(self, message: str, wait: float | None = None) -> None:
         self.wait = wait
         super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server, and how patient to be with it, in seconds. The secret is not shown."""
+
+    url: str
+    secret: str = field(repr=False)
+    timeout: float
+    attempts: int
+    patience: float
+
+    @property
+    def host(self) -> str:
+        """Where it is, for people: without what may be secret in an address."""
+        return host_of(self.url)
+
+
+def seconds_of(options: Mapping[str, object], name: str) -> float:
+    """Return an option that is a length of time."""
+    length = options[name]
+    assert isinstance(length, timedelta)
+    return length.total_seconds()
 
 
 def may_be_sent_to(url: str) -> bool:

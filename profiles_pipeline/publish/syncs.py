@@ -10,15 +10,22 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 
 import requests
 
 from profiles_pipeline.errors import Check, Problem, ProjectError, RunError, Severity, fail
 from profiles_pipeline.publish.delivery import SYNC_SUCCEEDED
 from profiles_pipeline.publish.ledger import Publication
-from profiles_pipeline.publish.retrying import PassingError, asked, host_of, may_be_sent_to, patiently
+from profiles_pipeline.publish.retrying import (
+    PassingError,
+    Server,
+    asked,
+    host_of,
+    may_be_sent_to,
+    patiently,
+    seconds_of,
+)
 from profiles_pipeline.resolve.publishing import Publisher
 
 _RUNNING_ALREADY = 409
@@ -29,20 +36,10 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 2.0, 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """A connection of Reverse ETL, and how patient to be with the API. The token is not shown."""
+class Connection(Server):
+    """A connection of Reverse ETL, and for how many seconds to wait for the end of a sync."""
 
-    url: str
-    token: str = field(repr=False)
-    timeout: float
-    attempts: int
-    patience: float
     wait: float
-
-    @property
-    def host(self) -> str:
-        """Where the API is, for people."""
-        return host_of(self.url)
 
     def ask(self, method: str, path: str, content: Mapping[str, object] | None = None) -> Mapping[str, object]:
         """Return the answer to a call; a server that cannot answer now is asked again.
@@ -52,7 +49,7 @@ class Connection:
             ProjectError: it refuses the call.
         """
         body = json.dumps(content).encode() if content is not None else b""
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self.secret}", "Content-Type": "application/json"}
         with requests.Session() as client:
             return patiently(self.attempts, self.patience)(self._once, client, method, path, body, headers)
 
@@ -89,14 +86,9 @@ def connection(publisher: Publisher, environment: Mapping[str, str] = os.environ
     if not token:
         message = f"'{publisher.name}' starts syncs, and the environment has no {name}"
         fail("no-secret", message, publisher.span, hint=f"set {name} to a service access token of the workspace")
-    seconds = {}
-    for option in ("timeout", "patience", "wait"):
-        length = options[option]
-        assert isinstance(length, timedelta)
-        seconds[option] = length.total_seconds()
-    return Connection(
-        f"{url}/retl-connections/{options['connection_id']}", token, attempts=int(str(options["attempts"])), **seconds
-    )
+    timeout, patience, wait = (seconds_of(options, name) for name in ("timeout", "patience", "wait"))
+    at = f"{url}/retl-connections/{options['connection_id']}"
+    return Connection(at, token, timeout, int(str(options["attempts"])), patience, wait)
 
 
 def start(publisher: Publisher, publication: Publication) -> str:

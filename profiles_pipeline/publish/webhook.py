@@ -12,8 +12,8 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import requests
@@ -24,7 +24,7 @@ from profiles_pipeline.compile.publishing import relations_of
 from profiles_pipeline.dialects import literal_tree, render
 from profiles_pipeline.errors import Problem, ProjectError, RunError, fail
 from profiles_pipeline.publish.ledger import Ledger, Publication
-from profiles_pipeline.publish.retrying import PassingError, asked, host_of, may_be_sent_to, patiently
+from profiles_pipeline.publish.retrying import PassingError, Server, asked, may_be_sent_to, patiently, seconds_of
 from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.session import Session
 from profiles_pipeline.sql import build
@@ -45,22 +45,6 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
-    """The server, and how patient to be with it. The secret is not shown."""
-
-    url: str
-    secret: bytes = field(repr=False)
-    timeout: float
-    attempts: int
-    patience: float
-
-    @property
-    def host(self) -> str:
-        """Where it is, for people: without what may be secret in an address."""
-        return host_of(self.url)
-
-
-@dataclass(frozen=True, slots=True)
 class Refused:
     """The answer to a batch that was not taken."""
 
@@ -68,7 +52,7 @@ class Refused:
     text: str
 
 
-def receiver(publisher: Publisher, environment: Mapping[str, str] = os.environ) -> Receiver:
+def receiver(publisher: Publisher, environment: Mapping[str, str] = os.environ) -> Server:
     """Return where to send, with the secret from the environment.
 
     Raises:
@@ -89,11 +73,8 @@ def receiver(publisher: Publisher, environment: Mapping[str, str] = os.environ) 
         fail(
             "no-secret", message, publisher.span, hint=f"set {secret_name} to what the receiver checks signatures with"
         )
-    timeout, patience = options["timeout"], options["patience"]
-    assert isinstance(timeout, timedelta)
-    assert isinstance(patience, timedelta)
-    attempts = int(str(options["attempts"]))
-    return Receiver(url, secret.encode(), timeout.total_seconds(), attempts, patience.total_seconds())
+    timeout, patience = (seconds_of(options, name) for name in ("timeout", "patience"))
+    return Server(url, secret, timeout, int(str(options["attempts"])), patience)
 
 
 def send(session: Session, publisher: Publisher, ledger: Ledger, publication: Publication) -> Sent:
@@ -157,7 +138,7 @@ def as_json(value: object) -> object:
 
 def _send_batch(
     client: requests.Session,
-    to: Receiver,
+    to: Server,
     publisher: Publisher,
     publication: Publication,
     batch: Sequence[dict[str, object]],
@@ -185,7 +166,7 @@ def _send_batch(
 
 def _posted(
     client: requests.Session,
-    to: Receiver,
+    to: Server,
     publisher: Publisher,
     publication: Publication,
     batch: Sequence[Mapping[str, object]],
@@ -205,11 +186,11 @@ def _posted(
     return patiently(to.attempts, to.patience)(_once, client, to, body, key)
 
 
-def _once(client: requests.Session, to: Receiver, body: bytes, key: str) -> Refused | None:
+def _once(client: requests.Session, to: Server, body: bytes, key: str) -> Refused | None:
     headers = {
         "Content-Type": "application/json",
         "Idempotency-Key": key,
-        "X-Profiles-Signature": signature(to.secret, body, int(time.time())),
+        "X-Profiles-Signature": signature(to.secret.encode(), body, int(time.time())),
     }
     answer = asked(client, "POST", to.url, timeout=to.timeout, data=body, headers=headers)
     if answer.ok and not answer.is_redirect:

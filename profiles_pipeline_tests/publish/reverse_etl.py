@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from profiles_pipeline_tests.publish.own_server import listening
 
 TOKEN = "a-service-access-token"
 CONNECTION = "2aBcD"
@@ -66,13 +67,5 @@ def serving() -> Iterator[Api]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    api.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with listening(Handler) as api.port:
         yield api
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
