@@ -6,8 +6,8 @@ replaced, and merged into: a row is touched only where something that is publish
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from sqlglot import exp
@@ -293,14 +293,20 @@ def _wanted(name: str, shape: Shape) -> exp.Expr:
     return exp.cast(exp.null(), exp.DataType.build(shape.types[name], dialect="duckdb"))
 
 
-def relations_of(publisher: Publisher, schema: str, types: Iterable[str] = ()) -> Published:
-    """Return the relations of a publisher, as its destination sees them."""
-    known = {name.lower() for name in types}
+def relations_of(publisher: Publisher, schema: str, types: Mapping[str, str] | None = None) -> Published:
+    """Return the relations of a publisher, as its destination sees them.
+
+    Args:
+        publisher: the publisher.
+        schema: the output schema.
+        types: column -> type that it is published as, where that is known.
+    """
+    known = types or {}
     return Published(
         table=exp.table_(publisher.name, db=schema, quoted=True),
         changes=exp.table_(f"{publisher.name}__changes", db=schema, quoted=True),
         key=publisher.key_column,
-        properties=tuple(p for p in publisher.properties if not known or p.column.lower() in known),
+        properties=tuple(replace(p, kind=kind_of(known[p.column])) if known else p for p in publisher.properties),
         options=publisher.options,
     )
 

@@ -77,10 +77,11 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A value that is published: its name at the destination, and its column in the table."""
+    """A value that is published: its name at the destination, its column in the table, and what that holds if known."""
 
     name: str
     column: str
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)

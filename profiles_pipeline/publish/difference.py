@@ -121,7 +121,7 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
     )
     return Difference(
         publisher=publisher,
-        relations=relations,
+        relations=sql.relations_of(publisher, schema, shape.types),
         ledger=ledger,
         window=window,
         last=last,

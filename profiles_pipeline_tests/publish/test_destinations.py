@@ -1,5 +1,6 @@
 """What each destination is given, and what it demands."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -90,6 +91,24 @@ def test_braze_is_given_users_by_the_time_of_their_last_change_and_whom_to_delet
     local.session.warehouse.execute(f"DELETE FROM {local.name('brz__changes')} WHERE op = 'I'")  # long ago
     assert sorted(local.rows("brz__users", "EXTERNAL_ID, PAYLOAD")) == sorted(everything)
     assert len(later("brz__users", "PAYLOAD")) == 4
+
+
+@pytest.mark.parametrize("name", ["braze", "iterable"])
+def test_what_is_no_number_is_null_in_documents(opened: Shop, name: str) -> None:
+    if opened.session.warehouse.dialect == "snowflake":
+        pytest.skip("the emulation is slow, and other engines show it")
+    publisher = opened.publisher(name=f"nan_{name}", key="user_id", properties=["score"], destination=name)
+    scores = {"inf01": "infinity", "nan01": "nan", "neg01": "-infinity", "one01": 1.5, "two02": None}
+    opened.put({key: {"ids": [key], "score": score} for key, score in scores.items()})
+    opened.publish(publisher)
+    column = {"braze": "PAYLOAD", "iterable": "dataFields"}[name]
+    found = [json.loads(str(text)) for (text,) in opened.rows(f"nan_{name}__users", column)]
+    assert [row["score"] for row in found].count(None) == 4
+    assert {"score": 1.5} in found
+    opened.put({key: {"ids": [key], "score": score and "nan"} for key, score in scores.items()})
+    opened.publish(publisher)
+    for (text,) in opened.rows(f"nan_{name}__users", column):
+        assert json.loads(str(text)) == {"score": None}
 
 
 def test_iterable_is_given_fields_and_who_joined_or_left(local: Shop) -> None:
