@@ -16,7 +16,8 @@ import pyarrow.csv
 import pyarrow.parquet
 from sqlglot import exp
 
-from profiles_pipeline.compile.publishing import kind_of, relations_of
+from profiles_pipeline.compile.published_types import kind_of
+from profiles_pipeline.compile.publishing import relations_of
 from profiles_pipeline.destinations.files import operation_column
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Problem, RunError

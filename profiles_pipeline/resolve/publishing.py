@@ -26,6 +26,9 @@ _NEEDED = (
 )  # fmt: skip
 """Names that columns have while a publication is made; no property can be called so."""
 
+DECIMALS = 6
+"""How many decimals of floating point numbers count where nothing is said of it."""
+
 FanOut = Literal["all", "latest", "oldest"]
 Deletes = Literal["hard", "soft", "keep"]
 
@@ -44,7 +47,8 @@ class Publisher:
         stitcher: path of the id graph, where the key is a type of ids that the source has not; else None.
         cohort: path of the cohort whose members alone are published.
         properties: what is published.
-        decimals: column -> how many decimals count, where they are floating point numbers.
+        decimals: column -> how many decimals count, where that is said; else `DECIMALS` of floating point numbers,
+            and all of others.
         keep_changes: how long changes are kept that have arrived; None for ever.
         options: what holds of the destination.
     """
@@ -192,14 +196,14 @@ class _Resolving:
     def _properties(
         self, columns: Mapping[str, str], entity: Entity, source: FeatureView | FeatureTable
     ) -> tuple[tuple[Property, ...], dict[str, int]]:
-        stated = self.spec.properties
+        stated, counted = self.spec.properties, self.spec.decimals
         if stated is None:
             keys = {
                 entity.id_column.lower(),
                 *([source.id_type.lower()] if isinstance(source, FeatureView) and source.id_type else []),
             }
             names = [name for lower, name in columns.items() if lower not in keys]
-            return tuple(Property(n, n) for n in names), {n: self.spec.decimals for n in names}
+            return tuple(Property(n, n) for n in names), {} if counted is None else dict.fromkeys(names, counted)
         found, decimals = [], {}
         for name, item in stated.items():
             column = columns.get(item.column.lower())
@@ -209,7 +213,9 @@ class _Resolving:
                 self.problems.error("unknown-property", message, item.column.span or item.span, hint=hint)
                 continue
             found.append(Property(name, column))
-            decimals[column] = self.spec.decimals if item.decimals is None else item.decimals
+            of_column = counted if item.decimals is None else item.decimals
+            if of_column is not None:
+                decimals[column] = of_column
         return tuple(found), decimals
 
     def _check_names(self, properties: Iterable[Property], key_column: str, beside: Iterable[str]) -> None:

@@ -164,6 +164,15 @@ def test_lists_are_refused_by_amplitude_and_texts_elsewhere(local: Shop) -> None
     assert "TO_JSON" in render(sql.desired_query(plain, source, "VARCHAR", shape), "duckdb")
 
 
+def test_a_column_without_a_value_yet_is_told_and_keeps_the_type_that_it_has(local: Shop) -> None:
+    source, empty = exp.select("1"), '"NULL"'
+    publisher = local.publisher(name="empty", key="user_id", destination="amplitude", properties=["n"])
+    with pytest.raises(ProjectError, match="has had no value yet, so that nobody knows its type"):
+        sql.desired_query(publisher, source, empty, sql.Shape({"n": empty}, {"n": empty}))
+    known = sql.desired_query(publisher, source, empty, sql.Shape({"n": empty}, {"n": "BIGINT"}))
+    assert 'CAST(s."n" AS BIGINT)' in render(known, "duckdb")
+
+
 def test_old_changes_go_once_they_have_arrived(opened: Shop) -> None:
     if opened.session.warehouse.dialect == "snowflake":
         pytest.skip("the emulation is slow, and other engines show it")
