@@ -127,7 +127,7 @@ def ask(session: Session, asked: Asked) -> Request | None:
         return None
     by_run = main_ids_by_run(session, people.entity, ids)
     ever = frozenset().union(people.main_ids, *by_run.values())
-    own = ever - of_others(session, people.entity, ever, ids)
+    own = people.main_ids | (ever - of_others(session, people.entity, ever, ids))
     return Requests(session).record(people.entity.name, people.entities, ids, own, asked.reason)
 
 

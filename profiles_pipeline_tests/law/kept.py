@@ -206,6 +206,15 @@ FORGETFUL: dict[str, History] = {
         ),
         Step((), _at(6, 0)),
     ),
+    "two are one for a day under the name of one, who goes, and the other is forgotten": _history(
+        Step(_TWO_PERSONS, _at(3, 0)),
+        Step((_knows("u1", "a2", None, _at(2)),), _at(4, 0)),
+        Step(
+            (Delete("identifies", 0), Delete("tracks", 0), Delete("tracks", 0), Delete("plans", 0)),
+            _at(5, 0),
+            asked=(Forget((0,)),),
+        ),
+    ),
     "two who were one for a day, and one of them is forgotten": _history(
         Step((*_TWO_PERSONS, _knows("u1", "a2", None, _at(2))), _at(3, 0)),
         Step((Correct("identifies", 0, "anonymous_id", None),), _at(4, 0)),
