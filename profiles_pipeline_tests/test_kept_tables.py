@@ -115,6 +115,16 @@ KINDS = (*STATES, "_changes", "_seen", "_days", "_days_seen")
 """How the names of tables end of which there is one at least."""
 
 
+def test_files_without_rows_are_known_to_have_been_read(features: Kept) -> None:
+    """Whatever was looked at is not read again, be there a row in it that counts or none."""
+    features.restore()
+    read = [{Path(file).name: state for file, state in held.files} for held in features.held() if held.files]
+    files = {file.name for file in (features.place.tables / "tracks").iterdir()}
+    of_tracks = [states for states in read if states.keys() == files]
+    assert of_tracks and all(state for states in of_tracks for state in states.values())
+    assert "no-day.parquet" in files
+
+
 def test_what_somebody_has_dropped_or_altered_is_kept_anew(features: Kept, visits: Kept) -> None:
     """Each table in its turn. What earlier runs built stays as it was, or is known to be gone."""
     features.restore(), visits.restore()
