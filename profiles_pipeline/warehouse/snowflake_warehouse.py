@@ -72,7 +72,8 @@ class SnowflakeWarehouse:
             WarehouseError: the account cannot be reached, refuses the user, or lacks what the settings name.
         """
         self._settings = settings
-        self._labels: dict[str, object] = {"app": "profiles", "purpose": purpose}
+        self._purpose = purpose
+        self._labels: dict[int, dict[str, object]] = {}
         self._read_only = read_only
         self._connections: dict[int, SnowflakeConnection] = {}
         self._in_transaction: set[int] = set()
@@ -115,7 +116,7 @@ class SnowflakeWarehouse:
         if self._read_only and not _READS.match(sql):
             raise WarehouseError("this session is for reading only", sql)
         try:
-            return finished(cursor, sql, params, self._labels, began)
+            return finished(cursor, sql, params, self._tags(), began)
         finally:
             self._running.difference_update(running)
 
@@ -160,13 +161,18 @@ class SnowflakeWarehouse:
 
     @contextmanager
     def labelled(self, **labels: object) -> Iterator[None]:
-        """Let the tags of the queries inside the block say these labels too."""
-        before = self._labels
-        self._labels = before | labels
+        """Let the tags of the queries that this thread makes inside the block say these labels too."""
+        thread, before = threading.get_ident(), self._labels.get(threading.get_ident(), {})
+        self._labels[thread] = before | labels
         try:
             yield
         finally:
-            self._labels = before
+            self._labels[thread] = before
+
+    def _tags(self) -> dict[str, object]:
+        """Return what the tags of the queries of this thread say."""
+        own = self._labels.get(threading.get_ident(), {})
+        return {"app": "profiles", "purpose": self._purpose, **own}
 
     # --- loading ----------------------------------------------------------------------------------------------
 
@@ -245,7 +251,7 @@ class SnowflakeWarehouse:
         """
         self._patience = patience
         if self._has_schema(self._settings.schema):
-            turn = Turn(self, self._settings.schema, str(self._labels["purpose"]))
+            turn = Turn(self, self._settings.schema, self._purpose)
             patience.wait_for(turn.take)
             self._turn = turn
 
@@ -345,7 +351,7 @@ class SnowflakeWarehouse:
         """Return the connection of this thread, opened when it is first asked for."""
         thread = threading.get_ident()
         if thread not in self._connections:
-            tag = tag_of(self._labels)
+            tag = tag_of(self._tags())
             self._connections[thread] = run_interruptibly(lambda: connected(self._settings, tag), lambda: None)
         return self._connections[thread]
 
