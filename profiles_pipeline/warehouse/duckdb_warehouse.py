@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +16,7 @@ from profiles_pipeline.spec.stores import SCHEME, StoreError, is_object
 from profiles_pipeline.warehouse.attaching import attach, state_of_file
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.confinement import explained, reach_of, refuse_outward
+from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.csv_files import as_written
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.settings import DuckDBSettings
@@ -207,6 +208,10 @@ class DuckDBWarehouse:
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))
+
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have; no row is read for that."""
+        return counted(self, schema, tables)
 
     def source(self, table: str) -> Source:
         """Return where the rows of the input table `table` come from; see `sources.resolve_source` for the order.

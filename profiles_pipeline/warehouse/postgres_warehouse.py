@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -19,6 +19,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 from profiles_pipeline.dialects import canonical_type, helper_statements, identifier, lower_case
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Column, Rows, Source
+from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.postgres_errors import has_passed, is_not_ready, warehouse_error
 from profiles_pipeline.warehouse.settings import PostgresSettings
@@ -51,6 +52,9 @@ _COLUMNS = """
     WHERE a.attrelid = ?::REGCLASS AND a.attnum > 0 AND NOT a.attisdropped AND d.datname = current_database()
     ORDER BY a.attnum
 """
+COUNTED = 64 * 2**20
+"""Bytes of the largest table whose rows are counted without being asked for: PostgreSQL reads them all for that."""
+
 _ATTEMPTS = 5
 _PLACEHOLDER = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\?|%")
 
@@ -246,6 +250,16 @@ class PostgresWarehouse:
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))
+
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have, of those of at most COUNTED bytes: all their rows are read."""
+        found = self.query(
+            """SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE lower(n.nspname) = ? AND pg_relation_size(c.oid) <= ?""",
+            [schema.lower(), COUNTED],
+        )
+        small = {str(name) for (name,) in found.rows}
+        return counted(self, schema, (table for table in tables if table in small))
 
     def source(self, table: str) -> Source:
         """Return where the rows of the input table `table` come from: a relation of the database.

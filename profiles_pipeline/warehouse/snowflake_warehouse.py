@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,7 @@ from snowflake.connector.util_text import split_statements
 from profiles_pipeline.dialects import canonical_type, identifier, literal, upper_case
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Column, Rows, Source
+from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.snowflake_session import asked_again, connected, finished, tag_of, warehouse_error
 from profiles_pipeline.warehouse.snowflake_turn import Turn
@@ -153,6 +154,10 @@ class SnowflakeWarehouse:
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT COUNT(*) FROM {relation_sql}")))
+
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have; no row is read for that."""
+        return counted(self, schema, tables)
 
     @contextmanager
     def labelled(self, **labels: object) -> Iterator[None]:
