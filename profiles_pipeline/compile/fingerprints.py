@@ -85,14 +85,16 @@ def taken_together(
     for number, (path, several) in enumerate(by_source.items()):
         if len(several) == 1:
             continue
-        contents = {f"content_{n}": a.reads for n, a in enumerate(several)}
+        names = {reads: f"content_{n}" for n, reads in enumerate(dict.fromkeys(a.reads for a in several))}
         source, mark = c.graph.models[path], c.suppressed.mark if c.suppressed is not None else ""
-        query = _fingerprints(c, source, contents, all_rows(c, source), (text(""), text(mark)))
+        query = _fingerprints(
+            c, source, {name: reads for reads, name in names.items()}, all_rows(c, source), (text(""), text(mark))
+        )
         taken = table(number)
         steps.append(Statement(create("temporary table", taken, query), f"fingerprints of the days of {path}"))
-        for name, a in zip(contents, several, strict=True):
-            columns = [FILE, "state", BUCKET, "row_count", "newest"]
-            seen = build("SELECT :columns, :name AS content FROM :taken", columns=columns, name=name, taken=taken)
+        for a in several:
+            columns = [FILE, "state", BUCKET, "row_count", "newest", alias(col(names[a.reads]), "content")]
+            seen = build("SELECT :columns FROM :taken", columns=columns, taken=taken)
             found[a.table.name] = replace(a, seen=seen)
     return steps, list(found.values())
 
