@@ -56,6 +56,13 @@ class HeldTables:
             return tuple(_held(row) for row in found.rows)
         return tuple(self._examined(_held(row), row[-2:], there) for row in found.rows)
 
+    def names(self) -> frozenset[str]:
+        """Return the tables that any project keeps from run to run, with all that they consist of, in lower case."""
+        if HELD_TABLE not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            return frozenset()
+        found = self.warehouse.query(f"SELECT table_name FROM {self._named(HELD_TABLE)}").rows
+        return frozenset(part.lower() for (name,) in found for part in tables_of_held(str(name)))
+
     def _examined(self, held: Held, noted: Sequence[object], there: frozenset[str]) -> Held:
         """Return a table with what can be seen of it; `noted` are its layout and its parts as they were left."""
         kept_in, parts = noted

@@ -93,7 +93,14 @@ def taken_together(
         taken = table(number)
         steps.append(Statement(create("temporary table", taken, query), f"fingerprints of the days of {path}"))
         for a in several:
-            columns = [FILE, "state", BUCKET, "row_count", "newest", alias(col(names[a.reads]), "content")]
+            columns: list[exp.Expr | str] = [
+                FILE,
+                "state",
+                BUCKET,
+                "row_count",
+                "newest",
+                alias(col(names[a.reads]), "content"),
+            ]
             seen = build("SELECT :columns FROM :taken", columns=columns, taken=taken)
             found[a.table.name] = replace(a, seen=seen)
     return steps, list(found.values())
