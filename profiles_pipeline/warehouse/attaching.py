@@ -51,10 +51,15 @@ def _load(database: Attached, warehouse: Warehouse) -> None:
 
 
 def state_of_file(database: Attached) -> str:
-    """Return another text when the file of a database may hold other rows than before; nothing for another kind."""
+    """Return another text when the file of a database may hold other rows than before; nothing for another kind.
+
+    What a program that ended badly has written last is in a file beside it.
+    """
     if database.file is None:
         return ""
-    with suppress(OSError):
-        status = database.file.stat()
-        return f" {status.st_size} {status.st_mtime_ns}"
-    return ""
+    found = []
+    for file in (database.file, database.file.with_name(f"{database.file.name}.wal")):
+        with suppress(FileNotFoundError):
+            status = file.stat()
+            found.append(f"{status.st_size} {status.st_mtime_ns}")
+    return " ".join(found)
