@@ -41,9 +41,10 @@ class Source:
         sql: what to write after FROM: a quoted relation name or a call that reads files, paths absolute.
         kind: ``relation`` or the format of the files.
         origin: the relation's name, or the path, pattern or address of the files, for people to read.
-        state: another text when the rows may be others than before, as far as that can be told without reading them.
+        state: of files, another text when their rows may be others than before; see `Warehouse.state` for relations.
         with_file: like `sql`, with a further column FILE_COLUMN that names the file of each row; empty for a relation.
         files: each local file and its own state.
+        names: of a relation, its database, schema and name as they were created.
     """
 
     sql: str
@@ -52,6 +53,7 @@ class Source:
     state: str = ""
     with_file: str = ""
     files: tuple[tuple[str, str], ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def select(self) -> str:
@@ -135,6 +137,16 @@ class Warehouse(Protocol):
 
         Raises:
             ProjectError: with a ``missing-table`` problem that lists every place tried, in order.
+        """
+
+    def state(self, table: str) -> str:
+        """Return another text when the rows of the input table `table` may be others than before.
+
+        That of a view is the state of what it reads, however deep. Where neither a catalogue nor a file tells of every
+        change, the rows are read and hashed.
+
+        Raises:
+            ProjectError: as `source` does.
         """
 
     def interrupt(self) -> None:

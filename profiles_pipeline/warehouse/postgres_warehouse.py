@@ -18,6 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from profiles_pipeline.dialects import canonical_type, helper_statements, identifier, lower_case
 from profiles_pipeline.errors import WarehouseError
+from profiles_pipeline.warehouse import postgres_states
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
@@ -36,13 +37,6 @@ _RELATIONS = """
     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
         AND n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%'
     ORDER BY 2, 3
-"""
-_STATE = """
-    SELECT CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid)
-        ELSE concat_ws(' ', c.relfilenode, s.n_tup_ins, s.n_tup_upd, s.n_tup_del) END
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
-    WHERE n.nspname = ? AND c.relname = ?
 """
 _NAMES = """
     SELECT c.relname, c.relkind = 'v' FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -283,6 +277,15 @@ class PostgresWarehouse:
         found = resolve_source(table, self._settings, self._catalog())
         return replace(found, sql=self._as_elsewhere(found.sql))
 
+    def state(self, table: str) -> str:
+        """Return another text when the rows of the input table `table` may be others than before.
+
+        Raises:
+            ProjectError: as `source` does.
+        """
+        found = resolve_source(table, self._settings, self._catalog())
+        return f"{found.origin}: {postgres_states.state(self, found)}" if found.names else found.state
+
     def _as_elsewhere(self, relation_sql: str) -> str:
         """Return what to select from so that texts are compared by their bytes and names are in lower case.
 
@@ -315,10 +318,7 @@ class PostgresWarehouse:
             Relation(str(database), str(schema), str(name), bool(is_view))
             for database, schema, name, is_view in self.query(_RELATIONS).rows
         )
-        return Catalog(self._settings.database, found, self._state, "public")
-
-    def _state(self, relation: Relation) -> str:
-        return str(self.scalar(_STATE, [relation.schema, relation.name]))
+        return Catalog(self._settings.database, found, "public")
 
     def _types(self, connection: Connection, result: CursorResult[tuple[object, ...]]) -> tuple[str, ...]:
         described = result.cursor.description if result.cursor is not None else ()
