@@ -8,7 +8,7 @@ from typing import Literal
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.compile.entity_vars import main_id_audits
+from profiles_pipeline.compile.audits import main_id_audits
 from profiles_pipeline.compile.join_vars import column_of, home, joined
 from profiles_pipeline.compile.rows import (
     alias,
