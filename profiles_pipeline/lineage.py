@@ -34,7 +34,7 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 from profiles_pipeline.resolve.past import past_ref
-from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.readings import VarKey
 from profiles_pipeline.resolve.session_models import SessionTable
 from profiles_pipeline.spec.model import Text
 

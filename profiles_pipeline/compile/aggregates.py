@@ -14,7 +14,7 @@ from sqlglot import exp
 from profiles_pipeline import sql
 from profiles_pipeline.errors import Problem, Problems, nearest
 from profiles_pipeline.resolve.model import EntityVar
-from profiles_pipeline.resolve.reader import ReadVar, Window
+from profiles_pipeline.resolve.readings import ReadVar, Window
 from profiles_pipeline.sql import build
 from profiles_pipeline.sql.time_windows import conjuncts, window_of
 

@@ -50,7 +50,7 @@ from profiles_pipeline.detours import columns_of_table, input_vars_behind
 from profiles_pipeline.errors import fail
 from profiles_pipeline.names import VAR_TABLE, safe_identifier
 from profiles_pipeline.resolve.model import Cohort, EntityVar, InputVar, InputVarTable, Source, VarTable
-from profiles_pipeline.resolve.reader import ReadVar, VarKey
+from profiles_pipeline.resolve.readings import ReadVar, VarKey
 from profiles_pipeline.sql import build
 
 

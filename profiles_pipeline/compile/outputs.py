@@ -27,7 +27,7 @@ from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.cohort_filters import filter_texts, sql_filter_text
 from profiles_pipeline.resolve.features import features_in
 from profiles_pipeline.resolve.model import Cohort, ColumnUnion, FeatureTable, FeatureView, SqlModel
-from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.readings import VarKey
 from profiles_pipeline.spec.model import CohortFilter, FilterNode
 from profiles_pipeline.sql import build
 from profiles_pipeline.sql.rights import why_left_out
