@@ -103,7 +103,12 @@ def _outcomes(
         return one_by_one(tasks, attempt)
     # What is looked up once in a session is looked up before there are threads that would.
     _ = session.states, session.kinds, session.texts
-    order = waits(tasks, session.project.graph)
+    dialect, there = session.warehouse.dialect, {name.lower() for name in session.kinds}
+
+    def drags_along(name: str) -> bool:
+        return capabilities(dialect).cascade_on_drop and spelled(name, dialect).lower() in there
+
+    order = waits(tasks, session.project.graph, drags_along)
     return side_by_side(tasks, order, attempt, concurrency, session.warehouse.interrupt)
 
 

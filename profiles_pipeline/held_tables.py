@@ -62,6 +62,13 @@ class HeldTables:
             self._examined(_held(row), each, there, counts) for row, each in zip(found.rows, left, strict=True)
         )
 
+    def names(self) -> frozenset[str]:
+        """Return the tables that any project keeps from run to run, with all that they consist of, in lower case."""
+        if HELD_TABLE not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            return frozenset()
+        found = self.warehouse.query(f"SELECT table_name FROM {self._named(HELD_TABLE)}").rows
+        return frozenset(part.lower() for (name,) in found for part in tables_of_held(str(name)))
+
     def _examined(self, held: Held, left: _Left, there: frozenset[str], counts: Mapping[str, int]) -> Held:
         """Return a table with what can be seen of it, given how it was left, and how many rows tables have now."""
         if left.layout != layout.current():

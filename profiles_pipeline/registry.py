@@ -258,6 +258,10 @@ class Registry:
         """
         return self._held.of(project, self._version() or VERSION, examined=examined) if self.exists() else ()
 
+    def held_names(self) -> frozenset[str]:
+        """Return the tables that any project keeps from run to run, with all that they consist of, in lower case."""
+        return self._held.names() if self.exists() else frozenset()
+
     def hold(self, project: str, tables: Iterable[Held]) -> None:
         """Write down the tables that a model keeps for later runs, as they are left now."""
         self._held.hold(project, tables)

@@ -18,6 +18,7 @@ from profiles_pipeline.names import (
     OBSERVED_FILES,
     OBSERVED_INPUTS,
     PUBLICATIONS,
+    PUBLISHED_FROM,
 )
 
 VERSIONS_TABLE = "pb_ct_version"
@@ -58,6 +59,9 @@ TABLES: Mapping[str, str] = {
         row_count BIGINT NOT NULL, last_seq BIGINT NOT NULL, guards VARCHAR NOT NULL, approved BOOLEAN NOT NULL,
         hash_version INTEGER NOT NULL, published_at TIMESTAMP NOT NULL, acknowledged BIGINT NOT NULL,
         delivered_at TIMESTAMP, PRIMARY KEY (project, publisher, publication)""",
+    PUBLISHED_FROM: """
+        project VARCHAR NOT NULL, publisher VARCHAR NOT NULL, publication BIGINT NOT NULL, basis VARCHAR NOT NULL,
+        PRIMARY KEY (project, publisher)""",
     FORGET_REQUESTS: """
         project VARCHAR NOT NULL, request VARCHAR NOT NULL, entity VARCHAR NOT NULL, reason VARCHAR,
         salt VARCHAR NOT NULL, ids BIGINT NOT NULL, main_ids VARCHAR, asked_at TIMESTAMP NOT NULL,

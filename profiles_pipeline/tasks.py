@@ -42,16 +42,16 @@ class Task:
 class _Relations:
     """Names of relations, in lower case: those that statements name at all, and those of them that they change.
 
-    `unknown` is true of statements that may do anything.
+    `alone` is true of statements that may do anything.
     """
 
     named: frozenset[str]
     changed: frozenset[str]
-    unknown: bool = False
+    alone: bool = False
 
     def in_the_way_of(self, later: _Relations) -> bool:
         """True when statements that name `later` have to wait for these."""
-        if self.unknown or later.unknown:
+        if self.alone or later.alone:
             return True
         return not self.changed.isdisjoint(later.named) or not later.changed.isdisjoint(self.named)
 
@@ -67,12 +67,20 @@ def _window(stages: Iterable[ModelStage]) -> Window:
     return next(stage.window for stage in stages if not isinstance(stage, RunHook))
 
 
-def waits(tasks: Sequence[Task], graph: Graph) -> tuple[frozenset[int], ...]:
+def waits(
+    tasks: Sequence[Task], graph: Graph, drags_along: Callable[[str], bool] = lambda _: False
+) -> tuple[frozenset[int], ...]:
     """Return, for each task, the numbers of the earlier ones that have to be done before it begins.
 
     What is kept from run to run belongs to a model in all windows of a plan: one window is done before the next.
+
+    Args:
+        tasks: in the order of their plan.
+        graph: what models are made from.
+        drags_along: tells of a relation that others, whichever they are, go with it when it is made anew or dropped.
+            Nothing is done beside that.
     """
-    relations = [_relations(task.stages) for task in tasks]
+    relations = [_relations(task.stages, drags_along) for task in tasks]
     return tuple(
         frozenset(
             number
@@ -85,15 +93,16 @@ def waits(tasks: Sequence[Task], graph: Graph) -> tuple[frozenset[int], ...]:
     )
 
 
-def _relations(stages: Iterable[ModelStage]) -> _Relations:
+def _relations(stages: Iterable[ModelStage], drags_along: Callable[[str], bool]) -> _Relations:
     trees = [tree for stage in stages for tree in _trees(stage)]
     named = {table.name.lower() for tree in trees for table in sql.nodes_of(tree, exp.Table)}
     changes = [tree for tree in trees if not isinstance(tree, exp.Query)]
     targets = [_targets(tree) for tree in changes]
+    gone = (name for tree in changes if isinstance(tree, exp.Create | exp.Drop) for name in _targets(tree) or ())
     return _Relations(
         frozenset(named),
         frozenset(name for found in targets for name in found or ()),
-        unknown=any(found is None for found in targets),
+        alone=any(found is None for found in targets) or any(map(drags_along, gone)),
     )
 
 

@@ -162,6 +162,9 @@ def test_later_runs_say_what_runs_from_the_rows_say(lively: Place) -> None:
         said = f"on {built.engine} every run builds from the rows"
         assert all((said in why) is not goes_on for why in whys)
     assert ways == [{"build"}, {"increment"} if goes_on else {"build"}]
+    later.run(later.engine, request=Request(force=True), concurrency=3)
+    again = later.views(later.engine)
+    assert {name: cells(rows) for name, rows in here.items()} == {name: cells(again[name]) for name in here}
 
 
 def test_by_the_command_line(lively: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,16 @@ def test_what_does_not_need_each_other_does_not_wait(shop: ProfilesProject, task
     assert profile not in before(found, funnel)
 
 
+def test_nothing_is_done_beside_what_takes_other_relations_along(
+    shop: ProfilesProject, tasks: tuple[Task, ...]
+) -> None:
+    (alone,) = (number for number, task in enumerate(tasks) if task.model.path == "models/user_profile")
+    (made,) = {stage.material.lower() for stage in tasks[alone].stages}
+    found = waits(tasks, shop.graph, lambda name: name == made)
+    assert found[alone] == frozenset(range(alone))
+    assert all(alone in earlier for earlier in found[alone + 1 :])
+
+
 class Recorded:
     """Does tasks that take as long as one says, and notes when they ran."""
 

@@ -20,12 +20,12 @@ from profiles_pipeline.compile.accumulators import (
     Accumulator,
     bucketed,
     changed_range,
-    fingerprints,
     range_names,
     rows_definition,
     update_steps,
 )
 from profiles_pipeline.compile.entity_vars import Growing, Scan
+from profiles_pipeline.compile.fingerprints import fingerprints, taken_together
 from profiles_pipeline.compile.input_vars import with_input_vars
 from profiles_pipeline.compile.kept_rows import KeptRows
 from profiles_pipeline.compile.partials import Split
@@ -274,7 +274,7 @@ class Carrying(Growing):
     def _accumulator(
         self, source: str, kept: Kept, variables: Sequence[EntityVar], parts: Mapping[str, exp.Expr]
     ) -> Accumulator:
-        model = self.c.graph.models[source]
+        model, reads = self.c.graph.models[source], self.reads.columns(source, variables)
         table = beside(kept.table, "_days")
         within = changed_range(self.c, model, range_names(table))
         rows, changed = (
@@ -292,11 +292,12 @@ class Carrying(Growing):
             source=source,
             rows=rows,
             changed=changed,
-            seen=fingerprints(self.c, model, self.reads.columns(source, variables), seen),
+            seen=fingerprints(self.c, model, reads, seen),
             keys=looked_up_ids(self.c, model, self.cohort.entity),
             partials=parts,
             is_kept=kept.is_there,
             vars={v.name: tuple(s.partials) for v in variables if (s := self.strategies[v.name.lower()].split)},
+            reads=reads,
         )
 
     # --- bringing it up to date ---------------------------------------------------------------------------------
@@ -307,7 +308,9 @@ class Carrying(Growing):
         accumulators += [days for _, days in self.replayed.values()]
         for kept in self.kept:
             self.steps += _without_superfluous(kept)
-        for accumulator in accumulators:
+        looks, looking = taken_together(self.c, accumulators, lambda n: scratch(self.relation, f"seen_{n}"))
+        self.steps += looks
+        for accumulator in looking:
             self.steps += update_steps(accumulator)
         if any(kept.is_there for kept in self.kept) or self.carried.kept:
             self.steps += self._find_touched(accumulators)

@@ -14,10 +14,10 @@ from profiles_pipeline.compile.accumulators import (
     bucketed,
     changed_range,
     columns_read,
-    fingerprints,
     range_names,
     rows_definition,
 )
+from profiles_pipeline.compile.fingerprints import fingerprints
 from profiles_pipeline.compile.rows import alias, id_value, occurred
 from profiles_pipeline.compile.statement import Compilation, Statement, beside, create
 from profiles_pipeline.compile.versioned import Versioned

@@ -87,7 +87,10 @@ class Shape:
 
 
 def source_query(
-    publisher: Publisher, relations: Mapping[str, exp.Table], without: Collection[str] = frozenset()
+    publisher: Publisher,
+    relations: Mapping[str, exp.Table],
+    without: Collection[str] = frozenset(),
+    only: exp.Table | None = None,
 ) -> exp.Expr:
     """Return the query of what a publisher reads: columns ``publish_key``, ``main_id`` and those of its properties.
 
@@ -95,6 +98,7 @@ def source_query(
         publisher: the publisher.
         relations: path of a model that it reads -> its material.
         without: main ids of people who are left out.
+        only: table with the main ids of those who are read, ``main_id``; None for everybody.
     """
     main_id = publisher.entity.id_column
     columns = [col(item.column, "f") for item in publisher.properties]
@@ -102,7 +106,7 @@ def source_query(
     if publisher.stitcher is None:
         query = query.select(exp.alias_(col(publisher.key, "f"), "publish_key"))
     else:
-        ids = _ids(publisher, beside(relations[publisher.stitcher], "_mappings"))
+        ids = _ids(publisher, beside(relations[publisher.stitcher], "_mappings"), only)
         on = build("g.main_id = f.:id", id=main_id)
         query = query.select("g.other_id AS publish_key").join(
             exp.alias_(exp.Subquery(this=ids), "g", table=True), on=on
@@ -113,25 +117,28 @@ def source_query(
     if without:
         listed = [text(each) for each in sorted(without)]
         query = query.where(build("NOT f.:id IN (:without)", id=main_id, without=listed))
+    if only is not None:
+        query = query.where(build("f.:id IN (SELECT main_id FROM :only)", id=main_id, only=only))
     return query.select(*columns)
 
 
-def _ids(publisher: Publisher, mappings: exp.Table) -> exp.Expr:
+def _ids(publisher: Publisher, mappings: exp.Table, only: exp.Table | None) -> exp.Expr:
     """Return the ids that get a row: all of a type, or for each person the one that was seen first, or last."""
+    meant = build("other_id_type = :type", type=text(publisher.key))
+    if only is not None:
+        meant = exp.and_(meant, build("main_id IN (SELECT main_id FROM :only)", only=only))
     if publisher.fan_out == "all":
-        return build(
-            "SELECT other_id, main_id FROM :m WHERE other_id_type = :type", m=mappings, type=text(publisher.key)
-        )
+        return build("SELECT other_id, main_id FROM :m WHERE :meant", m=mappings, meant=meant)
     order = {"latest": "valid_at DESC NULLS LAST", "oldest": "first_seen_at NULLS LAST"}[publisher.fan_out]
     return build(
         f"""
         SELECT other_id, main_id FROM (
             SELECT other_id, main_id, ROW_NUMBER() OVER (PARTITION BY main_id ORDER BY {order}, other_id) AS place
-            FROM :m WHERE other_id_type = :type
+            FROM :m WHERE :meant
         ) AS ranked WHERE place = 1
         """,
         m=mappings,
-        type=text(publisher.key),
+        meant=meant,
     )
 
 

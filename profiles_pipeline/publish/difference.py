@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlglot import exp
 
 from profiles_pipeline import plan, time_contexts
+from profiles_pipeline.compile import published_tables as tables
 from profiles_pipeline.compile import publishing as sql
+from profiles_pipeline.compile.moved import only
 from profiles_pipeline.compile.statement import create, scratch
 from profiles_pipeline.destinations import Published
 from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.errors import Problem, ProjectError, fail
+from profiles_pipeline.publish.basis import Basis, Moved, basis_now, moved_since, with_keys
 from profiles_pipeline.publish.guards import Found, Guard, guards
 from profiles_pipeline.publish.ledger import Counts, Ledger, Publication
 from profiles_pipeline.publish.tracking import tracking_faults
@@ -37,7 +40,8 @@ class Difference:
         is_there: the table exists.
         shape: the columns of the table.
         missing: columns that the table is yet to get.
-        desired: temporary table of what is to be there.
+        desired: temporary table of what is to be there, for those who were compared.
+        moved: who was compared; None for everybody.
         delta: temporary table of what has to be written.
         guards: the rules, and what breaks them.
         sample: some of what has to be written: operation, key and the columns that change.
@@ -52,6 +56,7 @@ class Difference:
     shape: sql.Shape
     missing: tuple[str, ...]
     desired: exp.Table
+    moved: Moved | None
     delta: exp.Table
     counts: Counts
     rows: int
@@ -97,18 +102,29 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
     relations = sql.relations_of(publisher, schema)
     table = _look(session, publisher, relations.table)
     _refuse_foreign(publisher, table, last)
-    source = sql.source_query(publisher, materials, session.registry.being_forgotten(session.project.name))
+    forgotten = session.registry.being_forgotten(session.project.name)
+    source = sql.source_query(publisher, materials, forgotten)
     types = {c.name.lower(): c.type for c in warehouse.describe(render(source, warehouse.dialect))}
     shape = _shape(publisher, types, table, last)
-    desired, delta = (scratch(exp.table_(publisher.name), name) for name in ("desired", "delta"))
-    query = sql.desired_query(publisher, source, types["publish_key"], shape)
-    warehouse.execute(render(create("temporary table", desired, query), warehouse.dialect))
-    _refuse_repeated(session, publisher, desired)
     missing = tuple(name for name in shape.types if table.columns is None or name.lower() not in table.columns)
+    moved = None if missing else _moved(session, ledger, publisher, window, shape, last)
+    desired, delta = (scratch(exp.table_(publisher.name), name) for name in ("desired", "delta"))
+    while True:
+        own = source if moved is None else sql.source_query(publisher, materials, only=moved.people)
+        query = sql.desired_query(publisher, own, types["publish_key"], shape)
+        warehouse.execute(render(create("temporary table", desired, query), warehouse.dialect))
+        if moved is None or with_keys(session, publisher, moved, desired):
+            break
+        moved = None
+    _refuse_repeated(session, publisher, desired)
     there = _present(relations.table, publisher, shape, table, missing)
+    if moved is not None:
+        there = only(there, publisher.key_column, moved.keys)
     query = sql.delta_query(publisher, desired, there, shape)
     warehouse.execute(render(create("temporary table", delta, query), warehouse.dialect))
     counts, by_hand = _counted(session, desired, delta)
+    if moved is not None:
+        counts = _with_the_others(session, publisher, counts, table.rows, moved)
     month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     found = Found(
         counts=counts,
@@ -129,12 +145,35 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
         shape=shape,
         missing=missing,
         desired=desired,
+        moved=moved,
         delta=delta,
         counts=counts,
         rows=table.rows,
         guards=guards(publisher, found),
         sample=_sample(session, delta),
     )
+
+
+def _moved(
+    session: Session, ledger: Ledger, publisher: Publisher, window: Window, shape: sql.Shape, last: Publication | None
+) -> Moved | None:
+    """Return who has to be compared; None for everybody."""
+    noted = None if last is None else ledger.made_from(last.number)
+    if noted is None:
+        return None
+    return moved_since(session, publisher, Basis.of(noted), basis_now(session, publisher, window, shape))
+
+
+def _with_the_others(session: Session, publisher: Publisher, counts: Counts, rows: int, moved: Moved) -> Counts:
+    """Return counts with those who were not compared: what they have published, or rejected, is as it was."""
+    query = build(
+        "SELECT COUNT(*) FROM :rejects WHERE NOT main_id IN (SELECT main_id FROM :people)",
+        rejects=tables.rejects_of(publisher, session.output.schema),
+        people=moved.people,
+    )
+    rejected = int(str(session.warehouse.scalar(render(query, session.warehouse.dialect))))
+    unchanged = rows - counts.updated - counts.deleted
+    return replace(counts, unchanged=unchanged, rejected=counts.rejected + rejected)
 
 
 def published_materials(

@@ -117,13 +117,16 @@ def ended(publisher: Publisher, sync: str, pause: Callable[[float], None] = time
         sync: its id.
         pause: waits for so many seconds.
     """
-    to = connection(publisher)
+    try:
+        return _ended(connection(publisher), sync, pause)
+    except (PassingError, ProjectError) as error:
+        return _told(f"How sync {sync} goes is not known: {_why(error)}.", 1, "warning")
+
+
+def _ended(to: Connection, sync: str, pause: Callable[[float], None]) -> Check:
     until, length = time.monotonic() + to.wait, _SHORTEST_PAUSE
     while True:
-        try:
-            answer = to.ask("GET", f"/syncs/{sync}")
-        except (PassingError, ProjectError) as error:
-            return _told(f"How sync {sync} goes is not known: {_why(error)}.", 1, "warning")
+        answer = to.ask("GET", f"/syncs/{sync}")
         status = str(answer.get("status", ""))
         if status == "succeeded":
             return _told(f"Sync {sync} did.", 0)

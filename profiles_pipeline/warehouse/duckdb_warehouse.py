@@ -13,7 +13,7 @@ import duckdb
 from profiles_pipeline.dialects import identifier, literal
 from profiles_pipeline.errors import WarehouseError, fail
 from profiles_pipeline.spec.stores import SCHEME, StoreError, is_object
-from profiles_pipeline.warehouse.attaching import attach, state_of_file
+from profiles_pipeline.warehouse.attaching import attach, folder_of_rows, state_of
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.confinement import explained, reach_of, refuse_outward
 from profiles_pipeline.warehouse.counting import counted
@@ -77,7 +77,8 @@ class DuckDBWarehouse:
         views = self.query(_FILE_VIEWS).rows
         if any(SCHEME in str(view) for (view,) in views):
             self._store()
-        self._set(reach_of(self._settings, (str(view) for (view,) in views)).settings())
+        lakes = [folder for d in self._settings.attached if (folder := folder_of_rows(d, self)) is not None]
+        self._set(reach_of(self._settings, (str(view) for (view,) in views), lakes).settings())
         self._confined = True
 
     def _set(self, chosen: Mapping[str, str]) -> None:
@@ -262,7 +263,7 @@ class DuckDBWarehouse:
         named = (relation.database, relation.schema, relation.name)
         own = str(self.scalar(_VIEW if relation.is_view else _ROWS, named))
         beside = (d for d in self._settings.attached if d.name.lower() == relation.database.lower())
-        return own + "".join(map(state_of_file, beside))
+        return own + "".join(state_of(d, relation.schema, relation.name, self) for d in beside)
 
     def _run(self, work: Callable[[], Result], statement: str) -> Result:
         # Left to itself, DuckDB 2.0 looks at signals only now and then: after Ctrl-C a sort goes on for seconds, an

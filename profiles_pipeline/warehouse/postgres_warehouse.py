@@ -31,14 +31,22 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _RELATIONS = """
-    SELECT current_database(), n.nspname, c.relname, c.relkind = 'v' AS is_view,
-        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid)
-            ELSE concat_ws(' ', c.relfilenode, s.n_tup_ins, s.n_tup_upd, s.n_tup_del) END AS state
+    SELECT current_database(), n.nspname, c.relname, c.relkind = 'v' AS is_view
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
         AND n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%'
     ORDER BY 2, 3
+"""
+_STATE = """
+    SELECT CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid)
+        ELSE concat_ws(' ', c.relfilenode, s.n_tup_ins, s.n_tup_upd, s.n_tup_del) END
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
+    WHERE n.nspname = ? AND c.relname = ?
+"""
+_NAMES = """
+    SELECT c.relname, c.relkind = 'v' FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND lower(n.nspname) = ?
 """
 _VIEWS = """
     SELECT c.relname, pg_get_viewdef(c.oid) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -52,6 +60,12 @@ _COLUMNS = """
     WHERE a.attrelid = ?::REGCLASS AND a.attnum > 0 AND NOT a.attisdropped AND d.datname = current_database()
     ORDER BY a.attnum
 """
+_MORE_MEMORY = """
+    SELECT set_config(name, value, FALSE) FROM (VALUES ('work_mem', '64MB'), ('temp_buffers', '64MB')) AS v(name, value)
+    WHERE pg_size_bytes(current_setting(name)) < pg_size_bytes(value)
+"""
+"""What a server out of the box gives is for many short statements at once; what somebody has set higher stays."""
+
 COUNTED = 64 * 2**20
 """Bytes of the largest table whose rows are counted without being asked for: PostgreSQL reads them all for that."""
 
@@ -168,8 +182,7 @@ class PostgresWarehouse:
         name = identifier(schema, self.dialect)
         if self.scalar("SELECT COUNT(*) FROM pg_namespace WHERE nspname = ?", [schema]) == 0:
             self.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
-        for statement in helper_statements(self.dialect, schema):
-            self.execute(statement)
+        self.execute(";\n".join(helper_statements(self.dialect, schema)))
 
     def use(self, schema: str, names: Mapping[str, str]) -> None:
         """Let relations of `schema` be named without it in this session, and let further `names` mean relations."""
@@ -224,11 +237,11 @@ class PostgresWarehouse:
 
     def relations(self, schema: str) -> frozenset[str]:
         """Return the names of the tables and views of `schema` as they were created; none if it does not exist."""
-        return frozenset(r.name for r in self._catalog().relations if r.schema.lower() == schema.lower())
+        return frozenset(str(name) for name, _ in self.query(_NAMES, [schema.lower()]).rows)
 
     def views(self, schema: str) -> frozenset[str]:
         """Return the names of the views among `relations`."""
-        return frozenset(r.name for r in self._catalog().relations if r.is_view and r.schema.lower() == schema.lower())
+        return frozenset(str(name) for name, is_view in self.query(_NAMES, [schema.lower()]).rows if is_view)
 
     def view_texts(self, schema: str) -> Mapping[str, str]:
         """Return the views among `relations`: name -> the query that makes it."""
@@ -298,11 +311,14 @@ class PostgresWarehouse:
         self._engine.dispose()
 
     def _catalog(self) -> Catalog:
-        found = {
-            Relation(str(database), str(schema), str(name), bool(is_view)): str(state)
-            for database, schema, name, is_view, state in self.query(_RELATIONS).rows
-        }
-        return Catalog(self._settings.database, tuple(found), found.__getitem__, "public")
+        found = tuple(
+            Relation(str(database), str(schema), str(name), bool(is_view))
+            for database, schema, name, is_view in self.query(_RELATIONS).rows
+        )
+        return Catalog(self._settings.database, found, self._state, "public")
+
+    def _state(self, relation: Relation) -> str:
+        return str(self.scalar(_STATE, [relation.schema, relation.name]))
 
     def _types(self, connection: Connection, result: CursorResult[tuple[object, ...]]) -> tuple[str, ...]:
         described = result.cursor.description if result.cursor is not None else ()
@@ -346,6 +362,7 @@ def _engine(settings: PostgresSettings, purpose: str, read_only: bool) -> Engine
         "TimeZone": "UTC",
         "DateStyle": "ISO",
         "client_min_messages": "warning",
+        "jit": "off",  # compiles each statement anew, which takes longer than it saves
         "default_transaction_read_only": "on" if read_only else "off",
         "search_path": f"{identifier(settings.schema, PostgresWarehouse.dialect)},public",
     }
@@ -368,6 +385,7 @@ def _engine(settings: PostgresSettings, purpose: str, read_only: bool) -> Engine
         connect_args={"options": options, "application_name": purpose[:63], "prepare_threshold": None},
     )
     event.listen(made, "connect", _texts_of_json)
+    event.listen(made, "connect", _more_memory)
     return made
 
 
@@ -375,6 +393,12 @@ def _texts_of_json(connection: psycopg.Connection, _: object) -> None:
     """Leave JSON the text that it is, as it is everywhere else."""
     for kind in ("json", "jsonb"):
         connection.adapters.register_loader(kind, TextLoader)
+
+
+def _more_memory(connection: psycopg.Connection, _: object) -> None:
+    """Let steps sort, hash and keep their temporary tables in memory for longer."""
+    connection.autocommit = True
+    connection.execute(_MORE_MEMORY)
 
 
 def _escaped(value: str) -> str:

@@ -124,6 +124,7 @@ def load(shape: Shape, folder: Path) -> ProfilesProject:
     place = folder / f"project_{abs(hash(shape)):x}"
     place.mkdir(parents=True, exist_ok=True)
     (place / "pb_project.yaml").write_text(yaml.safe_dump(_head(shape), sort_keys=False))
+    (place / "pipeline.yaml").write_text("retention: {runs: 100}")  # what earlier runs have built is looked at again
     (place / "models.yaml").write_text(yaml.safe_dump(_models(shape), sort_keys=False))
     return ProfilesProject.load(place)
 
