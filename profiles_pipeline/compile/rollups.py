@@ -20,7 +20,8 @@ from profiles_pipeline import sql
 from profiles_pipeline.compile.partials import MovingError, Split, UnsplittableError, split
 from profiles_pipeline.compile.statement import Compilation
 from profiles_pipeline.resolve.model import InputVar, Model, Source, Stitcher
-from profiles_pipeline.resolve.reader import Reader, ReadVar, VarKey
+from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.readings import ReadVar, VarKey
 
 Kind = Literal["state", "replay", "full", "derived"]
 

@@ -11,7 +11,7 @@ from profiles_pipeline.compile.input_vars import row_expression
 from profiles_pipeline.compile.rows import given_main_id, ids_on_rows
 from profiles_pipeline.detours import input_vars_behind
 from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, Source
-from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.readings import VarKey
 
 TYPE = "type of "
 """What begins the marks of types among the columns of a kept table; no name of a column of it does."""
