@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
-from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -23,6 +22,7 @@ from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.postgres_errors import has_passed, is_not_ready, warehouse_error
+from profiles_pipeline.warehouse.postgres_values import read_values
 from profiles_pipeline.warehouse.settings import PostgresSettings
 from profiles_pipeline.warehouse.sources import Catalog, Relation, resolve_source
 
@@ -384,15 +384,9 @@ def _engine(settings: PostgresSettings, purpose: str, read_only: bool) -> Engine
         execution_options={"no_parameters": True},
         connect_args={"options": options, "application_name": purpose[:63], "prepare_threshold": None},
     )
-    event.listen(made, "connect", _texts_of_json)
+    event.listen(made, "connect", read_values)
     event.listen(made, "connect", _more_memory)
     return made
-
-
-def _texts_of_json(connection: psycopg.Connection, _: object) -> None:
-    """Leave JSON the text that it is, as it is everywhere else."""
-    for kind in ("json", "jsonb"):
-        connection.adapters.register_loader(kind, TextLoader)
 
 
 def _more_memory(connection: psycopg.Connection, _: object) -> None:
