@@ -38,7 +38,7 @@ TABLES: Mapping[str, str] = {
     HELD_TABLE: """
         table_name VARCHAR PRIMARY KEY, project VARCHAR NOT NULL, model_ref VARCHAR NOT NULL, seq_no BIGINT NOT NULL,
         end_ts TIMESTAMP NOT NULL, version BIGINT NOT NULL, material_name VARCHAR NOT NULL, columns VARCHAR NOT NULL,
-        since_version BIGINT NOT NULL, layout INTEGER, parts VARCHAR""",
+        since_version BIGINT NOT NULL, layout INTEGER, parts VARCHAR, row_counts VARCHAR""",
     OBSERVED_INPUTS: """
         project VARCHAR NOT NULL, input VARCHAR NOT NULL, level VARCHAR NOT NULL, state VARCHAR NOT NULL,
         hashed VARCHAR NOT NULL, until_ts TIMESTAMP NOT NULL, version VARCHAR NOT NULL, row_count BIGINT NOT NULL,
@@ -108,6 +108,7 @@ class Migration:
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, (AddColumn(HELD_TABLE, "layout", "INTEGER", "1"), AddColumn(HELD_TABLE, "parts", "VARCHAR"))),
+    Migration(3, (AddColumn(HELD_TABLE, "row_counts", "VARCHAR"),)),
 )
 """What has changed since version 1, in the order in which it has."""
 

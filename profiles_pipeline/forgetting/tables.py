@@ -134,12 +134,11 @@ def take_out(session: Session, whom: Whom, note: Callable[[Mapping[str, int]], N
     """
     taken: dict[str, int] = {}
     with session.warehouse.transaction():
-        for table in built_tables(session):
-            condition = _rows_of(session, table, whom)
-            if condition is None:
-                continue
-            if rows := deleted(session, _relation(session, table), condition):
-                taken[table.name] = rows
+        with session.registry.changing_held(session.project.name):
+            for table in built_tables(session):
+                condition = _rows_of(session, table, whom)
+                if condition is not None and (rows := deleted(session, _relation(session, table), condition)):
+                    taken[table.name] = rows
         note(taken)
 
 

@@ -12,10 +12,11 @@ from profiles_pipeline import plan, time_contexts
 from profiles_pipeline.compile import published_tables as tables
 from profiles_pipeline.compile import publishing as sql
 from profiles_pipeline.compile.moved import only
+from profiles_pipeline.compile.published_types import kind_of, published_type, too_large
 from profiles_pipeline.compile.statement import create, scratch
 from profiles_pipeline.destinations import Published
 from profiles_pipeline.dialects import render, spelled
-from profiles_pipeline.errors import Problem, ProjectError, fail
+from profiles_pipeline.errors import Problem, ProjectError, WarehouseError, fail
 from profiles_pipeline.publish.basis import Basis, Moved, basis_now, moved_since, with_keys
 from profiles_pipeline.publish.guards import Found, Guard, guards
 from profiles_pipeline.publish.ledger import Counts, Ledger, Publication
@@ -112,7 +113,11 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
     while True:
         own = source if moved is None else sql.source_query(publisher, materials, only=moved.people)
         query = sql.desired_query(publisher, own, types["publish_key"], shape)
-        warehouse.execute(render(create("temporary table", desired, query), warehouse.dialect))
+        try:
+            warehouse.execute(render(create("temporary table", desired, query), warehouse.dialect))
+        except WarehouseError as error:
+            _refuse_too_large(session, publisher, own, shape, error)
+            raise
         if moved is None or with_keys(session, publisher, moved, desired):
             break
         moved = None
@@ -137,7 +142,7 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
     )
     return Difference(
         publisher=publisher,
-        relations=relations,
+        relations=sql.relations_of(publisher, schema, shape.types),
         ledger=ledger,
         window=window,
         last=last,
@@ -255,7 +260,7 @@ def _shape(publisher: Publisher, types: Mapping[str, str], table: _Table, last: 
     before = {name: there.get(name.lower(), kind) for name, kind in (last.columns if last else {}).items()}
     known = {name.lower() for name in sources}
     kept = {name: kind for name, kind in before.items() if name.lower() not in known}
-    own = {name: there.get(name.lower(), sql.published_type(kind)) for name, kind in sources.items()}
+    own = {name: there.get(name.lower(), published_type(kind)) for name, kind in sources.items()}
     return sql.Shape(sources, own | kept)
 
 
@@ -277,6 +282,31 @@ def _present(
     ]
     empty = [exp.alias_(exp.cast(exp.null(), kind), name, quoted=True) for name, kind in own]
     return build("SELECT :columns WHERE FALSE", columns=[*empty, *nulls])
+
+
+def _refuse_too_large(
+    session: Session, publisher: Publisher, source: exp.Expr, shape: sql.Shape, cause: WarehouseError
+) -> None:
+    """Raise where it is because of numbers that do not fit into their columns that a warehouse has failed."""
+    suspects = too_large(shape.sources, shape.types)
+    if not suspects:
+        return
+    counts = [build("COUNT(CASE WHEN :large THEN 1 END)", large=condition) for condition in suspects.values()]
+    query = build("SELECT :counts FROM :source AS s", counts=counts, source=source)
+    row = session.warehouse.query(render(query, session.warehouse.dialect)).rows[0]
+    found = {name: int(str(n)) for name, n in zip(suspects, row, strict=True) if int(str(n))}
+    problems = [
+        Problem(
+            "value-too-large",
+            f"'{name}' of '{publisher.name}' has {n:,} numbers that do not fit into {shape.types[name]}, which it is "
+            "published as; nothing was written",
+            publisher.span,
+            "publish it as a feature of another name: a text, a floating point number or a smaller one",
+        )
+        for name, n in found.items()
+    ]
+    if problems:
+        raise ProjectError(problems) from cause
 
 
 def _refuse_repeated(session: Session, publisher: Publisher, desired: exp.Table) -> None:
@@ -330,7 +360,7 @@ def _by_hand(publisher: Publisher, table: _Table, last: Publication | None, chan
         found = table.columns.get(name.lower())
         if found is None:
             told.append(f"its column '{name}' was dropped by hand")
-        elif sql.kind_of(found) != sql.kind_of(kind):
+        elif kind_of(found) != kind_of(kind):
             told.append(f"its column '{name}' was made {found} by hand")
     if table.rows != last.rows:
         told.append(f"it has {table.rows:,} rows, and {last.rows:,} were published")

@@ -86,6 +86,9 @@ def connection(publisher: Publisher, environment: Mapping[str, str] = os.environ
     if not token:
         message = f"'{publisher.name}' starts syncs, and the environment has no {name}"
         fail("no-secret", message, publisher.span, hint=f"set {name} to a service access token of the workspace")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        message = f"'{publisher.name}' cannot start syncs: {name} has characters that no token has"
+        fail("no-secret", message, publisher.span, hint="a line break at its end, or a blank, is read as part of it")
     timeout, patience, wait = (seconds_of(options, name) for name in ("timeout", "patience", "wait"))
     at = f"{url}/retl-connections/{options['connection_id']}"
     return Connection(at, token, timeout, int(str(options["attempts"])), patience, wait)

@@ -255,16 +255,17 @@ def said(shape: Shape, tables: Tables, end: datetime) -> Mapping[str, Rows]:
     for source in spec.sources:
         kind = "models" if source.query else "inputs"
         rows = world.rows_with_vars(source.name)
-        found[f"{kind}/{source.name}/var_table"] = [{**row, "user_main_id": row["main id"]} for row in rows]
+        owned = [{**row, "user_main_id": row["main id"], "owner": row["main id"]} for row in rows]
+        found[f"{kind}/{source.name}/var_table"] = owned
         if source.query:
-            found[f"models/{source.name}"] = [dict(row) for row in world.visible[source.name]]
+            found[f"models/{source.name}"] = owned
     return found | (visits.relations() if visits is not None else {})
 
 
 def _with_sessions(features: dict[str, dict[str, object]], visits: Visits | None) -> dict[str, dict[str, object]]:
     if visits is not None:
         for main, values in features.items():
-            values["mean_session"] = visits.mean_session(main)
+            values.update(visits.vars_of(main))
     return features
 
 
@@ -280,7 +281,7 @@ def _in_columns(found: Relations, rows: Mapping[str, Rows]) -> Relations:
     relations = {}
     for path in rows.keys() & found.keys():
         names = [name for name, _ in found[path].columns]
-        is_view_of_rows = path.startswith(("inputs/", "models/daily", "models/purchases"))
+        is_view_of_rows = path.startswith(("inputs/", "models/daily", "models/owned", "models/purchases"))
         for row in rows[path] if not is_view_of_rows else ():
             if row.keys() != set(names):
                 raise LawBrokenError(f"{path} has the columns {sorted(names)}, the oracle says {sorted(row)}")

@@ -141,6 +141,13 @@ HISTORIES: dict[str, History] = {
         Step((Correct("tracks", 0, "amount", None),), _at(5, 0)),
         shape=Shape(("median_amount",)),
     ),
+    "rows that carry main ids change hands, come and go": _history(
+        Step((*_TWO_PERSONS, _knows("u1", "a2", None, _at(2))), _at(3, 0)),
+        Step((Correct("identifies", 0, "anonymous_id", None),), _at(4, 0)),
+        Step((_tracks(_track("u2", None, _at(3), "view")), Delete("tracks", 1)), _at(5, 0)),
+        Step((Correct("identifies", 0, "anonymous_id", "a2"), Correct("tracks", 0, "amount", 10)), _at(6, 0)),
+        shape=Shape(("owned_views", "owned_2d", "owned_median")),
+    ),
     "a row comes twice, then both go": _history(
         Step(_TWO_PERSONS, _at(3, 0)),
         Step((Repeat("tracks", 0), Repeat("orders", 0)), _at(4, 0)),

@@ -40,7 +40,7 @@ _SCHEMAS = {
 _NOT_COMPARED = {"input_row_id"}
 """The number of a row says nothing of the row."""
 
-_OF_ROWS = ("inputs/", "models/daily", "models/purchases")
+_OF_ROWS = ("inputs/", "models/daily", "models/owned", "models/purchases")
 """How the paths of models begin that show the rows of sources as these are."""
 
 _OF_EVENTS = ("_mapped_tracks", "_track_facts", "_tracks_flow")
