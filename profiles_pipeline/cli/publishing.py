@@ -199,6 +199,8 @@ def _show_difference(found: Difference) -> None:
         out(), _HEADINGS, [(publisher.name, publisher.destination.name, *_cells(found.counts))], right=_HEADINGS[2:]
     )
     say(f"as of {found.window.end:%Y-%m-%dT%H:%M:%SZ}, seq_no {found.window.seq_no}; the table has {found.rows:,} rows")
+    if found.anew:
+        say("the destination is another one than before" + (", and is given everybody" * found.tells_everybody))
     if found.missing and found.is_there:
         say(f"new columns: {', '.join(found.missing)}")
     if retired := [name for name in found.shape.retired if found.last and name in found.last.columns]:
@@ -225,6 +227,7 @@ def _of_difference(found: Difference) -> dict[str, object]:
         "rows": found.rows,
         **_counts(found.counts),
         "new_columns": list(found.missing),
+        "new_destination": found.anew,
         "sample": [{"operation": _OPERATIONS[op], "key": key, "changed": changed} for op, key, changed in found.sample],
         "guards": [{"name": g.name, "passed": not g.told, "told": g.told} for g in found.guards],
     }
