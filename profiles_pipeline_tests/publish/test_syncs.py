@@ -50,6 +50,17 @@ def test_a_sync_is_started_for_what_has_changed_and_watched_to_its_end(local: Sh
     assert api.started == 1
 
 
+def test_another_connection_is_told_to_fetch_although_nothing_has_changed(local: Shop, api: Api) -> None:
+    local.put(people(1))
+    local.publish(fetched(local, "retl_moved", api))
+    assert local.publish(fetched(local, "retl_moved", api, patience="1m")).delivered.syncs == ()
+    moved = fetched(local, "retl_moved", api, connection_id="other")
+    assert local.publish(moved).delivered.syncs == ("sync2",)
+    assert api.calls[-1][1] == "/v2/retl-connections/other/start"
+    assert local.rows("retl_moved__changes", "seq") == [(1,)]
+    assert local.publish(moved).delivered.syncs == ()
+
+
 @pytest.mark.parametrize(
     ("states", "passed", "stops", "told"),
     [

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from profiles_pipeline.errors import ProjectError, RunError
 from profiles_pipeline.publish.retrying import asked_wait
 from profiles_pipeline.resolve.publishing import Publisher
+from profiles_pipeline.spec.publishing import GuardsSpec
 from profiles_pipeline_tests.publish.people import Shop
 from profiles_pipeline_tests.publish.receiver import SECRET, Receiver, receiving
 
@@ -169,6 +171,31 @@ def test_a_server_that_was_down_gets_what_is_left_before_anything_newer(
         assert [c["properties"] for c in receiver.taken] == [{"How Many": n} for n in (2, 3, 4, 10, 11, 12, 13, 14)]
     ledger = local.rows("publications", "publication, acknowledged, publisher")
     assert [row[:2] for row in ledger if row[2] == "hook_down"] == [(1, 5), (2, 10)]
+
+
+def test_another_server_is_given_everybody_and_not_what_the_one_before_has_not_got(
+    local: Shop, receiver: Receiver
+) -> None:
+    local.put(crowd(3))
+    local.publish(local.publisher(name="hook_moved", key="user_id", properties={"How Many": "n"}))
+    receiver.answer = lambda number, _: (200 if number < 2 else 500, {}, 0)
+    publisher = hook(local, "hook_moved", receiver.url, attempts=1)
+    with pytest.raises(RunError, match="1 changes left to send"):
+        local.publish(publisher)
+    with receiving() as other:
+        moved = hook(local, "hook_moved", other.url)
+        local.put(crowd(2, plus=1))
+        with pytest.raises(RunError, match="would write 2 rows"):
+            local.publish(replace(moved, guards=GuardsSpec(first_run="ask", max_deleted=None)))
+        local.publish(moved)
+        told = [(c["seq"], c["op"], c["key"], c.get("properties")) for c in other.taken]
+        assert told == [
+            (7, "delete", "user002", None),
+            (8, "insert", "user000", {"How Many": 1}),
+            (9, "insert", "user001", {"How Many": 2}),
+        ]
+        assert local.publish(moved).publication is None
+        assert len(receiver.requests) == 2
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404])
