@@ -159,7 +159,7 @@ def take_out(session: Session, publisher: Publisher, request: Request, main_ids:
         waits=waits,
         syncs=tuple(requests.taken(request).get(_SYNCS.format(publisher.name), ())),
         files=_folders(session, publisher),
-        duty=_duty(session, publisher),
+        duty=_duty(session, publisher, waits),
     )
 
 
@@ -186,11 +186,12 @@ def _handed_on(session: Session, publisher: Publisher, request: Request) -> str 
     return None
 
 
-def _duty(session: Session, publisher: Publisher) -> str:
-    """Return what is left to do at a destination; for one that is not declared any more, also why nobody else does."""
+def _duty(session: Session, publisher: Publisher, waits: str | None) -> str:
+    """Return what is left to do at a destination, and whether nobody hands on what waits for it."""
     if publisher.name in {each.name for each in session.project.publishers}:
         return publisher.destination.erasure
-    return f"{publisher.destination.erasure}; it is not declared any more, so that what waits is not handed on later"
+    undeclared = f"{publisher.destination.erasure}; it is not declared any more"
+    return undeclared if waits is None else f"{undeclared}, so that what waits is not handed on later"
 
 
 def _says_who_is_deleted(session: Session, table: exp.Table) -> bool:

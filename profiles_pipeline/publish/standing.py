@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import get_args
 
@@ -126,6 +126,8 @@ def standing(session: Session, entity: Entity) -> Iterator[Publisher]:
         known = declared.get(name)
         if before is None:
             before = _as_found(session, name, known)
+        if known is not None:
+            before = replace(before, deletes=known.deletes)  # which holds for what is deleted from now on
         publisher = known if known is not None and Declared.of(known) == before else _as_noted(session, name, before)
         if publisher is not None and publisher.entity.stitcher == entity.stitcher:
             yield publisher

@@ -182,7 +182,7 @@ publish:
 NOW = """
 publish:
   - {name: renamed_now, from: user/all/feature_view, destination: table, key: user_id}
-  - {name: other_key, from: user/all/feature_view, destination: {type: files, path: new}, key: email}
+  - {name: other_key, from: user/all/feature_view, destination: {type: files, path: new}, key: email, deletes: soft}
   - {name: other_deletes, from: user/all/feature_view, destination: table, key: user_id, deletes: soft}
 """
 
