@@ -396,10 +396,13 @@ def _forget_states(session: Session) -> None:
     held = session.registry.held(session.project.name)
     entries = [entry.material for entry in session.registry.entries() if entry.project == session.project.name]
     needed = {each.version for each in held} | {each.version for each in entries if each.version is not None}
+    trees = []
     for each in held:
         if each.name.endswith(STATES):
             table = exp.table_(each.name, db=session.output.schema, quoted=True)
-            tree = versioned.without_states(table, needed)
+            trees.append(versioned.without_states(table, needed))
+    with session.registry.changing_held(session.project.name):
+        for tree in trees:
             session.warehouse.execute(render(tree, session.warehouse.dialect))
 
 

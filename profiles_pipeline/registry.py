@@ -266,6 +266,16 @@ class Registry:
         """Write down the tables that a model keeps for later runs, as they are left now."""
         self._held.hold(project, tables)
 
+    @contextmanager
+    def changing_held(self, project: str) -> Iterator[None]:
+        """Run the body, which changes rows of kept tables outside of a run; the registry says how many there are then.
+
+        To be used within the transaction that changes them.
+        """
+        version = (self._version() or VERSION) if self.exists() else VERSION
+        with self._held.changing(project, version):
+            yield
+
     def let_go(self, tables: Iterable[str]) -> None:
         """Forget tables that are kept from run to run no longer."""
         self._held.let_go(tables)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from profiles_pipeline.compile.accumulators import BUCKET, LATER, TIMELESS, Accumulator, bucket_of
-from profiles_pipeline.compile.rows import alias, all_rows, col, moment, occurred, text, timestamp
+from profiles_pipeline.compile.rows import alias, all_rows, col, moment, occurred, quoted, text, timestamp
 from profiles_pipeline.compile.statement import FILE, Compilation, Statement, Step, create
 from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.sql import build
@@ -22,6 +22,7 @@ def fingerprints(
 ) -> exp.Expr:
     """Return the query of the fingerprints of a source's buckets: file, its state, BUCKET, row_count, newest, content.
 
+    Of each file there is also a row without a bucket, so that one in which nothing counts is known to have been read.
     Rows that the time context cannot see yet are in the bucket LATER. Files that are as they were are not read, nor
     are days before the newest known one where a source is said to grow at its end only. All are where somebody was
     forgotten since: a state tells for which list of those it holds.
@@ -51,6 +52,8 @@ def fingerprints(
         ifs=[exp.If(this=exp.EQ(this=col(FILE), expression=text(f)), true=text(s)) for f, s in changed.items()]
     )
     read = _fingerprints(c, source, contents, rows, (col(FILE), state if changed else text("")))
+    if changed:
+        read = exp.union(read, _marks(changed), distinct=False, copy=False)
     if not unchanged or kept is None:
         return read
     # Files come day by day: those that are as they were are many, the others few.
@@ -59,6 +62,22 @@ def fingerprints(
     if others := sorted(seen.keys() - unchanged):
         known.where(exp.Not(this=exp.In(this=col(FILE), expressions=list(map(text, others)))), copy=False)
     return exp.union(known, read, distinct=False, copy=False) if changed else known
+
+
+def _marks(files: Mapping[str, str]) -> exp.Expr:
+    """Return a row of no bucket for each file, given with its state: it was read, though nothing in it may count."""
+    rows = [exp.Tuple(expressions=[text(file), text(state)]) for file, state in files.items()]
+    named = exp.TableAlias(this=quoted("f"), columns=[quoted("file"), quoted("state")])
+    return build(
+        """
+        SELECT f.file AS :file_name, f.state AS state, CAST(NULL AS TIMESTAMP) AS :bucket, 0 AS row_count,
+            CAST(NULL AS TIMESTAMP) AS newest, CAST(NULL AS HUGEINT) AS content
+        FROM :files
+        """,
+        file_name=FILE,
+        bucket=BUCKET,
+        files=exp.Values(expressions=rows, alias=named),
+    )
 
 
 def taken_together(

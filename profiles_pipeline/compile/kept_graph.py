@@ -39,11 +39,13 @@ class Base:
         mappings: its mappings, a table or a query; None when there are none, and everything is new.
         version: number of the state that is made now: one more than that of the state before.
         is_plain: whether it was made of edges alone, without caps, manual rules and metadata.
+        is_logged: whether there is the log of what changed up to it.
     """
 
     mappings: exp.Expr | None
     version: int
     is_plain: bool = False
+    is_logged: bool = False
 
 
 @dataclass(frozen=True)

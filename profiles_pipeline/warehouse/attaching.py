@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from profiles_pipeline.dialects import identifier, literal
@@ -80,13 +81,21 @@ def state_of(database: Attached, schema: str, name: str, warehouse: Warehouse) -
     Nothing for MotherDuck, of which only the number of rows is known.
     """
     if database.file is not None:
-        with suppress(OSError):
-            status = database.file.stat()
-            return f" {status.st_size} {status.st_mtime_ns}"
+        return _state_of_file(database.file)
     if database.kind == "ducklake":
-        return f" {warehouse.scalar('SELECT id FROM ducklake_current_snapshot(?)', [database.name])}"
+        return f"{warehouse.scalar('SELECT id FROM ducklake_current_snapshot(?)', [database.name])}"
     if database.kind == "postgres":
         there = {"schema": literal(schema, "postgres"), "name": literal(name, "postgres")}
         asked = _STATE_ON_POSTGRES.format(**there)
-        return f" {warehouse.scalar('SELECT state FROM postgres_query(?, ?)', [database.name, asked])}"
+        return f"{warehouse.scalar('SELECT state FROM postgres_query(?, ?)', [database.name, asked])}"
     return ""
+
+
+def _state_of_file(database: Path) -> str:
+    """Return the state of a DuckDB file. What a program that ended badly has written last is in a file beside it."""
+    found = []
+    for file in (database, database.with_name(f"{database.name}.wal")):
+        with suppress(FileNotFoundError):
+            status = file.stat()
+            found.append(f"{status.st_size} {status.st_mtime_ns}")
+    return " ".join(found)

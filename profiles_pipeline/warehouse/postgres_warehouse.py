@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
-from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -18,9 +17,12 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from profiles_pipeline.dialects import canonical_type, helper_statements, identifier, lower_case
 from profiles_pipeline.errors import WarehouseError
+from profiles_pipeline.warehouse import postgres_states
 from profiles_pipeline.warehouse.base import Column, Rows, Source
+from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.postgres_errors import has_passed, is_not_ready, warehouse_error
+from profiles_pipeline.warehouse.postgres_values import read_values
 from profiles_pipeline.warehouse.settings import PostgresSettings
 from profiles_pipeline.warehouse.sources import Catalog, Relation, resolve_source
 
@@ -35,13 +37,6 @@ _RELATIONS = """
     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
         AND n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%'
     ORDER BY 2, 3
-"""
-_STATE = """
-    SELECT CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid)
-        ELSE concat_ws(' ', c.relfilenode, s.n_tup_ins, s.n_tup_upd, s.n_tup_del) END
-    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
-    WHERE n.nspname = ? AND c.relname = ?
 """
 _NAMES = """
     SELECT c.relname, c.relkind = 'v' FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -64,6 +59,9 @@ _MORE_MEMORY = """
     WHERE pg_size_bytes(current_setting(name)) < pg_size_bytes(value)
 """
 """What a server out of the box gives is for many short statements at once; what somebody has set higher stays."""
+
+COUNTED = 64 * 2**20
+"""Bytes of the largest table whose rows are counted without being asked for: PostgreSQL reads them all for that."""
 
 _ATTEMPTS = 5
 _PLACEHOLDER = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\?|%")
@@ -260,6 +258,16 @@ class PostgresWarehouse:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))
 
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have, of those of at most COUNTED bytes: all their rows are read."""
+        found = self.query(
+            """SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE lower(n.nspname) = ? AND pg_relation_size(c.oid) <= ?""",
+            [schema.lower(), COUNTED],
+        )
+        small = {str(name) for (name,) in found.rows}
+        return counted(self, schema, (table for table in tables if table in small))
+
     def source(self, table: str) -> Source:
         """Return where the rows of the input table `table` come from: a relation of the database.
 
@@ -268,6 +276,15 @@ class PostgresWarehouse:
         """
         found = resolve_source(table, self._settings, self._catalog())
         return replace(found, sql=self._as_elsewhere(found.sql))
+
+    def state(self, table: str) -> str:
+        """Return another text when the rows of the input table `table` may be others than before.
+
+        Raises:
+            ProjectError: as `source` does.
+        """
+        found = resolve_source(table, self._settings, self._catalog())
+        return f"{found.origin}: {postgres_states.state(self, found)}" if found.names else found.state
 
     def _as_elsewhere(self, relation_sql: str) -> str:
         """Return what to select from so that texts are compared by their bytes and names are in lower case.
@@ -301,10 +318,7 @@ class PostgresWarehouse:
             Relation(str(database), str(schema), str(name), bool(is_view))
             for database, schema, name, is_view in self.query(_RELATIONS).rows
         )
-        return Catalog(self._settings.database, found, self._state, "public")
-
-    def _state(self, relation: Relation) -> str:
-        return str(self.scalar(_STATE, [relation.schema, relation.name]))
+        return Catalog(self._settings.database, found, "public")
 
     def _types(self, connection: Connection, result: CursorResult[tuple[object, ...]]) -> tuple[str, ...]:
         described = result.cursor.description if result.cursor is not None else ()
@@ -370,15 +384,9 @@ def _engine(settings: PostgresSettings, purpose: str, read_only: bool) -> Engine
         execution_options={"no_parameters": True},
         connect_args={"options": options, "application_name": purpose[:63], "prepare_threshold": None},
     )
-    event.listen(made, "connect", _texts_of_json)
+    event.listen(made, "connect", read_values)
     event.listen(made, "connect", _more_memory)
     return made
-
-
-def _texts_of_json(connection: psycopg.Connection, _: object) -> None:
-    """Leave JSON the text that it is, as it is everywhere else."""
-    for kind in ("json", "jsonb"):
-        connection.adapters.register_loader(kind, TextLoader)
 
 
 def _more_memory(connection: psycopg.Connection, _: object) -> None:
