@@ -23,6 +23,12 @@ def is_moment(node: exp.Expr) -> bool:
     return isinstance(node, exp.Cast) and bool(node.args["to"].is_type("timestamptz", "timestampltz"))
 
 
+def is_time(node: exp.Expr) -> bool:
+    """Tell whether a tree is known to give a time or a date."""
+    node = node.unnest()
+    return isinstance(node, exp.Cast) and bool(node.args["to"].is_type(*exp.DataType.TEMPORAL_TYPES))
+
+
 def steps_of(path: exp.Expr) -> tuple[str | int, ...] | None:
     """Return the fields and positions of a path into a document; None for one with more than these."""
     if isinstance(path, exp.Literal):

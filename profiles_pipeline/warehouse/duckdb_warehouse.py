@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -13,9 +13,10 @@ import duckdb
 from profiles_pipeline.dialects import identifier, literal
 from profiles_pipeline.errors import WarehouseError, fail
 from profiles_pipeline.spec.stores import SCHEME, StoreError, is_object
-from profiles_pipeline.warehouse.attaching import attach, state_of_file
+from profiles_pipeline.warehouse.attaching import attach, folder_of_rows, state_of
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.confinement import explained, reach_of, refuse_outward
+from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.csv_files import as_written
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.settings import DuckDBSettings
@@ -76,7 +77,8 @@ class DuckDBWarehouse:
         views = self.query(_FILE_VIEWS).rows
         if any(SCHEME in str(view) for (view,) in views):
             self._store()
-        self._set(reach_of(self._settings, (str(view) for (view,) in views)).settings())
+        lakes = [folder for d in self._settings.attached if (folder := folder_of_rows(d, self)) is not None]
+        self._set(reach_of(self._settings, (str(view) for (view,) in views), lakes).settings())
         self._confined = True
 
     def _set(self, chosen: Mapping[str, str]) -> None:
@@ -208,6 +210,10 @@ class DuckDBWarehouse:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))
 
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have; no row is read for that."""
+        return counted(self, schema, tables)
+
     def source(self, table: str) -> Source:
         """Return where the rows of the input table `table` come from; see `sources.resolve_source` for the order.
 
@@ -234,9 +240,11 @@ class DuckDBWarehouse:
         found = self._reachable(resolve_source(table, self._settings, self._catalog()))
         if not found.names:
             return found.state
+        database, schema, name = found.names
         is_view = (relation := self._catalog().find(*found.names)) is None or relation.is_view
-        beside = (d for d in self._settings.attached if d.name.lower() == found.names[0].lower() and not is_view)
-        own = next(filter(None, map(state_of_file, beside)), None) or self._content(found)
+        beside = (d for d in self._settings.attached if d.name.lower() == database.lower() and not is_view)
+        known = (state_of(each, schema, name, self) for each in beside)
+        own = next(filter(None, known), None) or self._content(found)
         return f"{found.origin}: {own}"
 
     def _content(self, relation: Source) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import psycopg
-from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
@@ -20,8 +19,10 @@ from profiles_pipeline.dialects import canonical_type, helper_statements, identi
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse import postgres_states
 from profiles_pipeline.warehouse.base import Column, Rows, Source
+from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.postgres_errors import has_passed, is_not_ready, warehouse_error
+from profiles_pipeline.warehouse.postgres_values import read_values
 from profiles_pipeline.warehouse.settings import PostgresSettings
 from profiles_pipeline.warehouse.sources import Catalog, Relation, resolve_source
 
@@ -37,6 +38,10 @@ _RELATIONS = """
         AND n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%'
     ORDER BY 2, 3
 """
+_NAMES = """
+    SELECT c.relname, c.relkind = 'v' FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND lower(n.nspname) = ?
+"""
 _VIEWS = """
     SELECT c.relname, pg_get_viewdef(c.oid) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.relkind = 'v' AND lower(n.nspname) = ? ORDER BY c.oid
@@ -49,6 +54,15 @@ _COLUMNS = """
     WHERE a.attrelid = ?::REGCLASS AND a.attnum > 0 AND NOT a.attisdropped AND d.datname = current_database()
     ORDER BY a.attnum
 """
+_MORE_MEMORY = """
+    SELECT set_config(name, value, FALSE) FROM (VALUES ('work_mem', '64MB'), ('temp_buffers', '64MB')) AS v(name, value)
+    WHERE pg_size_bytes(current_setting(name)) < pg_size_bytes(value)
+"""
+"""What a server out of the box gives is for many short statements at once; what somebody has set higher stays."""
+
+COUNTED = 64 * 2**20
+"""Bytes of the largest table whose rows are counted without being asked for: PostgreSQL reads them all for that."""
+
 _ATTEMPTS = 5
 _PLACEHOLDER = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\?|%")
 
@@ -162,8 +176,7 @@ class PostgresWarehouse:
         name = identifier(schema, self.dialect)
         if self.scalar("SELECT COUNT(*) FROM pg_namespace WHERE nspname = ?", [schema]) == 0:
             self.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
-        for statement in helper_statements(self.dialect, schema):
-            self.execute(statement)
+        self.execute(";\n".join(helper_statements(self.dialect, schema)))
 
     def use(self, schema: str, names: Mapping[str, str]) -> None:
         """Let relations of `schema` be named without it in this session, and let further `names` mean relations."""
@@ -218,11 +231,11 @@ class PostgresWarehouse:
 
     def relations(self, schema: str) -> frozenset[str]:
         """Return the names of the tables and views of `schema` as they were created; none if it does not exist."""
-        return frozenset(r.name for r in self._catalog().relations if r.schema.lower() == schema.lower())
+        return frozenset(str(name) for name, _ in self.query(_NAMES, [schema.lower()]).rows)
 
     def views(self, schema: str) -> frozenset[str]:
         """Return the names of the views among `relations`."""
-        return frozenset(r.name for r in self._catalog().relations if r.is_view and r.schema.lower() == schema.lower())
+        return frozenset(str(name) for name, is_view in self.query(_NAMES, [schema.lower()]).rows if is_view)
 
     def view_texts(self, schema: str) -> Mapping[str, str]:
         """Return the views among `relations`: name -> the query that makes it."""
@@ -244,6 +257,16 @@ class PostgresWarehouse:
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))
+
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have, of those of at most COUNTED bytes: all their rows are read."""
+        found = self.query(
+            """SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE lower(n.nspname) = ? AND pg_relation_size(c.oid) <= ?""",
+            [schema.lower(), COUNTED],
+        )
+        small = {str(name) for (name,) in found.rows}
+        return counted(self, schema, (table for table in tables if table in small))
 
     def source(self, table: str) -> Source:
         """Return where the rows of the input table `table` come from: a relation of the database.
@@ -339,6 +362,7 @@ def _engine(settings: PostgresSettings, purpose: str, read_only: bool) -> Engine
         "TimeZone": "UTC",
         "DateStyle": "ISO",
         "client_min_messages": "warning",
+        "jit": "off",  # compiles each statement anew, which takes longer than it saves
         "default_transaction_read_only": "on" if read_only else "off",
         "search_path": f"{identifier(settings.schema, PostgresWarehouse.dialect)},public",
     }
@@ -360,14 +384,15 @@ def _engine(settings: PostgresSettings, purpose: str, read_only: bool) -> Engine
         execution_options={"no_parameters": True},
         connect_args={"options": options, "application_name": purpose[:63], "prepare_threshold": None},
     )
-    event.listen(made, "connect", _texts_of_json)
+    event.listen(made, "connect", read_values)
+    event.listen(made, "connect", _more_memory)
     return made
 
 
-def _texts_of_json(connection: psycopg.Connection, _: object) -> None:
-    """Leave JSON the text that it is, as it is everywhere else."""
-    for kind in ("json", "jsonb"):
-        connection.adapters.register_loader(kind, TextLoader)
+def _more_memory(connection: psycopg.Connection, _: object) -> None:
+    """Let steps sort, hash and keep their temporary tables in memory for longer."""
+    connection.autocommit = True
+    connection.execute(_MORE_MEMORY)
 
 
 def _escaped(value: str) -> str:

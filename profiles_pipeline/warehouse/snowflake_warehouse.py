@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,7 @@ from snowflake.connector.util_text import split_statements
 from profiles_pipeline.dialects import canonical_type, identifier, literal, upper_case
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Column, Rows, Source
+from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.snowflake_session import asked_again, connected, finished, tag_of, warehouse_error
 from profiles_pipeline.warehouse.snowflake_turn import Turn
@@ -77,7 +78,8 @@ class SnowflakeWarehouse:
             WarehouseError: the account cannot be reached, refuses the user, or lacks what the settings name.
         """
         self._settings = settings
-        self._labels: dict[str, object] = {"app": "profiles", "purpose": purpose}
+        self._purpose = purpose
+        self._labels: dict[int, dict[str, object]] = {}
         self._read_only = read_only
         self._connections: dict[int, SnowflakeConnection] = {}
         self._in_transaction: set[int] = set()
@@ -120,7 +122,7 @@ class SnowflakeWarehouse:
         if self._read_only and not _READS.match(sql):
             raise WarehouseError("this session is for reading only", sql)
         try:
-            return finished(cursor, sql, params, self._labels, began)
+            return finished(cursor, sql, params, self._tags(), began)
         finally:
             self._running.difference_update(running)
 
@@ -159,15 +161,24 @@ class SnowflakeWarehouse:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT COUNT(*) FROM {relation_sql}")))
 
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have; no row is read for that."""
+        return counted(self, schema, tables)
+
     @contextmanager
     def labelled(self, **labels: object) -> Iterator[None]:
-        """Let the tags of the queries inside the block say these labels too."""
-        before = self._labels
-        self._labels = before | labels
+        """Let the tags of the queries that this thread makes inside the block say these labels too."""
+        thread, before = threading.get_ident(), self._labels.get(threading.get_ident(), {})
+        self._labels[thread] = before | labels
         try:
             yield
         finally:
-            self._labels = before
+            self._labels[thread] = before
+
+    def _tags(self) -> dict[str, object]:
+        """Return what the tags of the queries of this thread say."""
+        own = self._labels.get(threading.get_ident(), {})
+        return {"app": "profiles", "purpose": self._purpose, **own}
 
     # --- loading ----------------------------------------------------------------------------------------------
 
@@ -246,7 +257,7 @@ class SnowflakeWarehouse:
         """
         self._patience = patience
         if self._has_schema(self._settings.schema):
-            turn = Turn(self, self._settings.schema, str(self._labels["purpose"]))
+            turn = Turn(self, self._settings.schema, self._purpose)
             patience.wait_for(turn.take)
             self._turn = turn
 
@@ -368,7 +379,7 @@ class SnowflakeWarehouse:
         """Return the connection of this thread, opened when it is first asked for."""
         thread = threading.get_ident()
         if thread not in self._connections:
-            tag = tag_of(self._labels)
+            tag = tag_of(self._tags())
             self._connections[thread] = run_interruptibly(lambda: connected(self._settings, tag), lambda: None)
         return self._connections[thread]
 

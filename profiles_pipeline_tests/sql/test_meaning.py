@@ -80,7 +80,21 @@ def _on_postgres(server: Warehouse, pair: dict[str, Any], tree: exp.Expr) -> lis
         relation = build(f"SELECT * FROM {DATA['fixtures'].get(pair['fixture'], pair['fixture'])}")
         view = exp.Create(this=exp.to_table("fixture"), kind="VIEW", replace=True, expression=relation)
         server.execute(render(view, "postgres", pretty=False))
+    _assert_compared_by_bytes(server, render(tree, "postgres"))
     return [[_plain(value) for value in row] for row in server.query(render(tree, "postgres")).rows]
+
+
+def _assert_compared_by_bytes(server: Warehouse, query: str) -> None:
+    """Whatever text a query gives is compared by its bytes in what is computed from it, as it is on DuckDB."""
+    columns = server.describe(query)
+    names = ", ".join(f"c{number}" for number in range(len(columns)))
+    server.execute(f"CREATE OR REPLACE TEMPORARY VIEW given ({names}) AS {query}")
+    found = server.query(
+        "SELECT attname, attcollation::REGCOLLATION::TEXT FROM pg_attribute WHERE attrelid = 'pg_temp.given'::REGCLASS "
+        "AND attcollation NOT IN (0, 'pg_catalog.\"C\"'::REGCOLLATION) ORDER BY attnum"
+    ).rows
+    server.execute("DROP VIEW pg_temp.given")
+    assert not found
 
 
 def _comparable(value: object) -> object:

@@ -7,9 +7,39 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.postgres import casting, parsing
+
 PREFIX = "profiles_"
 
+_INLINED = "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS"
+
+_BY_TYPE_OF_VALUE: tuple[tuple[str, str, str], ...] = (
+    *(
+        ("is_text", f"value {kind}", f"BOOLEAN {_INLINED} $$ SELECT {answer} $$")
+        for kind, answer in {"TEXT": True, "VARCHAR": True, '"char"': False, "ANYELEMENT": False}.items()
+    ),
+    *(
+        ("hash", f"value {kind}, seed BIGINT", f"BIGINT {_INLINED} $$ SELECT {hashed}, seed) $$")
+        for kind, hashed in {
+            "TEXT": "HASHTEXTEXTENDED(value",
+            "VARCHAR": "HASHTEXTEXTENDED(value",
+            "SMALLINT": "HASHINT8EXTENDED(value",
+            "INTEGER": "HASHINT8EXTENDED(value",
+            "BIGINT": "HASHINT8EXTENDED(value",
+            "TIMESTAMP": "TIMESTAMP_HASH_EXTENDED(value",
+            "TIMESTAMPTZ": "TIMESTAMP_HASH_EXTENDED(value AT TIME ZONE 'UTC'",
+            '"char"': "HASHTEXTEXTENDED(value::TEXT",
+            "ANYELEMENT": "HASHTEXTEXTENDED(value::TEXT",
+        }.items()
+    ),
+)
+"""Functions of which the server takes the one for the type of a column. It puts their texts in the place of the calls:
+no row is asked for its type, and no number or time is written out to be hashed."""
+
 _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
+    *_BY_TYPE_OF_VALUE,
+    *parsing.FUNCTIONS,
+    *casting.FUNCTIONS,
     (
         "try_cast",
         "value TEXT, sample ANYELEMENT",
@@ -22,12 +52,6 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
         "value TEXT",
         "JSONB LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS "
         "$$ BEGIN RETURN value::JSONB; EXCEPTION WHEN data_exception THEN RETURN NULL; END $$",
-    ),
-    (
-        "try_strptime",
-        "value TEXT, format TEXT",
-        "TIMESTAMP LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS "
-        "$$ BEGIN RETURN TO_TIMESTAMP(value, format); EXCEPTION WHEN data_exception THEN RETURN NULL; END $$",
     ),
     (
         "list_distinct",
@@ -61,6 +85,19 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
         "SELECT found[number + 1] FROM REGEXP_MATCHES(value, '(' || pattern || ')', 'g') AS t(found)) END $$",
     ),
     (
+        "substring",
+        "value TEXT, start BIGINT",
+        "TEXT LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT "
+        "SUBSTRING(value, (start + CASE WHEN start < 0 THEN LENGTH(value) + 1 ELSE 0 END)::INTEGER) $$",
+    ),
+    (
+        "substring",
+        "value TEXT, start BIGINT, length BIGINT",
+        "TEXT LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT SUBSTRING("
+        "value, (start + CASE WHEN start < 0 THEN LENGTH(value) + 1 ELSE 0 END + LEAST(length, 0))::INTEGER, "
+        "LEAST(ABS(length), 2147483647)::INTEGER) $$",
+    ),
+    (
         "quantile",
         "sorted DOUBLE PRECISION[], part DOUBLE PRECISION",
         "DOUBLE PRECISION LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE "
@@ -78,6 +115,37 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
         "round",
         "value NUMERIC, places INTEGER",
         "NUMERIC LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT ROUND(value, places) $$",
+    ),
+    (
+        "trunc",
+        "value DOUBLE PRECISION, places INTEGER",
+        "DOUBLE PRECISION LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT "
+        "TRUNC(value * 10.0::DOUBLE PRECISION ^ places) / 10.0::DOUBLE PRECISION ^ places $$",
+    ),
+    (
+        "trunc",
+        "value NUMERIC, places INTEGER",
+        "NUMERIC LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT TRUNC(value, places) $$",
+    ),
+    (
+        "str_split",
+        "value TEXT, separator TEXT",
+        "TEXT[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT "
+        "CASE value WHEN '' THEN ARRAY[''] ELSE STRING_TO_ARRAY(value, separator) END $$",
+    ),
+    (
+        "base64_text",
+        "value TEXT",
+        "TEXT LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN "
+        "RETURN CONVERT_FROM(DECODE(CASE WHEN value !~ '\\s' THEN value END, 'base64'), 'UTF8'); "
+        "EXCEPTION WHEN data_exception THEN RETURN NULL; END $$",
+    ),
+    (
+        "json_keys",
+        "document JSONB",
+        "TEXT[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT CASE WHEN document IS NOT NULL THEN ARRAY("
+        "SELECT key FROM JSONB_OBJECT_KEYS(CASE JSONB_TYPEOF(document) WHEN 'object' THEN document ELSE '{}' END) "
+        "AS t(key)) END $$",
     ),
     (
         "to_json",
@@ -148,7 +216,8 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
     (
         "error",
         "message TEXT",
-        "BOOLEAN LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$ BEGIN RAISE EXCEPTION '%', message; END $$",
+        # volatile, or it would be called of what is constant before a row is seen
+        "BOOLEAN LANGUAGE plpgsql VOLATILE PARALLEL SAFE AS $$ BEGIN RAISE EXCEPTION '%', message; END $$",
     ),
     (
         "json_type",

@@ -34,6 +34,7 @@ def listed(node: exp.Expr) -> exp.Expr:
 _LISTS = (
     *("ARRAY", "STRING_TO_ARRAY", "REGEXP_SPLIT_TO_ARRAY", "ARRAY_APPEND", "ARRAY_REMOVE", "PROFILES_UNITED"),
     *("PROFILES_LIST_SORT", "PROFILES_LIST_DISTINCT", "PROFILES_LIST_SLICE", "PROFILES_REGEXP_EXTRACT_ALL"),
+    *("PROFILES_JSON_KEYS", "PROFILES_STR_SPLIT"),
 )
 
 
@@ -42,7 +43,9 @@ def is_list(node: exp.Expr) -> bool:
     node = node.unnest()
     if isinstance(node, exp.Coalesce | exp.Filter):
         return is_list(node.this)
-    return isinstance(node, exp.ArrayAgg | exp.Array) or (isinstance(node, exp.Anonymous) and node.name in _LISTS)
+    if isinstance(node, exp.Anonymous):
+        return node.name.upper() in _LISTS
+    return isinstance(node, exp.ArrayAgg | exp.Array)
 
 
 def empty_array(node: exp.Expr) -> exp.Expr:

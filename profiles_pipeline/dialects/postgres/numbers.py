@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.postgres import parsing
 from profiles_pipeline.dialects.postgres.documents import is_json, list_of_json
 from profiles_pipeline.dialects.postgres.helpers import called
 from profiles_pipeline.dialects.postgres.words import cast_to, function
@@ -26,8 +27,37 @@ def try_cast(node: exp.Expr) -> exp.Expr:
         return called("json", cast_to(node.this, "TEXT"))
     if kind.this in _INTEGERS and (digits := _hexadecimal(node.this)) is not None:
         return called("from_hex", digits)
-    tried = called("try_cast", cast_to(node.this, "TEXT"), exp.cast(exp.Null(), kind.copy()))
-    return exp.cast(tried, kind.copy())
+    return exp.cast(_read(cast_to(node.this, "TEXT"), kind), kind.copy())
+
+
+def _read(text: exp.Expr, kind: exp.DataType) -> exp.Expr:
+    """Return what a text is as a value of a type, NULL where it is none."""
+    if (limits := parsing.limits(kind.this.name)) is not None:
+        return called("try_integer", text, *map(exp.convert, limits))
+    if kind.is_type("decimal"):
+        width, scale = (int(size.name) for size in kind.expressions) if len(kind.expressions) == 2 else (18, 3)
+        return called("try_decimal", text, exp.convert(width), exp.convert(scale))
+    if kind.is_type("double", "float"):
+        bounds = _DOUBLES if kind.is_type("double") else _FLOATS
+        return called("try_double", text, *map(exp.Literal.number, bounds))
+    if kind.is_type("boolean"):
+        return called("try_boolean", text)
+    if kind.is_type("date", "timestamp", "timestampntz"):
+        return _time_of(text, kind, strict=False)
+    begins = {exp.DType.TIMESTAMPTZ: parsing.MOMENT, exp.DType.TIME: parsing.TIME}.get(kind.this)
+    if begins is not None:
+        good = exp.RegexpLike(this=text.copy(), expression=exp.Literal.string(begins))
+        text = exp.Case(ifs=[exp.If(this=good, true=text)])
+    return called("try_cast", text, exp.cast(exp.Null(), kind.copy()))
+
+
+_DOUBLES = ("2.5e-324", "1.797693134862315807e308")
+_FLOATS = ("7.1e-46", "3.4028235677973366e38")
+"""The sizes of numbers below which they are zero, and above which they are infinite."""
+
+
+def _time_of(text: exp.Expr, kind: exp.DataType, strict: bool) -> exp.Expr:
+    return called("to_date" if kind.is_type("date") else "to_timestamp", text, exp.convert(strict))
 
 
 def _hexadecimal(node: exp.Expr) -> exp.Expr | None:
@@ -39,16 +69,15 @@ def _hexadecimal(node: exp.Expr) -> exp.Expr | None:
     return cast_to(node.expression, "TEXT")
 
 
-_HASH = "HASHTEXTEXTENDED"
-
-
 def hash_of(args: list[exp.Expr]) -> exp.Expr:
-    """HASH(a, b): of the text of each value, which tells apart what has any difference; equal values may look unlike.
+    """HASH(a, b): of each value, which tells apart what has any difference in its text; equal values may look unlike.
 
     Each place has a seed of its own, so that values that change places are seen.
     """
-    parts = [
-        build(f"COALESCE({_HASH}(CAST(:x AS TEXT), {seed}), {seed})", x=arg) for seed, arg in enumerate(args, start=1)
+    seeds = [exp.Literal.number(seed) for seed in range(1, len(args) + 1)]
+    parts: list[exp.Expr] = [
+        exp.Coalesce(this=called("hash", arg, seed), expressions=[seed.copy()])
+        for arg, seed in zip(args, seeds, strict=True)
     ]
     hashed = parts[0]
     for part in parts[1:]:
@@ -60,14 +89,15 @@ def _is_hash(node: exp.Expr) -> bool:
     inner = node.unnest()
     while isinstance(inner, exp.BitwiseXor):
         inner = inner.this
-    return isinstance(inner, exp.Coalesce) and isinstance(inner.this, exp.Anonymous) and inner.this.name == _HASH
+    return isinstance(inner, exp.Coalesce) and isinstance(inner.this, exp.Anonymous) and inner.this.name == _HASH.name
 
 
+_HASH, _IS_TEXT = called("hash"), called("is_text")
 _INTEGERS = (exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT, exp.DType.INT128)
 
 
 def cast_of_text(node: exp.Expr) -> exp.Expr:
-    """CAST of a text to an integer rounds what is none; JSON is parsed."""
+    """CAST of a text to an integer rounds what is none, to a time takes what is written as one; JSON is parsed."""
     if not isinstance(node, exp.Cast) or isinstance(node, exp.TryCast):
         return node
     kind, given = node.args["to"], node.this
@@ -80,6 +110,23 @@ def cast_of_text(node: exp.Expr) -> exp.Expr:
         return list_of_json(node.this, kind)
     if kind.this in _INTEGERS and _is_text(node.this):
         node.set("this", cast_to(node.this, "NUMERIC"))
+    if kind.is_type("date", "timestamp", "timestampntz") and _is_text(node.this):
+        node.set("this", _time_of(node.this, kind, strict=True))
+    return _cast_of_any(node)
+
+
+def _cast_of_any(node: exp.Cast) -> exp.Expr:
+    """Return a cast to an integer or to a truth value of what may have a type that the server has no cast of."""
+    kind, given = node.args["to"], node.this.unnest()
+    if kind.is_type("boolean") and not isinstance(given, exp.Literal | exp.Null | exp.Boolean | exp.Predicate):
+        return called("to_boolean", node.this)
+    if kind.this not in _INTEGERS:
+        return node
+    if isinstance(given, exp.Predicate | exp.Connector | exp.Not | exp.Boolean):
+        node.set("this", cast_to(node.this, "INT"))
+    elif isinstance(given, exp.Column):
+        node.set("this", called("to_bigint", node.this))
+        return node.this if kind.is_type("bigint") else node
     return node
 
 
@@ -145,10 +192,18 @@ def rounded(node: exp.Expr) -> exp.Expr:
     return called("round", node.this, cast_to(node.args.get("decimals") or exp.Literal.number(0), "INT"))
 
 
+def truncated(node: exp.Expr) -> exp.Expr:
+    """TRUNC(x, n): towards zero, whatever the type of x."""
+    places = node.args.get("decimals")
+    return node if places is None else called("trunc", node.this, cast_to(places, "INT"))
+
+
 def typeof(node: exp.Expr) -> exp.Expr:
     """TYPEOF(x): in the canonical spelling, or ready to be compared with a type."""
-    asked = function("PG_TYPEOF", node.this)
     parent = node.parent
+    if isinstance(parent, exp.EQ) and parent.expression.name == "VARCHAR":
+        return called("is_text", node.this)
+    asked = function("PG_TYPEOF", node.this)
     if isinstance(parent, exp.EQ) and isinstance(parent.expression, exp.Literal):
         # Types are compared by their numbers: their names would be looked up for every row.
         kinds: list[exp.Expr] = [
@@ -170,7 +225,7 @@ def type_test(node: exp.Expr) -> exp.Expr:
     asked = node.this
     if isinstance(asked, exp.Anonymous) and asked.name == "ANY_OF":
         return exp.In(this=asked.expressions[0], expressions=asked.expressions[1:])
-    return node
+    return asked if isinstance(asked, exp.Anonymous) and asked.name == _IS_TEXT.name else node
 
 
 def logarithm(node: exp.Expr) -> exp.Expr:
@@ -184,7 +239,11 @@ def logarithm(node: exp.Expr) -> exp.Expr:
 
 
 def attempt(node: exp.Expr) -> exp.Expr:
-    """TRY(CAST(x AS t)) is TRY_CAST; nothing else can be tried."""
+    """TRY of a cast is TRY_CAST; what else can be tried are texts in base 64."""
     if isinstance(node.this, exp.Cast):
         return try_cast(exp.TryCast(this=node.this.this, to=node.this.args["to"]))
+    if isinstance(node.this, exp.Anonymous) and node.this.name == "CONVERT_FROM":
+        decoded = node.this.expressions[0]
+        if isinstance(decoded, exp.Anonymous) and decoded.name == "DECODE":
+            return called("base64_text", decoded.expressions[0])
     return node

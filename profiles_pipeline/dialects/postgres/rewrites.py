@@ -11,7 +11,8 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from profiles_pipeline.dialects.folding import lower_case
-from profiles_pipeline.dialects.postgres import aggregates, documents, lists, numbers, texts, times
+from profiles_pipeline.dialects.postgres import aggregates, documents, groups, lists, numbers, texts, times
+from profiles_pipeline.dialects.postgres.collation import by_bytes, compare_by_bytes
 from profiles_pipeline.dialects.postgres.helpers import called
 from profiles_pipeline.dialects.postgres.words import cast_to, function
 from profiles_pipeline.dialects.rewriting import Rewrite, by_type, pairs_in_query, rewritten
@@ -22,11 +23,12 @@ def in_postgres(tree: exp.Expr) -> exp.Expr:
     """Return a tree of the canonical dialect as one for PostgreSQL. Changes the tree in place."""
     _tell_documents_apart(tree)
     _fold_names(tree)
-    return rewritten(tree, _BY_TYPE)
+    return compare_by_bytes(rewritten(tree, _BY_TYPE))
 
 
 _OF_DOCUMENTS = frozenset(["atom", "fullkey", "id", "json", "key", "parent", "path", "rowid", "type", "value"])
 """The columns of JSON_EACH and JSON_TREE."""
+_TEXTS_OF_DOCUMENTS = frozenset(["fullkey", "key", "path"])
 
 
 def _tell_documents_apart(tree: exp.Expr) -> None:
@@ -40,6 +42,8 @@ def _tell_documents_apart(tree: exp.Expr) -> None:
             for column in nodes_of(select, exp.Column):
                 if column.table == name and column.name.lower() in _OF_DOCUMENTS and id(column) not in inside:
                     column.set("table", exp.to_identifier(f"{name}_elements"))
+                    if column.name.lower() in _TEXTS_OF_DOCUMENTS:  # functions cannot say so of what they return
+                        column.replace(by_bytes(column.copy()))
             table.args["alias"].set("this", exp.to_identifier(f"{name}_elements"))
 
 
@@ -95,6 +99,7 @@ _CALLS: dict[str, Callable[[list[exp.Expr]], exp.Expr | None]] = {
     "TO_JSON": lambda a: documents.as_json(a[0]) if len(a) == 1 else None,
     "JSON_ARRAY_LENGTH": lambda a: function("JSONB_ARRAY_LENGTH", *map(documents.document, a)),
     "JSON_CONTAINS": lambda a: build(":x @> :y", x=documents.document(a[0]), y=documents.document(a[1])),
+    "LIST_SUM": lambda a: exp.Subquery(this=build("SELECT SUM(item) FROM UNNEST(:l) AS items(item)", l=a[0])),
     "TRY_STRPTIME": times.tried_time,
     "EPOCH_US": times.epoch_in(1_000_000),
     "EPOCH_MS": times.epoch_in(1_000),
@@ -118,6 +123,7 @@ def _named_subquery(node: exp.Expr) -> exp.Expr:
 
 REWRITES: tuple[Rewrite, ...] = (
     Rewrite("queries without a name", "a name", (exp.Subquery,), _named_subquery),
+    Rewrite("GROUP BY truncated times", "of a query that computes them", (exp.Select,), groups.by_truncated_time),
     Rewrite(
         "ARG_MAX, ARG_MIN",
         "the first of an ordered ARRAY_AGG",
@@ -145,6 +151,12 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("elements of lists", "the same, in brackets", (exp.Bracket,), documents.element),
     Rewrite("intervals of computed lengths", "products with an interval", (exp.Interval,), times.interval),
     Rewrite(
+        "JSON_KEYS",
+        "a function of the schema",
+        (exp.JSONKeys,),
+        lambda n: called("json_keys", documents.document(n.this)),
+    ),
+    Rewrite(
         "JSON_TYPE",
         "a function of the schema",
         (exp.JSONType,),
@@ -171,8 +183,13 @@ REWRITES: tuple[Rewrite, ...] = (
         "DATE_TRUNC", "of a TIMESTAMP, whatever it is given", (exp.TimestampTrunc, exp.DateTrunc), times.truncated_time
     ),
     Rewrite("EXTRACT", "an integer", (exp.Extract,), times.extract_part),
-    Rewrite("TRY_CAST", "a function of the schema", (exp.TryCast,), numbers.try_cast),
-    Rewrite("CAST of a text to an integer", "rounded by way of NUMERIC", (exp.Cast,), numbers.cast_of_text),
+    Rewrite("TRY_CAST", "functions of the schema", (exp.TryCast,), numbers.try_cast),
+    Rewrite(
+        "CAST of a text",
+        "to an integer by way of NUMERIC, to a time by a function of the schema",
+        (exp.Cast,),
+        numbers.cast_of_text,
+    ),
     Rewrite("JSON paths to texts", "JSONB_EXTRACT_PATH_TEXT", (exp.JSONExtractScalar,), documents.json_text),
     Rewrite("JSON paths", "JSONB_EXTRACT_PATH", (exp.JSONExtract,), documents.json_value),
     Rewrite(
@@ -190,13 +207,21 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("REGEXP_REPLACE", "the same, with another mark for the whole match", (exp.RegexpReplace,), texts.replaced),
     Rewrite("SHA256", "SHA256 of the bytes, in hexadecimal digits", (exp.SHA2,), numbers.sha2),
     Rewrite("REGEXP_EXTRACT", "a function of the schema", (exp.RegexpExtract,), texts.extracted),
+    Rewrite("ILIKE", "LIKE of both in small letters", (exp.ILike,), texts.any_case),
+    Rewrite("LIKE", "the same, with no character to escape by", (exp.Like,), texts.like),
+    Rewrite(
+        "SUBSTRING from a place that is computed", "a function of the schema", (exp.Substring,), texts.part_of_text
+    ),
     Rewrite("LOWER, UPPER", "by a collation of ICU", (exp.Lower, exp.Upper), texts.other_case),
     Rewrite(
         "ROUND", "a function of the schema, for floating point numbers and decimals", (exp.Round,), numbers.rounded
     ),
+    Rewrite(
+        "TRUNC", "a function of the schema, for floating point numbers and decimals", (exp.Trunc,), numbers.truncated
+    ),
     Rewrite("joins on what may be NULL", "comparisons of lists of one", (exp.NullSafeEQ,), _joined_nulls),
     Rewrite("TYPEOF", "PG_TYPEOF, in the canonical spelling", (exp.Typeof,), numbers.typeof),
-    Rewrite("tests of TYPEOF", "tests of PG_TYPEOF", (exp.EQ,), numbers.type_test),
+    Rewrite("tests of TYPEOF", "tests of PG_TYPEOF; of texts, a function of the schema", (exp.EQ,), numbers.type_test),
     Rewrite("LIST_TRANSFORM, LIST_FILTER", "queries over the items", (exp.Transform, exp.ArrayFilter), lists.listed),
     Rewrite("JSON_OBJECT", "JSONB_BUILD_OBJECT", (exp.JSONObject,), documents.json_object),
     Rewrite("JSON_ARRAY", "JSONB_BUILD_ARRAY", (exp.JSONArray,), documents.json_array),
@@ -211,12 +236,28 @@ REWRITES: tuple[Rewrite, ...] = (
         "STRING_AGG", "of texts; of distinct values ARRAY_TO_STRING", (exp.Filter, exp.GroupConcat), aggregates.joined
     ),
     Rewrite("LENGTH of lists", "CARDINALITY", (exp.Length,), texts.length_of),
+    Rewrite("REPEAT", "the same, of an INTEGER", (exp.Repeat,), texts.repeated),
+    Rewrite("HEX", "ENCODE", (exp.Hex,), texts.hexadecimal),
+    Rewrite(
+        "FROM_BASE64", "DECODE", (exp.FromBase64,), lambda n: function("DECODE", n.this, exp.Literal.string("base64"))
+    ),
+    Rewrite(
+        "DECODE", "CONVERT_FROM", (exp.Decode,), lambda n: function("CONVERT_FROM", n.this, exp.Literal.string("UTF8"))
+    ),
+    Rewrite("DATE_FROM_PARTS", "MAKE_DATE", (exp.DateFromParts,), times.date_of_parts),
+    Rewrite("TIME_BUCKET", "DATE_BIN", (exp.DateBin,), times.sliced),
     Rewrite("TO_BASE64", "ENCODE", (exp.ToBase64,), texts.base64),
     Rewrite(
         "ENCODE", "CONVERT_TO", (exp.Encode,), lambda n: function("CONVERT_TO", n.this, exp.Literal.string("UTF8"))
     ),
     Rewrite("ISODOW", "EXTRACT(ISODOW ...)", (exp.DayOfWeekIso,), times.part_of_time("ISODOW")),
     Rewrite("QUARTER", "EXTRACT(QUARTER ...)", (exp.Quarter,), times.part_of_time("QUARTER")),
+    Rewrite("HOUR", "EXTRACT(HOUR ...)", (exp.Hour,), times.part_of_time("HOUR")),
+    Rewrite("MINUTE", "EXTRACT(MINUTE ...)", (exp.Minute,), times.part_of_time("MINUTE")),
+    Rewrite("SECOND", "EXTRACT(SECOND ...), cut off", (exp.Second,), times.part_of_time("SECOND")),
+    Rewrite("WEEK", "EXTRACT(WEEK ...)", (exp.Week, exp.WeekOfYear), times.part_of_time("WEEK")),
+    Rewrite("DAYOFYEAR", "EXTRACT(DOY ...)", (exp.DayOfYear,), times.part_of_time("DOY")),
+    Rewrite("DAYOFMONTH", "EXTRACT(DAY ...)", (exp.DayOfMonth,), times.part_of_time("DAY")),
     Rewrite(
         "ISINF",
         "a comparison",
@@ -234,17 +275,22 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("JSON(x)", "a cast", (exp.ParseJSON,), lambda node: cast_to(node.this, "JSONB")),
     Rewrite("LOG of a base", "LOG, or a quotient of LN", (exp.Log,), numbers.logarithm),
     Rewrite("STRFTIME", "TO_CHAR", (exp.TimeToStr,), times.time_text),
-    Rewrite("STRPTIME", "TO_TIMESTAMP", (exp.StrToTime,), times.time_of_text),
+    Rewrite("STRPTIME", "a function of the schema", (exp.StrToTime,), times.time_of_text),
     Rewrite("MAKE_TIMESTAMP", "the beginning of 1970 and an interval", (exp.UnixToTime,), times.unix_time),
     Rewrite("EPOCH", "EXTRACT(EPOCH ...)", (exp.TimeToUnix,), times.epoch),
-    Rewrite("TRY of a cast", "a function of the schema", (exp.Try,), numbers.attempt),
+    Rewrite("TRY of a cast", "functions of the schema", (exp.Try,), numbers.attempt),
     Rewrite(
         "DAYOFWEEK",
         "EXTRACT(DOW ...)",
         (exp.DayOfWeek,),
         lambda n: cast_to(build("EXTRACT(DOW FROM :x)", x=n.this), "BIGINT"),
     ),
-    Rewrite("STR_SPLIT", "STRING_TO_ARRAY", (exp.Split,), lambda n: function("STRING_TO_ARRAY", n.this, n.expression)),
+    Rewrite(
+        "STR_SPLIT",
+        "a function of the schema",
+        (exp.Split,),
+        lambda n: called("str_split", cast_to(n.this, "TEXT"), n.expression),
+    ),
     Rewrite(
         "STR_SPLIT_REGEX",
         "REGEXP_SPLIT_TO_ARRAY",

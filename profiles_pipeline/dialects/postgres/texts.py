@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.postgres.collation import by_bytes
 from profiles_pipeline.dialects.postgres.formats import pattern_of
 from profiles_pipeline.dialects.postgres.helpers import called
 from profiles_pipeline.dialects.postgres.lists import is_list
 from profiles_pipeline.dialects.postgres.words import cast_to, function
 from profiles_pipeline.sql import build
-
-BYTES = "C"
-"""The collation by which texts are compared as they are elsewhere: byte by byte."""
 
 _LETTERS = "und-x-icu"
 
@@ -64,7 +62,32 @@ def other_case(node: exp.Expr) -> exp.Expr:
     """LOWER and UPPER know all letters by a collation of ICU; the text goes on being compared by its bytes."""
     lettered = exp.Collate(this=cast_to(node.this, "TEXT"), expression=exp.to_identifier(_LETTERS, quoted=True))
     node.set("this", lettered)
-    return exp.Collate(this=node.copy(), expression=exp.to_identifier(BYTES, quoted=True))
+    return by_bytes(node.copy())
+
+
+def any_case(node: exp.Expr) -> exp.Expr:
+    """ILIKE: LIKE of both in small letters."""
+    sides = (other_case(exp.Lower(this=side)) for side in (node.this, node.expression))
+    made = exp.Like(**dict(zip(("this", "expression"), sides, strict=True)), negate=node.args.get("negate"))
+    return like(made) if not isinstance(node.parent, exp.Escape) else made
+
+
+def like(node: exp.Expr) -> exp.Expr:
+    """LIKE without ESCAPE: a backslash is a character like any other."""
+    pattern = node.expression
+    if isinstance(node.parent, exp.Escape) or (isinstance(pattern, exp.Literal) and "\\" not in pattern.name):
+        return node
+    return exp.Escape(this=node.copy(), expression=exp.Literal.string(""))
+
+
+def part_of_text(node: exp.Expr) -> exp.Expr:
+    """SUBSTRING(x, n, m): a place before the first counts from the end."""
+    place = node.args.get("start")
+    lengths = [given for given in (node.args.get("length"),) if given is not None]
+    if place is None or all(isinstance(given, exp.Literal) for given in (place, *lengths)):
+        return node
+    numbers = (cast_to(given, "BIGINT") for given in (place, *lengths))
+    return called("substring", cast_to(node.this, "TEXT"), *numbers)
 
 
 def words_of_lists(node: exp.Expr) -> exp.Expr:
@@ -83,6 +106,17 @@ def length_of(node: exp.Expr) -> exp.Expr:
 def base64(node: exp.Expr) -> exp.Expr:
     """TO_BASE64(x): without ends of lines."""
     return build("REPLACE(:encoded, CHR(10), '')", encoded=function("ENCODE", node.this, exp.Literal.string("base64")))
+
+
+def repeated(node: exp.Expr) -> exp.Expr:
+    """REPEAT(x, n)."""
+    return function("REPEAT", cast_to(node.this, "TEXT"), cast_to(node.args["times"], "INT"))
+
+
+def hexadecimal(node: exp.Expr) -> exp.Expr:
+    """HEX(x): of the bytes of a text."""
+    encoded = function("CONVERT_TO", node.this, exp.Literal.string("UTF8"))
+    return exp.Upper(this=function("ENCODE", encoded, exp.Literal.string("hex")))
 
 
 def extracted(node: exp.Expr, name: str = "regexp_extract") -> exp.Expr:

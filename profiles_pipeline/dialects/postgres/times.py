@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.kinds import is_time
 from profiles_pipeline.dialects.postgres.formats import time_format
 from profiles_pipeline.dialects.postgres.helpers import called
+from profiles_pipeline.dialects.postgres.parsing import strptime_pattern
 from profiles_pipeline.dialects.postgres.words import cast_to, function
+from profiles_pipeline.dialects.spoken import refuse
 from profiles_pipeline.sql import build
 
 _TRUNCATED = ("microsecond", "millisecond", "second", "minute", "hour")
@@ -54,8 +57,10 @@ def extract_part(node: exp.Expr) -> exp.Expr:
     part = {"DAYOFWEEK": "DOW", "WEEKDAY": "DOW", "DAYOFYEAR": "DOY", "WEEKOFYEAR": "WEEK"}.get(node.name.upper())
     if part is not None:
         node.set("this", exp.var(part))
-    if node.name.upper() in ("EPOCH", "SECOND", "JULIAN"):
+    if node.name.upper() in ("EPOCH", "JULIAN"):
         return node
+    if node.name.upper().removesuffix("S") in ("SECOND", "MILLISECOND"):
+        return cast_to(function("FLOOR", node.copy()), "BIGINT")
     if isinstance(node.parent, exp.Cast):
         return node
     return cast_to(node.copy(), "BIGINT")
@@ -63,7 +68,8 @@ def extract_part(node: exp.Expr) -> exp.Expr:
 
 def part_of_time(part: str) -> Callable[[exp.Expr], exp.Expr]:
     """Return what reads a part of a time as a whole number."""
-    return lambda node: cast_to(build(f"EXTRACT({part} FROM CAST(:x AS TIMESTAMP))", x=node.this), "BIGINT")
+    read = f"EXTRACT({part} FROM CAST(:x AS TIMESTAMP))"
+    return lambda node: cast_to(build(f"FLOOR({read})" if part == "SECOND" else read, x=node.this), "BIGINT")
 
 
 def interval(node: exp.Expr) -> exp.Expr:
@@ -79,23 +85,26 @@ def time_text(node: exp.Expr) -> exp.Expr:
     given = node.args["format"]
     wanted = time_format(given.name) if isinstance(given, exp.Literal) else None
     if wanted is None:
-        return node
+        refuse("PostgreSQL", f"the format of times {given.name}")
     return function("TO_CHAR", cast_to(node.this, "TIMESTAMP"), exp.Literal.string(wanted))
 
 
 def time_of_text(node: exp.Expr) -> exp.Expr:
-    """STRPTIME(x, format)."""
-    given = node.args["format"]
-    wanted = time_format(given.name) if isinstance(given, exp.Literal) else None
-    if wanted is None:
-        return node
-    return cast_to(function("TO_TIMESTAMP", cast_to(node.this, "TEXT"), exp.Literal.string(wanted)), "TIMESTAMP")
+    """STRPTIME(x, format): an error for a text that is no time."""
+    return _parsed(node.this, node.args["format"], strict=True)
 
 
-def tried_time(args: list[exp.Expr]) -> exp.Expr | None:
+def tried_time(args: list[exp.Expr]) -> exp.Expr:
     """TRY_STRPTIME(x, format): NULL for a text that is no time."""
-    wanted = time_format(args[1].name) if isinstance(args[1], exp.Literal) else None
-    return None if wanted is None else called("try_strptime", cast_to(args[0], "TEXT"), exp.Literal.string(wanted))
+    return _parsed(args[0], args[1], strict=False)
+
+
+def _parsed(text: exp.Expr, given: exp.Expr, strict: bool) -> exp.Expr:
+    found = strptime_pattern(given.name) if isinstance(given, exp.Literal) else None
+    if found is None:
+        refuse("PostgreSQL", f"the format of times {given.name}")
+    literals = map(exp.Literal.string, found)
+    return called("strptime", cast_to(text, "TEXT"), *literals, exp.convert(strict))
 
 
 def unix_time(node: exp.Expr) -> exp.Expr:
@@ -103,10 +112,27 @@ def unix_time(node: exp.Expr) -> exp.Expr:
     scale = node.args.get("scale")
     if scale is None or not scale.is_int:
         return node
+    if is_time(node.this):  # EPOCH_MS has two meanings, and its name is all that is read of it
+        return epoch_in(1_000)([node.this])
     unit = {0: "second", 3: "millisecond", 6: "microsecond"}.get(int(scale.name))
     if unit is None:
         return node
     return exp.Paren(this=build(f"CAST('1970-01-01' AS TIMESTAMP) + :x * CAST('1 {unit}' AS INTERVAL)", x=node.this))
+
+
+def date_of_parts(node: exp.Expr) -> exp.Expr:
+    """DATE_FROM_PARTS(y, m, d)."""
+    return function("MAKE_DATE", *(cast_to(node.args[part], "INT") for part in ("year", "month", "day")))
+
+
+def sliced(node: exp.Expr) -> exp.Expr:
+    """TIME_BUCKET(w, x): from the Monday on that it is counted from elsewhere; months have no one length."""
+    width = node.this.unnest()
+    unit = width.args.get("unit") if isinstance(width, exp.Interval) else None
+    if unit is None or unit.name.upper().removesuffix("S") in ("MONTH", "QUARTER", "YEAR"):
+        refuse("PostgreSQL", "TIME_BUCKET of months")
+    origin = cast_to(exp.Literal.string("2000-01-03"), "TIMESTAMP")
+    return function("DATE_BIN", node.this, cast_to(node.expression, "TIMESTAMP"), origin)
 
 
 def epoch(node: exp.Expr) -> exp.Expr:
