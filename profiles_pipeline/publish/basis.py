@@ -203,7 +203,7 @@ def _content(session: Session, publisher: Publisher, shape: sql.Shape) -> str:
         return ""
     table = render(build("SELECT * FROM :table", table=relations.table), warehouse.dialect)
     known = {column.name.lower() for column in warehouse.describe(table)}
-    columns = {publisher.key_column, *shape.types, "row_hash", *(["deleted_at"] if publisher.deletes == "soft" else [])}
+    columns = {publisher.key_column, *shape.types, "row_hash", *(["deleted_at"] if shape.marks else [])}
     if not {name.lower() for name in columns} <= known:
         return ""
     row = warehouse.query(render(moved.content_query(relations.table, columns), warehouse.dialect)).rows[0]
