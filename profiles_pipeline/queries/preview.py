@@ -103,8 +103,8 @@ def compile_project(
             lenient = replace(opened, sources=_where_found(opened.sources))
         session = time_contexts.with_what_it_needs(lenient, seq_no)
         planned = run.make_plan(session, seq_no, options.request)
-        if only_compiled:
-            untranslated.refuse(project, planned, output.settings.dialect)
+        if output.settings.dialect != "duckdb":
+            untranslated.refuse(session.typed, planned, output.settings.dialect)
         if seq_no.number == NOT_RUN:
             _clear(project, output)
         files = compiled.write(planned, project, output, Texts(output.settings.dialect), "compile")
