@@ -40,6 +40,7 @@ from profiles_pipeline.compile.rows import (
     is_stitched_from,
     looked_up_ids,
     looked_up_rows,
+    main_id_once,
     may_be_of,
     with_main_id,
 )
@@ -503,7 +504,8 @@ class Carrying(Growing):
             return self.c.relation(source)
         assert isinstance(model, Source)
         needed = self._computed(source) if through_table else input_vars
-        rows = identified_rows(self.c, model, [self.cohort.entity], key=key)
+        entity = self.cohort.entity
+        rows = main_id_once(self.c, model, entity, identified_rows(self.c, model, [entity], key=key))
         if self.replayed_for is not None:
             rows = exp.select("*").from_(self._rows_of(model, self.replayed_for))
         if not needed:
@@ -522,6 +524,7 @@ class Carrying(Growing):
             entity = self.cohort.entity
             theirs = may_be_of(self.c, model, entity, who.ids) if has_typed_ids(model, entity) else None
             rows = identified_rows(self._only(who, model.path), model, [entity], where=theirs)
+            rows = main_id_once(self.c, model, entity, rows)
             observed = self.reads.columns(model.path, self._of(model.path, "replay"), self._computed(model.path))
             columns: list[exp.Expr] = [exp.Star()]
             if observed is not None:

@@ -348,6 +348,21 @@ def identified_rows(
     return query.select(star, copy=False)
 
 
+def main_id_once(c: Compilation, source: Model, entity_key: str, rows: exp.Select) -> exp.Select:
+    """Return `identified_rows` of one entity without a column of the source that is the main id, and is called so.
+
+    Two columns of one name in a sub-query are an error on some warehouses as soon as one of them is meant.
+    """
+    direct = next((i for i in getattr(source, "ids", ()) if i.entity == entity_key and i.id_type is None), None)
+    if direct is None:
+        return rows
+    tree = resolve_symbols(c, c.reader.expression(direct.select, source.path, "id").tree)
+    if isinstance(tree, exp.Column) and tree.name.lower() == c.project.entities[entity_key].id_column.lower():
+        star = rows.expressions[-1].this
+        star.set("except_", [*(star.args.get("except_") or ()), quoted(tree.name)])
+    return rows
+
+
 def has_typed_ids(source: Model, entity_key: str) -> bool:
     """True when the main id of an entity has to be looked up for the rows of a source."""
     ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key]

@@ -12,6 +12,7 @@ from profiles_pipeline_tests.law.kept import HISTORIES
 from profiles_pipeline_tests.law.postgres_place import PostgresPlace
 from profiles_pipeline_tests.law.profiles import EVERY_RUN, MOST_STEPS, PROFILE
 from profiles_pipeline_tests.law.test_law import keeping_from_the_first_run_on
+from profiles_pipeline_tests.law.test_sessions import HISTORIES as OF_SESSIONS
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
@@ -27,6 +28,17 @@ def test_kept_histories_hold_the_law(name: str, postgres_port: int) -> None:
         every_run=EVERY_RUN,
         patched=keeping_from_the_first_run_on,
         judges=("oracle", "rebuild", "duckdb"),
+        places=partial(PostgresPlace, postgres_port),
+    )
+
+
+def test_vars_over_sessions_hold_the_law(postgres_port: int) -> None:
+    """Their rows carry main ids, in a column that is called so."""
+    check(
+        replace(OF_SESSIONS["a row without any event joins two visitors, and parts them again"], layout="tables"),
+        every_run=EVERY_RUN,
+        patched=keeping_from_the_first_run_on,
+        judges=("oracle",),
         places=partial(PostgresPlace, postgres_port),
     )
 
