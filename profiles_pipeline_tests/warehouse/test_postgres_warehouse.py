@@ -20,6 +20,7 @@ from profiles_pipeline.errors import LockTimeoutError, ProjectError, WarehouseEr
 from profiles_pipeline.warehouse.base import Column, Warehouse
 from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline.warehouse.lock import Holder
+from profiles_pipeline.warehouse.replacing import replacing
 from profiles_pipeline_tests.warehouse.postgres import settings
 
 pytestmark = pytest.mark.postgres
@@ -230,6 +231,24 @@ def test_views_over_what_is_replaced_come_back(warehouse: Warehouse) -> None:
         warehouse.execute("DROP TABLE own.t CASCADE; CREATE TABLE own.t AS SELECT 7 AS a")
     assert warehouse.scalar("SELECT a FROM own.two") == 7
     assert warehouse.relations("own") == {"t", "one", "two"}
+
+
+def test_a_view_shows_texts_of_another_order_in_its_own(warehouse: Warehouse) -> None:
+    """The server refuses to change the collation of a view's column; what others have built on it stays."""
+    warehouse.execute(
+        """CREATE TABLE own.first AS SELECT 'ä' COLLATE "und-x-icu" AS a, 'b'::TEXT AS b, 1 AS n;
+        CREATE TABLE own.second AS SELECT 'z' COLLATE "C" AS a, 'y' COLLATE "C" AS b, 2 AS n, 'x'::TEXT AS more;
+        CREATE TABLE own.third AS SELECT 'z'::TEXT AS a, 2 AS b, 2 AS n;
+        CREATE VIEW own.shown AS SELECT * FROM own.first; CREATE VIEW own.others AS SELECT a, n FROM own.shown"""
+    )
+    statement = replacing(warehouse, "own", "shown", "second")
+    assert statement is not None
+    warehouse.execute(statement)
+    assert warehouse.query("SELECT * FROM own.shown").rows == [("z", "y", 2, "x")]
+    assert warehouse.query("SELECT * FROM own.others").rows == [("z", 2)]
+    again = replacing(warehouse, "own", "shown", "second")
+    assert again == statement
+    assert replacing(warehouse, "own", "shown", "third") is None
 
 
 def test_a_statement_is_stopped_from_another_thread(warehouse: Warehouse) -> None:
