@@ -16,10 +16,11 @@ from profiles_pipeline import blame, plan, rejection, steps, untranslated
 from profiles_pipeline.dialects import capabilities, render
 from profiles_pipeline.errors import Problem, Problems, WarehouseError
 from profiles_pipeline.events import Observer, Rehearsing
-from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, Sources
+from profiles_pipeline.plan import Sources
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.rehearse import Piece
 from profiles_pipeline.resolve.model import Input, Model
+from profiles_pipeline.stages import AuditMaterial, BuildMaterial, Plan
 from profiles_pipeline.warehouse.base import Column, Rows, Warehouse
 
 Result = TypeVar("Result")

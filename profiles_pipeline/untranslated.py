@@ -13,9 +13,9 @@ from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Problem, Problems, WarehouseError
 from profiles_pipeline.identity import contraction_script
-from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, RunHook
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.stages import AuditMaterial, BuildMaterial, Plan, RunHook
 from profiles_pipeline.warehouse.base import Warehouse
 
 _HINT = "that is what the text comes to there: write it with other functions"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlglot import exp
+from sqlglot.optimizer.simplify import simplify
 
 
 def is_text(node: exp.Expr) -> bool:
@@ -21,6 +22,16 @@ def is_moment(node: exp.Expr) -> bool:
     """Tell whether a tree is known to give a time with a zone."""
     node = node.unnest()
     return isinstance(node, exp.Cast) and bool(node.args["to"].is_type("timestamptz", "timestampltz"))
+
+
+def whole_number(node: exp.Expr) -> int | None:
+    """Return the whole number that a tree is known to give, whatever is in the way; None for anything else."""
+    found = simplify(node.copy()).unnest()
+    negative = isinstance(found, exp.Neg)
+    digits = found.this if negative else found
+    if not isinstance(digits, exp.Literal) or not digits.is_int:
+        return None
+    return -int(digits.name) if negative else int(digits.name)
 
 
 def is_time(node: exp.Expr) -> bool:

@@ -15,9 +15,10 @@ from sqlglot.generators.duckdb import DuckDBGenerator
 
 from profiles_pipeline.dialects.capabilities import capabilities
 from profiles_pipeline.dialects.folding import fitted, upper_case
+from profiles_pipeline.dialects.kinds import is_time
 from profiles_pipeline.dialects.spoken import Spoken, spoken, unknown_calls
 from profiles_pipeline.errors import WarehouseError
-from profiles_pipeline.sql import copied
+from profiles_pipeline.sql import copied, nodes_of
 
 Value = str | int | float | Decimal | datetime | date | bool | None
 
@@ -98,6 +99,12 @@ class _Plain(_DuckDB):
         exp.JSONExtract: lambda self, node: self.func("JSON_EXTRACT", node.this, node.expression),
         exp.JSONExtractScalar: lambda self, node: self.func("JSON_EXTRACT_STRING", node.this, node.expression),
     }
+
+    def parsejson_sql(self, expression: exp.ParseJSON) -> str:
+        """Write what gives NULL for a text that is no document as the cast that it is, not as a test and a cast."""
+        if not expression.args.get("safe"):
+            return super().parsejson_sql(expression)
+        return f"TRY_CAST(CAST({self.sql(expression, 'this')} AS TEXT) AS JSON)"
 
 
 def render(tree: exp.Expr, dialect: str, pretty: bool = True) -> str:
@@ -213,6 +220,9 @@ def _canonical(tree: exp.Expr, engine: Spoken) -> exp.Expr:
         told = error.errors[0].get("description") if error.errors else error
         raise WarehouseError(f"cannot be said in {engine.people_say}: {told}", text) from error
     assert canonical is not None
+    for node in nodes_of(canonical, exp.UnixToTime):
+        if is_time(node.this):  # EPOCH_MS has two meanings, of which the parser knows one
+            node.replace(exp.Anonymous(this="EPOCH_MS", expressions=[node.this]))
     return canonical
 
 

@@ -180,12 +180,47 @@ def test_in_postgres(canonical: str, expected: str) -> None:
          """SELECT OBJECT_CONSTRUCT_KEEP_NULL('k', 1), CAST(PARSE_JSON('[]') AS ARRAY), ARRAY_CONSTRUCT(1), """
          """ARRAYS_TO_OBJECT(ARRAY_CONSTRUCT('a'), ARRAY_CONSTRUCT(1)), """
          """(RANDOM() / CAST('18446744073709551616' AS DOUBLE) + 0.5)"""),
+        ("SELECT CAST(a AS TIMESTAMP) AT TIME ZONE 'Asia/Tokyo' AT TIME ZONE 'UTC', a::TIMESTAMPTZ AT TIME ZONE b",
+         """SELECT CONVERT_TIMEZONE('Asia/Tokyo', 'UTC', CAST("A" AS TIMESTAMPNTZ)), CONVERT_TIMEZONE('UTC', "B", """
+         """CAST(CAST(CONVERT_TIMEZONE('UTC', CAST("A" AS TIMESTAMPTZ)) AS TIMESTAMP) AS TIMESTAMPNTZ))"""),
+        ("SELECT EPOCH_MS(CAST(a AS TIMESTAMP)), TIME_BUCKET(INTERVAL 15 MINUTE, a), TIME_BUCKET(INTERVAL 2 MONTHS, a)",
+         """SELECT DATE_PART(EPOCH_MILLISECOND, CAST(CAST("A" AS TIMESTAMPNTZ) AS TIMESTAMP)), """
+         """TIME_SLICE(CAST("A" AS TIMESTAMPNTZ), 15, 'MINUTE'), TIME_SLICE(CAST("A" AS TIMESTAMPNTZ), 2, 'MONTH')"""),
+        ("SELECT TRY(DECODE(FROM_BASE64(a))), JARO_WINKLER_SIMILARITY(UPPER(a), UPPER(b)) * 100, ISNAN(a)",
+         """SELECT TRY_BASE64_DECODE_STRING("A"), JAROWINKLER_SIMILARITY(UPPER("A"), UPPER("B")), """
+         """(CAST("A" AS DOUBLE) = CAST('NaN' AS DOUBLE))"""),
         ("CREATE OR REPLACE TEMPORARY TABLE T AS SELECT CAST(1 AS HUGEINT) AS n",
          'CREATE OR REPLACE TEMPORARY TABLE "T" AS SELECT CAST(1 AS DECIMAL(38, 0)) AS "N"'),
     ],
 )  # fmt: skip
 def test_in_snowflake(canonical: str, expected: str) -> None:
     assert render(build(canonical), "snowflake", pretty=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("dialect", "canonical", "expected"),
+    [
+        ("postgres", r"SELECT a LIKE '\_%', a LIKE 'x%'", """SELECT "a" LIKE '\\_%' ESCAPE '', "a" LIKE 'x%'"""),
+        ("redshift", r"SELECT a LIKE '\_%', a ILIKE p",
+         r"""SELECT "a" LIKE '\\\\_%', "a" ILIKE REPLACE("p", '\\', '\\\\')"""),
+        ("bigquery", r"SELECT a LIKE '\_%', a LIKE 'x^_%^^' ESCAPE '^'",
+         r"""SELECT `a` LIKE '\\\\_%', `a` LIKE 'x\\_%^'"""),
+        ("databricks", r"SELECT a LIKE '\_%', a LIKE '^_\' ESCAPE '^'",
+         r"""SELECT `a` LIKE '\\\\_%', `a` LIKE '^_\\' ESCAPE '^'"""),
+        ("postgres", "SELECT SUBSTRING(a, -2), SUBSTRING(a, 2, 3)",
+         'SELECT PROFILES_SUBSTRING(CAST("a" AS TEXT), CAST(-2 AS BIGINT)) COLLATE "C", '
+         'SUBSTRING("a" FROM 2 FOR 3) COLLATE "C"'),
+        ("redshift", "SELECT SUBSTRING(a, -2), SUBSTRING(a, 2, 3)",
+         'SELECT SUBSTRING("a", LENGTH("a") - 1), SUBSTRING("a", 2, 3)'),
+        ("bigquery", "SELECT SUBSTRING(a, -5, 3), SUBSTRING(a, -2), SUBSTRING(a, 2, 3)",
+         "SELECT SUBSTRING(`a`, GREATEST(LENGTH(`a`) - 4, 1), GREATEST(3 - GREATEST(1 - (LENGTH(`a`) - 4), 0), 0)), "
+         "SUBSTRING(`a`, -2), SUBSTRING(`a`, 2, 3)"),
+        ("databricks", "SELECT SUBSTRING(a, -5, 3), SUBSTRING(a, 0, 3)",
+         "SELECT SUBSTRING(`a`, -5, 3), SUBSTRING(`a`, 0, CASE WHEN 0 = 0 THEN 3 - 1 ELSE 3 END)"),
+    ],
+)  # fmt: skip
+def test_patterns_of_like_and_places_in_texts(dialect: str, canonical: str, expected: str) -> None:
+    assert render(build(canonical), dialect, pretty=False) == expected
 
 
 def test_what_flatten_was_is_flatten_again() -> None:
@@ -198,6 +233,18 @@ def test_what_flatten_was_is_flatten_again() -> None:
 def test_what_snowflake_has_no_function_for_is_refused() -> None:
     with pytest.raises(WarehouseError, match="cannot be said in Snowflake: it has no function LIST_REDUCE"):
         render(build("SELECT LIST_REDUCE(a, LAMBDA x, y : x + y)"), "snowflake")
+
+
+@pytest.mark.parametrize(
+    ("canonical", "what"),
+    [
+        ("TIME_BUCKET(INTERVAL 4 DAY, a)", "TIME_BUCKET of 4 DAY"),
+        ("JARO_WINKLER_SIMILARITY(a, b)", "JARO_WINKLER_SIMILARITY but of a hundredth"),
+    ],
+)
+def test_what_snowflake_does_otherwise_is_refused(canonical: str, what: str) -> None:
+    with pytest.raises(WarehouseError, match=f"cannot be said in Snowflake: nothing there stands for {what}"):
+        render(build(f"SELECT {canonical}"), "snowflake")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.kinds import whole_number
+from profiles_pipeline.dialects.likes import like, place_from_start, with_backslashes
 from profiles_pipeline.dialects.patterns import with_group
 from profiles_pipeline.dialects.rewriting import Rewrite, call
 from profiles_pipeline.dialects.spoken import refuse
@@ -93,7 +95,22 @@ def _hexadecimal(name: str) -> Callable[[exp.Expr], exp.Expr]:
     return lambda node: call("TO_HEX", call(name, node.this))
 
 
+def _part(node: exp.Expr) -> exp.Expr:
+    """SUBSTRING(x, n, m): what lies before the first character is part of the length."""
+    start, length = node.args.get("start"), node.args.get("length")
+    known = None if start is None else whole_number(start)
+    if start is None or length is None or (known is not None and known > 0):
+        return node
+    place = place_from_start(node, start)
+    node.set("start", build("GREATEST(:p, 1)", p=place))
+    node.set("length", build("GREATEST(:m - GREATEST(1 - :p, 0), 0)", m=length, p=place))
+    return node
+
+
 REWRITES: tuple[Rewrite, ...] = (
+    Rewrite("LIKE, ILIKE", "the same, backslashes doubled", (exp.Like, exp.ILike), like),
+    Rewrite("ESCAPE", "backslashes in the pattern", (exp.Escape,), with_backslashes),
+    Rewrite("SUBSTRING before the first place", "the same, shorter", (exp.Substring,), _part),
     Rewrite("REGEXP_MATCHES", "REGEXP_CONTAINS", (exp.RegexpLike,), _match),
     Rewrite(
         "REGEXP_FULL_MATCH, SIMILAR TO",

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.kinds import whole_number
+from profiles_pipeline.dialects.likes import like
 from profiles_pipeline.dialects.rewriting import Rewrite, call
 from profiles_pipeline.dialects.spoken import refuse
 from profiles_pipeline.sql import build
@@ -55,12 +57,23 @@ def _extracted(name: str) -> Callable[[exp.Expr], exp.Expr]:
     return said
 
 
+def _part(node: exp.Expr) -> exp.Expr:
+    """SUBSTRING(x, n, m): there is a place before the first, which here is the first itself."""
+    start, length = node.args.get("start"), node.args.get("length")
+    known = None if start is None else whole_number(start)
+    if start is not None and length is not None and not known:
+        node.set("length", build("CASE WHEN :n = 0 THEN :m - 1 ELSE :m END", n=start, m=length))
+    return node
+
+
 CALLS: dict[str, Callable[[list[exp.Expr]], exp.Expr | None]] = {
     "STRLEN": lambda a: call("OCTET_LENGTH", *a),
     "URL_DECODE": lambda a: build("URL_DECODE(REPLACE(:x, '+', '%2B'))", x=a[0]),
 }
 
 REWRITES: tuple[Rewrite, ...] = (
+    Rewrite("LIKE, ILIKE", "the same, backslashes doubled", (exp.Like, exp.ILike), like),
+    Rewrite("SUBSTRING before the first place", "the same, one shorter", (exp.Substring,), _part),
     Rewrite("REGEXP_MATCHES", "RLIKE", (exp.RegexpLike,), _match),
     Rewrite(
         "REGEXP_FULL_MATCH, SIMILAR TO", "RLIKE from end to end", (exp.RegexpFullMatch, exp.SimilarTo), _full_match

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.kinds import whole_number
 from profiles_pipeline.dialects.postgres.collation import by_bytes
 from profiles_pipeline.dialects.postgres.formats import pattern_of
 from profiles_pipeline.dialects.postgres.helpers import called
@@ -82,11 +83,11 @@ def like(node: exp.Expr) -> exp.Expr:
 
 def part_of_text(node: exp.Expr) -> exp.Expr:
     """SUBSTRING(x, n, m): a place before the first counts from the end."""
-    place = node.args.get("start")
-    lengths = [given for given in (node.args.get("length"),) if given is not None]
-    if place is None or all(isinstance(given, exp.Literal) for given in (place, *lengths)):
+    given = [part for part in (node.args.get("start"), node.args.get("length")) if part is not None]
+    known = [whole_number(part) for part in given]
+    if all(number is not None and number >= 0 for number in known):
         return node
-    numbers = (cast_to(given, "BIGINT") for given in (place, *lengths))
+    numbers = (cast_to(part, "BIGINT") for part in given)
     return called("substring", cast_to(node.this, "TEXT"), *numbers)
 
 

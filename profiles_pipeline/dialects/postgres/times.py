@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from profiles_pipeline.dialects.kinds import is_time
 from profiles_pipeline.dialects.postgres.formats import time_format
 from profiles_pipeline.dialects.postgres.helpers import called
 from profiles_pipeline.dialects.postgres.parsing import strptime_pattern
@@ -112,8 +111,6 @@ def unix_time(node: exp.Expr) -> exp.Expr:
     scale = node.args.get("scale")
     if scale is None or not scale.is_int:
         return node
-    if is_time(node.this):  # EPOCH_MS has two meanings, and its name is all that is read of it
-        return epoch_in(1_000)([node.this])
     unit = {0: "second", 3: "millisecond", 6: "microsecond"}.get(int(scale.name))
     if unit is None:
         return node

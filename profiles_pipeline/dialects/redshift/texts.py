@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from profiles_pipeline.dialects.kinds import whole_number
+from profiles_pipeline.dialects.likes import like, place_from_start
 from profiles_pipeline.dialects.patterns import members_of, with_group
 from profiles_pipeline.dialects.rewriting import Rewrite, call
 from profiles_pipeline.dialects.spoken import refuse
@@ -109,6 +111,16 @@ def _logarithm(node: exp.Expr) -> exp.Expr:
     return build("(LN(:x) / LN(:b))", x=node.expression, b=node.this)
 
 
+def _part(node: exp.Expr) -> exp.Expr:
+    """SUBSTRING(x, n, m): a place before the first counts from the end."""
+    start = node.args.get("start")
+    known = None if start is None else whole_number(start)
+    if start is None or (known is not None and known >= 0):
+        return node
+    node.set("start", place_from_start(node, start))
+    return node
+
+
 REWRITES: tuple[Rewrite, ...] = (
     Rewrite("REGEXP_MATCHES", "REGEXP_INSTR, or what TRANSLATE leaves", (exp.RegexpLike,), _match),
     Rewrite(
@@ -119,6 +131,8 @@ REWRITES: tuple[Rewrite, ...] = (
     ),
     Rewrite("REGEXP_REPLACE", "the same, of every match", (exp.RegexpReplace,), _replaced),
     Rewrite("REGEXP_EXTRACT", "REGEXP_SUBSTR of one group", (exp.RegexpExtract,), _extracted),
+    Rewrite("LIKE, ILIKE", "the same, backslashes doubled", (exp.Like, exp.ILike), like),
+    Rewrite("SUBSTRING from the end", "by the length of the text", (exp.Substring,), _part),
     Rewrite("CONCAT_WS", "texts behind separators", (exp.ConcatWs,), _words),
     Rewrite("STRING_AGG", "LISTAGG within the group", (exp.GroupConcat,), _joined),
     Rewrite("CONTAINS", "STRPOS", (exp.Contains,), lambda n: build("(STRPOS(:x, :y) > 0)", x=n.this, y=n.expression)),

@@ -56,6 +56,13 @@ def _extreme_or_null(args: list[exp.Expr], name: str) -> exp.Expr | None:
     return _call(name, *args) if len(args) == 2 else None
 
 
+_NAN, _INF = "CAST('NaN' AS DOUBLE)", "CAST('inf' AS DOUBLE)"
+
+
+def _as_double(value: exp.Expr) -> exp.Expr:
+    return exp.cast(value, "DOUBLE")
+
+
 def _chance(_: exp.Expr) -> exp.Expr:
     """RANDOM(): a part of 1, made of a whole number of 64 bits."""
     return exp.Paren(this=build("RANDOM() / CAST('18446744073709551616' AS DOUBLE) + 0.5"))
@@ -110,9 +117,11 @@ def _cast(node: exp.Expr) -> exp.Expr:
 
 
 def _attempt(node: exp.Expr) -> exp.Expr:
-    """TRY(CAST(x AS t)) is TRY_CAST; nothing else can be tried."""
+    """TRY of a cast is TRY_CAST; what else can be tried are texts in base 64."""
     if isinstance(node.this, exp.Cast):
         return _try_cast(exp.TryCast(this=node.this.this, to=node.this.args["to"]))
+    if isinstance(node.this, exp.Anonymous) and node.this.name == "BASE64_DECODE_STRING":
+        return _call("TRY_BASE64_DECODE_STRING", *node.this.expressions)
     return node
 
 
@@ -142,6 +151,15 @@ REWRITES: tuple[Rewrite, ...] = (
         "PERCENTILE_CONT, PERCENTILE_DISC",
         (exp.PercentileCont, exp.PercentileDisc),
         conditional.quantile,
+    ),
+    Rewrite(
+        "ISNAN", "a comparison", (exp.IsNan,), lambda n: exp.Paren(this=build(f":x = {_NAN}", x=_as_double(n.this)))
+    ),
+    Rewrite(
+        "ISINF",
+        "a comparison",
+        (exp.IsInf,),
+        lambda n: exp.Paren(this=build(f"ABS(:x) = {_INF}", x=_as_double(n.this))),
     ),
     Rewrite("RANDOM", "a part of 1", (exp.Rand,), _chance),
     Rewrite("MODE", "MODE; which one of several is not said", (exp.Mode,), conditional.mode),

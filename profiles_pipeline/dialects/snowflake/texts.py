@@ -10,6 +10,7 @@ from sqlglot import exp
 from profiles_pipeline.dialects.patterns import members_of
 from profiles_pipeline.dialects.rewriting import Rewrite
 from profiles_pipeline.dialects.rewriting import call as _call
+from profiles_pipeline.dialects.spoken import refuse
 from profiles_pipeline.sql import build
 
 _NONE_OF = re.compile(r"\[\^((?:\\p\{\w+\})+)\]")
@@ -70,6 +71,28 @@ def _every_match(node: exp.Expr) -> exp.Expr:
     return _call("REGEXP_SUBSTR_ALL", node.this, node.expression, *rest)
 
 
+def _similar(node: exp.Expr) -> exp.Expr:
+    """JARO_WINKLER_SIMILARITY(x, y) * 100: here it is from 0 to 100, of whole numbers, and of any case."""
+    found = node.this if isinstance(node, exp.Mul) else node
+    if not isinstance(found, exp.JarowinklerSimilarity):
+        return node
+    if found is not node:
+        return _call("JAROWINKLER_SIMILARITY", found.this, found.expression)
+    sides = (found.this, found.expression)
+    percents = isinstance(node.parent, exp.Mul) and node.arg_key == "this" and node.parent.expression.name == "100"
+    if not percents or not all(isinstance(side, exp.Upper | exp.Lower) for side in sides):
+        refuse("Snowflake", "JARO_WINKLER_SIMILARITY but of a hundredth, in any case")
+    return node
+
+
+def _decoded(node: exp.Expr) -> exp.Expr:
+    """DECODE(FROM_BASE64(x)): a text."""
+    given = node.this.unnest()
+    if isinstance(given, exp.Anonymous) and given.name == "BASE64_DECODE_BINARY":
+        return _call("BASE64_DECODE_STRING", *given.expressions)
+    refuse("Snowflake", "DECODE of what is not in base 64")
+
+
 CALLS: dict[str, Callable[[list[exp.Expr]], exp.Expr | None]] = {
     "STRLEN": lambda a: _call("OCTET_LENGTH", *a),
 }
@@ -82,4 +105,17 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("REGEXP_EXTRACT_ALL", "REGEXP_SUBSTR_ALL", (exp.RegexpExtractAll,), _every_match),
     Rewrite("TO_BASE64", "BASE64_ENCODE", (exp.ToBase64,), lambda n: _call("BASE64_ENCODE", _plain(n.this))),
     Rewrite("REGEXP_EXTRACT", "REGEXP_SUBSTR", (exp.RegexpExtract,), _extracted),
+    Rewrite(
+        "JARO_WINKLER_SIMILARITY * 100",
+        "JAROWINKLER_SIMILARITY",
+        (exp.JarowinklerSimilarity, exp.Mul),
+        _similar,
+    ),
+    Rewrite(
+        "FROM_BASE64",
+        "BASE64_DECODE_BINARY",
+        (exp.FromBase64,),
+        lambda node: _call("BASE64_DECODE_BINARY", node.this),
+    ),
+    Rewrite("DECODE of FROM_BASE64", "BASE64_DECODE_STRING", (exp.Decode,), _decoded),
 )

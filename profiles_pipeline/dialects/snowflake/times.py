@@ -10,6 +10,7 @@ from sqlglot import exp
 from profiles_pipeline.dialects.kinds import is_moment, moved
 from profiles_pipeline.dialects.rewriting import Rewrite
 from profiles_pipeline.dialects.rewriting import call as _call
+from profiles_pipeline.dialects.spoken import refuse
 from profiles_pipeline.sql import build
 
 _FORMATS = {
@@ -53,10 +54,26 @@ def in_utc(node: exp.Expr) -> exp.Expr:
 
 
 def _at_zone(node: exp.Expr) -> exp.Expr:
-    """x AT TIME ZONE 'UTC' of a moment: its time there."""
-    if node.args["zone"].name.upper() != "UTC":
-        return node
-    return exp.cast(in_utc(node.this), "TIMESTAMP") if is_moment(node.this) else node
+    """x AT TIME ZONE z: of a moment its time there, of a time without a zone the moment when it is so late there."""
+    zone, given = node.args["zone"], node.this.unnest()
+    if isinstance(given, exp.AtTimeZone):  # in UTC, or it would have been rewritten
+        return _converted(_UTC, zone, given.this)
+    if is_moment(given):
+        told = given.this.unnest()
+        if isinstance(told, exp.ConvertTimezone) and told.args["target_tz"] == _UTC and told.args.get("source_tz"):
+            return _converted(told.args["source_tz"], zone, told.args["timestamp"])
+        in_utc_there = exp.cast(in_utc(given), "TIMESTAMP")
+        return in_utc_there if zone == _UTC else _converted(_UTC, zone, in_utc_there)
+    return node if zone == _UTC else exp.cast(_converted(zone, _UTC, given), "TIMESTAMPTZ")
+
+
+_UTC = exp.Literal.string("UTC")
+
+
+def _converted(source: exp.Expr, target: exp.Expr, time: exp.Expr) -> exp.Expr:
+    """Return a time without a zone as it is told in another one."""
+    given = exp.cast(time, "TIMESTAMPNTZ")
+    return exp.ConvertTimezone(source_tz=source.copy(), target_tz=target.copy(), timestamp=given)
 
 
 def _of_seconds(node: exp.Expr) -> exp.Expr:
@@ -110,6 +127,36 @@ def _part(node: exp.Expr) -> exp.Expr:
     return node if said is None else build(said, x=node.expression)
 
 
+_DAYS = 10959
+"""Days from 1970 on to where slices are counted from elsewhere, a Monday."""
+_SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3600, "DAY": 86400}
+_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
+
+
+def _sliced(node: exp.Expr) -> exp.Expr:
+    """TIME_BUCKET(w, x): slices are counted from 1970 on here."""
+    width = node.this.unnest()
+    length = width.this.unnest() if isinstance(width, exp.Interval) and width.this is not None else None
+    if not isinstance(length, exp.Literal) or not length.name.isdigit() or width.args.get("unit") is None:
+        refuse("Snowflake", "TIME_BUCKET of a computed width")
+    count, unit = int(length.name), width.args["unit"].name.upper().removesuffix("S")
+    same = (
+        _DAYS * 86400 % (count * _SECONDS[unit]) == 0
+        if unit in _SECONDS
+        else 30 * 12 % (count * _MONTHS[unit]) == 0
+        if unit in _MONTHS
+        else unit == "WEEK" and count == 1
+    )
+    if not same:
+        refuse("Snowflake", f"TIME_BUCKET of {count} {unit}, which is counted from another day on here")
+    return _call(
+        "TIME_SLICE",
+        exp.cast(node.expression, "TIMESTAMPNTZ"),
+        exp.Literal.number(count),
+        exp.Literal.string(unit),
+    )
+
+
 def _epoch(part: str) -> Callable[[list[exp.Expr]], exp.Expr]:
     return lambda args: _call("DATE_PART", exp.var(part), exp.cast(args[0], "TIMESTAMP"))
 
@@ -121,7 +168,8 @@ CALLS: dict[str, Callable[[list[exp.Expr]], exp.Expr | None]] = {
 }
 
 REWRITES: tuple[Rewrite, ...] = (
-    Rewrite("AT TIME ZONE 'UTC'", "CONVERT_TIMEZONE", (exp.AtTimeZone,), _at_zone),
+    Rewrite("AT TIME ZONE", "CONVERT_TIMEZONE of a time without a zone", (exp.AtTimeZone,), _at_zone),
+    Rewrite("TIME_BUCKET", "TIME_SLICE where it counts alike", (exp.DateBin,), _sliced),
     Rewrite("TO_TIMESTAMP", "TO_TIMESTAMP_NTZ of microseconds", (exp.UnixToTime,), _of_seconds),
     Rewrite("sums with intervals", "DATEADD", (exp.Add, exp.Sub), _moved),
     Rewrite("STRFTIME", "TO_CHAR", (exp.TimeToStr,), _formatted),

@@ -31,34 +31,36 @@ ADD COLUMN "score" DOUBLE PRECISION;
 -- desired
 SELECT
   "d".*,
-  CASE
-    WHEN "publish_key" IS NULL
-    THEN 'no key'
-    WHEN LENGTH("publish_key") < 5
-    THEN 'key too short'
-    WHEN LOWER(CAST(TRIM("publish_key") AS TEXT) COLLATE "und-x-icu") COLLATE "C" IN (
-      '-1',
-      '0',
-      '00000000-0000-0000-0000-000000000000',
-      'anonymous',
-      'empty',
-      'lmy47d',
-      'n/a',
-      'na',
-      'nil',
-      'none',
-      'null',
-      'undefined',
-      'unknown',
-      '{}'
-    )
-    THEN 'key stands for nobody'
-  END AS "publish_reason"
+  (
+    CASE
+      WHEN "publish_key" IS NULL
+      THEN 'no key'
+      WHEN LENGTH("publish_key") < 5
+      THEN 'key too short'
+      WHEN LOWER(CAST(TRIM("publish_key") AS TEXT) COLLATE "und-x-icu") COLLATE "C" IN (
+        '-1',
+        '0',
+        '00000000-0000-0000-0000-000000000000',
+        'anonymous',
+        'empty',
+        'lmy47d',
+        'n/a',
+        'na',
+        'nil',
+        'none',
+        'null',
+        'undefined',
+        'unknown',
+        '{}'
+      )
+      THEN 'key stands for nobody'
+    END
+  ) COLLATE "C" AS "publish_reason"
 FROM (
   SELECT
-    CAST("publish_key" AS TEXT) AS "publish_key",
+    CAST("publish_key" AS TEXT) COLLATE "C" AS "publish_key",
     "main_id",
-    CAST("s"."n" AS BIGINT) AS "n",
+    PROFILES_TO_BIGINT("s"."n") AS "n",
     CAST(PROFILES_ROUND("s"."score", CAST(2 AS INT)) + 0.0 AS DOUBLE PRECISION) AS "score"
   FROM (
     SELECT
@@ -90,52 +92,58 @@ FROM (
 -- delta
 SELECT
   COALESCE("d"."publish_key", "p"."user_id") AS "publish_key",
-  CASE
-    WHEN "d"."publish_key" IS NULL
-    THEN 'D'
-    WHEN "p"."user_id" IS NULL
-    THEN 'I'
-    ELSE 'U'
-  END AS "publish_op",
+  (
+    CASE
+      WHEN "d"."publish_key" IS NULL
+      THEN 'D'
+      WHEN "p"."user_id" IS NULL
+      THEN 'I'
+      ELSE 'U'
+    END
+  ) COLLATE "C" AS "publish_op",
   "d"."main_id" AS "main_id",
   "p"."main_id" AS "main_id_before",
   "d"."n" AS "n",
   "d"."score" AS "score",
-  CAST(NULL AS TEXT) AS "old",
-  CASE
-    WHEN NOT "d"."publish_key" IS NULL
-    THEN LEFT(
-      MD5(
-        'v1;' || COALESCE('n=' || LENGTH(CAST("d"."n" AS TEXT)) || ':' || CAST("d"."n" AS TEXT) || ';', '') || COALESCE(
-          'score=' || LENGTH(CAST("d"."score" AS TEXT)) || ':' || CAST("d"."score" AS TEXT) || ';',
-          ''
+  CAST(NULL AS TEXT) COLLATE "C" AS "old",
+  (
+    CASE
+      WHEN NOT "d"."publish_key" IS NULL
+      THEN LEFT(
+        MD5(
+          'v1;' || COALESCE('n=' || LENGTH(CAST("d"."n" AS TEXT)) || ':' || CAST("d"."n" AS TEXT) || ';', '') || COALESCE(
+            'score=' || LENGTH(CAST("d"."score" AS TEXT)) || ':' || CAST("d"."score" AS TEXT) || ';',
+            ''
+          )
+        ),
+        16
+      )
+    END
+  ) COLLATE "C" AS "row_hash",
+  (
+    CASE
+      WHEN NOT "d"."publish_key" IS NULL AND NOT (
+        (
+          "p"."user_id" IS NULL
         )
-      ),
-      16
-    )
-  END AS "row_hash",
-  CASE
-    WHEN NOT "d"."publish_key" IS NULL AND NOT (
-      (
-        "p"."user_id" IS NULL
       )
-    )
-    THEN SUBSTRING('' || CASE WHEN NOT (
-      "d"."n" IS NOT DISTINCT FROM "p"."n"
-    ) THEN ',n' ELSE '' END || CASE
-      WHEN NOT (
-        "d"."score" IS NOT DISTINCT FROM "p"."score"
-      )
-      THEN ',score'
-      ELSE ''
-    END || CASE
-      WHEN NOT (
-        CAST(NULL AS TEXT) IS NOT DISTINCT FROM "p"."old"
-      )
-      THEN ',old'
-      ELSE ''
-    END FROM 2)
-  END AS "changed_columns",
+      THEN SUBSTRING('' || CASE WHEN NOT (
+        "d"."n" IS NOT DISTINCT FROM "p"."n"
+      ) THEN ',n' ELSE '' END || CASE
+        WHEN NOT (
+          "d"."score" IS NOT DISTINCT FROM "p"."score"
+        )
+        THEN ',score'
+        ELSE ''
+      END || CASE
+        WHEN NOT (
+          CAST(NULL AS TEXT) COLLATE "C" IS NOT DISTINCT FROM "p"."old"
+        )
+        THEN ',old'
+        ELSE ''
+      END FROM 2)
+    END
+  ) COLLATE "C" AS "changed_columns",
   NOT "p"."user_id" IS NULL
   AND NOT (
     (
@@ -154,7 +162,7 @@ SELECT
         )
       ),
       16
-    )
+    ) COLLATE "C"
   ) AS "by_hand"
 FROM (
   SELECT
@@ -186,7 +194,7 @@ WHERE
             "d"."score" IS NOT DISTINCT FROM "p"."score"
           )
           OR NOT (
-            CAST(NULL AS TEXT) IS NOT DISTINCT FROM "p"."old"
+            CAST(NULL AS TEXT) COLLATE "C" IS NOT DISTINCT FROM "p"."old"
           )
         )
       )
