@@ -96,23 +96,29 @@ class SnowflakeWarehouse:
             if _DEFINES.match(statement):
                 # The server commits before it changes a definition: what follows belongs to no transaction.
                 self._end("COMMIT")
-            self._run(partial(self._finished, sql=statement, params=params), statement)
+            self._run(partial(self._finished, sql=statement, params=params, tags=self._tags()), statement)
         if self._turn is not None and threading.get_ident() not in self._in_transaction:
             self._turn.renew()
 
     def query(self, sql: str, params: Sequence[object] | None = None) -> Rows:
         """Return the whole result of `sql`."""
+        tags = self._tags()
 
         def fetch(cursor: SnowflakeCursor) -> Rows:
-            query = self._finished(cursor, sql, params)
+            query = self._finished(cursor, sql, params, tags)
             rows = asked_again(lambda: cursor.query_result(query)).fetchall()
             described = cursor.description or []
             return Rows(tuple(column.name for column in described), tuple(map(_type, described)), rows)
 
         return self._run(fetch, sql)
 
-    def _finished(self, cursor: SnowflakeCursor, sql: str, params: Sequence[object] | None) -> str:
-        """Run a statement to its end and return its id; while it runs, `interrupt` finds it."""
+    def _finished(
+        self, cursor: SnowflakeCursor, sql: str, params: Sequence[object] | None, tags: Mapping[str, object]
+    ) -> str:
+        """Run a statement to its end and return its id; while it runs, `interrupt` finds it.
+
+        The tags are those of the thread that asks: this may be another one.
+        """
         running: list[tuple[SnowflakeConnection, str]] = []
 
         def began(query: str) -> None:
@@ -122,7 +128,7 @@ class SnowflakeWarehouse:
         if self._read_only and not _READS.match(sql):
             raise WarehouseError("this session is for reading only", sql)
         try:
-            return finished(cursor, sql, params, self._tags(), began)
+            return finished(cursor, sql, params, tags, began)
         finally:
             self._running.difference_update(running)
 
