@@ -19,7 +19,7 @@ from profiles_pipeline.compile import versioned
 from profiles_pipeline.connections import Output
 from profiles_pipeline.dialects import capabilities, render, spelled
 from profiles_pipeline.events import Observer
-from profiles_pipeline.names import STATES, tables_of_held
+from profiles_pipeline.names import ACCUMULATOR, STATES, tables_of_held
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import Entry, SeqNo
 from profiles_pipeline.session import Session, open_session
@@ -36,6 +36,7 @@ MATERIAL_RELATION = re.compile(
     r"(?:_internal_edges|_mappings|_raw_edges|_rejected|_quarantined|_\w+_CARDINALITY_AUDIT)?",
     re.IGNORECASE,
 )
+_KEPT = re.compile(rf"{ACCUMULATOR}[0-9a-f]{{12}}(?:_\w+)?", re.IGNORECASE)
 _PARTS = ("internal_edges", "mappings", "raw_edges", "rejected", "quarantined")
 
 
@@ -68,6 +69,7 @@ class Candidate:
 
     Attributes:
         path: the model; None for a build that was never finished.
+        seq_no: the time context it is of; 0 for a table that nobody has written down.
         created: when it was built; None where nobody has written it down.
         relations: the material itself and the tables that belong to it, as far as they are there.
     """
@@ -206,7 +208,8 @@ def fates(session: Session, rules: Rules) -> tuple[Fate, ...]:
     views = views_of(session.warehouse, session.output.schema)
     goes_on = session.project.pipeline.incremental != "never"
     held = _of_held(session.registry.held(session.project.name), relations, context, goes_on)
-    return decide(_candidates(session, entries, relations, context), views, context, held)
+    lost = () if rules.only_expired else _lost(session.registry.held_names(), relations)
+    return decide(_candidates(session, entries, relations, context), views, context, (*held, *lost))
 
 
 def may_drop(session: Session, rules: Rules) -> bool:
@@ -327,6 +330,17 @@ def _of_held(held: Collection[Held], relations: Iterable[Relation], context: Con
             yield Fate(candidate, False, "the next run goes on from it")
 
 
+def _lost(held: Collection[str], relations: Iterable[Relation]) -> Iterable[Fate]:
+    """Yield the fate of every table that was kept from run to run and that no project knows of any more.
+
+    Where definitions cannot be taken back, a table is forgotten before it is dropped or made anew: a process that is
+    killed in between leaves it behind.
+    """
+    for relation in relations:
+        if relation.kind == "table" and _KEPT.fullmatch(relation.name) and relation.name.lower() not in held:
+            yield Fate(Candidate(relation.name, None, "", 0, None, (relation,)), True, "no run knows of it any more")
+
+
 def _relations(warehouse: Warehouse, schema: str) -> list[Relation]:
     views = warehouse.views(schema)
     return [Relation(name, "view" if name in views else "table") for name in sorted(warehouse.relations(schema))]
@@ -382,10 +396,13 @@ def _forget_states(session: Session) -> None:
     held = session.registry.held(session.project.name)
     entries = [entry.material for entry in session.registry.entries() if entry.project == session.project.name]
     needed = {each.version for each in held} | {each.version for each in entries if each.version is not None}
+    trees = []
     for each in held:
         if each.name.endswith(STATES):
             table = exp.table_(each.name, db=session.output.schema, quoted=True)
-            tree = versioned.without_states(table, needed)
+            trees.append(versioned.without_states(table, needed))
+    with session.registry.changing_held(session.project.name):
+        for tree in trees:
             session.warehouse.execute(render(tree, session.warehouse.dialect))
 
 

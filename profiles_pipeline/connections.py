@@ -108,18 +108,31 @@ def _found(
     asked = siteconfig is not None or asked_target is not None
     if connection is not None and (connection in config.connections or asked):
         found = config.output(connection, target)
-        if isinstance(found, DuckDBOutput):
-            return _duckdb(folder, found)
-        if isinstance(found, PostgresOutput):
-            return _postgres(folder, found)
-        if isinstance(found, SnowflakeOutput):
-            return _snowflake(folder, found)
+        if (output := _built_in(folder, found)) is not None:
+            return replace(output, notice=_unknown(found))
         if target is not None:
-            return _compiled(folder, found)
+            return replace(_compiled(folder, found), notice=_unknown(found))
         why = f"connection '{connection}' is of type '{found.type}', for which SQL is only written (-t {found.target})"
         return replace(embedded(folder, f"{why}: building on the embedded default"), dialect=str(found.dialect))
     where = siteconfig or DEFAULT_SITECONFIG
     return embedded(folder, f"connection '{connection}' is not in {where}: building on the embedded default instead")
+
+
+def _built_in(folder: Path, found: ConnectionOutput) -> Output | None:
+    """Return the place that an output leads to; None where nothing is ever built."""
+    if isinstance(found, DuckDBOutput):
+        return _duckdb(folder, found)
+    if isinstance(found, PostgresOutput):
+        return _postgres(folder, found)
+    return _snowflake(folder, found) if isinstance(found, SnowflakeOutput) else None
+
+
+def _unknown(found: ConnectionOutput) -> str | None:
+    """Return a sentence about the keys of an output that nobody knows."""
+    if not found.unknown:
+        return None
+    keys = ", ".join(f"'{key}'" for key in found.unknown)
+    return f"output '{found.target}' of connection '{found.connection}' has keys that have no effect: {keys}"
 
 
 def embedded(folder: Path, notice: str | None = None) -> Output:
@@ -136,11 +149,9 @@ def embedded(folder: Path, notice: str | None = None) -> Output:
 
 def _duckdb(folder: Path, found: DuckDBOutput) -> Output:
     folder = folder.absolute()
-    if str(found.path).startswith("md:"):
+    if str(found.path).lower().startswith(("md:", "motherduck:")):
         hint = "attach it to read from it: `attach: {name: {type: motherduck, address: 'md:...'}}`"
-        fail(
-            "unsupported-warehouse", f"'{found.path}': projects are not built on MotherDuck", found.path.span, hint=hint
-        )
+        fail("unsupported-warehouse", "projects are not built on MotherDuck", found.path.span, hint=hint)
     sources: Mapping[str, str] = {name: str(path) for name, path in found.sources.items()}
     schema = str(found.schema_ or "profiles")
     settings = DuckDBSettings(

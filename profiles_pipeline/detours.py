@@ -13,7 +13,8 @@ from profiles_pipeline.enable import Node
 from profiles_pipeline.errors import Problems
 from profiles_pipeline.resolve.declared import default_stitcher
 from profiles_pipeline.resolve.model import EdgeSource, EntityVar, InputVar, Project, Source, SqlModel, Stitcher
-from profiles_pipeline.resolve.reader import Reader, VarKey
+from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.readings import VarKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from profiles_pipeline.resolve.model import (
     Unsupported,
     VarTable,
 )
-from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.readings import VarKey
 
 Node = str | VarKey
 

@@ -25,6 +25,7 @@ class Options:
         invocation: name of the run for the registry; runs of the same invocation share a time context.
         ignore_model_errors: after an error go on with whatever does not depend on the model that failed.
         partitions: keys of the first and the last partition that the run brings up to date; `end` is what they say.
+        concurrency: how many models that do not need each other are built at once, where the warehouse can.
     """
 
     request: Request = field(default_factory=Request)
@@ -35,6 +36,7 @@ class Options:
     lock_timeout: float | None = None
     ignore_model_errors: bool = False
     partitions: tuple[str, str] | None = None
+    concurrency: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from contextlib import nullcontext
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from sqlglot import exp
 
@@ -24,8 +25,8 @@ from profiles_pipeline.plan import (
     ReuseMaterial,
     RunHook,
 )
-from profiles_pipeline.resolve.model import Model
 from profiles_pipeline.session import Session
+from profiles_pipeline.tasks import Task, one_by_one, side_by_side, tasks_of, waits
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.cost import bytes_scanned
 from profiles_pipeline.warehouse.grants import keeping_grants
@@ -40,76 +41,99 @@ class Executed:
     failed: tuple[Failed, ...] = ()
 
 
-def execute(session: Session, planned: Plan, files: compiled.Files, *, ignore_errors: bool = False) -> Executed:
+def execute(
+    session: Session, planned: Plan, files: compiled.Files, *, ignore_errors: bool = False, concurrency: int = 1
+) -> Executed:
     """Execute a plan and return what came of it.
+
+    Args:
+        session: where.
+        planned: what to do.
+        files: where its SQL lies.
+        ignore_errors: go on with what needs nothing that failed.
+        concurrency: how many models are built at once; the observer of the session is then called by several threads.
 
     Raises:
         RunError: a model, a hook or a check failed; with `ignore_errors`, these are part of what is returned.
     """
-    built: list[Built] = []
     failed: dict[str, Failed] = {}
-    promoted: tuple[str, ...] = ()
-    began = time.monotonic()
+    built: dict[int, Built] = {}
     for stage in planned.stages:
         if isinstance(stage, EnsureSchema):
             session.warehouse.ensure_schema(stage.schema)
             session.registry.forget(planned.state.lost)
-        elif isinstance(stage, Promote):
-            promoted = promote(session, planned, _without(stage, built) if failed else stage)
-        elif _is_spared(session, stage.model, failed):
-            continue
-        else:
-            began = time.monotonic() if isinstance(stage, BuildMaterial) else began
-            labels = {"project": session.project.name, "model": stage.model.path, "seq_no": planned.window.seq_no}
-            try:
-                with session.warehouse.labelled(**labels):
-                    made = _taken(session, planned, stage, files, began)
-                    if made is not None and not made.reused:
-                        made = replace(made, bytes_scanned=bytes_scanned(session.warehouse, labels))
-            except RunError as error:
-                if not ignore_errors:
-                    raise
-                failed[stage.model.path] = Failed(stage.model, as_value(error))
-                session.observe(failed[stage.model.path])
-                continue
-            if made is not None:
-                built.append(made)
-                session.observe(made)
-    return Executed(tuple(built), promoted, tuple(failed.values()))
+    with closing(_outcomes(session, planned, files, failed, ignore_errors, concurrency)) as outcomes:
+        for number, outcome in outcomes:
+            if isinstance(outcome, Failed):
+                failed[outcome.model.path] = outcome
+            elif outcome is not None:
+                built[number] = outcome
+            if outcome is not None:
+                session.observe(outcome)
+    in_order = tuple(built[number] for number in sorted(built))
+    views = (stage for stage in planned.stages if isinstance(stage, Promote))
+    promoted = [promote(session, planned, _without(stage, in_order) if failed else stage) for stage in views]
+    return Executed(in_order, tuple(chain.from_iterable(promoted)), tuple(failed.values()))
 
 
-def _taken(
+def _outcomes(
     session: Session,
     planned: Plan,
-    stage: RunHook | BuildMaterial | AuditMaterial | ReuseMaterial,
     files: compiled.Files,
-    began: float,
-) -> Built | None:
-    """Take one stage of a model; return the model once it is complete."""
-    match stage:
-        case RunHook():
-            run_hook(session, planned, stage, files)
-        case BuildMaterial():
-            session.observe(Started(stage.model))
-            with blaming(session, planned, stage, files):
-                build_material(session, stage)
-        case AuditMaterial():
-            with blaming(session, planned, stage, files):
-                return audit_material(session, planned, stage, files, began)
-        case ReuseMaterial():
-            return reused_material(session, planned, stage)
-    return None
+    failed: Mapping[str, Failed],
+    ignore_errors: bool,
+    concurrency: int,
+) -> Generator[tuple[int, Built | Failed | None]]:
+    """Yield the number of each task of a plan and what came of it: nothing where its model failed before."""
+
+    def attempt(task: Task) -> Built | Failed | None:
+        if task.model.path in failed:
+            return None
+        if not failed.keys().isdisjoint(session.project.graph.parents[task.model.path]):
+            return Failed(task.model)
+        try:
+            return _taken(session, planned, task, files)
+        except RunError as error:
+            if not ignore_errors:
+                raise
+            return Failed(task.model, as_value(error))
+
+    tasks = tasks_of(planned)
+    if concurrency == 1:
+        return one_by_one(tasks, attempt)
+    # What is looked up once in a session is looked up before there are threads that would.
+    _ = session.states, session.kinds, session.texts
+    dialect, there = session.warehouse.dialect, {name.lower() for name in session.kinds}
+
+    def drags_along(name: str) -> bool:
+        return capabilities(dialect).cascade_on_drop and spelled(name, dialect).lower() in there
+
+    order = waits(tasks, session.project.graph, drags_along)
+    return side_by_side(tasks, order, attempt, concurrency, session.warehouse.interrupt)
 
 
-def _is_spared(session: Session, model: Model, failed: dict[str, Failed]) -> bool:
-    """True for a model that failed or needs one that did; one that is met for the first time is noted."""
-    if model.path in failed:
-        return True
-    if failed.keys().isdisjoint(session.project.graph.parents[model.path]):
-        return False
-    failed[model.path] = Failed(model)
-    session.observe(failed[model.path])
-    return True
+def _taken(session: Session, planned: Plan, task: Task, files: compiled.Files) -> Built | None:
+    """Take the stages of a model one after the other; return the model, which is complete then."""
+    labels = {"project": session.project.name, "model": task.model.path, "seq_no": planned.window.seq_no}
+    made: Built | None = None
+    began = time.monotonic()
+    with session.warehouse.labelled(**labels):
+        for stage in task.stages:
+            match stage:
+                case RunHook():
+                    run_hook(session, planned, stage, files)
+                case BuildMaterial():
+                    began = time.monotonic()
+                    session.observe(Started(stage.model))
+                    with blaming(session, planned, stage, files):
+                        build_material(session, stage)
+                case AuditMaterial():
+                    with blaming(session, planned, stage, files):
+                        made = audit_material(session, planned, stage, files, began)
+                    made = replace(made, bytes_scanned=bytes_scanned(session.warehouse, labels))
+                case ReuseMaterial():
+                    made = reused_material(session, planned, stage)
+    return made
 
 
 def _without(stage: Promote, built: Iterable[Built]) -> Promote:

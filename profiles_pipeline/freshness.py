@@ -1,4 +1,4 @@
-"""Whether what was built for a window still says what its sources say, as far as can be told without reading them."""
+"""Whether what was built for a window still says what its sources say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from profiles_pipeline.compile.suppression import Suppressed
-from profiles_pipeline.errors import ProjectError
+from profiles_pipeline.errors import ProjectError, WarehouseError
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import RULES, Input
 from profiles_pipeline.warehouse.base import Warehouse
@@ -56,8 +56,8 @@ def tables_from_outside(project: ProfilesProject) -> dict[str, tuple[str, ...]]:
 
 def _state(table: str, warehouse: Warehouse) -> str | None:
     try:
-        return warehouse.source(table).state
-    except ProjectError:
+        return warehouse.state(table)
+    except (ProjectError, WarehouseError):
         return None  # the rehearsal tells it, at its place in the YAML
 
 

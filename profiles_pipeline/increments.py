@@ -136,29 +136,34 @@ def _stitcher(keeping: Keeping, c: Compilation, later: Compilation, model: Stitc
     head = keeping.held.get(changes.name)
     if head is not None and window.end < head.end:
         return None
-    flaw, kept = _flaw(keeping, model), dict[str, Mapping[str, str]]()
-    if head is not None and not flaw:
+    flaw, usable = _flaw(keeping, model), set[str]()
+    if head is not None and not keeping.anew:
         # What another definition has left behind knows nothing of this graph.
-        kept = {name: dict(held.files) for name, held in keeping.held.items() if held.version == head.version}
-    sources = accumulators(c, later, model, kept)
+        usable = {held.name for held in keeping.of(model) if held.version == head.version and not held.flaw}
+    sources = accumulators(c, later, model, {name: dict(keeping.held[name].files) for name in usable})
     if sources is None:
         return None
-    before = {h.name for h in keeping.of(model) if head and h.version == head.version and not flaw}
     version = 1 + max((h.version for h in keeping.held.values()), default=0)
-    made = states(c, model, version, keeping.exist, before)
+    made = states(c, model, version, keeping.exist, usable)
     of_graph = {changes.name, *(each.table.name for each in made.tables)} if made else {changes.name}
-    dropped = before - of_graph - {source.table.name for source in sources}
-    base = _base(c, keeping, head, made) if head is not None and not dropped and not flaw else None
-    relation = c.relation(model.path)
+    dropped = usable - of_graph - {source.table.name for source in sources}
+    base = _base(c, keeping, head, made) if head is not None and usable and not dropped else None
+    if made is not None and any(held.flaw for held in keeping.of(model) if held.name in of_graph - {changes.name}):
+        base = None  # nothing says what the graph was
+    relation, is_logged = c.relation(model.path), base is not None and changes.name in usable
+    is_plain = head is not None and head.columns == PLAIN
     script = compile_restitching(
-        c, model, Restitching(sources, changes, Base(base, version, head is not None and head.columns == PLAIN), made)
+        c, model, Restitching(sources, changes, Base(base, version, is_plain, is_logged), made)
     )
     whole = base is None or not all(source.is_kept for source in sources)
+    since = version
+    if base is not None and head is not None:  # without the log, only what changes in this run is known
+        since = head.since if is_logged else head.version
     held = Held(changes.name, model.path, window.seq_no, window.end, version, relation.name,
-                PLAIN if made else (), version if base is None or head is None else head.since)  # fmt: skip
+                PLAIN if made else (), since)  # fmt: skip
     names = [each.table.name for each in (*sources, *(made.tables if made else ()))]
     others = [Held(name, model.path, window.seq_no, window.end, version, relation.name) for name in names]
-    reason = _keeps(flaw) if whole else f"reads what changed since {_when(head)}"
+    reason = _keeps(flaw) if whole else f"reads what changed since {_when(head)}{f'; {flaw}' if flaw else ''}"
     reason += _blind(c, (source.source for source in sources))
     return Increment(script, reason, not whole, (held, *others), {}, version)
 

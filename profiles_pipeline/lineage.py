@@ -14,9 +14,9 @@ from sqlglot.optimizer.scope import Scope, build_scope
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile import Compilation, Statement, compile_model
-from profiles_pipeline.compile.entity_vars import column_order, taken_over, var_table
 from profiles_pipeline.compile.join_vars import home
 from profiles_pipeline.compile.statement import beside
+from profiles_pipeline.compile.var_columns import column_order, taken_over, var_table
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.cohort_filters import filter_texts
 from profiles_pipeline.resolve.model import (
@@ -34,7 +34,7 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 from profiles_pipeline.resolve.past import past_ref
-from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.readings import VarKey
 from profiles_pipeline.resolve.session_models import SessionTable
 from profiles_pipeline.spec.model import Text
 

@@ -73,12 +73,13 @@ def _clear_away(warehouse: Warehouse, stage: BuildMaterial) -> None:
 def _drop_of_other_kind(session: Session, stage: BuildMaterial) -> None:
     """Drop tables that are to become views and views that are to become tables, which no warehouse replaces itself."""
     schema, warehouse = session.output.schema, session.warehouse
+    whatever_reads_it = " CASCADE" if capabilities(warehouse.dialect).cascade_on_drop else ""
     made = [step.tree for step in stage.script.steps if isinstance(step, Statement) and not _temporary(step)]
     kinds = {spelled(t.this.name, warehouse.dialect): t.args["kind"] for t in made if isinstance(t, exp.Create)}
     for name in session.kinds.keys() & kinds.keys():
         if kinds[name] in ("VIEW", "TABLE") and kinds[name] != session.kinds[name]:
             table = render(exp.table_(name, db=schema, quoted=True), warehouse.dialect)
-            warehouse.execute(f"DROP {session.kinds[name]} {table}")
+            warehouse.execute(f"DROP {session.kinds[name]} {table}{whatever_reads_it}")
 
 
 def audit_material(session: Session, planned: Plan, stage: AuditMaterial, files: compiled.Files, began: float) -> Built:

@@ -25,6 +25,9 @@ TURN_TABLE = "profiles_turn"
 PUBLICATIONS = "publications"
 """The table of the registry with what was published: the ledger of publishers."""
 
+PUBLISHED_FROM = "published_from"
+"""The table of the registry with what the newest publication of each publisher was made from."""
+
 FORGET_REQUESTS = "forget_requests"
 FORGOTTEN_IDS = "forgotten_ids"
 """The tables of the registry with who was forgotten: what was asked and done, and hashes of the ids."""
@@ -38,6 +41,7 @@ OWN_TABLES = (
     INPUT_ROWS,
     TURN_TABLE,
     PUBLICATIONS,
+    PUBLISHED_FROM,
     FORGET_REQUESTS,
     FORGOTTEN_IDS,
 )

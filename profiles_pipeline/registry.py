@@ -258,9 +258,23 @@ class Registry:
         """
         return self._held.of(project, self._version() or VERSION, examined=examined) if self.exists() else ()
 
+    def held_names(self) -> frozenset[str]:
+        """Return the tables that any project keeps from run to run, with all that they consist of, in lower case."""
+        return self._held.names() if self.exists() else frozenset()
+
     def hold(self, project: str, tables: Iterable[Held]) -> None:
         """Write down the tables that a model keeps for later runs, as they are left now."""
         self._held.hold(project, tables)
+
+    @contextmanager
+    def changing_held(self, project: str) -> Iterator[None]:
+        """Run the body, which changes rows of kept tables outside of a run; the registry says how many there are then.
+
+        To be used within the transaction that changes them.
+        """
+        version = (self._version() or VERSION) if self.exists() else VERSION
+        with self._held.changing(project, version):
+            yield
 
     def let_go(self, tables: Iterable[str]) -> None:
         """Forget tables that are kept from run to run no longer."""

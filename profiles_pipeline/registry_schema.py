@@ -18,6 +18,7 @@ from profiles_pipeline.names import (
     OBSERVED_FILES,
     OBSERVED_INPUTS,
     PUBLICATIONS,
+    PUBLISHED_FROM,
 )
 
 VERSIONS_TABLE = "pb_ct_version"
@@ -37,7 +38,7 @@ TABLES: Mapping[str, str] = {
     HELD_TABLE: """
         table_name VARCHAR PRIMARY KEY, project VARCHAR NOT NULL, model_ref VARCHAR NOT NULL, seq_no BIGINT NOT NULL,
         end_ts TIMESTAMP NOT NULL, version BIGINT NOT NULL, material_name VARCHAR NOT NULL, columns VARCHAR NOT NULL,
-        since_version BIGINT NOT NULL, layout INTEGER, parts VARCHAR""",
+        since_version BIGINT NOT NULL, layout INTEGER, parts VARCHAR, row_counts VARCHAR""",
     OBSERVED_INPUTS: """
         project VARCHAR NOT NULL, input VARCHAR NOT NULL, level VARCHAR NOT NULL, state VARCHAR NOT NULL,
         hashed VARCHAR NOT NULL, until_ts TIMESTAMP NOT NULL, version VARCHAR NOT NULL, row_count BIGINT NOT NULL,
@@ -58,6 +59,9 @@ TABLES: Mapping[str, str] = {
         row_count BIGINT NOT NULL, last_seq BIGINT NOT NULL, guards VARCHAR NOT NULL, approved BOOLEAN NOT NULL,
         hash_version INTEGER NOT NULL, published_at TIMESTAMP NOT NULL, acknowledged BIGINT NOT NULL,
         delivered_at TIMESTAMP, PRIMARY KEY (project, publisher, publication)""",
+    PUBLISHED_FROM: """
+        project VARCHAR NOT NULL, publisher VARCHAR NOT NULL, publication BIGINT NOT NULL, basis VARCHAR NOT NULL,
+        PRIMARY KEY (project, publisher)""",
     FORGET_REQUESTS: """
         project VARCHAR NOT NULL, request VARCHAR NOT NULL, entity VARCHAR NOT NULL, reason VARCHAR,
         salt VARCHAR NOT NULL, ids BIGINT NOT NULL, main_ids VARCHAR, asked_at TIMESTAMP NOT NULL,
@@ -104,6 +108,7 @@ class Migration:
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, (AddColumn(HELD_TABLE, "layout", "INTEGER", "1"), AddColumn(HELD_TABLE, "parts", "VARCHAR"))),
+    Migration(3, (AddColumn(HELD_TABLE, "row_counts", "VARCHAR"),)),
 )
 """What has changed since version 1, in the order in which it has."""
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -85,6 +86,8 @@ def run(
         RunError: a model or a check failed; what was built before is kept for resuming, views stand as they were.
         LockTimeoutError: another run kept the warehouse for too long.
     """
+    concurrency = options.concurrency if capabilities(output.settings.dialect).concurrent_statements else 1
+    observe = observe if concurrency == 1 else _by_one_at_a_time(observe)
     began = time.monotonic()
     warnings = _rehearsed_in_memory(project, output, options, observe)
     tried = time.monotonic() - began
@@ -102,7 +105,7 @@ def run(
         time_contexts.record_coarser(session, planned.window)
         observe(Planned(planned, session.project, resumed, warnings))
         files = compiled.write(planned, session.project, output, session.texts, "run")
-        done = execute(session, planned, files, ignore_errors=options.ignore_model_errors)
+        done = execute(session, planned, files, ignore_errors=options.ignore_model_errors, concurrency=concurrency)
         if not done.failed:
             session.registry.complete(seq_no.number)
         at_end(session, done.built)
@@ -111,6 +114,17 @@ def run(
         return Report(
             planned.window, done.built, done.promoted, seconds, files.folder, planned.stays_on, done.failed, retired
         )
+
+
+def _by_one_at_a_time(observe: Observer) -> Observer:
+    """Return an observer that several threads may tell what happens."""
+    turn = threading.Lock()
+
+    def observe_alone(event: Event) -> None:
+        with turn:
+            observe(event)
+
+    return observe_alone
 
 
 def _rehearsed_in_memory(

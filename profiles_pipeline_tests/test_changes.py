@@ -158,6 +158,42 @@ def test_what_is_kept_has_the_types_that_the_columns_have_now(shop: Shop, var: s
         assert float(str(dict(shop.query(TOTALS))[f"u{day}"])) == float(amount)
 
 
+@pytest.mark.parametrize(
+    ("model", "ids", "var"),
+    [
+        ("select user_id, ts, {} as v from {{{{this.DeRef('inputs/orders')}}}}", "user_id", "sum(v)"),
+        ("select user_id, ts, {} as v from {{{{this.DeRef('inputs/orders')}}}}", "user_id", "median(v)"),
+        (
+            "select user_main_id, ts, {} as v from {{{{this.DeRef('inputs/orders/var_table')}}}}",
+            "user_main_id",
+            "sum(v)",
+        ),
+    ],
+    ids=["in parts", "from rows", "by main id"],
+)
+def test_what_is_kept_has_the_types_that_a_model_gives_now(shop: Shop, model: str, ids: str, var: str) -> None:
+    """Where another definition of a SQL model yields fractions, whole numbers that were kept do not round them."""
+    (shop.folder / "pipeline.yaml").write_text("incremental: always\n", encoding="utf-8")
+    do(
+        shop,
+        "CREATE TABLE main.orders (user_id VARCHAR, amount INTEGER, ts TIMESTAMP)",
+        "INSERT INTO main.orders VALUES ('u1', 10, '2024-01-01'), ('u2', 21, '2024-01-02')",
+    )
+    for day, value, factor in ((15, "amount", 1), (16, "amount", 1), (17, "amount * 1.25", 1.25)):
+        valued = f"""      - entity_var: {{name: total, select: {var}, from: models/valued}}
+models:
+  - name: valued
+    model_type: sql_template
+    model_spec:
+      single_sql: "{model.format(value)}"
+      occurred_at_col: ts
+      ids: [{{select: {ids}, type: {ids.replace("user_main_id", "rudder_id")}, entity: user}}]
+"""
+        shop.write(MODELS.partition("      - entity_var")[0] + valued, PROJECT, {})
+        reasons(shop, datetime(2024, 1, day, tzinfo=UTC))
+        assert [float(str(total)) for _, total in shop.query(TOTALS)] == [10 * factor, 21 * factor]
+
+
 def test_a_column_of_the_main_id_may_get_another_name(shop: Shop) -> None:
     (shop.folder / "pipeline.yaml").write_text("incremental: always\n", encoding="utf-8")
     do(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from profiles_pipeline.cli import main
 from profiles_pipeline.connections import find_output
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.warehouse.connect import connect
@@ -65,6 +66,89 @@ def test_a_relative_folder_means_the_same_from_everywhere(
     whole = find_output(siteconfig.parent / "project", "shop", siteconfig, target).settings
     assert (relative.path, relative.sources_dir, relative.base) == (whole.path, whole.sources_dir, whole.base)
     assert relative.base.is_absolute()
+
+
+SECRET = "planted-secret-5b1e"
+SERVER = "type: postgres, host: h, dbname: d, schema: s, user: u"
+ACCOUNT = "type: snowflake, account: a, dbname: d, schema: s, user: u, password: p"
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        (f"type: duckdb, path: 'md:shop?motherduck_token={SECRET}'", "projects are not built on MotherDuck"),
+        (f"type: duckdb, path: 'MotherDuck:{SECRET}'", "projects are not built on MotherDuck"),
+        (f"type: duckdb, path: 'postgresql://u:{SECRET}@h/d'", "'path' of output 'o' of connection 'test' says how"),
+        (f"type: duckdb, sources_dir: 's3://{SECRET}/x'", "'sources_dir' of output 'o'"),
+        (f"type: duckdb, sources: {{a.b: 'https://u:{SECRET}@h/x.csv'}}", "'sources: a.b' of output 'o'"),
+        (f"type: duckdb, sources: {{a: 'https://h/x.csv?X-Amz-Signature={SECRET}'}}", "'sources: a' of output 'o'"),
+        (f"type: duckdb, attach: {{a: {{path: 'md:x?token={SECRET}'}}}}", "'attach: a: path' of output 'o'"),
+        (SERVER.replace("dbname: d", f"dbname: 'host=x password={SECRET}'"), "'dbname' of output 'o'"),
+        (SERVER.replace("dbname: d", f"dbname: 'postgres://u:{SECRET}@h/d'"), "'dbname' of output 'o'"),
+        (SERVER.replace("host: h", f"host: 'postgresql://u:{SECRET}@h/d'"), "'host' of output 'o'"),
+        (SERVER.replace("host: h", f"host: 'u:{SECRET}@h'"), "'host' of output 'o'"),
+        (ACCOUNT.replace("account: a", f"account: 'https://u:{SECRET}@a.example'"), "'account' of output 'o'"),
+        (ACCOUNT.replace("dbname: d", f"dbname: 'snowflake://u:{SECRET}@a/d'"), "'dbname' of output 'o'"),
+    ],
+)
+def test_what_holds_a_secret_where_a_name_is_expected_is_refused_and_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str, said: str
+) -> None:
+    folder, site = tmp_path / "project", tmp_path / "siteconfig.yaml"
+    folder.mkdir()
+    (folder / "pb_project.yaml").write_text("{name: shop, schema_version: 98, connection: test}")
+    site.write_text(f"connections:\n  test:\n    outputs:\n      o: {{{output}}}\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "-p", str(folder), "-c", str(site), "-t", "o", "--json"])
+    shown = capsys.readouterr()
+    assert ended.value.code == 2
+    assert said in shown.err
+    assert "siteconfig.yaml:4:" in shown.err
+    left = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file() and file != site]
+    assert SECRET not in shown.out + shown.err
+    assert not any(SECRET.encode() in content for content in left)
+
+
+@pytest.mark.parametrize(
+    ("output", "hint"),
+    [
+        (SERVER + ", pasword: x", "did you mean 'password'?"),
+        (SERVER + ", sslmod: verify-full", "did you mean 'sslmode'?"),
+        (ACCOUNT + ", warehous: w", "did you mean 'warehouse'?"),
+        (ACCOUNT + ", private_key: w", "did you mean 'privateKey'?"),
+        ("type: redshift, schem: s", "did you mean 'schema'?"),
+        ("type: databricks, acces_token: s", "did you mean 'access_token'?"),
+        (
+            SERVER + ", tunnel_info: {ssh_host: h}",
+            "open the tunnel with `ssh -N -L`, and name its end: host 127.0.0.1 and its port",
+        ),
+    ],
+)
+def test_a_misspelt_key_of_an_output_is_told(tmp_path: Path, output: str, hint: str) -> None:
+    site = tmp_path / "siteconfig.yaml"
+    site.write_text(f"connections:\n  shop:\n    outputs:\n      o: {{{output}}}\n")
+    with pytest.raises(ProjectError) as caught:
+        find_output(tmp_path, "shop", site, "o")
+    (problem,) = caught.value.problems
+    assert problem.hint == hint
+    place, key = problem.span, output.rpartition(", ")[2].partition(":")[0]
+    assert place is not None
+    assert site.read_text().splitlines()[place.line - 1][place.column - 1 :].startswith(key)
+
+
+def test_keys_that_nobody_knows_are_told_and_those_of_the_format_are_not(tmp_path: Path) -> None:
+    site = tmp_path / "siteconfig.yaml"
+    site.write_text(
+        "connections:\n  shop:\n    outputs:\n"
+        f"      a: {{{SERVER}, keepalives: 5, gibberish: 1}}\n"
+        "      b: {type: redshift, driver: v2, workgroup_name: w, cluster_identifier: c,\n"
+        "          region: r, dbname: d, schema: s, sslmode: s, tunnel_info: {ssh_user: u}, secrets_arn: a,\n"
+        "          shared_profile: p, session_token: t}\n"
+        f"      c: {{{ACCOUNT}, useKeyPairAuth: false, privateKeyPassphrase: x, role: r, warehouse: w}}\n"
+    )
+    notices = {target: find_output(tmp_path, "shop", site, target).notice for target in "abc"}
+    told = "output 'a' of connection 'shop' has keys that have no effect: 'keepalives', 'gibberish'"
+    assert notices == {"a": told, "b": None, "c": None}
 
 
 SNOWFLAKE = """\

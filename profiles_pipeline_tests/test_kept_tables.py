@@ -94,18 +94,20 @@ def visits(tmp_path_factory: pytest.TempPathFactory) -> Kept:
 
 
 def _kept(shape: Shape, folder: Path) -> Kept:
-    history = replace(HISTORIES["a row of today joins two old persons"], shape=shape)
+    history = replace(HISTORIES["a corrected id parts a person, and another joins it again"], shape=shape)
     project, place = projects.load(shape, folder), Place(folder / "place", history.layout)
+    *earlier, (last, _, tables) = replay(history)
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(increments, "was_built_before", lambda *_: True)
-        for step, _, tables in replay(history):
-            place.write(tables)
+        for step, _, rows in earlier:
+            place.write(rows)
             report = place.run(project, step.end)
     shutil.copy(place.file, folder / "copy.duckdb")
-    end, rebuilt = step.end + timedelta(days=1), Place(folder / "rebuilt", history.layout)
+    place.write(tables)
+    rebuilt = Place(folder / "rebuilt", history.layout)
     rebuilt.write(tables)
-    expected = rebuilt.built(rebuilt.run(project, end))
-    return Kept(place, project, folder / "copy.duckdb", (report, place.kept(report)), end, expected)
+    expected = rebuilt.built(rebuilt.run(project, last.end))
+    return Kept(place, project, folder / "copy.duckdb", (report, place.kept(report)), last.end, expected)
 
 
 KEEPING = ("models/user_id_stitcher", "models/visits", "user/all/var_table")
@@ -113,6 +115,17 @@ KEEPING = ("models/user_id_stitcher", "models/visits", "user/all/var_table")
 
 KINDS = (*STATES, "_changes", "_seen", "_days", "_days_seen")
 """How the names of tables end of which there is one at least."""
+
+
+def test_files_without_rows_are_known_to_have_been_read(features: Kept) -> None:
+    """Whatever was looked at is not read again, be there a row in it that counts or none."""
+    features.restore()
+    read = [{Path(file).name: state for file, state in held.files} for held in features.held() if held.files]
+    files = {file.name for file in (features.place.tables / "tracks").iterdir()}
+    of_tracks = [states for states in read if states.keys() == files]
+    assert of_tracks
+    assert all(state for states in of_tracks for state in states.values())
+    assert "no-day.parquet" in files
 
 
 def test_what_somebody_has_dropped_or_altered_is_kept_anew(features: Kept, visits: Kept) -> None:
@@ -125,6 +138,10 @@ def test_what_somebody_has_dropped_or_altered_is_kept_anew(features: Kept, visit
     for kind in ("_graph", "_rows", "_seen"):
         name = next(name for name in tables if name.endswith(kind))
         done.append((features, name, tables[name], f'ALTER TABLE profiles."{name}" ADD COLUMN mine INTEGER'))
+    for kind in ("_changes", "_people", "_days"):
+        name = next(name for name in tables if name.endswith(kind) and features.asked(f'FROM profiles."{name}"'))
+        one = f'SELECT MIN(rowid) FROM profiles."{name}"'
+        done.append((features, name, tables[name], f'DELETE FROM profiles."{name}" WHERE rowid = ({one})'))
     wrong = [found for kept, name, path, sql in done if (found := _gone_wrong(kept, name, path, sql))]
     assert not wrong, "\n".join(wrong)
 
@@ -141,8 +158,12 @@ def _gone_wrong(kept: Kept, table: str, path: str, statement: str) -> str:
     except (ProfilesError, LawBrokenError, duckdb.Error) as error:
         return f"{table} of {path}: {error}"
     how = next(built.how for built in report.built if built.model.path == path)
-    if how.action != "build" or table not in how.reason:
+    is_log = table.endswith("_changes")
+    if how.action != ("increment" if is_log else "build") or table not in how.reason:
         return f"{table} of {path}: said to be {how.action}, since {how.reason}"
+    others = {built.how.action for built in report.built if built.model.path in KEEPING and built.model.path != path}
+    if path == KEEPING[0] and others != ({"build"} if table.endswith(STATES) else {"increment"}):
+        return f"{table} of {path}: what goes on from the graph is said to be {others}"
     if flaws := [held for held in kept.held() if held.flaw and held.seq_no == report.window.seq_no]:
         return f"{table} of {path}: still {flaws}"
     earlier = kept.before

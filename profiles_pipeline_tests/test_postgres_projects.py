@@ -117,7 +117,7 @@ def built(request: pytest.FixtureRequest, engine: Engine, tmp_path_factory: pyte
     end = {"quickstart": datetime(2024, 2, 1, tzinfo=UTC), "ecommerce": datetime(2025, 1, 1, tzinfo=UTC)}
     made = place(str(request.param), engine, folder, end[str(request.param)])
     made.run("dev")
-    made.run(made.engine)
+    made.run(made.engine, concurrency=3)
     yield made
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -150,7 +150,7 @@ def test_later_runs_say_what_runs_from_the_rows_say(lively: Place) -> None:
     ways = []
     for day in (2, 3):
         later = replace(built, end=built.end.replace(day=day))
-        report = later.run(later.engine)
+        report = later.run(later.engine, concurrency=3)
         ways.append({item.how.action for item in report.built if type(item.model).__name__ in ("Stitcher", "VarTable")})
         whys = [item.how.reason for item in report.built if type(item.model).__name__ in ("Stitcher", "VarTable")]
         later.run("dev", request=Request(whole=True))
@@ -162,13 +162,16 @@ def test_later_runs_say_what_runs_from_the_rows_say(lively: Place) -> None:
         said = f"on {built.engine} every run builds from the rows"
         assert all((said in why) is not goes_on for why in whys)
     assert ways == [{"build"}, {"increment"} if goes_on else {"build"}]
+    later.run(later.engine, request=Request(force=True), concurrency=3)
+    again = later.views(later.engine)
+    assert {name: cells(rows) for name, rows in here.items()} == {name: cells(again[name]) for name in here}
 
 
 def test_by_the_command_line(lively: Place, capsys: pytest.CaptureFixture[str]) -> None:
     built = lively
     given = ["-p", str(built.folder), "-c", str(built.siteconfig), "-t", built.engine]
     end = f"{built.end.replace(day=4):%Y-%m-%d}"
-    told = said(["run", *given, "--end-time", end], capsys)
+    told = said(["run", *given, "--end-time", end, "--concurrency", "2"], capsys)
     assert told.startswith(f"{built.folder.name}: building in {built.output(built.engine).settings.place}")
     query = ["query", *given, "--format", "json", "select count(*) as n from user_id_stitcher"]
     expected = [{spelled("n", built.engine): len(built.views(built.engine)["user_id_stitcher"].rows)}]

@@ -527,6 +527,32 @@ def test_a_table_that_grew_counts_as_changed(shop: Shop) -> None:
     assert "user/all/var_table" in built(shop.run(end=FEBRUARY))
 
 
+def test_what_changed_behind_a_view_is_seen(shop: Shop) -> None:
+    (shop.folder / "data" / "visits.csv").unlink()
+    output = connections.embedded(shop.folder)
+
+    def change(statement: str) -> Report:
+        with connect_duckdb(output.settings, purpose="load") as warehouse:
+            warehouse.execute(statement)
+        return shop.run(end=FEBRUARY)
+
+    change(
+        """CREATE TABLE main.raw AS FROM (VALUES ('u1', 1), ('u1', 2)) AS v (user_id, n);
+        CREATE VIEW main.cleaned AS SELECT DISTINCT user_id, n FROM main.raw WHERE n < 10;
+        CREATE VIEW main.visits AS SELECT user_id FROM main.cleaned"""
+    )
+    assert built(change("SELECT 1")) == set()
+    assert built(change("INSERT INTO main.raw VALUES ('u1', 1), ('u1', 11)")) == set(), "not in the view"
+    for statement, visits in (
+        ("INSERT INTO main.raw VALUES ('u1', 3)", 3),
+        ("UPDATE main.raw SET n = 12 WHERE n = 2", 2),
+        ("DELETE FROM main.raw WHERE n = 3", 1),
+        ("CREATE OR REPLACE VIEW main.cleaned AS SELECT user_id, n FROM main.raw", 4),
+    ):
+        assert "user/all/var_table" in built(change(statement)), statement
+        assert shop.query("SELECT max(n_visits) FROM user_feature_view") == [(visits,)]
+
+
 def test_sources_that_moved_count_as_changed(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> None:
     shop.run(end=FEBRUARY)
     moved = Shop(shop.folder.rename(tmp_path_factory.mktemp("elsewhere") / "shop"))

@@ -46,3 +46,17 @@ def test_rows_go_with_the_last_material_that_shows_them(tmp_path: Path, monkeypa
     cleanup.clean(project, place.output(project), rules, agreed)
     assert rows_of_states(place) == {name: (current, current) for name, (_, current) in before.items()}
     compare("what is left", newest, place.kept(report))
+    with run.open_session(project, place.output(project), "test") as session:
+        project_name, registry = project.name, session.registry
+        held = registry.held(project_name, examined=True)
+        assert not any(each.flaw for each in held), "what a cleanup takes out is no damage"
+        (people,) = (each.name for each in held if each.name.endswith("_people"))
+        first, last = (f'main_id = (SELECT {end}(main_id) FROM profiles."{people}")' for end in ("MIN", "MAX"))
+        session.warehouse.execute(f'DELETE FROM profiles."{people}" WHERE {first}')
+        with session.warehouse.transaction(), registry.changing_held(project_name):
+            session.warehouse.execute(f'DELETE FROM profiles."{people}" WHERE {last}')
+        damaged = [each for each in registry.held(project_name, examined=True) if each.flaw]
+        rows = session.warehouse.scalar(f'SELECT COUNT(*) FROM profiles."{people}"')
+        assert [(each.name, each.flaw) for each in damaged] == [
+            (people, f"{people} was changed (rows: {rows}, instead of {int(str(rows)) + 1}) since the last run")
+        ], "what somebody else takes out is, whatever else was changed since"

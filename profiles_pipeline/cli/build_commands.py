@@ -80,7 +80,7 @@ def compile_(
     place: Place,
     asked: o.Asked,
     assume_all_inputs_exist: o.AssumeInputs = False,
-    compatible: o.Compatible,
+    concurrency: o.Concurrency = None,
     as_json: o.Json = False,
 ) -> None:
     """Write the SQL of a project to files and run none of it.
@@ -98,7 +98,8 @@ def compile_(
     with reported(place.folder, as_json):
         from profiles_pipeline.cli import planning, running  # noqa: PLC0415
 
-        running.remark(compatible)
+        if concurrency is not None:
+            running.remark_on_concurrency("nothing is built")
         planning.compile_sql(place, running.run_options(asked), as_json, assume_all_inputs_exist)
 
 
@@ -107,7 +108,6 @@ def run(
     place: Place,
     asked: o.Asked,
     ways: o.Ways,
-    compatible: o.Compatible,
     style: o.Style,
 ) -> None:
     """Build a project.
@@ -127,6 +127,7 @@ def run(
       profiles run --seq-no 4                             continue or repeat run 4; what is unchanged is reused
       profiles run --seq-no latest --force                build the last run again
       profiles run --json | jq .models                    for programs
+      profiles run -t prod --concurrency 4                models side by side, on a server
       profiles run --ignore-model-errors                  whatever can be built; exit code 1 if something could not
       profiles run --write-output-csv results             the results as files, too
       profiles run --publish                              and hand the profiles on; nothing is published otherwise
@@ -135,8 +136,7 @@ def run(
     with reported(place.folder, style.as_json):
         from profiles_pipeline.cli import planning, running  # noqa: PLC0415
 
-        running.remark(compatible)
-        options = running.run_options(asked, ways.force, ways.ignore_model_errors)
+        options = running.run_options(asked, ways.force, ways.ignore_model_errors, ways.concurrency or 1)
         if ways.mock_material_run:
             planning.compile_sql(place, options, style.as_json, ways.assume_all_inputs_exist)
         elif ways.assume_all_inputs_exist:

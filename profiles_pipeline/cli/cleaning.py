@@ -86,7 +86,7 @@ def _document(fates: Sequence[Fate], done: Sequence[Fate]) -> dict[str, object]:
             {
                 "material": fate.material.name,
                 "model": fate.material.path,
-                "seq_no": fate.material.seq_no,
+                "seq_no": fate.material.seq_no or None,
                 "built_at": fate.material.created.isoformat() if fate.material.created else None,
                 "relations": [relation.name for relation in fate.material.relations],
                 "action": "drop" if fate.dropped else "keep",

@@ -15,6 +15,7 @@ from profiles_pipeline.cli.progress import watching
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
 from profiles_pipeline.connections import Output
 from profiles_pipeline.errors import RunError, WarehouseError, fail
+from profiles_pipeline.forgetting import certificate as certificates
 from profiles_pipeline.forgetting import forgetting
 from profiles_pipeline.forgetting.forgetting import Asked, Foreseen, Forgotten
 from profiles_pipeline.forgetting.requests import Request, Requests
@@ -110,6 +111,10 @@ def _conclude(place: Place, done: Sequence[Forgotten], asked: ForgetOptions) -> 
         hint = f"profiles forget --resume{place.options} looks again, --accept closes the request as it is"
         note(f"something is left, and the request stays open: {hint}", style="yellow")
         raise typer.Exit(1)
+    if failed := sorted({name for each in done for name in each.failed_syncs}):
+        names = ", ".join(failed)
+        note(f"the destination of {names} has not fetched the deletions: start its sync again there", style="yellow")
+        raise typer.Exit(1)
 
 
 def _show(done: Forgotten) -> None:
@@ -121,7 +126,7 @@ def _show(done: Forgotten) -> None:
     say(f"{done.request.number}: {plural(done.request.count, 'identifier')} of {done.request.entity}")
     say(f"  {plural(sum(rows.values()), 'row')} taken out of {plural(len(rows), 'table')} of earlier runs")
     for each in published:
-        state = "handed on" if each["handed_on"] else f"waiting: {each['waits_for']}"
+        state = certificates.state_of(each)
         say(f"  {each['publisher']}: {plural(each['deletions'], 'deletion')}, {state}; {each['still_to_do']}")
     if left:
         print_table(out(), ("left in table", "column", "rows"), [tuple(map(str, each.values())) for each in left])

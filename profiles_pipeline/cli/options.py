@@ -134,29 +134,17 @@ AssumeInputs = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Compatible:
-    """Options of the incumbent tool for which there is nothing to do here; each is said to be so when it is given."""
-
-    concurrency: Annotated[
-        int | None,
-        typer.Option(
-            "--concurrency",
-            min=1,
-            metavar="N",
-            help="Accepted: models are built one by one, and each of their statements uses every core.",
-        ),
-    ] = None
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        """A sentence for each option that is given."""
-        said = {
-            "--concurrency: models are built one by one, and each of their statements uses every core": (
-                self.concurrency is not None
-            ),
-        }
-        return tuple(sentence for sentence, given in said.items() if given)
+Concurrency = Annotated[
+    int | None,
+    typer.Option(
+        "--concurrency",
+        min=1,
+        metavar="N",
+        help="Build up to N models that do not need each other at once, where the warehouse takes several statements "
+        "at a time. DuckDB builds one by one, with every core.  [default: 1]",
+        show_default=False,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +152,7 @@ class Ways:
     """How a run goes about its work, as it is typed."""
 
     force: Force = False
+    concurrency: Concurrency = None
     ignore_model_errors: Annotated[
         bool,
         typer.Option(

@@ -29,14 +29,14 @@ class Seen:
         show: is told every event as well.
         planned: the plan, once it is made.
         built: the models that are done.
-        current: path of the model being built.
+        building: paths of the models being built.
         began: when this record was begun, on the clock of `time.monotonic`.
     """
 
     show: Observer = lambda _: None
     planned: Planned | None = None
     built: list[Built] = field(default_factory=list)
-    current: str | None = None
+    building: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
     def observe(self, event: Event) -> None:
@@ -45,9 +45,11 @@ class Seen:
             case Planned():
                 self.planned = event
             case Started():
-                self.current = event.model.path
-            case Built():
-                self.built.append(event)
+                self.building.append(event.model.path)
+            case Built() | Failed():
+                self.building = [path for path in self.building if path != event.model.path]
+        if isinstance(event, Built):
+            self.built.append(event)
         self.show(event)
 
     @property

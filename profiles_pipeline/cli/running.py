@@ -16,14 +16,14 @@ from profiles_pipeline import compiled, plan, queries, report, run
 from profiles_pipeline.cli import values
 from profiles_pipeline.cli.entry import INTERRUPTED
 from profiles_pipeline.cli.faults import failure, from_here, problem_document, say_error, say_problems
-from profiles_pipeline.cli.options import Asked, Compatible, Style
+from profiles_pipeline.cli.options import Asked, Style
 from profiles_pipeline.cli.partitioning import dated, partitions_asked
 from profiles_pipeline.cli.place import Place
 from profiles_pipeline.cli.progress import Seen, patience, watching
 from profiles_pipeline.cli.recording import Outcome, Recorder
 from profiles_pipeline.cli.terminal import err, note, out, plural, print_document, print_table, say
 from profiles_pipeline.connections import Output
-from profiles_pipeline.dialects import identifier
+from profiles_pipeline.dialects import capabilities, identifier
 from profiles_pipeline.errors import ProfilesError, RunError, as_value, fail
 from profiles_pipeline.events import Retired
 from profiles_pipeline.project import ProfilesProject
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from profiles_pipeline.cli.dumping import Results
 
 
-def run_options(asked: Asked, force: bool = False, ignore_model_errors: bool = False) -> run.Options:
+def run_options(
+    asked: Asked, force: bool = False, ignore_model_errors: bool = False, concurrency: int = 1
+) -> run.Options:
     """Return what a run is asked for as values. Raises ProjectError for what makes no sense."""
     seq_no = values.seq_no(asked.seq_no)
     return run.Options(
@@ -47,13 +49,13 @@ def run_options(asked: Asked, force: bool = False, ignore_model_errors: bool = F
         lock_timeout=asked.lock_timeout,
         ignore_model_errors=ignore_model_errors,
         partitions=partitions_asked(asked),
+        concurrency=concurrency,
     )
 
 
-def remark(compatible: Compatible) -> None:
-    """Say of each option without an effect why it has none."""
-    for sentence in compatible.remarks:
-        note(sentence, style="dim")
+def remark_on_concurrency(reason: str) -> None:
+    """Say why --concurrency has no effect."""
+    note(f"--concurrency has no effect: {reason}", style="dim")
 
 
 def refuse_to_assume() -> NoReturn:
@@ -92,7 +94,7 @@ def run_project(
     options = dated(project, options, started)
     console = err() if style.as_json else out()
     if not style.quiet:
-        _introduce(project, output, style.as_json)
+        _introduce(project, output, options, style.as_json)
     results = _results(csv_folder) if csv_folder is not None else None
     with watching(console, quiet=style.quiet) as seen:
         recorder = Recorder(project, output, options.invocation or "", started, options.partitions)
@@ -179,8 +181,11 @@ def _attempt(options: run.Options, seen: Seen, results: Results | None, recorder
 # --- text -----------------------------------------------------------------------------------------------------------
 
 
-def _introduce(project: ProfilesProject, output: Output, as_json: bool) -> None:
+def _introduce(project: ProfilesProject, output: Output, options: run.Options, as_json: bool) -> None:
     line = say if not as_json else note
+    if options.concurrency > 1 and not capabilities(output.settings.dialect).concurrent_statements:
+        one_by_one = "builds models one by one, and each of their statements uses every core"
+        remark_on_concurrency(f"{output.settings.dialect} {one_by_one}")
     if output.notice:
         line(f"note: {output.notice}", style="yellow")
     line(f"{project.name}: building in {where(output)}, target {output.target}, schema {output.schema}")
@@ -288,7 +293,8 @@ def _say_failure(outcome: ProfilesError | KeyboardInterrupt, place: Place, as_js
     """Say what went wrong and how to go on; leave with the exit code."""
     seen = told.seen
     if isinstance(outcome, KeyboardInterrupt):
-        note(f"interrupted{f' while building {seen.current}' if seen.current else ''}", style="bold yellow")
+        building = " and ".join(seen.building)
+        note(f"interrupted{f' while building {building}' if building else ''}", style="bold yellow")
         document: dict[str, object] = {"status": "interrupted", "exit_code": INTERRUPTED, "seq_no": seen.seq_no}
         code = INTERRUPTED
     else:

@@ -68,34 +68,89 @@ def init_connection(  # noqa: PLR0913 - a parameter for each option
     target: Annotated[
         str | None, typer.Option("--target", "-t", help="Name of the output, such as dev or prod.")
     ] = None,
-    kind: Annotated[str | None, typer.Option("--type", help="Kind of warehouse; duckdb can be built on now.")] = None,
-    path: Annotated[str | None, typer.Option("--path", help="Database file; relative to the project folder.")] = None,
+    kind: Annotated[
+        str | None, typer.Option("--type", help="Kind of warehouse: duckdb, postgres or snowflake.")
+    ] = None,
     schema: Annotated[str | None, typer.Option("--schema", help="Schema to build in.")] = None,
+    path: Annotated[
+        str | None, typer.Option("--path", help="DuckDB: database file; relative to the project folder.")
+    ] = None,
     sources_dir: Annotated[
         str | None,
         typer.Option(
-            "--sources-dir", "--sources_dir", help="Folder of CSV and Parquet files that stand in for tables."
+            "--sources-dir", "--sources_dir", help="DuckDB: folder of CSV and Parquet files that stand in for tables."
         ),
     ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Server of PostgreSQL; for Snowflake a private link or a proxy.")
+    ] = None,
+    port: Annotated[str | None, typer.Option("--port", help="Its port.")] = None,
+    dbname: Annotated[str | None, typer.Option("--dbname", help="Database on a server.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="Protocol of --host of Snowflake, unless https.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Who logs in.")] = None,
+    password: Annotated[
+        str | None,
+        typer.Option("--password", help="Password, better as '${VARIABLE}': others see what commands are given."),
+    ] = None,
+    sslmode: Annotated[
+        str | None, typer.Option("--sslmode", help="How a connection to PostgreSQL is encrypted, such as verify-full.")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", help="Account of Snowflake, such as myorg-myaccount.")
+    ] = None,
+    role: Annotated[str | None, typer.Option("--role", help="Role on Snowflake.")] = None,
+    warehouse: Annotated[str | None, typer.Option("--warehouse", help="Virtual warehouse on Snowflake.")] = None,
+    private_key_file: Annotated[
+        str | None, typer.Option("--private-key-file", help="File of a private key, to log in to Snowflake.")
+    ] = None,
+    private_key_passphrase: Annotated[
+        str | None, typer.Option("--private-key-passphrase", help="Its passphrase, better as '${VARIABLE}'.")
+    ] = None,
+    token: Annotated[str | None, typer.Option("--token", help="OAuth token, better as '${VARIABLE}'.")] = None,
+    passcode: o.Passcode = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Ask nothing: take the default for what is not given.")
     ] = False,
 ) -> None:
     """Add a connection to ~/.pb/siteconfig.yaml, after trying it.
 
-    Asks for what the options do not say. Other connections and comments in the file stay as they are, and only you
-    can read it afterwards.
+    Asks for what the options do not say; secrets that are typed are not shown. Nothing is written when the connection
+    does not work. Other connections and comments in the file stay as they are, and only you can read it afterwards.
 
     \b
     Examples:
       profiles init connection
       profiles init connection -n shop --path ~/shop.duckdb -y
-      profiles init connection -n shop -t prod --path /data/shop.duckdb --schema profiles -y
+      profiles init connection -n shop -t team --type postgres --host db.example.net --dbname shop \\
+        --user profiles --password '${PROFILES_PASSWORD}' -y
+      profiles init connection -n shop -t prod --type snowflake --account myorg-myaccount --user PROFILES \\
+        --role PROFILES --warehouse PROFILES_WH --dbname SHOP --private-key-file profiles_key.p8
     """
     with reported(_HERE):
-        from profiles_pipeline.cli import starting  # noqa: PLC0415
+        from profiles_pipeline.cli import connecting  # noqa: PLC0415
 
-        starting.init_connection(siteconfig, starting.Answers(name, target, kind, path, schema, sources_dir), not yes)
+        settings = {
+            "path": path,
+            "schema": schema,
+            "sources_dir": sources_dir,
+            "host": host,
+            "port": port,
+            "dbname": dbname,
+            "protocol": protocol,
+            "user": user,
+            "password": password,
+            "sslmode": sslmode,
+            "account": account,
+            "role": role,
+            "warehouse": warehouse,
+            "privateKeyFile": private_key_file,
+            "privateKeyPassphrase": private_key_passphrase,
+            "token": token,
+        }
+        given = connecting.Answers(name, target, kind, settings, passcode)
+        connecting.init_connection(siteconfig, given, not yes)
 
 
 def tutorial(

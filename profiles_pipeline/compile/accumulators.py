@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.compile.rows import alias, all_rows, col, moment, occurred, placed, text, timestamp, visible_rows
-from profiles_pipeline.compile.statement import FILE, Bind, Compilation, Statement, Step, beside, create, scratch
+from profiles_pipeline.compile.rows import alias, col, moment, occurred, placed, text, visible_rows
+from profiles_pipeline.compile.statement import Bind, Compilation, Statement, Step, beside, create, scratch
 from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.sql import build
 
@@ -46,6 +46,7 @@ class Accumulator:
         partials: column -> aggregate over `rows`.
         is_kept: whether the table exists from an earlier run.
         vars: var -> its columns among `partials`.
+        reads: columns of the source whose values `seen` is about; None for all.
     """
 
     table: exp.Table
@@ -57,6 +58,7 @@ class Accumulator:
     partials: Mapping[str, exp.Expr]
     is_kept: bool
     vars: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reads: frozenset[str] | None = None
 
     @property
     def fresh(self) -> exp.Table:
@@ -148,115 +150,6 @@ def bucket_of(c: Compilation, source: Model) -> exp.Expr:
         return timeless
     time = occurred(c, occurred_at, source.path)
     return build("COALESCE(DATE_TRUNC('day', :time), :timeless)", time=time, timeless=timeless)
-
-
-def fingerprints(
-    c: Compilation, source: Model, columns: Iterable[str] | None, kept: tuple[exp.Table, Mapping[str, str]] | None
-) -> exp.Expr:
-    """Return the query of the fingerprints of a source's buckets: file, its state, BUCKET, row_count, newest, content.
-
-    Rows that the time context cannot see yet are in the bucket LATER. Files that are as they were are not read, nor
-    are days before the newest known one where a source is said to grow at its end only. All are where somebody was
-    forgotten since: a state tells for which list of those it holds.
-
-    Args:
-        c: what to compile against.
-        source: the source.
-        columns: names of the columns that count; None for all. None does where values are said to stay as they are.
-        kept: the table of the fingerprints of earlier runs, and the files in it, each with its state then (see `Held`).
-    """
-    level = c.changes.get(source.path, "content")
-    columns = columns if level == "content" else ()
-    files = c.files(source) if isinstance(source, Input) else None
-    mark = c.suppressed.mark if c.suppressed is not None else ""
-    if files is None and level == "append" and kept is not None:
-        return _grown(c, source, kept[0], mark)
-    if files is None:
-        return _fingerprints(c, source, columns, all_rows(c, source), (text(""), text(mark)))
-    seen = kept[1] if kept is not None else {}
-    states = {file: f"{state}{mark}" for file, state in files.states.items()}
-    unchanged = {f for f, s in states.items() if seen.get(f) == s}
-    changed = {f: s for f, s in states.items() if f not in unchanged}
-    rows = all_rows(c, source, files.relation.copy())
-    listed: list[exp.Expr] = [text(file) for file in changed]
-    rows.where(exp.In(this=col(FILE), expressions=listed or [exp.Null()]), copy=False)
-    state = exp.Case(
-        ifs=[exp.If(this=exp.EQ(this=col(FILE), expression=text(f)), true=text(s)) for f, s in changed.items()]
-    )
-    read = _fingerprints(c, source, columns, rows, (col(FILE), state if changed else text("")))
-    if not unchanged or kept is None:
-        return read
-    # Files come day by day: those that are as they were are many, the others few.
-    known = build("SELECT * FROM :seen", seen=kept[0])
-    assert isinstance(known, exp.Select)
-    if others := sorted(seen.keys() - unchanged):
-        known.where(exp.Not(this=exp.In(this=col(FILE), expressions=list(map(text, others)))), copy=False)
-    return exp.union(known, read, distinct=False, copy=False) if changed else known
-
-
-def _grown(c: Compilation, source: Model, seen: exp.Table, mark: str) -> exp.Expr:
-    """Return the fingerprints of a source of which only the newest known day and later ones are read."""
-    rows = all_rows(c, source)
-    if (occurred_at := getattr(source, "occurred_at", None)) is None:
-        return _fingerprints(c, source, (), rows, (text(""), text(mark)))
-    later, timeless = moment(LATER), moment(TIMELESS)
-    holds: exp.Expr = seen
-    if mark:  # what was seen when other people were forgotten says nothing of the rows that are read now
-        holds = build("SELECT * FROM :seen WHERE state = :mark", seen=seen, mark=text(mark))
-    newest = build(
-        "(SELECT COALESCE(MAX(:bucket), :timeless) FROM :seen AS seen WHERE :bucket NOT IN (:timeless, :later))",
-        bucket=BUCKET,
-        seen=holds,
-        timeless=timeless,
-        later=later,
-    )
-    time = occurred(c, occurred_at, source.path)
-    rows.where(build(":time IS NULL OR :time >= :newest", time=time, newest=newest), copy=False)
-    read = _fingerprints(c, source, (), rows, (text(""), text(mark)))
-    known = build(
-        "SELECT * FROM :seen AS seen WHERE :bucket > :timeless AND :bucket < :newest",
-        bucket=BUCKET,
-        seen=holds,
-        timeless=timeless,
-        newest=newest,
-    )
-    return exp.union(known, read, distinct=False, copy=False)
-
-
-def _fingerprints(
-    c: Compilation, source: Model, columns: Iterable[str] | None, rows: exp.Select, file: tuple[exp.Expr, exp.Expr]
-) -> exp.Expr:
-    occurred_at = getattr(source, "occurred_at", None)
-    newest: exp.Expr = exp.cast(exp.Null(), "TIMESTAMP")
-    bucket = bucket_of(c, source)
-    if occurred_at is not None:
-        newest = occurred(c, occurred_at, source.path)
-        bucket = build(
-            "CASE WHEN :time >= :end THEN :later ELSE :bucket END",
-            time=newest,
-            end=timestamp(c),
-            later=moment(LATER),
-            bucket=bucket,
-        )
-    value = build("HASH(source_rows)")
-    if columns is not None:
-        names: list[exp.Expr] = [col(name) for name in sorted(set(columns))]
-        value = exp.Anonymous(this="HASH", expressions=names or [exp.Literal.number(0)])
-    return build(
-        """
-        SELECT :file AS :file_name, :state AS state, :bucket AS :name, COUNT(*) AS row_count, MAX(:newest) AS newest,
-            SUM(CAST(:value AS HUGEINT)) AS content
-        FROM :rows AS source_rows GROUP BY 1, 2, 3
-        """,
-        file=file[0],
-        file_name=FILE,
-        state=file[1],
-        bucket=bucket,
-        name=BUCKET,
-        newest=newest,
-        value=value,
-        rows=rows,
-    )
 
 
 def changed_range(c: Compilation, source: Model, names: tuple[str, str, str]) -> exp.Expr | None:

@@ -1,15 +1,20 @@
 """Turns the expression of an entity var into one that can share a GROUP BY with others.
 
 The row filter moves into the aggregates (``FILTER``), and a window over all rows of an entity becomes an aggregate.
-A var without a matching row is NULL, whatever its expression makes of no rows: as if it had a query of its own.
+A var without a matching row is NULL, whatever its expression makes of no rows: as if it had a query of its own. A var
+whose expression has a value for each row instead of one for the entity is refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.resolve.reader import ReadVar, Window
+from profiles_pipeline.errors import Problem, Problems, nearest
+from profiles_pipeline.resolve.model import EntityVar
+from profiles_pipeline.resolve.readings import ReadVar, Window
 from profiles_pipeline.sql import build
 from profiles_pipeline.sql.time_windows import conjuncts, window_of
 
@@ -235,3 +240,31 @@ def _may_guard(test: exp.Expr) -> bool:
     asked = test.this.unnest() if isinstance(test, exp.Not) else test
     about_null = isinstance(asked, exp.Is) and isinstance(asked.this, exp.Column)
     return not about_null and window_of(test) is None
+
+
+def refuse_many_values(variables: Iterable[EntityVar], read: Mapping[str, ReadVar], entity: str) -> None:
+    """Raise with every var that reads a source but does not yield one value per entity.
+
+    Args:
+        variables: the vars.
+        read: the vars as read, by lower-case name.
+        entity: whose vars they are, for people to read.
+    """
+    problems = Problems()
+    for var in variables:
+        if var.source is not None and not is_value_per_entity(read[var.name.lower()]):
+            problems.found.append(_no_single_value(var, read[var.name.lower()].select, entity))
+    problems.raise_errors()
+
+
+def _no_single_value(var: EntityVar, select: exp.Expr | None, entity: str) -> Problem:
+    span, about = getattr(var.spec.select, "span", None) or var.spec.span, f"{var.cohort}/{var.name.lower()}"
+    unknown = sql.unfamiliar_calls(select) if select else ()
+    for name in unknown:
+        if meant := nearest(name, sql.aggregate_names()):
+            message = f"entity_var '{var.name}' calls '{name}', which is no function that is known here"
+            return Problem("unknown-function", message, span, f"did you mean '{meant}'?", about=about)
+    message = f"entity_var '{var.name}' reads '{var.spec.from_}' but its select is not an aggregate"
+    message += "".join(f"; '{name}' is not known to be one" for name in unknown)
+    hint = f"use an aggregate such as max(...) or a window, so that each {entity} has one value"
+    return Problem("not-an-aggregate", message, span, hint, about=about)

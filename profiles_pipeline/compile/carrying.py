@@ -20,12 +20,12 @@ from profiles_pipeline.compile.accumulators import (
     Accumulator,
     bucketed,
     changed_range,
-    fingerprints,
     range_names,
     rows_definition,
     update_steps,
 )
 from profiles_pipeline.compile.entity_vars import Growing, Scan
+from profiles_pipeline.compile.fingerprints import fingerprints, taken_together
 from profiles_pipeline.compile.input_vars import with_input_vars
 from profiles_pipeline.compile.kept_rows import KeptRows
 from profiles_pipeline.compile.partials import Split
@@ -34,8 +34,9 @@ from profiles_pipeline.compile.rows import (
     PersonKey,
     alias,
     col,
-    id_values,
+    has_typed_ids,
     identified_rows,
+    ids_on_rows,
     is_stitched_from,
     looked_up_ids,
     looked_up_rows,
@@ -43,10 +44,10 @@ from profiles_pipeline.compile.rows import (
     with_main_id,
 )
 from profiles_pipeline.compile.statement import Bind, Compilation, Script, Statement, Step, beside, create, scratch
-from profiles_pipeline.compile.touched import People, Touched
+from profiles_pipeline.compile.touched import Found, People, Touched
 from profiles_pipeline.compile.var_reads import TYPE, VarReads
 from profiles_pipeline.compile.versioned import Versioned
-from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, SqlModel, Stitcher, VarTable
+from profiles_pipeline.resolve.model import EntityVar, InputVar, Source, Stitcher, VarTable
 from profiles_pipeline.sql import build
 
 
@@ -192,7 +193,7 @@ class Carrying(Growing):
 
     def _sources(self, kind: str) -> list[str]:
         sources = dict.fromkeys(str(v.source) for n, v in self.pending.items() if self.strategies[n].kind == kind)
-        return [s for s in sources if isinstance(self.c.graph.models[s], Input | SqlModel)]
+        return [s for s in sources if isinstance(self.c.graph.models[s], Source)]
 
     def _of(self, source: str, kind: str) -> list[EntityVar]:
         return [v for n, v in self.pending.items() if v.source == source and self.strategies[n].kind == kind]
@@ -200,8 +201,8 @@ class Carrying(Growing):
     def _group(self, kind: str, source: str, variables: Iterable[EntityVar]) -> str:
         """Return what all kept tables have in their names that may have columns for vars like these."""
         model = self.c.graph.models[source]
-        rows = rows_definition(self.c, model) or [] if isinstance(model, Input | SqlModel) else []
-        ids = id_values(self.c, model, self.cohort.entity) if rows else []
+        rows = rows_definition(self.c, model) or [] if isinstance(model, Source) else []
+        ids = ids_on_rows(self.c, model, self.cohort.entity) if rows else []
         inputs = ["\x1f".join(rollups.words(self.c.reader.input_var(v))) for v in self.reads.behind(source, variables)]
         owner = f"{self.c.project.name}/{self.model.path}"
         # Which ids on a row are looked up depends on whether they are all one person by the stitcher.
@@ -273,7 +274,7 @@ class Carrying(Growing):
     def _accumulator(
         self, source: str, kept: Kept, variables: Sequence[EntityVar], parts: Mapping[str, exp.Expr]
     ) -> Accumulator:
-        model = self.c.graph.models[source]
+        model, reads = self.c.graph.models[source], self.reads.columns(source, variables)
         table = beside(kept.table, "_days")
         within = changed_range(self.c, model, range_names(table))
         rows, changed = (
@@ -291,11 +292,12 @@ class Carrying(Growing):
             source=source,
             rows=rows,
             changed=changed,
-            seen=fingerprints(self.c, model, self.reads.columns(source, variables), seen),
+            seen=fingerprints(self.c, model, reads, seen),
             keys=looked_up_ids(self.c, model, self.cohort.entity),
             partials=parts,
             is_kept=kept.is_there,
             vars={v.name: tuple(s.partials) for v in variables if (s := self.strategies[v.name.lower()].split)},
+            reads=reads,
         )
 
     # --- bringing it up to date ---------------------------------------------------------------------------------
@@ -306,7 +308,9 @@ class Carrying(Growing):
         accumulators += [days for _, days in self.replayed.values()]
         for kept in self.kept:
             self.steps += _without_superfluous(kept)
-        for accumulator in accumulators:
+        looks, looking = taken_together(self.c, accumulators, lambda n: scratch(self.relation, f"seen_{n}"))
+        self.steps += looks
+        for accumulator in looking:
             self.steps += update_steps(accumulator)
         if any(kept.is_there for kept in self.kept) or self.carried.kept:
             self.steps += self._find_touched(accumulators)
@@ -318,11 +322,11 @@ class Carrying(Growing):
         """Return the steps that list who is touched, and all their ids."""
         mappings = beside(self.c.relation(self._stitcher), "_mappings")
         look = Touched(self.c, self.cohort.entity, self.carried, mappings)
-        found = look.listed(self.touched, look.whose_graph_changed(), look.with_other_rows(accumulators))
+        found = look.listed(self.touched, look.whose_graph_changed() + look.with_other_rows(accumulators))
         if self.moved is not self.touched:
             so_far = build("SELECT main_id FROM :people", people=self.touched.people)
             kept = [(s.days, s.split, s.before) for states in self.states.values() for s in states if s.kept.is_there]
-            found += look.listed(self.moved, [so_far], look.in_moved_windows(kept))
+            found += look.listed(self.moved, Found((so_far,)) + look.in_moved_windows(kept))
         return found
 
     @property
@@ -345,9 +349,12 @@ class Carrying(Growing):
         query = exp.Select().from_(
             exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier("r"))), copy=False
         )
-        found = with_main_id(c, query, c.graph.models[a.source], self.cohort.entity, "main_id").select(
-            "r.*", copy=False
-        )
+        source, entity = c.graph.models[a.source], self.cohort.entity
+        if has_typed_ids(source, entity):
+            query = with_main_id(c, query, source, entity, "main_id")
+        else:
+            query = query.select(alias(col(a.keys[0], "r"), self.id_column), copy=False)
+        found = query.select("r.*", copy=False)
         columns = [alias(sql.copied(tree), name) for name, tree in state.split.merged.items()]
         merged = build("SELECT :id, :columns FROM :found AS f", id=self.id_column, columns=columns, found=found)
         assert isinstance(merged, exp.Select)
@@ -494,7 +501,7 @@ class Carrying(Growing):
         model = self.c.graph.models[source]
         if isinstance(model, Stitcher):
             return self.c.relation(source)
-        assert isinstance(model, Input | SqlModel)
+        assert isinstance(model, Source)
         needed = self._computed(source) if through_table else input_vars
         rows = identified_rows(self.c, model, [self.cohort.entity], key=key)
         if self.replayed_for is not None:
@@ -508,15 +515,17 @@ class Carrying(Growing):
         """Return the input vars that a scan computes through the table of input vars: also those that others need."""
         return self.reads.behind(source, [v for v in self.model.vars if v.source == source])
 
-    def _rows_of(self, model: Input | SqlModel, who: People) -> exp.Table:
+    def _rows_of(self, model: Source, who: People) -> exp.Table:
         """Return the table of the rows of some people of a source: they are looked for once, however many scans."""
         if model.path not in self.touched_rows:
             table = scratch(self.relation, f"touched_rows_{len(self.touched_rows)}")
             entity = self.cohort.entity
-            theirs = may_be_of(self.c, model, entity, who.ids)
+            theirs = may_be_of(self.c, model, entity, who.ids) if has_typed_ids(model, entity) else None
             rows = identified_rows(self._only(who, model.path), model, [entity], where=theirs)
             observed = self.reads.columns(model.path, self._of(model.path, "replay"), self._computed(model.path))
-            columns = [exp.Star()] if observed is None else [col(self.id_column), *map(col, sorted(observed))]
+            columns: list[exp.Expr] = [exp.Star()]
+            if observed is not None:
+                columns = [col(self.id_column), *map(col, sorted(observed - {self.id_column.lower()}))]
             are_any = f"{who.people.name}_are_any"  # without anybody no row is looked at
             query = build("SELECT :columns FROM :rows AS r WHERE :are_any AND :who", columns=columns, rows=rows,
                           are_any=exp.Placeholder(this=are_any), who=self._who("r", who))  # fmt: skip

@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile import aggregates, join_vars
+from profiles_pipeline.compile.audits import main_id_audits
 from profiles_pipeline.compile.input_vars import (
     has_window,
     kind_of,
@@ -44,11 +45,12 @@ from profiles_pipeline.compile.statement import (
     create,
     scratch,
 )
+from profiles_pipeline.compile.var_columns import column_order, taken_over, var_table
 from profiles_pipeline.detours import columns_of_table, input_vars_behind
-from profiles_pipeline.errors import Problem, Problems, fail, nearest
+from profiles_pipeline.errors import fail
 from profiles_pipeline.names import VAR_TABLE, safe_identifier
 from profiles_pipeline.resolve.model import Cohort, EntityVar, InputVar, InputVarTable, Source, VarTable
-from profiles_pipeline.resolve.reader import ReadVar, VarKey
+from profiles_pipeline.resolve.readings import ReadVar, VarKey
 from profiles_pipeline.sql import build
 
 
@@ -64,52 +66,6 @@ def finished(table: Growing) -> Script:
     kind, made = table.made()
     audits = _audits(table.c, table.model, table.relation, table.id_column)
     return Script(kind, (*table.steps, *made), audits)
-
-
-def column_order(c: Compilation, model: VarTable) -> list[str]:
-    """Return the names of the vars of a var table: inherited ones first, then its own in the order of declaration."""
-    earlier = [name for names in taken_over(c, model).values() for name in names]
-    declared = {name.lower(): n for n, name in enumerate(_declared(c, model))}
-    return sorted(earlier + _added_names(c, model), key=lambda name: declared.get(name.lower(), -1))
-
-
-def taken_over(c: Compilation, model: VarTable) -> dict[str, list[str]]:
-    """Return path -> names of the vars that a var table takes over from the part before it and from its parent's table.
-
-    The part before has those of the parent's table already, unless that table needs it.
-    """
-    paths = [path for path in (model.previous, model.inherited) if path is not None]
-    if model.previous is not None and var_table(c, model.previous).inherited is not None:
-        paths = [model.previous]
-    taken = {name.lower() for name in _added_names(c, model)}
-    found: dict[str, list[str]] = {}
-    for path in paths:
-        found[path] = [name for name in column_order(c, var_table(c, path)) if name.lower() not in taken]
-        taken.update(map(str.lower, found[path]))
-    return found
-
-
-def var_table(c: Compilation, path: str) -> VarTable:
-    """Return the var table, or the part of one, at a path."""
-    model = c.graph.models[path]
-    assert isinstance(model, VarTable)
-    return model
-
-
-def _added_names(c: Compilation, model: VarTable) -> list[str]:
-    """Return the names of the vars that a var table adds: its own, and those that are joined to it."""
-    added = {var.name.lower(): var.name for var in model.vars}
-    added |= {name.lower(): name for name in _joined_names(c, model)}
-    return list(added.values())
-
-
-def _joined_names(c: Compilation, model: VarTable) -> list[str]:
-    """Return the names of the vars of coarser time grain that are joined to a var table."""
-    return [name for path in model.coarser for name in column_order(c, var_table(c, path))]
-
-
-def _declared(c: Compilation, model: VarTable) -> list[str]:
-    return [v.name for v in c.project.entity_vars.get(model.cohort, {}).values()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,33 +93,11 @@ class Growing:
         self.shared: dict[str, exp.Expr | None] = {}
         self.rows: exp.Expr = self._with_coarser(self._base())
         self.read = {var.name.lower(): c.reader.entity_var(var) for var in model.vars}
-        self._refuse_many_values()
+        aggregates.refuse_many_values(model.vars, self.read, cohort.entity)
         self.pending = {var.name.lower(): var for var in model.vars}
         self.phases = 0
         self.brought: set[VarKey] = set()
         self.staged: dict[str, exp.Table] = {}
-
-    def _refuse_many_values(self) -> None:
-        """Raise with every var that reads a source but does not yield one value per entity."""
-        problems = Problems()
-        for var in self.model.vars:
-            if var.source is None or aggregates.is_value_per_entity(self.read[var.name.lower()]):
-                continue
-            problems.found.append(self._no_single_value(var))
-        problems.raise_errors()
-
-    def _no_single_value(self, var: EntityVar) -> Problem:
-        span, about = getattr(var.spec.select, "span", None) or var.spec.span, f"{var.cohort}/{var.name.lower()}"
-        select = self.read[var.name.lower()].select
-        unknown = sql.unfamiliar_calls(select) if select else ()
-        for name in unknown:
-            if meant := nearest(name, sql.aggregate_names()):
-                message = f"entity_var '{var.name}' calls '{name}', which is no function that is known here"
-                return Problem("unknown-function", message, span, f"did you mean '{meant}'?", about=about)
-        message = f"entity_var '{var.name}' reads '{var.spec.from_}' but its select is not an aggregate"
-        message += "".join(f"; '{name}' is not known to be one" for name in unknown)
-        hint = f"use an aggregate such as max(...) or a window, so that each {self.cohort.entity} has one value"
-        return Problem("not-an-aggregate", message, span, hint, about=about)
 
     def _base(self) -> exp.Expr:
         """Return the members of the cohort with the vars they have from the part before and from the parent cohort."""
@@ -553,19 +487,3 @@ def _audits(c: Compilation, model: VarTable, relation: exp.Table, id_column: str
         f"The var table has as many rows as {model.cohort} has members.",
     )
     return (*main_id_audits(relation, id_column), count)
-
-
-def main_id_audits(relation: exp.Table, id_column: str) -> tuple[Audit, ...]:
-    """Return the audits of every table keyed by a main id: not null, and each once."""
-    return (
-        Audit(
-            "main_id_not_null",
-            build("SELECT COUNT(*) FROM :table WHERE :id IS NULL", table=relation, id=id_column),
-            "Every row has a main id.",
-        ),
-        Audit(
-            "main_id_unique",
-            build("SELECT COUNT(*) - COUNT(DISTINCT :id) FROM :table", table=relation, id=id_column),
-            "No main id has two rows.",
-        ),
-    )

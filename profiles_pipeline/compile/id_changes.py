@@ -5,6 +5,8 @@ Roll-ups know by it who is touched; people look it up in the view ``<stitcher>_i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlglot import exp
 
 from profiles_pipeline.compile.rows import timestamp
@@ -15,41 +17,54 @@ from profiles_pipeline.sql import build
 _COLUMNS = "main_id, other_id, other_id_type, valid_at, first_seen_at"
 
 
-def change_steps(
-    c: Compilation, model: Stitcher, log: exp.Table, version: int, sides: tuple[exp.Expr, exp.Expr] | None
-) -> list[Step]:
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The log of what changed in a graph.
+
+    Attributes:
+        table: the table that keeps it.
+        version: number of the state of the graph that is made now.
+        goes_on: whether it is there; else it begins.
+    """
+
+    table: exp.Table
+    version: int
+    goes_on: bool
+
+
+def change_steps(c: Compilation, model: Stitcher, log: Log, sides: tuple[exp.Expr, exp.Expr] | None) -> list[Step]:
     """Return the steps that add to the log every id whose row in the graph is another one now.
 
     Args:
         c: what to compile against.
         model: the stitcher.
-        log: the table that keeps the changes.
-        version: number of the state of the graph that is made now.
-        sides: rows of the graph that may have changed, as they were and as they are; None when nothing was before, and
-            the log begins.
+        log: where it is written.
+        sides: rows of the graph that may have changed, as they were and as they are; None when nothing was before.
     """
     graph = c.relation(model.path)
     nobody = build(f"SELECT {_COLUMNS} FROM :mappings WHERE FALSE", mappings=beside(graph, "_mappings"))
     before, after = scratch(graph, "before"), scratch(graph, "after")
     was, now = sides or (nobody, nobody.copy())
-    found = _found(c, version, before, after)
+    found = _found(c, log.version, before, after)
     steps: list[Step] = [
         Statement(create("temporary table", before, was), "ids that may have changed, before"),
         Statement(create("temporary table", after, now), "and after"),
     ]
-    if sides is None:
-        steps.append(Statement(create("table", log, found), "no changes yet"))
-    else:
-        put = build("INSERT INTO :log SELECT * FROM :found AS found", log=log, found=found)
+    if log.goes_on:
+        put = build("INSERT INTO :log SELECT * FROM :found AS found", log=log.table, found=found)
         steps.append(Statement(put, "what changed for whom"))
+    else:
+        steps.append(
+            Statement(create("table", log.table, found), "no changes yet" if sides is None else "what changed")
+        )
     shown = build(
         """
         SELECT end_time, other_id, other_id_type, main_id_before, main_id_after, change
         FROM :log WHERE change <> 'seen' AND change <> 'new'
         """,
-        log=log,
+        log=log.table,
     )
-    public = exp.table_(f"{model.name}_id_changes", db=log.db, quoted=True)
+    public = exp.table_(f"{model.name}_id_changes", db=log.table.db, quoted=True)
     return [*steps, Statement(create("view", public, shown), "changes of main ids")]
 
 

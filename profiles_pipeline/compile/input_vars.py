@@ -17,7 +17,7 @@ from profiles_pipeline.compile.rows import PersonKey, alias, col, identified_row
 from profiles_pipeline.compile.statement import Compilation, Script, Statement, create
 from profiles_pipeline.errors import Span, fail
 from profiles_pipeline.resolve.model import InputVar, InputVarTable, Model, VarTable
-from profiles_pipeline.resolve.reader import VALUE, ReadVar, VarKey, Window
+from profiles_pipeline.resolve.readings import VALUE, ReadVar, VarKey, Window
 from profiles_pipeline.sql import build
 
 BREAK_CIRCLE = "break the circle by computing one of them from something else"

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from profiles_pipeline.compile.rows import alias, col, left_join
 from profiles_pipeline.compile.statement import Compilation
-from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.readings import VarKey
 
 
 def column_of(key: VarKey) -> str:

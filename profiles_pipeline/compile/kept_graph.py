@@ -14,10 +14,10 @@ from profiles_pipeline.compile.accumulators import (
     bucketed,
     changed_range,
     columns_read,
-    fingerprints,
     range_names,
     rows_definition,
 )
+from profiles_pipeline.compile.fingerprints import fingerprints
 from profiles_pipeline.compile.rows import alias, id_value, occurred
 from profiles_pipeline.compile.statement import Compilation, Statement, beside, create
 from profiles_pipeline.compile.versioned import Versioned
@@ -39,11 +39,13 @@ class Base:
         mappings: its mappings, a table or a query; None when there are none, and everything is new.
         version: number of the state that is made now: one more than that of the state before.
         is_plain: whether it was made of edges alone, without caps, manual rules and metadata.
+        is_logged: whether there is the log of what changed up to it.
     """
 
     mappings: exp.Expr | None
     version: int
     is_plain: bool = False
+    is_logged: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from profiles_pipeline.compile.rows import timestamp
 from profiles_pipeline.compile.statement import Compilation, Statement, Step, create
 from profiles_pipeline.compile.versioned import Versioned
 from profiles_pipeline.resolve.model import EntityVar, VarTable
-from profiles_pipeline.resolve.reader import ReadVar
+from profiles_pipeline.resolve.readings import ReadVar
 from profiles_pipeline.sql import build
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from sqlglot import exp
 
 from profiles_pipeline import sql
-from profiles_pipeline.compile.entity_vars import main_id_audits
+from profiles_pipeline.compile.audits import main_id_audits
 from profiles_pipeline.compile.join_vars import column_of, home, joined
 from profiles_pipeline.compile.rows import (
     alias,
@@ -27,7 +27,7 @@ from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.cohort_filters import filter_texts, sql_filter_text
 from profiles_pipeline.resolve.features import features_in
 from profiles_pipeline.resolve.model import Cohort, ColumnUnion, FeatureTable, FeatureView, SqlModel
-from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.readings import VarKey
 from profiles_pipeline.spec.model import CohortFilter, FilterNode
 from profiles_pipeline.sql import build
 from profiles_pipeline.sql.rights import why_left_out

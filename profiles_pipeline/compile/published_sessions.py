@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from profiles_pipeline import sql
 from profiles_pipeline.compile.rows import alias, col, text, visible_rows
-from profiles_pipeline.compile.session_events import id_of, source_of, time_of, value_of
+from profiles_pipeline.compile.session_events import EARLIEST, id_of, source_of, time_of, value_of
 from profiles_pipeline.compile.session_rejects import NO_ID, NO_TIME
 from profiles_pipeline.compile.session_tracks import (
     MICROSECOND,
@@ -51,7 +51,7 @@ def _aliases_mapping(c: Compilation, model: SessionTable) -> exp.Expr:
     return build(
         """
         WITH rows AS (
-            SELECT anonymous_id, user_id, "timestamp", event_id FROM :rows AS r WHERE "timestamp" IS NOT NULL
+            SELECT anonymous_id, user_id, "timestamp", event_id FROM :rows AS r WHERE "timestamp" >= :earliest
         ), aliases AS (
             SELECT anonymous_id AS alias FROM rows WHERE anonymous_id IS NOT NULL
             UNION SELECT user_id FROM rows WHERE user_id IS NOT NULL
@@ -66,6 +66,7 @@ def _aliases_mapping(c: Compilation, model: SessionTable) -> exp.Expr:
         """,
         rows=_rows(c, s),
         visitor=s.visitor,
+        earliest=EARLIEST.copy(),
     )
 
 
@@ -79,13 +80,14 @@ def _mapped_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
                 PARTITION BY a.:visitor ORDER BY r."timestamp", r.event_id, r.event, r.anonymous_id
             ) AS previous_at
             FROM :rows AS r JOIN :aliases AS a ON a.alias = COALESCE(r.user_id, r.anonymous_id)
-            WHERE r."timestamp" IS NOT NULL
+            WHERE r."timestamp" >= :earliest
         ) AS t
         """,
         visitor=s.visitor,
         idle=_minutes(s, col("previous_at"), col("timestamp")),
         rows=_rows(c, s),
         aliases=aliases,
+        earliest=EARLIEST.copy(),
     )
 
 
@@ -159,10 +161,11 @@ def _rejected(c: Compilation, model: SessionTable) -> exp.Expr:
     return build(
         """
         SELECT source, reason, COUNT(*) AS row_count FROM (
-            SELECT source, CASE WHEN "timestamp" IS NULL THEN :no_time
+            SELECT source, CASE WHEN "timestamp" IS NULL OR "timestamp" < :earliest THEN :no_time
                 WHEN anonymous_id IS NULL AND user_id IS NULL THEN :no_id END AS reason FROM :rows AS r
         ) AS q WHERE reason IS NOT NULL GROUP BY source, reason
         """,
+        earliest=EARLIEST.copy(),
         no_time=text(NO_TIME),
         no_id=text(NO_ID),
         rows=_rows(c, model.sessions),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlglot import exp
 
@@ -13,8 +13,15 @@ from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.sql import build
 
 
-def create_table(publisher: Publisher, table: exp.Table, shape: Shape) -> exp.Expr:
-    """Return the statement that makes the table of a publisher, empty. It is never one that replaces it."""
+def create_table(publisher: Publisher, table: exp.Table, shape: Shape, of_hashes: str = "") -> exp.Expr:
+    """Return the statement that makes the table of a publisher, empty. It is never one that replaces it.
+
+    Args:
+        publisher: the publisher.
+        table: its table.
+        shape: the columns beside its own.
+        of_hashes: what the warehouse is to be told of a column with hashes.
+    """
     columns = [
         (publisher.key_column, "VARCHAR NOT NULL"),
         *((name, type_name) for name, type_name in shape.types.items()),
@@ -23,7 +30,12 @@ def create_table(publisher: Publisher, table: exp.Table, shape: Shape) -> exp.Ex
         ("main_id", "VARCHAR"),
         *([("deleted_at", "TIMESTAMP")] if publisher.deletes == "soft" else []),
     ]
-    return _create(table, columns)
+    made = _create(table, columns)
+    if of_hashes:
+        for column in made.find_all(exp.ColumnDef):
+            if column.name == "row_hash":
+                column.append("constraints", exp.ColumnConstraint(kind=exp.var(of_hashes)))
+    return made
 
 
 def create_changes(changes: exp.Table) -> exp.Expr:
@@ -68,11 +80,29 @@ def comment_on(table: exp.Table, comment: str) -> exp.Expr:
     return exp.Comment(this=table.copy(), kind="TABLE", expression=text(comment))
 
 
-def merge(publisher: Publisher, table: exp.Table, delta: exp.Table, shape: Shape, at: exp.Expr) -> exp.Expr:
-    """Return the statement that merges the delta into the table; it touches no other row."""
+def merge(
+    publisher: Publisher,
+    table: exp.Table,
+    delta: exp.Table,
+    shape: Shape,
+    at: exp.Expr,
+    changed: Collection[str] | None = None,
+) -> exp.Expr:
+    """Return the statement that merges the delta into the table; it touches no other row.
+
+    Args:
+        publisher: the publisher.
+        table: its table.
+        delta: what has to be written.
+        shape: the columns of the table.
+        at: when it is published.
+        changed: the columns in which rows differ that are updated, `main_id` among them; no others are written.
+            None for any.
+    """
     soft = publisher.deletes == "soft"
     columns = [*shape.types, "row_hash", "main_id"]
-    sets = [exp.EQ(this=exp.column(c, quoted=True), expression=col(c, "d")) for c in columns]
+    written = columns if soft or changed is None else [c for c in columns if c in changed or c == "row_hash"]
+    sets = [exp.EQ(this=exp.column(c, quoted=True), expression=col(c, "d")) for c in written]
     sets.append(exp.EQ(this=exp.column("published_at", quoted=True), expression=at.copy()))
     inserted = [exp.column(c, quoted=True) for c in (publisher.key_column, *columns, "published_at")]
     values = [col(c, "d") for c in ("publish_key", *columns)] + [at.copy()]
@@ -128,9 +158,25 @@ def trim_changes(changes: exp.Table, before: exp.Expr, arrived: int) -> exp.Expr
     )
 
 
-def clear_rejects(rejects: exp.Table) -> exp.Expr:
-    """Return the statement that forgets the rows that were not taken the last time."""
-    return build("DELETE FROM :rejects WHERE TRUE", rejects=rejects)
+def rejects_of(publisher: Publisher, schema: str) -> exp.Table:
+    """Return the table of the rows that the destination does not take."""
+    return exp.table_(f"{publisher.name}__rejects", db=schema, quoted=True)
+
+
+def clear_rejects(rejects: exp.Table, seq_no: int, people: exp.Table | None) -> list[exp.Expr]:
+    """Return the statements that forget the rows that were not taken the last time.
+
+    Args:
+        rejects: the table of them.
+        seq_no: the run that is published; of the rows that stay, it is what they are as of.
+        people: table with the main ids of those who were compared; None for everybody.
+    """
+    if people is None:
+        return [build("DELETE FROM :rejects WHERE TRUE", rejects=rejects)]
+    return [
+        build("DELETE FROM :rejects WHERE main_id IN (SELECT main_id FROM :people)", rejects=rejects, people=people),
+        build("UPDATE :rejects SET seq_no = :n WHERE seq_no <> :n", rejects=rejects, n=exp.convert(seq_no)),
+    ]
 
 
 def add_rejects(rejects: exp.Table, desired: exp.Table, seq_no: int) -> exp.Expr:

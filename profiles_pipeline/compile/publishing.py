@@ -6,66 +6,21 @@ replaced, and merged into: a row is touched only where something that is publish
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 
 from sqlglot import exp
 
+from profiles_pipeline.compile.published_types import check_types, kind_of, published_value
 from profiles_pipeline.compile.rows import col, text
 from profiles_pipeline.compile.statement import beside
-from profiles_pipeline.destinations import Kind, Published
-from profiles_pipeline.errors import Problem, ProjectError
+from profiles_pipeline.destinations import Published
 from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.sql import build
 
 HASH_VERSION = 1
 """Of the recipe of `row_hash`; another one would make every row look changed by hand."""
-
-_INTEGERS = frozenset(
-    "TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT".split()  # noqa: SIM905
-)
-_KINDS: Mapping[str, Kind] = {
-    **dict.fromkeys(_INTEGERS, "integer"),
-    "VARCHAR": "text",
-    "UUID": "text",
-    "ENUM": "text",
-    "FLOAT": "float",
-    "DOUBLE": "float",
-    "DECIMAL": "decimal",
-    "BOOLEAN": "boolean",
-    "DATE": "date",
-    "TIMESTAMP": "timestamp",
-    "TIMESTAMP_S": "timestamp",
-    "TIMESTAMP_MS": "timestamp",
-    "TIMESTAMP_NS": "timestamp",
-    "TIMESTAMP WITH TIME ZONE": "timestamp",
-    "JSON": "nested",
-    "STRUCT": "nested",
-    "MAP": "nested",
-    "UNION": "nested",
-}
-_TYPES: Mapping[Kind, str] = {
-    "text": "VARCHAR",
-    "integer": "BIGINT",
-    "float": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-    "nested": "VARCHAR",
-}
-
-
-def kind_of(type_name: str) -> Kind:
-    """Return what values of a type are, given in the canonical spelling."""
-    if type_name.endswith("]"):
-        return "nested"
-    return _KINDS.get(type_name.partition("(")[0].strip(), "other")
-
-
-def published_type(type_name: str) -> str:
-    """Return the type in which values of a type are published: one for each kind, so that it stays the same."""
-    return _TYPES.get(kind_of(type_name), type_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +42,10 @@ class Shape:
 
 
 def source_query(
-    publisher: Publisher, relations: Mapping[str, exp.Table], without: Collection[str] = frozenset()
+    publisher: Publisher,
+    relations: Mapping[str, exp.Table],
+    without: Collection[str] = frozenset(),
+    only: exp.Table | None = None,
 ) -> exp.Expr:
     """Return the query of what a publisher reads: columns ``publish_key``, ``main_id`` and those of its properties.
 
@@ -95,6 +53,7 @@ def source_query(
         publisher: the publisher.
         relations: path of a model that it reads -> its material.
         without: main ids of people who are left out.
+        only: table with the main ids of those who are read, ``main_id``; None for everybody.
     """
     main_id = publisher.entity.id_column
     columns = [col(item.column, "f") for item in publisher.properties]
@@ -102,7 +61,7 @@ def source_query(
     if publisher.stitcher is None:
         query = query.select(exp.alias_(col(publisher.key, "f"), "publish_key"))
     else:
-        ids = _ids(publisher, beside(relations[publisher.stitcher], "_mappings"))
+        ids = _ids(publisher, beside(relations[publisher.stitcher], "_mappings"), only)
         on = build("g.main_id = f.:id", id=main_id)
         query = query.select("g.other_id AS publish_key").join(
             exp.alias_(exp.Subquery(this=ids), "g", table=True), on=on
@@ -113,25 +72,28 @@ def source_query(
     if without:
         listed = [text(each) for each in sorted(without)]
         query = query.where(build("NOT f.:id IN (:without)", id=main_id, without=listed))
+    if only is not None:
+        query = query.where(build("f.:id IN (SELECT main_id FROM :only)", id=main_id, only=only))
     return query.select(*columns)
 
 
-def _ids(publisher: Publisher, mappings: exp.Table) -> exp.Expr:
+def _ids(publisher: Publisher, mappings: exp.Table, only: exp.Table | None) -> exp.Expr:
     """Return the ids that get a row: all of a type, or for each person the one that was seen first, or last."""
+    meant = build("other_id_type = :type", type=text(publisher.key))
+    if only is not None:
+        meant = exp.and_(meant, build("main_id IN (SELECT main_id FROM :only)", only=only))
     if publisher.fan_out == "all":
-        return build(
-            "SELECT other_id, main_id FROM :m WHERE other_id_type = :type", m=mappings, type=text(publisher.key)
-        )
+        return build("SELECT other_id, main_id FROM :m WHERE :meant", m=mappings, meant=meant)
     order = {"latest": "valid_at DESC NULLS LAST", "oldest": "first_seen_at NULLS LAST"}[publisher.fan_out]
     return build(
         f"""
         SELECT other_id, main_id FROM (
             SELECT other_id, main_id, ROW_NUMBER() OVER (PARTITION BY main_id ORDER BY {order}, other_id) AS place
-            FROM :m WHERE other_id_type = :type
+            FROM :m WHERE :meant
         ) AS ranked WHERE place = 1
         """,
         m=mappings,
-        type=text(publisher.key),
+        meant=meant,
     )
 
 
@@ -144,10 +106,10 @@ def desired_query(publisher: Publisher, source: exp.Expr, key_type: str, shape: 
     Raises:
         ProjectError: the destination refuses the type of the key or of a property.
     """
-    _check_types(publisher, key_type, shape)
+    check_types(publisher, key_type, shape.sources, shape.types)
     contract = publisher.destination.contract
     values = [
-        exp.alias_(_value(publisher, name, of, shape.types[name]), name, quoted=True)
+        exp.alias_(published_value(publisher, name, of, shape.types[name]), name, quoted=True)
         for name, of in shape.sources.items()
     ]
     rows = build(
@@ -169,42 +131,6 @@ def desired_query(publisher: Publisher, source: exp.Expr, key_type: str, shape: 
         )
         reasons = reasons.when(refused, text("key stands for nobody"))
     return build("SELECT d.*, :reason AS publish_reason FROM :rows AS d", reason=reasons, rows=rows)
-
-
-def _check_types(publisher: Publisher, key_type: str, shape: Shape) -> None:
-    contract, problems = publisher.destination.contract, []
-    name = publisher.destination.name
-    if kind_of(key_type) not in ("text", "integer"):
-        message = f"key '{publisher.key}' of '{publisher.name}' is {key_type}, and keys are texts or whole numbers"
-        problems.append(Problem("key-type", message, publisher.span, hint="make a feature of it that is a text"))
-    for column, given in shape.sources.items():
-        kind = kind_of(given)
-        if kind not in contract.kinds:
-            message = f"'{column}' of '{publisher.name}' is {given}, which {name} does not take"
-            hint = "leave it out under 'properties', or make a feature of it that is a text or a number"
-            problems.append(Problem("property-type", message, publisher.span, hint=hint))
-        elif kind_of(shape.types[column]) != kind_of(published_type(given)):
-            message = f"'{column}' of '{publisher.name}' was published as {shape.types[column]} and is {given} now"
-            hint = "a published column keeps its type: publish it as a feature of another name"
-            problems.append(Problem("published-type", message, publisher.span, hint=hint))
-    if problems:
-        raise ProjectError(problems)
-
-
-def _value(publisher: Publisher, name: str, given: str, published: str) -> exp.Expr:
-    """Return the value of a column as it is published and compared."""
-    contract, kind = publisher.destination.contract, kind_of(given)
-    column: exp.Expr = col(name, "s")
-    cut = contract.longest_text
-    if kind == "nested":
-        column = build("CAST(TO_JSON(:c) AS VARCHAR)", c=column)
-    elif kind == "float":  # adding zero makes one of the two zeros
-        column = build("ROUND(:c, :n) + 0.0", c=column, n=exp.convert(publisher.decimals[name]))
-    elif given.endswith("WITH TIME ZONE"):
-        column = build("(:c AT TIME ZONE 'UTC')", c=column)
-    elif kind == "text" and cut is not None:
-        column = build("LEFT(CAST(:c AS VARCHAR), :n)", c=column, n=exp.convert(cut))
-    return exp.cast(column, exp.DataType.build(published, dialect="duckdb"))
 
 
 def row_hash(types: Mapping[str, str], alias: str) -> exp.Expr:
@@ -293,14 +219,20 @@ def _wanted(name: str, shape: Shape) -> exp.Expr:
     return exp.cast(exp.null(), exp.DataType.build(shape.types[name], dialect="duckdb"))
 
 
-def relations_of(publisher: Publisher, schema: str, types: Iterable[str] = ()) -> Published:
-    """Return the relations of a publisher, as its destination sees them."""
-    known = {name.lower() for name in types}
+def relations_of(publisher: Publisher, schema: str, types: Mapping[str, str] | None = None) -> Published:
+    """Return the relations of a publisher, as its destination sees them.
+
+    Args:
+        publisher: the publisher.
+        schema: the output schema.
+        types: column -> type that it is published as, where that is known.
+    """
+    known = types or {}
     return Published(
         table=exp.table_(publisher.name, db=schema, quoted=True),
         changes=exp.table_(f"{publisher.name}__changes", db=schema, quoted=True),
         key=publisher.key_column,
-        properties=tuple(p for p in publisher.properties if not known or p.column.lower() in known),
+        properties=tuple(replace(p, kind=kind_of(known[p.column])) if known else p for p in publisher.properties),
         options=publisher.options,
     )
 

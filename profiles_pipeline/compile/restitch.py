@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from profiles_pipeline.compile import stitch
 from profiles_pipeline.compile.accumulators import update_steps
-from profiles_pipeline.compile.id_changes import change_steps, graph_rows
+from profiles_pipeline.compile.id_changes import Log, change_steps, graph_rows
 from profiles_pipeline.compile.kept_graph import Restitching, all_tuples, is_plain, shown
 from profiles_pipeline.compile.recontract import resolved
 from profiles_pipeline.compile.statement import Compilation, Script, Statement, Step, beside, create, scratch
@@ -29,7 +29,7 @@ def compile_restitching(c: Compilation, model: Stitcher, r: Restitching) -> Scri
     plain = is_plain(model) and r.base.is_plain
     script = resolved(c, model, r) if goes_on and plain else _solved(c, model, r)
     sides = _sides(c, model, r, goes_on and plain)
-    changes = change_steps(c, model, r.changes, r.base.version, sides)
+    changes = change_steps(c, model, Log(r.changes, r.base.version, r.base.is_logged), sides)
     return Script(script.kind, (*updates, *script.steps, *changes), script.audits)
 
 

@@ -19,8 +19,9 @@ from sqlglot import exp
 from profiles_pipeline import sql
 from profiles_pipeline.compile.partials import MovingError, Split, UnsplittableError, split
 from profiles_pipeline.compile.statement import Compilation
-from profiles_pipeline.resolve.model import Input, InputVar, Model, SqlModel, Stitcher
-from profiles_pipeline.resolve.reader import Reader, ReadVar, VarKey
+from profiles_pipeline.resolve.model import InputVar, Model, Source, Stitcher
+from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.readings import ReadVar, VarKey
 
 Kind = Literal["state", "replay", "full", "derived"]
 
@@ -75,7 +76,7 @@ def strategy(
         if not same or not still:
             return Strategy("full", "it moves with the end time" if same else "it reads the graph of others")
         return Strategy("replay", "it reads the id graph")
-    if not isinstance(source, Input | SqlModel):
+    if not isinstance(source, Source):
         return Strategy("full", f"it reads {source.path}, which is made anew")
     if not _of_rows(now.read):
         return Strategy("full", "it reads other tables, or is not the same each time")

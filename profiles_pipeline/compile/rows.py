@@ -354,15 +354,20 @@ def has_typed_ids(source: Model, entity_key: str) -> bool:
     return bool(ids) and all(i.id_type is not None for i in ids)
 
 
+def given_main_id(c: Compilation, source: Model, entity_key: str) -> exp.Expr | None:
+    """Return the main id that the rows of a source carry, as an expression over these; None where it is looked up."""
+    direct = next((i for i in getattr(source, "ids", ()) if i.entity == entity_key and i.id_type is None), None)
+    return None if direct is None else _id_text(c, direct, source.path)
+
+
 def with_main_id(c: Compilation, query: exp.Select, source: Model, entity_key: str, key: PersonKey) -> exp.Select:
     """Return `query` over rows ``r`` with the main id of one more entity.
 
     Where main ids are looked up among some people only, the rows of others are left out.
     """
     entity = c.project.entities[entity_key]
-    if not has_typed_ids(source, entity_key):
-        direct = next(i for i in getattr(source, "ids", ()) if i.entity == entity_key and i.id_type is None)
-        given = resolve_symbols(c, sql.text_of(sql.copied(c.reader.expression(direct.select, source.path, "id").tree)))
+    given = given_main_id(c, source, entity_key)
+    if given is not None:
         return query.select(alias(given, entity.id_column))
     found = []
     for number, (id_type, value) in enumerate(_lookups(c, source, entity_key)):
@@ -390,6 +395,12 @@ def id_values(c: Compilation, source: Model, entity_key: str) -> list[exp.Expr]:
     types = c.project.id_types
     ids = [i for i in getattr(source, "ids", ()) if i.entity == entity_key and i.id_type is not None]
     return [id_value(c, i, types[str(i.id_type)], source.path) for i in ids]
+
+
+def ids_on_rows(c: Compilation, source: Model, entity_key: str) -> list[exp.Expr]:
+    """Return what tells whose the rows of a source are: the main id that they carry, or their typed identifiers."""
+    given = given_main_id(c, source, entity_key)
+    return id_values(c, source, entity_key) if given is None else [given]
 
 
 def may_be_of(c: Compilation, source: Model, entity_key: str, ids: exp.Table) -> exp.Expr:
@@ -420,7 +431,15 @@ def id_types(source: Model, entity_key: str) -> list[str]:
 
 
 def looked_up_rows(c: Compilation, source: Model, entity_key: str, rows: exp.Select) -> exp.Select:
-    """Return `rows` of a source with the identifiers of an entity that `with_main_id` looks up, and no others."""
+    """Return `rows` of a source with the identifiers of an entity that `with_main_id` looks up, and no others.
+
+    Where they carry the main id, that is the only one.
+    """
+    given = given_main_id(c, source, entity_key)
+    if given is not None:
+        found = build("SELECT :given, s.* FROM :rows AS s", given=alias(given, _id_column(entity_key, 0)), rows=rows)
+        assert isinstance(found, exp.Select)
+        return found
     ids = _id_columns(c, source, entity_key)
     names = [quoted(column.alias) for column in ids]
     inner = build("SELECT s.*, :ids FROM :rows AS s", ids=ids, rows=rows)
@@ -433,6 +452,8 @@ def looked_up_rows(c: Compilation, source: Model, entity_key: str, rows: exp.Sel
 
 def looked_up_ids(c: Compilation, source: Model, entity_key: str) -> tuple[str, ...]:
     """Return the names of the columns that `looked_up_rows` adds."""
+    if not has_typed_ids(source, entity_key):
+        return (_id_column(entity_key, 0),)
     return tuple(_id_column(entity_key, number) for number in range(len(_lookups(c, source, entity_key))))
 
 

@@ -17,10 +17,10 @@ from profiles_pipeline.compile.accumulators import (
     bucketed,
     changed_range,
     columns_read,
-    fingerprints,
     range_names,
     rows_definition,
 )
+from profiles_pipeline.compile.fingerprints import fingerprints
 from profiles_pipeline.compile.rows import (
     alias,
     col,

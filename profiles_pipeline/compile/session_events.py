@@ -15,16 +15,21 @@ from profiles_pipeline.compile.rows import (
     has_typed_ids,
     identified_rows,
     is_stitched_from,
+    moment,
     occurred,
     placed,
     text,
 )
 from profiles_pipeline.compile.session_tracks import interval
 from profiles_pipeline.compile.statement import Compilation
+from profiles_pipeline.errors import fail
 from profiles_pipeline.resolve.model import Source
 from profiles_pipeline.resolve.session_models import EventSource, Sessions, SessionTable, Stage
-from profiles_pipeline.resolve.sessions import EVENT_COLUMNS
+from profiles_pipeline.resolve.sessions import EVENT_COLUMNS, RESERVED
 from profiles_pipeline.sql import build
+
+EARLIEST = moment("0001-01-01 00:00:00")
+"""The first moment at which something can have happened. What is before it, such as -infinity, is no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,14 @@ def fact_columns(c: Compilation, model: SessionTable) -> tuple[str, ...]:
     """Return the lower-case names of the columns that facts and stages look at, beside those of every event."""
     texts = [t for fact in model.sessions.facts for t in (fact.select, fact.where) if t is not None]
     texts += [stage.condition for stage in model.sessions.stages]
-    named = {n.lower() for t in texts for n in sql.columns_of_rows(c.reader.expression(t, model.path).tree)}
+    named: set[str] = set()
+    for written in texts:
+        columns = {name.lower() for name in sql.columns_of_rows(c.reader.expression(written, model.path).tree)}
+        if own := sorted(name for name in columns if name.startswith(RESERVED)):
+            message = f"column '{own[0]}' cannot be read here: sessions are made with columns of such names themselves"
+            hint = f"give it another name under `columns` of the source, one that does not begin with {RESERVED}"
+            fail("reserved-name", message, written.span or model.span, hint=hint)
+        named |= columns
     return tuple(sorted(named - set(EVENT_COLUMNS)))
 
 
@@ -97,14 +109,25 @@ def person_key(c: Compilation, sessions: Sessions) -> str:
 
 
 def condition_of(c: Compilation, model: SessionTable, stage: Stage) -> exp.Expr:
-    """Return the condition of an event that reaches a stage."""
-    return placed(c, c.reader.expression(stage.condition, model.path).tree)
+    """Return the condition of an event that reaches a stage.
+
+    Raises:
+        ProjectError: it is none over a single event.
+    """
+    tree = c.reader.expression(stage.condition, model.path).tree
+    of_many = sql.is_aggregate(tree) or sql.has_window(tree)
+    if of_many or (isinstance(tree, exp.Column) and tree.name.lower() in EVENT_COLUMNS):
+        why = "looks at more than one event" if of_many else "is a value"
+        message = f"stage '{stage.name}' of sessions '{model.sessions.name}' is no condition: '{stage.condition}' {why}"
+        place = stage.condition.span or model.span
+        fail("not-a-condition", message, place, hint="such as event = 'product_viewed' or amount > 100")
+    return placed(c, tree)
 
 
 def events(
     c: Compilation, sessions: Sessions, columns: Iterable[str], key: str, chosen: Chosen | None = None
 ) -> exp.Expr:
-    """Return the query of the events of visitors: VISITOR, the EVENT_COLUMNS, and more columns; repeated ones included.
+    """Return the query of the events of visitors: profiles_visitor, the EVENT_COLUMNS, more columns; repeated ones too.
 
     Args:
         c: what to compile against.
@@ -120,9 +143,9 @@ def events(
     parts = [_events_of(c, sessions, f, names, key, at) for f in sessions.sources for at in chosen.stretches]
     return build(
         """
-        SELECT e.*, w.resume_at FROM :events AS e JOIN (
+        SELECT e.*, w.resume_at AS profiles_resume_at FROM :events AS e JOIN (
             SELECT DISTINCT i.:key AS person, r.resume_at FROM :ids AS i JOIN :resume AS r ON r.main_id = i.main_id
-        ) AS w ON w.person = e.visitor AND e."timestamp" >= w.resume_at - :length
+        ) AS w ON w.person = e.profiles_visitor AND e."timestamp" >= w.resume_at - :length
         """,
         events=parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False),
         key=key,
@@ -152,11 +175,11 @@ def _events_of(
     return build(
         """
         SELECT * FROM (
-            SELECT :visitor AS visitor, :event_id AS event_id, :event AS event, :time AS "timestamp", :path AS source,
-                :columns
+            SELECT :visitor AS profiles_visitor, :event_id AS event_id, :event AS event, :time AS "timestamp",
+                :path AS source, :columns
             FROM :rows AS r WHERE :among
         ) AS e
-        WHERE visitor IS NOT NULL AND event_id IS NOT NULL AND "timestamp" IS NOT NULL
+        WHERE profiles_visitor IS NOT NULL AND event_id IS NOT NULL AND "timestamp" >= :earliest
         """,
         visitor=col(sessions.visitor, "r"),
         event_id=id_of(c, source),
@@ -166,6 +189,7 @@ def _events_of(
         columns=[alias(value, name) for name, value in _columns_of(c, sessions, source, columns).items()],
         rows=rows,
         among=among,
+        earliest=EARLIEST.copy(),
     )
 
 
@@ -217,9 +241,10 @@ def once(s: Sessions, found: exp.Expr, columns: Iterable[str]) -> exp.Expr:
     return build(
         """
         SELECT * FROM (
-            SELECT e.*, LAG("timestamp") OVER (PARTITION BY visitor, event_id ORDER BY :order) AS came_before
+            SELECT e.*, LAG("timestamp") OVER (PARTITION BY profiles_visitor, event_id ORDER BY :order)
+                AS profiles_came_before
             FROM :events AS e
-        ) AS n WHERE came_before IS NULL OR "timestamp" > came_before + :length
+        ) AS n WHERE profiles_came_before IS NULL OR "timestamp" > profiles_came_before + :length
         """,
         order=[exp.Ordered(this=key, nulls_first=False) for key in order],
         events=found,

@@ -23,7 +23,7 @@ def noted(s: Sessions, found: exp.Expr) -> exp.Expr:
         return found
     return build(
         """
-        SELECT n.*, CASE WHEN COUNT(*) OVER (PARTITION BY visitor, :day) > :most THEN :day END AS :noisy
+        SELECT n.*, CASE WHEN COUNT(*) OVER (PARTITION BY profiles_visitor, :day) > :most THEN :day END AS :noisy
         FROM :events AS n
         """,
         day=build("DATE_TRUNC('day', \"timestamp\")"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from profiles_pipeline.compile.rows import col, id_values, identified_rows, text, visible_rows
-from profiles_pipeline.compile.session_events import id_of, is_known_by_ids, source_of, time_of
+from profiles_pipeline.compile.session_events import EARLIEST, id_of, is_known_by_ids, source_of, time_of
 from profiles_pipeline.compile.statement import Compilation, beside
 from profiles_pipeline.resolve.session_models import EventSource, Sessions
 from profiles_pipeline.sql import build
@@ -29,10 +29,11 @@ def reason(c: Compilation, sessions: Sessions, source: EventSource) -> exp.Expr:
     ids = id_values(c, source_of(c, source), sessions.entity)
     return build(
         """
-        CASE WHEN :time IS NULL THEN :no_time WHEN :event_id IS NULL THEN :no_event_id
+        CASE WHEN :time IS NULL OR :time < :earliest THEN :no_time WHEN :event_id IS NULL THEN :no_event_id
             WHEN NOT (:known) THEN :no_id END
         """,
         time=time_of(c, source),
+        earliest=EARLIEST.copy(),
         event_id=id_of(c, source),
         known=exp.or_(*(build(":id IS NOT NULL", id=value) for value in ids)) if ids else exp.true(),
         no_time=text(NO_TIME),

@@ -62,9 +62,10 @@ def _mapped_tracks(c: Compilation, model: SessionTable) -> exp.Expr:
         """
         SELECT e.event_id, p.main_id AS :id, e."timestamp", e.event, e.source, :idle AS idle_time_minutes
         FROM (
-            SELECT k.*, LAG("timestamp") OVER (PARTITION BY visitor ORDER BY "timestamp", event_id) AS previous_at
+            SELECT k.*,
+                LAG("timestamp") OVER (PARTITION BY profiles_visitor ORDER BY "timestamp", event_id) AS previous_at
             FROM :kept AS k
-        ) AS e JOIN :people AS p ON p.person = e.visitor
+        ) AS e JOIN :people AS p ON p.person = e.profiles_visitor
         """,
         id=s.visitor,
         idle=minutes(col("previous_at", "e"), col("timestamp", "e")),

@@ -11,7 +11,7 @@ from profiles_pipeline.compile.aggregates import as_aggregate, filtered, settled
 from profiles_pipeline.compile.rows import alias, col, placed, text
 from profiles_pipeline.compile.statement import Compilation
 from profiles_pipeline.errors import fail
-from profiles_pipeline.resolve.reader import Window
+from profiles_pipeline.resolve.readings import Window
 from profiles_pipeline.resolve.session_models import SessionKind, SessionTable
 from profiles_pipeline.sql import build
 

@@ -74,7 +74,7 @@ def rejected_step(relation: exp.Table, counts: exp.Table, s: Sessions) -> Statem
 
 def sessions_query(c: Compilation, model: SessionTable) -> exp.Expr:
     """Return the query of the sessions of all visitors."""
-    return numbered(model.sessions, found_sessions(c, model), "visitor")
+    return numbered(model.sessions, found_sessions(c, model), "profiles_visitor")
 
 
 def core_columns(s: Sessions) -> list[str]:
@@ -137,47 +137,49 @@ def found_sessions(c: Compilation, model: SessionTable, chosen: Chosen | None = 
     key = session_events.person_key(c, s)
     kept = session_events.once(s, session_events.events(c, s, names, key, chosen), names)
     if chosen is not None:
-        kept = build('SELECT * FROM :kept AS k WHERE "timestamp" >= resume_at', kept=kept)
+        kept = build('SELECT * FROM :kept AS k WHERE "timestamp" >= profiles_resume_at', kept=kept)
     # A day on which sessions are taken up again is one that counts, so it is no matter that not all of it is seen.
     kept = noted(s, kept)
     cut = s.max_duration is not None
     return build(
         """
         WITH gaps AS (
-            SELECT e.*, LAG("timestamp") OVER (PARTITION BY :whose ORDER BY "timestamp", event_id) AS previous_at,
-                LEAD("timestamp") OVER (PARTITION BY :whose ORDER BY "timestamp", event_id) AS next_at
+            SELECT e.*,
+                LAG("timestamp") OVER (PARTITION BY :whose ORDER BY "timestamp", event_id) AS profiles_previous_at,
+                LEAD("timestamp") OVER (PARTITION BY :whose ORDER BY "timestamp", event_id) AS profiles_next_at
             FROM :kept AS e
         ), runs AS (
             SELECT g.*, MAX(CASE WHEN :begins THEN "timestamp" END) OVER (
                 PARTITION BY :whose ORDER BY "timestamp", event_id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ) AS run_started_at
+            ) AS profiles_run_started_at
             FROM gaps AS g
         ), marked AS (
-            SELECT r.*, :piece AS piece, :is_first AS is_first, :is_last AS is_last FROM runs AS r
+            SELECT r.*, :piece AS profiles_piece, :is_first AS profiles_is_first, :is_last AS profiles_is_last
+            FROM runs AS r
         ), sessions AS (
             SELECT :whose, MIN("timestamp") AS session_start_at, MAX("timestamp") AS ended_at,
                 COUNT(*) AS number_of_events,
-                MAX(CASE WHEN is_first THEN event_id END) AS first_event_id,
-                MAX(CASE WHEN is_first THEN event END) AS entry_event,
-                MAX(CASE WHEN is_last THEN event END) AS exit_event, :computed
-            FROM marked AS m GROUP BY :whose, run_started_at, piece
+                MAX(CASE WHEN profiles_is_first THEN event_id END) AS profiles_first_event_id,
+                MAX(CASE WHEN profiles_is_first THEN event END) AS entry_event,
+                MAX(CASE WHEN profiles_is_last THEN event END) AS exit_event, :computed
+            FROM marked AS m GROUP BY :whose, profiles_run_started_at, profiles_piece
         )
-        SELECT s.visitor, MD5(p.main_id || '|' || s.first_event_id || '|' || :begin) AS session_id, p.main_id AS :id,
-            s.session_start_at, s.ended_at, s.number_of_events, :duration AS duration_seconds, s.entry_event,
-            s.exit_event, :more
-        FROM sessions AS s JOIN :people AS p ON p.person = s.visitor
+        SELECT s.profiles_visitor, MD5(p.main_id || '|' || s.profiles_first_event_id || '|' || :begin) AS session_id,
+            p.main_id AS :id, s.session_start_at, s.ended_at, s.number_of_events, :duration AS duration_seconds,
+            s.entry_event, s.exit_event, :more
+        FROM sessions AS s JOIN :people AS p ON p.person = s.profiles_visitor
         """,
         kept=kept,
-        begins=_is_pause(s, col("previous_at"), col("timestamp")),
+        begins=_is_pause(s, col("profiles_previous_at"), col("timestamp")),
         piece=_piece(s, col("timestamp")) if cut else exp.Literal.number(0),
-        is_first=_is_edge(s, col("previous_at"), col("timestamp"), col("previous_at")),
-        is_last=_is_edge(s, col("timestamp"), col("next_at"), col("next_at")),
+        is_first=_is_edge(s, col("profiles_previous_at"), col("timestamp"), col("profiles_previous_at")),
+        is_last=_is_edge(s, col("timestamp"), col("profiles_next_at"), col("profiles_next_at")),
         computed=list(_computed(c, model)),
         id=s.visitor,
         begin=_digits(col("session_start_at", "s")),
         duration=seconds(col("session_start_at", "s"), col("ended_at", "s")),
         more=[col(name, "s") for name in inner_columns(s)[8:]],
-        whose=[exp.column("visitor"), *map(col, noisy_columns(s))],
+        whose=[exp.column("profiles_visitor"), *map(col, noisy_columns(s))],
         people=people(c, s, key, chosen),
     )
 
@@ -213,8 +215,8 @@ def _piece(s: Sessions, time: exp.Expr) -> exp.Expr:
     assert s.max_duration is not None
     return build(
         """
-        CASE WHEN :time = run_started_at THEN 0
-            ELSE (DATE_DIFF('microsecond', run_started_at, :time) - 1) // :length END
+        CASE WHEN :time = profiles_run_started_at THEN 0
+            ELSE (DATE_DIFF('microsecond', profiles_run_started_at, :time) - 1) // :length END
         """,
         time=time,
         length=exp.Literal.number(s.max_duration // MICROSECOND),

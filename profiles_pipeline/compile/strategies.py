@@ -13,9 +13,9 @@ from profiles_pipeline.compile import rollups
 from profiles_pipeline.compile.accumulators import rows_definition
 from profiles_pipeline.compile.entity_vars import Growing
 from profiles_pipeline.compile.rollups import Carried, Strategy, Texts
-from profiles_pipeline.compile.rows import has_typed_ids, id_values
+from profiles_pipeline.compile.rows import ids_on_rows
 from profiles_pipeline.compile.var_reads import VarReads
-from profiles_pipeline.resolve.model import EntityVar, Input, SqlModel
+from profiles_pipeline.resolve.model import EntityVar, Source
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,7 @@ class _Finder:
 
     def _strategy(self, var: EntityVar, texts: tuple[Texts, Texts, Texts]) -> Strategy:
         source = self.c.graph.models[str(var.source)]
-        if isinstance(source, Input | SqlModel):
-            if not has_typed_ids(source, self.entity):
-                return Strategy("full", "its rows carry the main id themselves")
+        if isinstance(source, Source):
             if (why_not := self.why_rows_move(source.path)) is not None:
                 return Strategy("full", why_not)
             if texts[0].read.columns & self.table.added_columns(source.path):
@@ -85,9 +83,9 @@ class _Finder:
     def _why_rows_move(self, path: str) -> str | None:
         """Return why the rows of a source, or the ids on them, may change without one of them changing."""
         source = self.c.graph.models[path]
-        assert isinstance(source, Input | SqlModel)
+        assert isinstance(source, Source)
         times = self.c, self.carried.later
-        now, other = ((rows_definition(c, source), id_values(c, source, self.entity)) for c in times)
+        now, other = ((rows_definition(c, source), ids_on_rows(c, source, self.entity)) for c in times)
         if now[0] is None or other[0] is None or _texts(now[0]) != _texts(other[0]):
             return "which rows count depends on other tables or on the end time"
         if _texts(now[1]) != _texts(other[1]) or any(map(sql.has_subquery, now[1])):

@@ -8,10 +8,10 @@ from profiles_pipeline.compile import join_vars
 from profiles_pipeline.compile.accumulators import columns_read, rows_definition
 from profiles_pipeline.compile.entity_vars import Growing
 from profiles_pipeline.compile.input_vars import row_expression
-from profiles_pipeline.compile.rows import id_values
+from profiles_pipeline.compile.rows import given_main_id, ids_on_rows
 from profiles_pipeline.detours import input_vars_behind
-from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, SqlModel
-from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.model import EntityVar, Input, InputVar, Source
+from profiles_pipeline.resolve.readings import VarKey
 
 TYPE = "type of "
 """What begins the marks of types among the columns of a kept table; no name of a column of it does."""
@@ -61,7 +61,7 @@ class VarReads:
         model = self.c.graph.models[source]
         inputs = tuple(dict.fromkeys([*self.behind(source, variables), *computed]))
         reads = [*(self.read[v.name.lower()] for v in variables), *(self.c.reader.input_var(v) for v in inputs)]
-        trees = [*(rows_definition(self.c, model) or []), *id_values(self.c, model, self.entity)]
+        trees = [*(rows_definition(self.c, model) or []), *ids_on_rows(self.c, model, self.entity)]
         for read in reads:
             window = [*read.window.partition_by, *read.window.order_by] if read.window is not None else []
             texts = [read.select, read.where, *window]
@@ -73,13 +73,16 @@ class VarReads:
         made = {v.name.lower() for v in inputs if v.name.lower() not in self.c.reader.input_var(v).columns}
         own = made | self.own_ids
         needs = {join_vars.column_of(key).lower() for read in reads for key in read.vars}
-        return None if found is None else found - own - needs
+        given = given_main_id(self.c, model, self.entity)
+        carried = columns_read([given] if given is not None else [])
+        return None if found is None or carried is None else (found - own - needs) | carried
 
     def types(self, var: EntityVar) -> list[str]:
         """Return marks of the types of what a var is computed from: a column of a kept table has the type that its
         first values had, which would round others or refuse them.
 
-        Of an SQL model all inputs and tables above it count, since what it yields has no types before it is built.
+        What an SQL model or sessions yield has no types before it is built: their definition counts, and all inputs and
+        tables above them.
         """
         if var.name not in self._types:
             self._types[var.name] = self._types_read(var)
@@ -92,10 +95,12 @@ class VarReads:
             read = self.columns(source, [var])
             named = types[source].named if source in types else ()
             found = {f"{source}.{name} {dtype}" for name, dtype in named if read is None or name in read}
-        elif isinstance(self.c.graph.models[source], SqlModel):
+        elif isinstance(self.c.graph.models[source], Source):
             above = self.c.graph.with_upstream([source])
             paths = [path for path in types if path in above or path.startswith("table:")]
             found = {f"{path}.{name} {dtype}" for path in paths for name, dtype in types[path].named}
+            material, _, _ = self.c.relation(source).name.rpartition("_")
+            found.add(f"{source} {material}")
         marks = {f"{TYPE}{each}" for each in found}
         needed = {key[1] for key in self.needs(var.name.lower())}
         others = [v for v in self.model.vars if v.name.lower() in needed and v.source is not None]

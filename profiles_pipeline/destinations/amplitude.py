@@ -8,7 +8,15 @@ from datetime import timedelta
 
 from sqlglot import exp
 
-from profiles_pipeline.destinations.contract import FLAT, Contract, Destination, KeyRule, Option, Published
+from profiles_pipeline.destinations.contract import (
+    FLAT,
+    Contract,
+    Destination,
+    KeyRule,
+    Option,
+    Published,
+    nothing_beside,
+)
 
 _NOBODY = (
     "anonymous", "nil", "none", "null", "n/a", "na", "undefined", "unknown", "empty", "{}", "0", "-1", "lmy47d",
@@ -63,6 +71,7 @@ AMPLITUDE = Destination(
         "retention": Option("duration", "7d"),
         "edition": Option("text", "enterprise", among=("standard", "enterprise")),
     },
+    beside=nothing_beside,
     mapping=mapping,
     tracking=tracking,
     fault=fault,

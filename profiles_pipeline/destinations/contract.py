@@ -77,10 +77,11 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A value that is published: its name at the destination, and its column in the table."""
+    """A value that is published: its name at the destination, its column in the table, and what that holds if known."""
 
     name: str
     column: str
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,11 @@ def nothing_tracked(dialect: str, relation: str, retention: timedelta) -> tuple[
     return ()
 
 
+def nothing_beside(_: Mapping[str, object]) -> tuple[str, ...]:
+    """Return no names: the key and the properties are all that stands in a row."""
+    return ()
+
+
 def anything_goes(_: Mapping[str, object]) -> str | None:
     """Return None: there is nothing wrong with what is said of a destination."""
     return None
@@ -136,6 +142,8 @@ class Destination:
         sink_needs: the option without which they go nowhere else than into the table; None where they always do.
         options: what may be said of it.
         views: the relations that it reads, where the table itself is not what it wants; a pure function.
+        beside: the names of columns that it has in one row with the key and the properties, given the options; None
+            where properties are in an object of their own, or have the names of their columns.
         mapping: the query to give to it, which names properties as it knows them; None where it needs none.
         tracking: the statements that make a warehouse keep the changes of the table, given its dialect, the table as
             its SQL names it, and for how long; none where it cannot.
@@ -150,6 +158,7 @@ class Destination:
     sink_needs: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     views: Callable[[Published], tuple[View, ...]] = no_views
+    beside: Callable[[Mapping[str, object]], tuple[str, ...]] | None = None
     mapping: Callable[[Published], exp.Expr] | None = None
     tracking: Callable[[str, str, timedelta], tuple[str, ...]] = nothing_tracked
     fault: Callable[[Mapping[str, object]], str | None] = anything_goes

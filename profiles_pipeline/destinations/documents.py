@@ -11,12 +11,19 @@ from profiles_pipeline.sql import build
 
 
 def document(properties: Sequence[Property]) -> exp.Expr:
-    """Return the expression of a JSON object, as text: name at the destination -> value; NULL is written as null."""
-    pairs = [
-        exp.JSONKeyValue(this=exp.Literal.string(item.name), expression=exp.column(item.column, quoted=True))
-        for item in properties
-    ]
+    """Return the expression of a JSON object, as text: name at the destination -> value.
+
+    NULL is written as null, and so are NaN and infinity, for which JSON has no word.
+    """
+    pairs = [exp.JSONKeyValue(this=exp.Literal.string(item.name), expression=_value(item)) for item in properties]
     return build("CAST(:object AS VARCHAR)", object=exp.JSONObject(expressions=pairs))
+
+
+def _value(item: Property) -> exp.Expr:
+    column = exp.column(item.column, quoted=True)
+    if item.kind != "float":
+        return column
+    return build("CASE WHEN :c - :c = 0 THEN :c END", c=column)  # neither NaN nor infinity less itself is zero
 
 
 def changed_document(properties: Sequence[Property], changed: exp.Expr) -> exp.Expr:

@@ -1,11 +1,27 @@
 """Files: everything there is, and what changed, each in a folder that is complete once its manifest is there."""
 
+from collections.abc import Mapping
+
 from profiles_pipeline.destinations.contract import Contract, Destination, Option
+
+
+def operation_column(options: Mapping[str, object]) -> str:
+    """Return the name of the column that says what became of a row, in files of changes."""
+    return "mutation_type" if options["operations"] == "word" else "op"
+
+
+def beside(options: Mapping[str, object]) -> tuple[str, ...]:
+    """Return what stands in a row with the properties: what became of it, where changes are written."""
+    contents = options["contents"]
+    assert isinstance(contents, tuple)
+    return (operation_column(options),) if "delta" in contents else ()
+
 
 FILES = Destination(
     "files",
     Contract(),
     sink="files",
+    beside=beside,
     options={
         "path": Option("text", required=True),
         "formats": Option("texts", ("parquet",), among=("parquet", "csv")),

@@ -9,12 +9,15 @@ from sqlglot import exp
 
 from profiles_pipeline.destinations.contract import FLAT, Contract, Destination, Option, Published
 
+CURSOR = "published_at"
+"""The column by which it goes."""
+
 
 def mapping(published: Published) -> exp.Expr:
     """Return the query of a model: the key, each property under its name there, and the cursor column."""
     columns: list[exp.Expr] = [exp.column(published.key, quoted=True)]
     columns += [exp.alias_(exp.column(p.column, quoted=True), p.name, quoted=True) for p in published.properties]
-    return exp.select(*columns, exp.column("published_at")).from_(published.table.copy())
+    return exp.select(*columns, exp.column(CURSOR)).from_(published.table.copy())
 
 
 def fault(options: Mapping[str, object]) -> str | None:
@@ -39,6 +42,7 @@ RUDDERSTACK = Destination(
         "timeout": Option("duration", "30s"),
         "wait": Option("duration", "30m"),
     },
+    beside=lambda _: (CURSOR,),
     mapping=mapping,
     fault=fault,
     next_step="make a model of the table: the key is its primary key, published_at its cursor column",

@@ -57,6 +57,7 @@ class Capabilities:
         loops: how a script repeats statements: in a block that is executed, by a statement of its own, in a compound
             statement, not at all; ``counted`` where a run does it, and no script is asked for.
         components: how connected components are found: edges are fetched and solved here, or contracted in SQL.
+        of_hashes: what a column with hashes is declared with, so that no time is lost on looking for patterns in them.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Capabilities:
     counts_bytes: bool
     loops: Loops
     components: Components
+    of_hashes: str = ""
 
 
 DUCKDB = Capabilities(
@@ -134,6 +136,7 @@ DUCKDB = Capabilities(
     counts_bytes=False,
     loops="counted",
     components="in_memory",
+    of_hashes="USING COMPRESSION zstd",
 )
 
 SNOWFLAKE = Capabilities(

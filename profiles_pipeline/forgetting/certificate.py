@@ -66,6 +66,7 @@ def certificate(request: Request, project: str, done: Done) -> dict[str, object]
                 "deletions": each.deletions,
                 "handed_on": each.waits is None,
                 "waits_for": each.waits,
+                "sync": _of_sync(each),
                 "still_to_do": each.duty,
             }
             for each in done.published
@@ -74,6 +75,23 @@ def certificate(request: Request, project: str, done: Done) -> dict[str, object]
         "left": [{"table": each.table, "column": each.column, "rows": each.rows} for each in done.left],
         "not_reached": [*NOT_REACHED, *(f"files in {folder}" for folder in files)],
     }
+
+
+def _of_sync(taken: TakenOut) -> dict[str, object] | None:
+    """Return how the sync went that was started for people; None where none was."""
+    if taken.fetched is None:
+        return None
+    return {"id": taken.syncs[-1], "succeeded": taken.fetched.passed, "told": taken.fetched.description}
+
+
+def state_of(published: Mapping[str, object]) -> str:
+    """Return how far the deletions of a publisher have come, as a certificate has it, for people."""
+    if not published["handed_on"]:
+        return f"waiting: {published['waits_for']}"
+    sync = published["sync"]
+    if not isinstance(sync, dict):
+        return "handed on"
+    return "handed on and fetched" if sync["succeeded"] else f"handed on. {str(sync['told']).rstrip('.')}"
 
 
 def write(folder: Path, found: Mapping[str, object]) -> tuple[Path, Path]:
@@ -115,8 +133,8 @@ def page(found: Mapping[str, object]) -> str:
         "",
     ]
     for each in published:
-        state = "handed on" if each["handed_on"] else f"waiting: {each['waits_for']}"
-        lines.append(f"* {each['publisher']} ({each['destination']}): {each['deletions']} deletions, {state}.")
+        said = f"{each['deletions']} deletions, {state_of(each)}"
+        lines.append(f"* {each['publisher']} ({each['destination']}): {said}.")
         lines.append(f"  Still to do: {each['still_to_do']}.")
     lines += [] if published else ["Nothing is published."]
     looked = f"identifiers of fewer than {SHORT} characters in columns of identifiers only"

@@ -24,7 +24,7 @@ from profiles_pipeline.forgetting.people import (
     parsed,
     people_behind,
 )
-from profiles_pipeline.forgetting.published import TakenOut, is_published, published_keys
+from profiles_pipeline.forgetting.published import TakenOut, is_published, published_keys, with_its_end
 from profiles_pipeline.forgetting.published import take_out as take_out_of_published
 from profiles_pipeline.forgetting.requests import Id, Request, Requests
 from profiles_pipeline.forgetting.tables import Whom, take_out, what_is_left
@@ -59,16 +59,22 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """A request that is done, and where its certificate lies."""
+    """A request that is done, where its certificate lies, and what became of them at publishers."""
 
     request: Request
     certificate: dict[str, object]
     files: tuple[Path, ...]
+    published: tuple[TakenOut, ...]
 
     @property
     def is_verified(self) -> bool:
         """True when nothing was found of them afterwards."""
         return bool(self.certificate["verified"])
+
+    @property
+    def failed_syncs(self) -> tuple[str, ...]:
+        """Publishers whose destinations were told to fetch the deletions, and failed to."""
+        return tuple(each.publisher for each in self.published if each.fetched is not None and each.fetched.stops)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ def ask(session: Session, asked: Asked) -> Request | None:
         return None
     by_run = main_ids_by_run(session, people.entity, ids)
     ever = frozenset().union(people.main_ids, *by_run.values())
-    own = ever - of_others(session, people.entity, ever, ids)
+    own = people.main_ids | (ever - of_others(session, people.entity, ever, ids))
     return Requests(session).record(people.entity.name, people.entities, ids, own, asked.reason)
 
 
@@ -158,6 +164,7 @@ def forget(
     if not requests:
         return ()
     seq_no = _built_without(project, output, requests, observe, timeout)
+    published = {number: _with_their_ends(project, taken) for number, taken in published.items()}
     with open_session(project, output, PURPOSE, observe, timeout) as session:
         return tuple(_finished(session, each, published[each.number], seq_no, accept) for each in requests)
 
@@ -193,6 +200,12 @@ def _unpublished(session: Session, request: Request) -> tuple[TakenOut, ...]:
         for publisher in session.project.publishers
         if publisher.entity.stitcher == entity.stitcher and is_published(session, publisher)
     )
+
+
+def _with_their_ends(project: ProfilesProject, taken: Iterable[TakenOut]) -> tuple[TakenOut, ...]:
+    """Wait for the syncs that were started. They go on while the last run is made again, so that is done before."""
+    publishers = {publisher.name: publisher for publisher in project.publishers}
+    return tuple(with_its_end(publishers[each.publisher], each) for each in taken)
 
 
 def _built_without(
@@ -244,9 +257,9 @@ def _finished(
     found = certificates.certificate(request, session.project.name, done)
     files = certificates.write(session.project.folder / "output" / "forgotten", found)
     if left and not accept:
-        return Forgotten(request, found, files)
+        return Forgotten(request, found, files, tuple(published))
     requests.finish(request, found, now)
-    return Forgotten(replace(request, done_at=now), found, files)
+    return Forgotten(replace(request, done_at=now), found, files, tuple(published))
 
 
 def _drop_what_no_run_goes_on_from(session: Session) -> None:

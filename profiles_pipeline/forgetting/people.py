@@ -116,18 +116,21 @@ def main_ids_by_run(session: Session, entity: Entity, ids: Sequence[Id]) -> Mapp
 
 
 def of_others(session: Session, entity: Entity, main_ids: Iterable[str], ids: Sequence[Id]) -> frozenset[str]:
-    """Return those of some main ids that somebody else has now, who was once taken for the same person."""
-    graphs = mappings(session, entity)
-    wanted = sorted(main_ids)
-    if not graphs or not wanted:
-        return frozenset()
-    query = build(
-        "SELECT DISTINCT main_id FROM :m AS m WHERE main_id IN (:wanted) AND NOT :given",
-        m=graphs[max(graphs)][1],
-        wanted=[text(each) for each in wanted],
-        given=exp.paren(is_among(ids)),
-    )
-    return frozenset(str(row[0]) for row in session.warehouse.query(render(query, session.warehouse.dialect)).rows)
+    """Return those of some main ids that somebody else has, or had in a run that is still there.
+
+    Who was once taken for the same person may have had one alone before, under which it has nothing to do with these.
+    """
+    wanted = [text(each) for each in sorted(main_ids)]
+    found: set[str] = set()
+    for _, relation in mappings(session, entity).values() if wanted else ():
+        query = build(
+            "SELECT DISTINCT main_id FROM :m AS m WHERE main_id IN (:wanted) AND NOT :given",
+            m=relation,
+            wanted=wanted,
+            given=exp.paren(is_among(ids)),
+        )
+        found |= {str(row[0]) for row in session.warehouse.query(render(query, session.warehouse.dialect)).rows}
+    return frozenset(found)
 
 
 def is_among(ids: Iterable[Id], columns: tuple[str, str] = ("other_id", "other_id_type")) -> exp.Expr:

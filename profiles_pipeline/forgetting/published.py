@@ -12,10 +12,10 @@ from sqlglot import exp
 from profiles_pipeline.compile import publishing as sql
 from profiles_pipeline.compile.rows import text
 from profiles_pipeline.dialects import literal_tree, render, spelled
-from profiles_pipeline.errors import ProjectError, RunError
+from profiles_pipeline.errors import Check, ProjectError, RunError
 from profiles_pipeline.forgetting.requests import Request, Requests
 from profiles_pipeline.forgetting.tables import deleted
-from profiles_pipeline.publish.delivery import check_sink, deliver
+from profiles_pipeline.publish.delivery import Delivered, check_sink, deliver, followed
 from profiles_pipeline.publish.difference import published_materials
 from profiles_pipeline.publish.ledger import Counts, Ledger, Publication
 from profiles_pipeline.resolve.publishing import Publisher
@@ -26,6 +26,9 @@ _TICK = timedelta(microseconds=1)
 
 DELETIONS = "deletions"
 """Under which name it is noted how many deletions each publisher has written."""
+
+_SYNCS = "syncs of {}"
+"""Under which name it is noted which syncs were started for a publisher, so that going on knows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class TakenOut:
         deletions: how many deletions were written for the destination to read.
         is_soft: they stay in its table, as rows without anything but the key.
         waits: why these have not been handed on yet; None where they have, or where the destination reads them itself.
+        syncs: ids of syncs that were started for them, the newest last.
+        fetched: how the newest of these went; None where none was started.
         files: folders with files that were written before, and may have the people in them.
         duty: what is left to do at the destination, for people.
     """
@@ -49,8 +54,10 @@ class TakenOut:
     deletions: int
     is_soft: bool
     waits: str | None
+    syncs: tuple[str, ...]
     files: tuple[str, ...]
     duty: str
+    fetched: Check | None = None
 
 
 def is_published(session: Session, publisher: Publisher) -> bool:
@@ -106,7 +113,7 @@ def take_out(session: Session, publisher: Publisher, request: Request, main_ids:
     Raises:
         RunError: files cannot be written; nothing is taken out before those of earlier publications are.
     """
-    waits = _handed_on(session, publisher)  # order is kept: what was left before comes first
+    waits = _handed_on(session, publisher, request)  # order is kept: what was left before comes first
     ledger = Ledger(session.warehouse, session.output.schema, session.project.name, publisher.name)
     last = ledger.last()
     assert last is not None
@@ -132,7 +139,7 @@ def take_out(session: Session, publisher: Publisher, request: Request, main_ids:
         requests.add(request, DELETIONS, {publisher.name: len(gone)})
         taken = requests.taken(request)
     if gone:
-        waits = _handed_on(session, publisher)
+        waits = _handed_on(session, publisher, request)
     return TakenOut(
         publisher=publisher.name,
         destination=publisher.destination.name,
@@ -140,16 +147,28 @@ def take_out(session: Session, publisher: Publisher, request: Request, main_ids:
         deletions=taken[DELETIONS].get(publisher.name, 0),
         is_soft=publisher.deletes == "soft",
         waits=waits,
+        syncs=tuple(requests.taken(request).get(_SYNCS.format(publisher.name), ())),
         files=_folders(session, publisher),
         duty=publisher.destination.erasure,
     )
 
 
-def _handed_on(session: Session, publisher: Publisher) -> str | None:
+def with_its_end(publisher: Publisher, taken: TakenOut) -> TakenOut:
+    """Return what became of people at a publisher, once the sync has ended that was started for them.
+
+    Needs no warehouse. Without a token, or when waiting was long enough, it says that how it ended is not known.
+    """
+    checks = followed(publisher, Delivered(syncs=taken.syncs)) if taken.syncs else ()
+    return replace(taken, fetched=next(iter(checks), None))
+
+
+def _handed_on(session: Session, publisher: Publisher, request: Request) -> str | None:
     """Hand on what is written; return why a server has not taken all of it. What is left is sent the next time."""
     try:
         check_sink(publisher)
-        deliver(session, publisher)
+        done = deliver(session, publisher)
+        if done.syncs:
+            Requests(session).add(request, _SYNCS.format(publisher.name), dict.fromkeys(done.syncs, 1))
     except (RunError, ProjectError) as error:
         if publisher.sink == "files":
             raise

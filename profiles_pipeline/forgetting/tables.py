@@ -134,12 +134,11 @@ def take_out(session: Session, whom: Whom, note: Callable[[Mapping[str, int]], N
     """
     taken: dict[str, int] = {}
     with session.warehouse.transaction():
-        for table in built_tables(session):
-            condition = _rows_of(session, table, whom)
-            if condition is None:
-                continue
-            if rows := deleted(session, _relation(session, table), condition):
-                taken[table.name] = rows
+        with session.registry.changing_held(session.project.name):
+            for table in built_tables(session):
+                condition = _rows_of(session, table, whom)
+                if condition is not None and (rows := deleted(session, _relation(session, table), condition)):
+                    taken[table.name] = rows
         note(taken)
 
 
@@ -167,23 +166,30 @@ def _rows_of(session: Session, table: Table, whom: Whom) -> exp.Expr | None:
     else:
         parts += _among(texts, whom.by_run.get(table.seq_no, whom.ever))
     if table.material is not None:
-        parts += _of_model(session, table.material, texts, whom)
+        parts += _of_model(session, table.material, table.columns, whom)
     return exp.or_(*parts) if parts else None
 
 
-def _of_model(session: Session, material: Material, texts: Sequence[str], whom: Whom) -> Iterator[exp.Expr]:
+def _of_model(session: Session, material: Material, columns: Mapping[str, str], whom: Whom) -> Iterator[exp.Expr]:
     """Yield conditions of rows that only the model of a material can tell."""
     model = session.project.graph.models.get(material.model_path)
     if isinstance(model, SessionTable):  # published sessions go by the identifiers themselves
-        yield from _among(texts, {each.value for each in whom.ids})
+        yield from _among((n for n, type_name in columns.items() if _is_text(type_name)), {i.value for i in whom.ids})
     elif isinstance(model, SqlModel) and session.project.fingerprints[model.path] == material.fingerprint:
         reader = Reader(session.project.project, material.end, bound=False)
         c = replace(versions.symbolic(session.project.graph, reader), suppressed=session.sources.suppressed())
         if (stays := not_suppressed(c, model)) is not None:
             yield exp.not_(stays)
     if isinstance(model, SqlModel) and not model.ids:  # it says of no row whose it is: the names of columns tell
-        known = _id_columns(session)
-        yield from _among([name for name in texts if name.lower() in known], {each.value for each in whom.ids})
+        yield from _are_called_so(session, columns, {each.value for each in whom.ids})
+
+
+def _are_called_so(session: Session, columns: Mapping[str, str], values: Iterable[str]) -> Iterator[exp.Expr]:
+    """Yield conditions that a column whose name is one of identifiers has one of some values, as a number or a text."""
+    listed, known = [text(each) for each in sorted(values)], _id_columns(session)
+    for name, type_name in columns.items():
+        if name.lower() in known and not _is_nested(type_name):
+            yield build("CAST(:c AS VARCHAR) IN (:values)", c=name, values=listed)
 
 
 def _pairs(table: Table) -> list[tuple[str, str]]:

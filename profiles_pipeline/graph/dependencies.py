@@ -30,7 +30,8 @@ from profiles_pipeline.resolve.model import (
     VarTable,
 )
 from profiles_pipeline.resolve.past import PastRef
-from profiles_pipeline.resolve.reader import Reader, Reading, ReadVar, VarKey
+from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.readings import Reading, ReadVar, VarKey
 from profiles_pipeline.resolve.row_texts import RowTexts
 from profiles_pipeline.resolve.session_models import SessionTable, event_texts
 from profiles_pipeline.spec.model import Text

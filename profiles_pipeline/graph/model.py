@@ -10,7 +10,7 @@ from profiles_pipeline.errors import Span
 from profiles_pipeline.graph.paths import locate
 from profiles_pipeline.resolve.model import Model, Project
 from profiles_pipeline.resolve.past import PastRef
-from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.readings import VarKey
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from profiles_pipeline.graph.model import Graph
 from profiles_pipeline.graph.parts import cut_in_parts
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.model import Cohort, Input, InputVarTable, Model, Project, VarTable
-from profiles_pipeline.resolve.reader import Reader, VarKey
+from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.readings import VarKey
 from profiles_pipeline.resolve.row_texts import without_row_texts
 
 

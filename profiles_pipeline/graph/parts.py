@@ -8,7 +8,7 @@ from dataclasses import replace
 from profiles_pipeline.enable import Node
 from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.resolve.model import Model, Project, VarTable
-from profiles_pipeline.resolve.reader import VarKey
+from profiles_pipeline.resolve.readings import VarKey
 
 Reach = Mapping[Node, Mapping[str, int]]
 """Node -> path of a var table, or of a cohort for all of its var tables -> the highest part that the node needs."""

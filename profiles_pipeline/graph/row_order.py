@@ -9,7 +9,7 @@ from sqlglot import exp
 from profiles_pipeline import sql
 from profiles_pipeline.errors import Problem
 from profiles_pipeline.resolve.model import EntityVar, InputVar
-from profiles_pipeline.resolve.reader import ReadVar
+from profiles_pipeline.resolve.readings import ReadVar
 
 
 def row_order_problems(var: EntityVar | InputVar, read: ReadVar, id_column: str) -> Iterator[Problem]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlglot import exp
 
 from profiles_pipeline import plan, time_contexts
+from profiles_pipeline.compile import published_tables as tables
 from profiles_pipeline.compile import publishing as sql
+from profiles_pipeline.compile.moved import only
+from profiles_pipeline.compile.published_types import kind_of, published_type, too_large
 from profiles_pipeline.compile.statement import create, scratch
 from profiles_pipeline.destinations import Published
 from profiles_pipeline.dialects import render, spelled
-from profiles_pipeline.errors import Problem, ProjectError, fail
+from profiles_pipeline.errors import Problem, ProjectError, WarehouseError, fail
+from profiles_pipeline.publish.basis import Basis, Moved, basis_now, moved_since, with_keys
 from profiles_pipeline.publish.guards import Found, Guard, guards
 from profiles_pipeline.publish.ledger import Counts, Ledger, Publication
 from profiles_pipeline.publish.tracking import tracking_faults
@@ -37,7 +41,8 @@ class Difference:
         is_there: the table exists.
         shape: the columns of the table.
         missing: columns that the table is yet to get.
-        desired: temporary table of what is to be there.
+        desired: temporary table of what is to be there, for those who were compared.
+        moved: who was compared; None for everybody.
         delta: temporary table of what has to be written.
         guards: the rules, and what breaks them.
         sample: some of what has to be written: operation, key and the columns that change.
@@ -52,6 +57,7 @@ class Difference:
     shape: sql.Shape
     missing: tuple[str, ...]
     desired: exp.Table
+    moved: Moved | None
     delta: exp.Table
     counts: Counts
     rows: int
@@ -97,18 +103,33 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
     relations = sql.relations_of(publisher, schema)
     table = _look(session, publisher, relations.table)
     _refuse_foreign(publisher, table, last)
-    source = sql.source_query(publisher, materials, session.registry.being_forgotten(session.project.name))
+    forgotten = session.registry.being_forgotten(session.project.name)
+    source = sql.source_query(publisher, materials, forgotten)
     types = {c.name.lower(): c.type for c in warehouse.describe(render(source, warehouse.dialect))}
     shape = _shape(publisher, types, table, last)
-    desired, delta = (scratch(exp.table_(publisher.name), name) for name in ("desired", "delta"))
-    query = sql.desired_query(publisher, source, types["publish_key"], shape)
-    warehouse.execute(render(create("temporary table", desired, query), warehouse.dialect))
-    _refuse_repeated(session, publisher, desired)
     missing = tuple(name for name in shape.types if table.columns is None or name.lower() not in table.columns)
+    moved = None if missing else _moved(session, ledger, publisher, window, shape, last)
+    desired, delta = (scratch(exp.table_(publisher.name), name) for name in ("desired", "delta"))
+    while True:
+        own = source if moved is None else sql.source_query(publisher, materials, only=moved.people)
+        query = sql.desired_query(publisher, own, types["publish_key"], shape)
+        try:
+            warehouse.execute(render(create("temporary table", desired, query), warehouse.dialect))
+        except WarehouseError as error:
+            _refuse_too_large(session, publisher, own, shape, error)
+            raise
+        if moved is None or with_keys(session, publisher, moved, desired):
+            break
+        moved = None
+    _refuse_repeated(session, publisher, desired)
     there = _present(relations.table, publisher, shape, table, missing)
+    if moved is not None:
+        there = only(there, publisher.key_column, moved.keys)
     query = sql.delta_query(publisher, desired, there, shape)
     warehouse.execute(render(create("temporary table", delta, query), warehouse.dialect))
     counts, by_hand = _counted(session, desired, delta)
+    if moved is not None:
+        counts = _with_the_others(session, publisher, counts, table.rows, moved)
     month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     found = Found(
         counts=counts,
@@ -121,7 +142,7 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
     )
     return Difference(
         publisher=publisher,
-        relations=relations,
+        relations=sql.relations_of(publisher, schema, shape.types),
         ledger=ledger,
         window=window,
         last=last,
@@ -129,12 +150,35 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
         shape=shape,
         missing=missing,
         desired=desired,
+        moved=moved,
         delta=delta,
         counts=counts,
         rows=table.rows,
         guards=guards(publisher, found),
         sample=_sample(session, delta),
     )
+
+
+def _moved(
+    session: Session, ledger: Ledger, publisher: Publisher, window: Window, shape: sql.Shape, last: Publication | None
+) -> Moved | None:
+    """Return who has to be compared; None for everybody."""
+    noted = None if last is None else ledger.made_from(last.number)
+    if noted is None:
+        return None
+    return moved_since(session, publisher, Basis.of(noted), basis_now(session, publisher, window, shape))
+
+
+def _with_the_others(session: Session, publisher: Publisher, counts: Counts, rows: int, moved: Moved) -> Counts:
+    """Return counts with those who were not compared: what they have published, or rejected, is as it was."""
+    query = build(
+        "SELECT COUNT(*) FROM :rejects WHERE NOT main_id IN (SELECT main_id FROM :people)",
+        rejects=tables.rejects_of(publisher, session.output.schema),
+        people=moved.people,
+    )
+    rejected = int(str(session.warehouse.scalar(render(query, session.warehouse.dialect))))
+    unchanged = rows - counts.updated - counts.deleted
+    return replace(counts, unchanged=unchanged, rejected=counts.rejected + rejected)
 
 
 def published_materials(
@@ -216,7 +260,7 @@ def _shape(publisher: Publisher, types: Mapping[str, str], table: _Table, last: 
     before = {name: there.get(name.lower(), kind) for name, kind in (last.columns if last else {}).items()}
     known = {name.lower() for name in sources}
     kept = {name: kind for name, kind in before.items() if name.lower() not in known}
-    own = {name: there.get(name.lower(), sql.published_type(kind)) for name, kind in sources.items()}
+    own = {name: there.get(name.lower(), published_type(kind)) for name, kind in sources.items()}
     return sql.Shape(sources, own | kept)
 
 
@@ -238,6 +282,31 @@ def _present(
     ]
     empty = [exp.alias_(exp.cast(exp.null(), kind), name, quoted=True) for name, kind in own]
     return build("SELECT :columns WHERE FALSE", columns=[*empty, *nulls])
+
+
+def _refuse_too_large(
+    session: Session, publisher: Publisher, source: exp.Expr, shape: sql.Shape, cause: WarehouseError
+) -> None:
+    """Raise where it is because of numbers that do not fit into their columns that a warehouse has failed."""
+    suspects = too_large(shape.sources, shape.types)
+    if not suspects:
+        return
+    counts = [build("COUNT(CASE WHEN :large THEN 1 END)", large=condition) for condition in suspects.values()]
+    query = build("SELECT :counts FROM :source AS s", counts=counts, source=source)
+    row = session.warehouse.query(render(query, session.warehouse.dialect)).rows[0]
+    found = {name: int(str(n)) for name, n in zip(suspects, row, strict=True) if int(str(n))}
+    problems = [
+        Problem(
+            "value-too-large",
+            f"'{name}' of '{publisher.name}' has {n:,} numbers that do not fit into {shape.types[name]}, which it is "
+            "published as; nothing was written",
+            publisher.span,
+            "publish it as a feature of another name: a text, a floating point number or a smaller one",
+        )
+        for name, n in found.items()
+    ]
+    if problems:
+        raise ProjectError(problems) from cause
 
 
 def _refuse_repeated(session: Session, publisher: Publisher, desired: exp.Table) -> None:
@@ -291,7 +360,7 @@ def _by_hand(publisher: Publisher, table: _Table, last: Publication | None, chan
         found = table.columns.get(name.lower())
         if found is None:
             told.append(f"its column '{name}' was dropped by hand")
-        elif sql.kind_of(found) != sql.kind_of(kind):
+        elif kind_of(found) != kind_of(kind):
             told.append(f"its column '{name}' was made {found} by hand")
     if table.rows != last.rows:
         told.append(f"it has {table.rows:,} rows, and {last.rows:,} were published")

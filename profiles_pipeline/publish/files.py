@@ -16,7 +16,9 @@ import pyarrow.csv
 import pyarrow.parquet
 from sqlglot import exp
 
-from profiles_pipeline.compile.publishing import kind_of, relations_of
+from profiles_pipeline.compile.published_types import kind_of
+from profiles_pipeline.compile.publishing import relations_of
+from profiles_pipeline.destinations.files import operation_column
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Problem, RunError
 from profiles_pipeline.publish.ledger import Publication
@@ -121,7 +123,7 @@ def _rows(session: Session, publisher: Publisher, publication: Publication, cont
     if content == "delta":
         words = publisher.options["operations"] == "word"
         letters = found.column(len(names)).to_pylist()
-        names.insert(0, "mutation_type" if words else "op")
+        names.insert(0, operation_column(publisher.options))
         columns.insert(0, pyarrow.array([_WORDS[str(o)] if words else str(o) for o in letters], pyarrow.string()))
     return pyarrow.table(columns, names=names)
 

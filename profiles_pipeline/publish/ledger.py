@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from profiles_pipeline.compile.publishing import HASH_VERSION
 from profiles_pipeline.dialects import render
-from profiles_pipeline.names import PUBLICATIONS
+from profiles_pipeline.names import PUBLICATIONS, PUBLISHED_FROM
 from profiles_pipeline.warehouse.base import Warehouse
 
 _COLUMNS = (
@@ -111,6 +111,21 @@ class Ledger:
             ],
         )  # fmt: skip
 
+    def made_from(self, publication: int) -> str | None:
+        """Return what was noted of what a publication was made from; None when that is not known, or not the newest."""
+        if PUBLISHED_FROM not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            return None
+        found = self.warehouse.scalar(
+            f"SELECT basis FROM {self._made_from} WHERE project = ? AND publisher = ? AND publication = ?",
+            [*self._own, publication],
+        )
+        return None if found is None else str(found)
+
+    def note_made_from(self, publication: int, basis: str) -> None:
+        """Note what the newest publication was made from."""
+        self.warehouse.execute(f"DELETE FROM {self._made_from} WHERE project = ? AND publisher = ?", self._own)
+        self.warehouse.execute(f"INSERT INTO {self._made_from} VALUES (?, ?, ?, ?)", [*self._own, publication, basis])
+
     def acknowledge(self, publication: int, seq: int, delivered_at: datetime | None = None) -> None:
         """Note that all changes up to a number have arrived; with a time, that nothing is left of a publication."""
         self.warehouse.execute(
@@ -122,6 +137,10 @@ class Ledger:
     @property
     def _own(self) -> list[object]:
         return [self.project, self.publisher]
+
+    @property
+    def _made_from(self) -> str:
+        return render(exp.table_(PUBLISHED_FROM, db=self.schema, quoted=True), self.warehouse.dialect)
 
     @property
     def _table(self) -> str:

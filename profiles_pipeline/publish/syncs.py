@@ -86,6 +86,9 @@ def connection(publisher: Publisher, environment: Mapping[str, str] = os.environ
     if not token:
         message = f"'{publisher.name}' starts syncs, and the environment has no {name}"
         fail("no-secret", message, publisher.span, hint=f"set {name} to a service access token of the workspace")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        message = f"'{publisher.name}' cannot start syncs: {name} has characters that no token has"
+        fail("no-secret", message, publisher.span, hint="a line break at its end, or a blank, is read as part of it")
     timeout, patience, wait = (seconds_of(options, name) for name in ("timeout", "patience", "wait"))
     at = f"{url}/retl-connections/{options['connection_id']}"
     return Connection(at, token, timeout, int(str(options["attempts"])), patience, wait)
@@ -117,13 +120,16 @@ def ended(publisher: Publisher, sync: str, pause: Callable[[float], None] = time
         sync: its id.
         pause: waits for so many seconds.
     """
-    to = connection(publisher)
+    try:
+        return _ended(connection(publisher), sync, pause)
+    except (PassingError, ProjectError) as error:
+        return _told(f"How sync {sync} goes is not known: {_why(error)}.", 1, "warning")
+
+
+def _ended(to: Connection, sync: str, pause: Callable[[float], None]) -> Check:
     until, length = time.monotonic() + to.wait, _SHORTEST_PAUSE
     while True:
-        try:
-            answer = to.ask("GET", f"/syncs/{sync}")
-        except (PassingError, ProjectError) as error:
-            return _told(f"How sync {sync} goes is not known: {_why(error)}.", 1, "warning")
+        answer = to.ask("GET", f"/syncs/{sync}")
         status = str(answer.get("status", ""))
         if status == "succeeded":
             return _told(f"Sync {sync} did.", 0)

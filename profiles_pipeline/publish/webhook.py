@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -128,12 +129,13 @@ def change(row: Sequence[object], names: Sequence[str]) -> dict[str, object]:
 
 
 def as_json(value: object) -> object:
-    """Return a value as JSON has it: times as ISO 8601 in UTC, decimals as numbers."""
+    """Return a value as JSON has it: times as ISO 8601 in UTC, decimals as numbers, None for what is no number."""
     if isinstance(value, datetime):
         return f"{value.replace(tzinfo=None).isoformat()}Z"
     if isinstance(value, date):
         return value.isoformat()
-    return float(value) if isinstance(value, Decimal) else value
+    number = float(value) if isinstance(value, Decimal) else value
+    return None if isinstance(number, float) and not math.isfinite(number) else number
 
 
 def _send_batch(
@@ -182,6 +184,7 @@ def _posted(
             "changes": batch,
         },
         ensure_ascii=False,
+        allow_nan=False,
     ).encode()
     return patiently(to.attempts, to.patience)(_once, client, to, body, key)
 

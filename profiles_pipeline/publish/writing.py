@@ -11,26 +11,28 @@ from sqlglot import exp
 from profiles_pipeline.compile import published_tables as tables
 from profiles_pipeline.compile import publishing as sql
 from profiles_pipeline.compile.statement import create
-from profiles_pipeline.dialects import literal_tree, render
+from profiles_pipeline.dialects import capabilities, literal_tree, render
+from profiles_pipeline.publish.basis import basis_now
 from profiles_pipeline.publish.difference import MARK, Difference
 from profiles_pipeline.publish.ledger import Publication
 from profiles_pipeline.publish.tracking import track
 from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.session import Session
+from profiles_pipeline.sql import build
 
 _TICK = timedelta(microseconds=1)
 
 
-def preparations(difference: Difference, project: str, token: str) -> Iterator[exp.Expr]:
+def preparations(difference: Difference, project: str, token: str, of_hashes: str) -> Iterator[exp.Expr]:
     """Yield the statements that make what is written to. Taken twice they do no harm, and no table is replaced."""
     publisher, relations = difference.publisher, difference.relations
     if not difference.is_there:
-        yield tables.create_table(publisher, relations.table, difference.shape)
+        yield tables.create_table(publisher, relations.table, difference.shape, of_hashes)
     else:
         for column in difference.missing:
             yield tables.add_column(relations.table, column, difference.shape.types[column])
     yield tables.create_changes(relations.changes)
-    yield tables.create_rejects(rejects_of(difference))
+    yield tables.create_rejects(tables.rejects_of(publisher, relations.table.db))
     if publisher.sink == "webhook":
         yield tables.create_dead_letters(tables.dead_letters_of(publisher, relations.table.db))
     comment = f"{MARK}: {publisher.source} of {project} as {publisher.name}, table {token}"
@@ -50,18 +52,20 @@ def write(session: Session, difference: Difference, *, approved: bool) -> Public
     token = last.token if last else uuid.uuid4().hex
     names = {guard.name for guard in difference.tripped}
     if last is None or difference.missing or not difference.is_there or names & {"untouched", "connection_valid"}:
-        for statement in preparations(difference, session.project.name, token):
+        for statement in preparations(
+            difference, session.project.name, token, capabilities(warehouse.dialect).of_hashes
+        ):
             warehouse.execute(render(statement, warehouse.dialect))
         track(session, publisher, difference.relations.table)
     made = _publication(difference, token, approved)
     at = literal_tree(made.published_at)
     relations, delta = difference.relations, difference.delta
     number = last.last_seq if last else 0
-    rejects = rejects_of(difference)
+    rejects = tables.rejects_of(publisher, relations.table.db)
     statements = (
-        tables.merge(publisher, relations.table, delta, difference.shape, at),
+        tables.merge(publisher, relations.table, delta, difference.shape, at, _changed(session, difference)),
         tables.add_changes(relations.changes, delta, made.number, number, at),
-        tables.clear_rejects(rejects),
+        *tables.clear_rejects(rejects, difference.window.seq_no, difference.moved.people if difference.moved else None),
         tables.add_rejects(rejects, difference.desired, difference.window.seq_no),
         *_trimmed(publisher, relations.changes, made),
     )
@@ -70,18 +74,32 @@ def write(session: Session, difference: Difference, *, approved: bool) -> Public
             warehouse.execute(render(statement, warehouse.dialect))
         found = [{"name": g.name, "broken": g.check.broken, "told": g.told} for g in difference.guards]
         difference.ledger.record(made, found)
+        if (basis := basis_now(session, publisher, difference.window, difference.shape)) is not None:
+            difference.ledger.note_made_from(made.number, basis.text())
     return made
+
+
+def _changed(session: Session, difference: Difference) -> frozenset[str] | None:
+    """Return the columns in which rows differ that are updated; None where their names could be mistaken."""
+    if any("," in name for name in difference.shape.types):
+        return None
+    query = build(
+        """
+        SELECT DISTINCT changed_columns,
+            CASE WHEN main_id IS NOT DISTINCT FROM main_id_before THEN 0 ELSE 1 END AS is_of_another
+        FROM :delta WHERE publish_op = 'U'
+        """,
+        delta=difference.delta,
+    )
+    found = session.warehouse.query(render(query, session.warehouse.dialect)).rows
+    names = {name for changed, _ in found for name in str(changed).split(",")}
+    return frozenset(names | {"main_id"}) if any(is_of_another for _, is_of_another in found) else frozenset(names)
 
 
 def _trimmed(publisher: Publisher, changes: exp.Table, made: Publication) -> Iterator[exp.Expr]:
     """Yield what takes changes out that have arrived, and are older than the publisher keeps them."""
     if publisher.keep_changes is not None:
         yield tables.trim_changes(changes, literal_tree(made.published_at - publisher.keep_changes), made.acknowledged)
-
-
-def rejects_of(difference: Difference) -> exp.Table:
-    """Return the table of the rows that the destination does not take."""
-    return exp.table_(f"{difference.publisher.name}__rejects", db=difference.relations.table.db, quoted=True)
 
 
 def _publication(difference: Difference, token: str, approved: bool) -> Publication:

@@ -20,11 +20,14 @@ from profiles_pipeline.spec.publishing import DestinationSpec, GuardsSpec, Publi
 OWN_COLUMNS = ("row_hash", "published_at", "main_id", "deleted_at")
 """Columns of every published table beside the key and the properties."""
 
-_TAKEN = (
-    *OWN_COLUMNS, "main_id_before", "changed_columns", "by_hand", "nothing",
+_NEEDED = (
+    "main_id_before", "changed_columns", "by_hand", "nothing",
     "publish_key", "publish_op", "publish_reason",
 )  # fmt: skip
 """Names that columns have while a publication is made; no property can be called so."""
+
+DECIMALS = 6
+"""How many decimals of floating point numbers count where nothing is said of it."""
 
 FanOut = Literal["all", "latest", "oldest"]
 Deletes = Literal["hard", "soft", "keep"]
@@ -44,7 +47,8 @@ class Publisher:
         stitcher: path of the id graph, where the key is a type of ids that the source has not; else None.
         cohort: path of the cohort whose members alone are published.
         properties: what is published.
-        decimals: column -> how many decimals count, where they are floating point numbers.
+        decimals: column -> how many decimals count, where that is said; else `DECIMALS` of floating point numbers,
+            and all of others.
         keep_changes: how long changes are kept that have arrived; None for ever.
         options: what holds of the destination.
     """
@@ -121,9 +125,10 @@ class _Resolving:
         properties, decimals = self._properties(columns, entity, source)
         destination = DESTINATIONS[self.spec.destination.type]
         key_column = destination.contract.key.column or key
-        self._check_names(properties, key_column)
         cohort = self._cohort(entity)
         options = self._options(self.spec.destination, destination)
+        beside = destination.beside(options) if destination.beside else ()
+        self._check_names(properties, key_column, (key_column, *beside) if destination.beside else ())
         if len(self.problems.found) > before:
             return None
         name = str(self.spec.name)
@@ -191,14 +196,14 @@ class _Resolving:
     def _properties(
         self, columns: Mapping[str, str], entity: Entity, source: FeatureView | FeatureTable
     ) -> tuple[tuple[Property, ...], dict[str, int]]:
-        stated = self.spec.properties
+        stated, counted = self.spec.properties, self.spec.decimals
         if stated is None:
             keys = {
                 entity.id_column.lower(),
                 *([source.id_type.lower()] if isinstance(source, FeatureView) and source.id_type else []),
             }
             names = [name for lower, name in columns.items() if lower not in keys]
-            return tuple(Property(n, n) for n in names), {n: self.spec.decimals for n in names}
+            return tuple(Property(n, n) for n in names), {} if counted is None else dict.fromkeys(names, counted)
         found, decimals = [], {}
         for name, item in stated.items():
             column = columns.get(item.column.lower())
@@ -208,12 +213,26 @@ class _Resolving:
                 self.problems.error("unknown-property", message, item.column.span or item.span, hint=hint)
                 continue
             found.append(Property(name, column))
-            decimals[column] = self.spec.decimals if item.decimals is None else item.decimals
+            of_column = counted if item.decimals is None else item.decimals
+            if of_column is not None:
+                decimals[column] = of_column
         return tuple(found), decimals
 
-    def _check_names(self, properties: Iterable[Property], key_column: str) -> None:
+    def _check_names(self, properties: Iterable[Property], key_column: str, beside: Iterable[str]) -> None:
+        """Check that no two columns have one name, in the table or where the destination has the properties.
+
+        Args:
+            properties: what is published.
+            key_column: that of the table.
+            beside: names that stand in one row with those of the properties at the destination.
+        """
         names: dict[str, str] = {}
-        columns = {key_column.lower(): "the key", **{name: "a column of every published table" for name in _TAKEN}}
+        columns = {
+            **dict.fromkeys(_NEEDED, "a name that publishing needs for itself"),
+            **dict.fromkeys(OWN_COLUMNS, "a column of every published table already"),
+            key_column.lower(): "the key already",
+        }
+        reserved = {name.lower() for name in beside}
         for item in properties:
             lower = item.name.lower()
             place = self.spec.span
@@ -221,12 +240,17 @@ class _Resolving:
                 message = f"properties '{names[lower]}' and '{item.name}' of '{self.spec.name}' differ in case only"
                 self.problems.error("property-clash", message, place, hint="many destinations take them for one")
             elif item.column.lower() in columns:
-                message = f"column '{item.column}' of '{self.spec.name}' is {columns[item.column.lower()]} already"
+                message = f"column '{item.column}' of '{self.spec.name}' is {columns[item.column.lower()]}"
                 self.problems.error(
                     "property-clash", message, place, hint="leave it out, or give the feature another name"
                 )
+            elif lower in reserved:
+                where = self.spec.destination.type
+                message = f"{where} gets a column '{item.name}' of '{self.spec.name}' beside the properties already"
+                hint = f"give the property another name: {{another_name: {item.column}}}"
+                self.problems.error("property-clash", message, place, hint=hint)
             names[lower] = item.name
-            columns[item.column.lower()] = f"property '{item.name}'"
+            columns[item.column.lower()] = f"property '{item.name}' already"
         limit = DESTINATIONS[self.spec.destination.type].contract.most_properties
         if limit is not None and len(names) > limit:
             message = (

@@ -17,6 +17,9 @@ from profiles_pipeline.spec.model import ModelSpec, SessionSourceSpec, SessionsS
 EVENT_COLUMNS = ("event_id", "event", "timestamp", "source")
 """What facts and stages know of every event, whatever its source calls it."""
 
+RESERVED = "profiles_"
+"""How the names of the columns begin that events and sessions have while they are made."""
+
 _OWN = (
     "session_id", "session_start_at", "session_sequence_number", "next_session_start_at", "ended_at",
     "number_of_events", "duration_seconds", "entry_event", "exit_event", "furthest_stage",
@@ -253,6 +256,9 @@ class _Reader:
             elif column.lower() in taken or column.lower() in more:
                 why = taken.get(column.lower(), "a column that every visitor has")
                 self._error("reserved-name", f"{of}: '{column}' is {why}", place, "give it another name")
+            elif column.lower().startswith(RESERVED):
+                message = f"{of}: columns of sessions in the making begin with {RESERVED}"
+                self._error("reserved-name", message, place, "give it another name")
             taken[column.lower()] = "the name of another fact or stage"
 
 

@@ -28,7 +28,8 @@ from profiles_pipeline.resolve.model import (
     Stitcher,
     VarTable,
 )
-from profiles_pipeline.resolve.reader import Reader, ReadVar, VarKey
+from profiles_pipeline.resolve.reader import Reader
+from profiles_pipeline.resolve.readings import ReadVar, VarKey
 from profiles_pipeline.sample.evidence import STRONG, IdForm, IdUse, Kind, Ledger, Slot
 from profiles_pipeline.sample.naming import theme_of
 from profiles_pipeline.sample.pieces import MAILBOX, inside_form, outside_form

@@ -31,7 +31,7 @@ class NewOutput:
 
     connection: str
     target: str
-    settings: Mapping[str, str]
+    settings: Mapping[str, str | int | bool]
 
 
 def add_output(file: Path, new: NewOutput) -> None:
@@ -110,8 +110,10 @@ def _output(new: NewOutput, indent: int) -> list[str]:
     return [f"{pad}{_scalar(new.target)}:", *(f"{pad}  {key}: {_scalar(value)}" for key, value in new.settings.items())]
 
 
-def _scalar(value: str) -> str:
-    """Return `value` as YAML that reads back as the same text."""
+def _scalar(value: str | int | bool) -> str:
+    """Return `value` as YAML that reads back as the same."""
+    if not isinstance(value, str):
+        return json.dumps(value)
     if _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
         return value
     return json.dumps(value, ensure_ascii=False)

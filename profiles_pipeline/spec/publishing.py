@@ -77,7 +77,7 @@ class DestinationSpec(Spec):
 
 
 class PropertySpec(Spec):
-    """A property: the column that it comes from, and how many decimals of a floating point number count."""
+    """A property: the column that it comes from, and how many decimals of a number count."""
 
     column: Text
     decimals: Decimals | None = None
@@ -117,7 +117,7 @@ class PublisherSpec(Spec):
         fan_out: which ids of a person with several get a row.
         cohort: path of a cohort whose members alone are published.
         properties: columns, or name at the destination -> column; all features when not given.
-        decimals: how many decimals of floating point numbers count.
+        decimals: how many decimals of numbers count; where not given, six of floating point ones, and all of others.
         deletes: what becomes of rows of those who are there no more.
         keep_changes: how long changes are kept that have arrived; None for ever.
     """
@@ -129,7 +129,7 @@ class PublisherSpec(Spec):
     fan_out: Literal["all", "latest", "oldest"] = "all"
     cohort: Text | None = None
     properties: dict[str, PropertySpec] | None = None
-    decimals: Decimals = 6
+    decimals: Decimals | None = None
     deletes: Literal["hard", "soft", "keep"] = "hard"
     keep_changes: Kept = timedelta(days=90)
     guards: GuardsSpec = GuardsSpec()

@@ -16,8 +16,9 @@ from typing import Annotated, ClassVar, NoReturn, TypeVar
 from pydantic import ConfigDict, Field
 
 from profiles_pipeline.errors import Problems, ProjectError, Span, did_you_mean, fail, nearest
-from profiles_pipeline.spec.convert import validated
+from profiles_pipeline.spec.convert import keys_of, validated
 from profiles_pipeline.spec.model import Spec, Text
+from profiles_pipeline.spec.output_keys import COMPILED_FOR, tell_shown_secrets, tell_what_is_not_done, unknown_keys
 from profiles_pipeline.spec.placed import PlacedList, PlacedMap
 from profiles_pipeline.spec.secrets import Secret
 from profiles_pipeline.spec.stores import StoreCredential
@@ -26,6 +27,8 @@ from profiles_pipeline.spec.yaml_nodes import read_yaml
 DEFAULT_SITECONFIG = Path("~/.pb/siteconfig.yaml")
 _SECTIONS = ("profiles", "connections")
 S = TypeVar("S", bound=Spec)
+_NOT_WRITTEN = ("connection", "target", "settings", "unknown")
+"""What an output knows of itself besides its keys."""
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -38,6 +41,7 @@ class ConnectionOutput(Spec):
         target: name of the output, such as ``dev``.
         settings: every key as written, variables filled in; never shown by ``repr``.
         dialect: the dialect the project's SQL is written in; empty where that is not said.
+        unknown: keys that nobody knows, and that have no effect.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, arbitrary_types_allowed=True)
@@ -49,6 +53,7 @@ class ConnectionOutput(Spec):
     settings: Annotated[Mapping[str, object], Field(repr=False)] = Field(default_factory=dict)
     schema_: Annotated[Text, Field(alias="schema")] = Text("")
     dialect: Text = Text("")
+    unknown: tuple[str, ...] = ()
 
 
 class AttachedDatabase(Spec):
@@ -256,12 +261,17 @@ class SiteConfig:
             _fail_for_type(kind, label, filled)
         settings = {key: _plain(value) for key, value in filled.items()}
         dialect = filled.get("dialect", Text(kind if cls.default_dialect is None else cls.default_dialect))
-        own = {"connection": connection, "target": target, "settings": settings, "dialect": dialect}
+        known = [key for key in keys_of(cls) if key not in _NOT_WRITTEN]
+        is_strict = cls.model_config.get("extra") == "forbid"
+        unknown = () if is_strict else unknown_keys(filled, [*known, *COMPILED_FOR.get(kind, ())], label, problems)
+        tell_what_is_not_done(filled, label, problems)
+        tell_shown_secrets(filled, label, problems)
+        own = {"connection": connection, "target": target, "settings": settings, "dialect": dialect, "unknown": unknown}
         for key, value in own.items():
             filled = filled.with_value(key, value)
         output = validated(cls, filled, label, problems)
-        if output is None:
-            raise ProjectError(problems.errors)
+        problems.raise_errors()
+        assert output is not None, "what does not fit is a problem"
         return output
 
 

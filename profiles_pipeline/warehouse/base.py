@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -41,9 +41,10 @@ class Source:
         sql: what to write after FROM: a quoted relation name or a call that reads files, paths absolute.
         kind: ``relation`` or the format of the files.
         origin: the relation's name, or the path, pattern or address of the files, for people to read.
-        state: another text when the rows may be others than before, as far as that can be told without reading them.
+        state: of files, another text when their rows may be others than before; see `Warehouse.state` for relations.
         with_file: like `sql`, with a further column FILE_COLUMN that names the file of each row; empty for a relation.
         files: each local file and its own state.
+        names: of a relation, its database, schema and name as they were created.
     """
 
     sql: str
@@ -52,6 +53,7 @@ class Source:
     state: str = ""
     with_file: str = ""
     files: tuple[tuple[str, str], ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def select(self) -> str:
@@ -124,11 +126,27 @@ class Warehouse(Protocol):
     def row_count(self, relation_sql: str) -> int:
         """Return the number of rows of what `relation_sql` names after FROM."""
 
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have, of those of which this is told without reading much.
+
+        The names are those that `relations` returns.
+        """
+
     def source(self, table: str) -> Source:
         """Return where the rows of the input table `table` come from.
 
         Raises:
             ProjectError: with a ``missing-table`` problem that lists every place tried, in order.
+        """
+
+    def state(self, table: str) -> str:
+        """Return another text when the rows of the input table `table` may be others than before.
+
+        That of a view is the state of what it reads, however deep. Where neither a catalogue nor a file tells of every
+        change, the rows are read and hashed.
+
+        Raises:
+            ProjectError: as `source` does.
         """
 
     def interrupt(self) -> None:

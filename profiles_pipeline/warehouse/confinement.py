@@ -51,16 +51,19 @@ class Reach:
         }
 
 
-def reach_of(settings: DuckDBSettings, views: Iterable[str] = ()) -> Reach:
+def reach_of(settings: DuckDBSettings, views: Iterable[str] = (), lakes: Iterable[str] = ()) -> Reach:
     """Return what a project may read: its sources, where links there lead to, and what views of the file read.
 
     Args:
+        settings: where the sources are.
         views: definitions of the views that the file has already; they could only be made by who may read these files.
+        lakes: folders with the rows of databases that are attached.
     """
     sources_dir = [str(settings.sources_dir)] if settings.sources_dir is not None else []
     own = [_absolute(place, settings.base) for place in (*settings.sources.values(), *sources_dir)]
     found = [*own, *settings.objects, *(_absolute(place, Path.cwd()) for view in views for place in _read_by(view))]
     folders = dict.fromkeys(folder for place in found for folder in _folders(place))
+    folders |= dict.fromkeys(_absolute(place, Path.cwd()) for place in lakes)
     paths = dict.fromkeys(path for place in found for path in _paths(place))
     return Reach(tuple(folders), tuple(paths))
 

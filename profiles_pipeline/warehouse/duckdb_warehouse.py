@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -13,9 +13,10 @@ import duckdb
 from profiles_pipeline.dialects import identifier, literal
 from profiles_pipeline.errors import WarehouseError, fail
 from profiles_pipeline.spec.stores import SCHEME, StoreError, is_object
-from profiles_pipeline.warehouse.attaching import attach, state_of_file
+from profiles_pipeline.warehouse.attaching import attach, folder_of_rows, state_of
 from profiles_pipeline.warehouse.base import Column, Rows, Source
 from profiles_pipeline.warehouse.confinement import explained, reach_of, refuse_outward
+from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.csv_files import as_written
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.settings import DuckDBSettings
@@ -42,9 +43,9 @@ _RELATIONS = """
     select database_name, schema_name, view_name, true from duckdb_views() where not internal and not temporary
     order by all
 """
-_NAMED = "database_name = ? and schema_name = ?"
-_ROWS = f"select estimated_size from duckdb_tables() where {_NAMED} and table_name = ?"
-_VIEW = f"select sql from duckdb_views() where {_NAMED} and view_name = ?"
+# Neither the number of rows of a table nor where its blocks lie tells of every change. To hash all rows takes half a
+# second for ten million events.
+_CONTENT = 'select count(*), sum(hash("state.row")) from {relation} as "state.row"'
 _FILE_VIEWS = """
     select sql from duckdb_views()
     where not internal and not temporary and (contains(sql, 'read_') or contains(sql, '/'))
@@ -76,7 +77,8 @@ class DuckDBWarehouse:
         views = self.query(_FILE_VIEWS).rows
         if any(SCHEME in str(view) for (view,) in views):
             self._store()
-        self._set(reach_of(self._settings, (str(view) for (view,) in views)).settings())
+        lakes = [folder for d in self._settings.attached if (folder := folder_of_rows(d, self)) is not None]
+        self._set(reach_of(self._settings, (str(view) for (view,) in views), lakes).settings())
         self._confined = True
 
     def _set(self, chosen: Mapping[str, str]) -> None:
@@ -208,6 +210,10 @@ class DuckDBWarehouse:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))
 
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have; no row is read for that."""
+        return counted(self, schema, tables)
+
     def source(self, table: str) -> Source:
         """Return where the rows of the input table `table` come from; see `sources.resolve_source` for the order.
 
@@ -222,6 +228,29 @@ class DuckDBWarehouse:
         if key not in self._csv_files:
             self._csv_files[key] = as_written(found, self._settings.id_columns.get(key[0], ()), self)
         return self._csv_files[key]
+
+    def state(self, table: str) -> str:
+        """Return another text when the rows of the input table `table` may be others than before.
+
+        Rows of relations are hashed, but for tables of attached files.
+
+        Raises:
+            ProjectError: as `source` does.
+        """
+        found = self._reachable(resolve_source(table, self._settings, self._catalog()))
+        if not found.names:
+            return found.state
+        database, schema, name = found.names
+        is_view = (relation := self._catalog().find(*found.names)) is None or relation.is_view
+        beside = (d for d in self._settings.attached if d.name.lower() == database.lower() and not is_view)
+        known = (state_of(each, schema, name, self) for each in beside)
+        own = next(filter(None, known), None) or self._content(found)
+        return f"{found.origin}: {own}"
+
+    def _content(self, relation: Source) -> str:
+        """Return a hash of the names, types and rows of a relation, whatever the order of the rows is."""
+        rows = self.query(_CONTENT.format(relation=relation.sql)).rows
+        return f"{self.describe(relation.select)} {rows}"
 
     def _reachable(self, found: Source) -> Source:
         """Return a source that can be read, with the state of an object in a store."""
@@ -250,14 +279,8 @@ class DuckDBWarehouse:
         if self._known is None:
             database = str(self.scalar("SELECT current_database()"))
             found = (Relation(str(d), str(s), str(n), bool(v)) for d, s, n, v in self.query(_RELATIONS).rows)
-            self._known = Catalog(database, tuple(found), self._state_of)
+            self._known = Catalog(database, tuple(found))
         return self._known
-
-    def _state_of(self, relation: Relation) -> str:
-        named = (relation.database, relation.schema, relation.name)
-        own = str(self.scalar(_VIEW if relation.is_view else _ROWS, named))
-        beside = (d for d in self._settings.attached if d.name.lower() == relation.database.lower())
-        return own + "".join(map(state_of_file, beside))
 
     def _run(self, work: Callable[[], Result], statement: str) -> Result:
         # Left to itself, DuckDB 2.0 looks at signals only now and then: after Ctrl-C a sort goes on for seconds, an

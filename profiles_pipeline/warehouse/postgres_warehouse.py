@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +17,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from profiles_pipeline.dialects import canonical_type, helper_statements, identifier, lower_case
 from profiles_pipeline.errors import WarehouseError
+from profiles_pipeline.warehouse import postgres_states
 from profiles_pipeline.warehouse.base import Column, Rows, Source
+from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.postgres_errors import has_passed, is_not_ready, warehouse_error
 from profiles_pipeline.warehouse.postgres_values import read_values
@@ -30,14 +32,15 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _RELATIONS = """
-    SELECT current_database(), n.nspname, c.relname, c.relkind = 'v' AS is_view,
-        CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid)
-            ELSE concat_ws(' ', c.relfilenode, s.n_tup_ins, s.n_tup_upd, s.n_tup_del) END AS state
+    SELECT current_database(), n.nspname, c.relname, c.relkind = 'v' AS is_view
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    LEFT JOIN pg_stat_all_tables AS s ON s.relid = c.oid
     WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
         AND n.nspname NOT LIKE 'pg_temp%' AND n.nspname NOT LIKE 'pg_toast%'
     ORDER BY 2, 3
+"""
+_NAMES = """
+    SELECT c.relname, c.relkind = 'v' FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND lower(n.nspname) = ?
 """
 _VIEWS = """
     SELECT c.relname, pg_get_viewdef(c.oid) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -51,6 +54,15 @@ _COLUMNS = """
     WHERE a.attrelid = ?::REGCLASS AND a.attnum > 0 AND NOT a.attisdropped AND d.datname = current_database()
     ORDER BY a.attnum
 """
+_MORE_MEMORY = """
+    SELECT set_config(name, value, FALSE) FROM (VALUES ('work_mem', '64MB'), ('temp_buffers', '64MB')) AS v(name, value)
+    WHERE pg_size_bytes(current_setting(name)) < pg_size_bytes(value)
+"""
+"""What a server out of the box gives is for many short statements at once; what somebody has set higher stays."""
+
+COUNTED = 64 * 2**20
+"""Bytes of the largest table whose rows are counted without being asked for: PostgreSQL reads them all for that."""
+
 _ATTEMPTS = 5
 _PLACEHOLDER = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\?|%")
 
@@ -164,8 +176,7 @@ class PostgresWarehouse:
         name = identifier(schema, self.dialect)
         if self.scalar("SELECT COUNT(*) FROM pg_namespace WHERE nspname = ?", [schema]) == 0:
             self.execute(f"CREATE SCHEMA IF NOT EXISTS {name}")
-        for statement in helper_statements(self.dialect, schema):
-            self.execute(statement)
+        self.execute(";\n".join(helper_statements(self.dialect, schema)))
 
     def use(self, schema: str, names: Mapping[str, str]) -> None:
         """Let relations of `schema` be named without it in this session, and let further `names` mean relations."""
@@ -220,11 +231,11 @@ class PostgresWarehouse:
 
     def relations(self, schema: str) -> frozenset[str]:
         """Return the names of the tables and views of `schema` as they were created; none if it does not exist."""
-        return frozenset(r.name for r in self._catalog().relations if r.schema.lower() == schema.lower())
+        return frozenset(str(name) for name, _ in self.query(_NAMES, [schema.lower()]).rows)
 
     def views(self, schema: str) -> frozenset[str]:
         """Return the names of the views among `relations`."""
-        return frozenset(r.name for r in self._catalog().relations if r.is_view and r.schema.lower() == schema.lower())
+        return frozenset(str(name) for name, is_view in self.query(_NAMES, [schema.lower()]).rows if is_view)
 
     def view_texts(self, schema: str) -> Mapping[str, str]:
         """Return the views among `relations`: name -> the query that makes it."""
@@ -247,6 +258,16 @@ class PostgresWarehouse:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT count(*) FROM {relation_sql}")))
 
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have, of those of at most COUNTED bytes: all their rows are read."""
+        found = self.query(
+            """SELECT c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE lower(n.nspname) = ? AND pg_relation_size(c.oid) <= ?""",
+            [schema.lower(), COUNTED],
+        )
+        small = {str(name) for (name,) in found.rows}
+        return counted(self, schema, (table for table in tables if table in small))
+
     def source(self, table: str) -> Source:
         """Return where the rows of the input table `table` come from: a relation of the database.
 
@@ -255,6 +276,15 @@ class PostgresWarehouse:
         """
         found = resolve_source(table, self._settings, self._catalog())
         return replace(found, sql=self._as_elsewhere(found.sql))
+
+    def state(self, table: str) -> str:
+        """Return another text when the rows of the input table `table` may be others than before.
+
+        Raises:
+            ProjectError: as `source` does.
+        """
+        found = resolve_source(table, self._settings, self._catalog())
+        return f"{found.origin}: {postgres_states.state(self, found)}" if found.names else found.state
 
     def _as_elsewhere(self, relation_sql: str) -> str:
         """Return what to select from so that texts are compared by their bytes and names are in lower case.
@@ -284,11 +314,11 @@ class PostgresWarehouse:
         self._engine.dispose()
 
     def _catalog(self) -> Catalog:
-        found = {
-            Relation(str(database), str(schema), str(name), bool(is_view)): str(state)
-            for database, schema, name, is_view, state in self.query(_RELATIONS).rows
-        }
-        return Catalog(self._settings.database, tuple(found), found.__getitem__, "public")
+        found = tuple(
+            Relation(str(database), str(schema), str(name), bool(is_view))
+            for database, schema, name, is_view in self.query(_RELATIONS).rows
+        )
+        return Catalog(self._settings.database, found, "public")
 
     def _types(self, connection: Connection, result: CursorResult[tuple[object, ...]]) -> tuple[str, ...]:
         described = result.cursor.description if result.cursor is not None else ()
@@ -332,6 +362,7 @@ def _engine(settings: PostgresSettings, purpose: str, read_only: bool) -> Engine
         "TimeZone": "UTC",
         "DateStyle": "ISO",
         "client_min_messages": "warning",
+        "jit": "off",  # compiles each statement anew, which takes longer than it saves
         "default_transaction_read_only": "on" if read_only else "off",
         "search_path": f"{identifier(settings.schema, PostgresWarehouse.dialect)},public",
     }
@@ -354,7 +385,14 @@ def _engine(settings: PostgresSettings, purpose: str, read_only: bool) -> Engine
         connect_args={"options": options, "application_name": purpose[:63], "prepare_threshold": None},
     )
     event.listen(made, "connect", read_values)
+    event.listen(made, "connect", _more_memory)
     return made
+
+
+def _more_memory(connection: psycopg.Connection, _: object) -> None:
+    """Let steps sort, hash and keep their temporary tables in memory for longer."""
+    connection.autocommit = True
+    connection.execute(_MORE_MEMORY)
 
 
 def _escaped(value: str) -> str:

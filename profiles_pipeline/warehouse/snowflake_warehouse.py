@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -22,6 +22,7 @@ from snowflake.connector.util_text import split_statements
 from profiles_pipeline.dialects import canonical_type, identifier, literal, upper_case
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.warehouse.base import Column, Rows, Source
+from profiles_pipeline.warehouse.counting import counted
 from profiles_pipeline.warehouse.interrupt import run_interruptibly
 from profiles_pipeline.warehouse.snowflake_session import asked_again, connected, finished, tag_of, warehouse_error
 from profiles_pipeline.warehouse.snowflake_turn import Turn
@@ -38,15 +39,21 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _RELATIONS = """
-    SELECT table_catalog, table_schema, table_name, FALSE AS is_view,
-        CONCAT_WS(' ', COALESCE(CAST(last_altered AS VARCHAR), ''), COALESCE(CAST(row_count AS VARCHAR), ''),
-            COALESCE(CAST(bytes AS VARCHAR), '')) AS state
-    FROM {database}.information_schema.tables WHERE table_type <> 'VIEW' AND UPPER(table_schema) IN ({schemas})
+    SELECT table_catalog, table_schema, table_name, FALSE AS is_view FROM {database}.information_schema.tables
+    WHERE table_type <> 'VIEW' AND UPPER(table_schema) IN ({schemas})
     UNION ALL
-    SELECT table_catalog, table_schema, table_name, TRUE, view_definition FROM {database}.information_schema.views
+    SELECT table_catalog, table_schema, table_name, TRUE FROM {database}.information_schema.views
     WHERE UPPER(table_schema) IN ({schemas})
     ORDER BY 2, 3
 """
+# The server keeps the time of the last change of its own tables. What views and external tables read it tells nobody.
+_STATE = """
+    SELECT CONCAT_WS(' ', CAST(last_altered AS VARCHAR), COALESCE(CAST(row_count AS VARCHAR), ''),
+        COALESCE(CAST(bytes AS VARCHAR), ''))
+    FROM {database}.information_schema.tables
+    WHERE table_type = 'BASE TABLE' AND table_schema = ? AND table_name = ? AND last_altered IS NOT NULL
+"""
+_VIEWS = "SELECT table_name, view_definition FROM {database}.information_schema.views WHERE UPPER(table_schema) = ?"
 _DEFAULT_SCHEMA = "PUBLIC"
 _BATCH = 10_000
 _DEFINES = re.compile(r"\s*(CREATE|DROP|ALTER|TRUNCATE|COMMENT|GRANT|REVOKE|UNDROP)\b", re.IGNORECASE)
@@ -71,7 +78,8 @@ class SnowflakeWarehouse:
             WarehouseError: the account cannot be reached, refuses the user, or lacks what the settings name.
         """
         self._settings = settings
-        self._labels: dict[str, object] = {"app": "profiles", "purpose": purpose}
+        self._purpose = purpose
+        self._labels: dict[int, dict[str, object]] = {}
         self._read_only = read_only
         self._connections: dict[int, SnowflakeConnection] = {}
         self._in_transaction: set[int] = set()
@@ -114,7 +122,7 @@ class SnowflakeWarehouse:
         if self._read_only and not _READS.match(sql):
             raise WarehouseError("this session is for reading only", sql)
         try:
-            return finished(cursor, sql, params, self._labels, began)
+            return finished(cursor, sql, params, self._tags(), began)
         finally:
             self._running.difference_update(running)
 
@@ -153,15 +161,24 @@ class SnowflakeWarehouse:
         """Return the number of rows of what `relation_sql` names after FROM."""
         return int(str(self.scalar(f"SELECT COUNT(*) FROM {relation_sql}")))
 
+    def row_counts(self, schema: str, tables: Iterable[str]) -> Mapping[str, int]:
+        """Return how many rows tables of `schema` have; no row is read for that."""
+        return counted(self, schema, tables)
+
     @contextmanager
     def labelled(self, **labels: object) -> Iterator[None]:
-        """Let the tags of the queries inside the block say these labels too."""
-        before = self._labels
-        self._labels = before | labels
+        """Let the tags of the queries that this thread makes inside the block say these labels too."""
+        thread, before = threading.get_ident(), self._labels.get(threading.get_ident(), {})
+        self._labels[thread] = before | labels
         try:
             yield
         finally:
-            self._labels = before
+            self._labels[thread] = before
+
+    def _tags(self) -> dict[str, object]:
+        """Return what the tags of the queries of this thread say."""
+        own = self._labels.get(threading.get_ident(), {})
+        return {"app": "profiles", "purpose": self._purpose, **own}
 
     # --- loading ----------------------------------------------------------------------------------------------
 
@@ -240,7 +257,7 @@ class SnowflakeWarehouse:
         """
         self._patience = patience
         if self._has_schema(self._settings.schema):
-            turn = Turn(self, self._settings.schema, str(self._labels["purpose"]))
+            turn = Turn(self, self._settings.schema, self._purpose)
             patience.wait_for(turn.take)
             self._turn = turn
 
@@ -275,12 +292,13 @@ class SnowflakeWarehouse:
 
     def views(self, schema: str) -> frozenset[str]:
         """Return the names of the views among `relations`."""
-        return frozenset(self.view_texts(schema))
+        found = self._relations_of(self._settings.database, [schema])
+        return frozenset(relation.name for relation in found if relation.is_view)
 
     def view_texts(self, schema: str) -> Mapping[str, str]:
         """Return the views among `relations`: name -> the statement that makes it."""
-        found = self._relations_of(self._settings.database, [schema])
-        return {relation.name: state for relation, state in found.items() if relation.is_view}
+        found = self.query(_VIEWS.format(database=self._database), [schema.upper()]).rows
+        return {str(name): str(text) for name, text in found}
 
     def source(self, table: str) -> Source:
         """Return where the rows of the input table `table` come from: a relation of the account.
@@ -295,6 +313,27 @@ class SnowflakeWarehouse:
             return found
         return replace(found, sql=f"(SELECT {', '.join(items)} FROM {found.sql})")
 
+    def state(self, table: str) -> str:
+        """Return another text when the rows of the input table `table` may be others than before.
+
+        Rows of views and of whatever else is no table of the server's own are hashed.
+
+        Raises:
+            ProjectError: as `source` does.
+        """
+        found = resolve_source(table, self._settings, self._catalog(table))
+        if not found.names:
+            return found.state
+        database, *names = found.names
+        own = self.scalar(_STATE.format(database=identifier(database, self.dialect)), names)
+        return f"{found.origin}: {own or self._content(found)}"
+
+    def _content(self, relation: Source) -> str:
+        """Return a hash of the names, types and rows of a relation, whatever the order of the rows is."""
+        columns = self.describe(relation.select)
+        listed = ", ".join(_exactly(column.name) for column in columns)
+        return f"{columns} {self.query(f'SELECT COUNT(*), SUM(HASH({listed})) FROM {relation.sql}').rows}"
+
     def _catalog(self, table: str) -> Catalog:
         """Return what there is where a table could be: schemas of the database, and of the one that its name has."""
         own = self._settings.database.upper()
@@ -307,14 +346,14 @@ class SnowflakeWarehouse:
         for database, others in schemas.items():
             # One that is not there, or not for this role, has no tables.
             with suppress(WarehouseError):
-                found |= self._relations_of(database, others)
-        return Catalog(own, tuple(found), found.__getitem__, _DEFAULT_SCHEMA)
+                found += self._relations_of(database, others)
+        return Catalog(own, tuple(dict.fromkeys(found)), _DEFAULT_SCHEMA)
 
-    def _relations_of(self, database: str, schemas: Sequence[str]) -> dict[Relation, str]:
-        """Return the relations of some schemas, each with what tells whether it is as it was."""
+    def _relations_of(self, database: str, schemas: Sequence[str]) -> list[Relation]:
+        """Return the relations of some schemas."""
         texts = ", ".join(dict.fromkeys(literal(schema.upper(), self.dialect) for schema in schemas))
         rows = self.query(_RELATIONS.format(database=identifier(database, self.dialect), schemas=texts)).rows
-        return {Relation(str(d), str(s), str(n), bool(is_view)): str(state) for d, s, n, is_view, state in rows}
+        return [Relation(str(d), str(s), str(n), bool(is_view)) for d, s, n, is_view in rows]
 
     # --- sessions ---------------------------------------------------------------------------------------------
 
@@ -340,7 +379,7 @@ class SnowflakeWarehouse:
         """Return the connection of this thread, opened when it is first asked for."""
         thread = threading.get_ident()
         if thread not in self._connections:
-            tag = tag_of(self._labels)
+            tag = tag_of(self._tags())
             self._connections[thread] = run_interruptibly(lambda: connected(self._settings, tag), lambda: None)
         return self._connections[thread]
 

@@ -9,7 +9,7 @@ import csv
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from glob import iglob
@@ -68,13 +68,11 @@ class Catalog:
     Attributes:
         database: name of its own database.
         relations: every relation of it and of attached ones.
-        state_of: what tells whether a relation is as it was: of a table its number of rows, of a view its definition.
         default_schema: where a name without a schema is looked for.
     """
 
     database: str
     relations: tuple[Relation, ...]
-    state_of: Callable[[Relation], str] = str
     default_schema: str = "main"
 
     def find(self, database: str, schema: str, name: str) -> Relation | None:
@@ -204,7 +202,7 @@ def _relation_place(database: str, schema: str, name: str, settings: Settings, c
     found = catalog.find(database, schema, name)
     if found and _is_built_here(found, settings, catalog):
         return _Place(f"{shown} (which the project itself builds)", None)
-    return _Place(shown, _relation_source(found, catalog) if found else None)
+    return _Place(shown, _relation_source(found) if found else None)
 
 
 def _is_built_here(relation: Relation, settings: Settings, catalog: Catalog) -> bool:
@@ -233,8 +231,8 @@ def _relation_names(parts: tuple[str, ...], settings: Settings, catalog: Catalog
         yield own, catalog.default_schema, name
 
 
-def _relation_source(relation: Relation, catalog: Catalog) -> Source:
-    return Source(relation.sql, "relation", str(relation), f"{relation}: {catalog.state_of(relation)}")
+def _relation_source(relation: Relation) -> Source:
+    return Source(relation.sql, "relation", str(relation), names=(relation.database, relation.schema, relation.name))
 
 
 def _file_places(parts: tuple[str, ...], settings: Settings) -> list[_Place]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from profiles_pipeline_tests.bench import cases, daily, on_postgres, publishing, report, sessions
+from profiles_pipeline_tests.bench import cases, contraction, daily, on_postgres, publishing, report, sessions
 from profiles_pipeline_tests.bench.agreement import Difference
 from profiles_pipeline_tests.bench.measure import Case, Usage, in_turns, median
 from profiles_pipeline_tests.bench.workspace import Workspace, shop_events, workspace
@@ -30,6 +30,7 @@ class Group:
 GROUPS = {
     "runs": Group((cases.whole_runs, cases.stitchings, cases.feature_runs), cases.disagreements),
     "commands": Group((cases.small_commands,)),
+    "contraction": Group((contraction.contractions,), contraction.disagreements),
     "daily": Group((daily.daily_runs,), daily.disagreements),
     "postgres": Group((on_postgres.runs,), on_postgres.disagreements, on_postgres.server),
     "publish": Group((publishing.publish_runs,), publishing.disagreements),

@@ -1,4 +1,7 @@
-"""Publishing: a million profiles at once, and the same million after one in a hundred has changed."""
+"""Publishing: a million profiles at once, and the same million after one in a hundred has changed.
+
+Both are of runs that keep profiles for as long as they are so, as daily runs do.
+"""
 
 from __future__ import annotations
 
@@ -50,6 +53,7 @@ MODELS = "\n".join(
     ]
 )
 PIPELINE = """
+incremental: always
 publish:
   - {name: crm, from: user/all/feature_view, key: user_id, destination: table, guards: {max_changed: 0.5}}
 """

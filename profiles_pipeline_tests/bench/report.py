@@ -20,6 +20,7 @@ from profiles_pipeline_tests.bench.cases import (
     VALIDATE,
     WHOLE_RUN,
 )
+from profiles_pipeline_tests.bench.contraction import IN_MEMORY, IN_SQL
 from profiles_pipeline_tests.bench.daily import (
     AGAIN,
     BACKFILL,
@@ -57,6 +58,7 @@ def figures(found: Mapping[str, Usage]) -> list[Figure]:
     groups = {
         WHOLE_RUN: _of_runs,
         HELP: _of_commands,
+        IN_SQL: _of_contraction,
         FULL: _of_daily_runs,
         FULL_ON_POSTGRES: _of_runs_on_postgres,
         SESSIONS: _of_sessions,
@@ -73,6 +75,11 @@ def _of_runs(found: Mapping[str, Usage]) -> list[Figure]:
         _ratio(found, IN_PLACE, FEATURES),
         _memory(found, WHOLE_RUN, 4 * GIB),
     ]
+
+
+def _of_contraction(found: Mapping[str, Usage]) -> list[Figure]:
+    """How many rounds it takes at most is for the process to refuse."""
+    return [_ratio(found, IN_SQL, IN_MEMORY, "at most 5 x", lambda ratio: ratio <= 5)]
 
 
 def _of_commands(found: Mapping[str, Usage]) -> list[Figure]:

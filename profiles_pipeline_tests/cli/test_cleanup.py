@@ -174,6 +174,26 @@ def test_what_was_kept_goes_where_nothing_is_kept(call: Call, superseded: Path) 
     assert left == [f"profiles.{name}" for name, (action, _) in states.items() if action == "keep"]
 
 
+def test_what_was_kept_and_is_known_to_nobody_goes(call: Call, superseded: Path) -> None:
+    """A process that is killed between forgetting a kept table and dropping it leaves such tables behind."""
+    kept = sorted(name.partition(".")[2] for name in relations(superseded) if ".State_" in name)
+    lost = "State_0123456789ab_days_seen"
+    do(superseded, f'create table profiles."{lost}" as select 1 as n')
+    do(superseded, 'create table profiles."State_of_affairs" as select 1 as n')
+    do(superseded, 'create table profiles."State_ba9876543210" as select 1 as n')
+    do(superseded, 'create view profiles.somebodys as select * from profiles."State_ba9876543210"')
+    forgotten = next(name for name in kept if name.endswith("_days"))
+    do(superseded, f"delete from profiles.held_tables where table_name = '{forgotten.removesuffix('_days')}'")
+    its = {name for name in kept if name.startswith(forgotten.removesuffix("_days"))}
+    fates = cleaned(call, superseded, "-y")
+    dropped = {name for name, fate in fates.items() if fate == ("drop", "no run knows of it any more")}
+    assert dropped == {lost, *its}
+    assert fates["State_ba9876543210"] == ("keep", "view 'profiles.somebodys' reads it")
+    left = {name.partition(".")[2] for name in relations(superseded) if ".State_" in name}
+    assert left == {*kept, "State_of_affairs", "State_ba9876543210"} - its
+    run(call, superseded, "2023-11-10T00:00:00Z")
+
+
 def test_builds_that_were_never_finished(call: Call, superseded: Path) -> None:
     do(superseded, 'create table profiles."Material_user_all_0123abcd_1" as select 1 as n')
     do(superseded, 'create table profiles."Material_user_all_0123abcd_9" as select 1 as n')

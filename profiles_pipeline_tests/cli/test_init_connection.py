@@ -5,14 +5,20 @@ from __future__ import annotations
 import io
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.spec.new_connection import NewOutput, add_output
-from profiles_pipeline.spec.siteconfig import DuckDBOutput, load_siteconfig
+from profiles_pipeline.spec.siteconfig import DuckDBOutput, PostgresOutput, SnowflakeOutput, load_siteconfig
 
-from .conftest import Call
+from .conftest import Call, Outcome
+
+if TYPE_CHECKING:
+    from profiles_pipeline_tests.warehouse.snowflake import Account
 
 NEW = NewOutput("shop", "dev", {"type": "duckdb", "path": "shop.duckdb", "schema": "profiles"})
 
@@ -139,7 +145,7 @@ def test_without_answers_nothing_is_written(call: Call, tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize(
     ("kind", "message"),
-    [("snowflake", "projects cannot be built on snowflake yet"), ("oracle", "there is no warehouse type 'oracle'")],
+    [("redshift", "SQL is only compiled for redshift"), ("postgers", "hint: did you mean 'postgres'?")],
 )
 def test_other_warehouses_are_refused(call: Call, tmp_path: Path, kind: str, message: str) -> None:
     outcome = call("init", "connection", "-c", tmp_path / "site.yaml", "--type", kind, "-y")
@@ -155,6 +161,122 @@ def test_a_connection_that_does_not_work_is_not_written(call: Call, tmp_path: Pa
     assert outcome.code == 1
     assert "error[warehouse-error]" in outcome.err
     assert not (tmp_path / "site.yaml").exists()
+
+
+# --- servers --------------------------------------------------------------------------------------------------------
+
+SECRET = "planted-secret-91ac"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--type", "postgres"], "with --yes these have to be given: --dbname, --user"),
+        (["--type", "snowflake", "--user", "u"], "given: --account, --dbname, --password"),
+        (["--type", "snowflake", "--token", "t", "--password", "p"], "ways to log in are given: password and token"),
+        (["--type", "postgres", "--path", "x", "--private-key-file", "k"], "--path, --private-key-file: not for a"),
+        (["--type", "postgres", "--dbname", "d", "--user", "u", "--port", "x"], "a port is a number, not 'x'"),
+    ],
+)
+def test_options_that_do_not_fit_are_told(call: Call, tmp_path: Path, options: list[str], said: str) -> None:
+    outcome = call("init", "connection", "-c", tmp_path / "site.yaml", *options, "-y")
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert not (tmp_path / "site.yaml").exists()
+
+
+@pytest.mark.postgres
+def test_a_connection_to_postgres_is_asked_for_tried_and_written(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_port: int
+) -> None:
+    site = tmp_path / "site.yaml"
+    hidden = []
+
+    def typed(database: str) -> Outcome:
+        answers = f"team\npostgres\n127.0.0.1\n{postgres_port}\n{database}\ndagster\n\n\n"
+        monkeypatch.setattr("sys.stdin", io.StringIO(answers))
+        monkeypatch.setattr("getpass.getpass", lambda prompt, **_: hidden.append(prompt) or SECRET)
+        return call("init", "connection", "-c", site, "--name", "shop")
+
+    wrong = typed("nowhere")
+    assert wrong.code == 1
+    assert 'database "nowhere" does not exist' in wrong.err
+    assert not site.exists()
+    outcome = typed("dagster")
+    assert outcome.code == 0, outcome.err
+    assert "profiles validate access -t team" in outcome.out
+    assert len(hidden) == 2, "the password is asked for, and not shown while it is typed"
+    assert SECRET not in "".join((wrong.out, wrong.err, outcome.out, outcome.err))
+    assert stat.S_IMODE(site.stat().st_mode) == 0o600
+    output = load_siteconfig(site).output("shop", "team")
+    assert isinstance(output, PostgresOutput)
+    assert (output.host, output.port, output.dbname, output.schema_) == (
+        "127.0.0.1", postgres_port, "dagster", "profiles",
+    )  # fmt: skip
+    assert output.password is not None
+    assert (output.password.get_secret_value(), output.sslmode) == (SECRET, None)
+    monkeypatch.setenv("PLANTED", SECRET)
+    named = ["--host", "127.0.0.1", "--port", postgres_port, "--dbname", "dagster", "--user", "dagster"]
+    options = [
+        "-n",
+        "shop",
+        "-t",
+        "quiet",
+        "--type",
+        "postgres",
+        *named,
+        "--password",
+        "${PLANTED}",
+        "--schema",
+        "c360",
+    ]
+    quiet = call("init", "connection", "-c", site, *options, "-y")
+    assert quiet.code == 0, quiet.err
+    assert 'password: "${PLANTED}"' in site.read_text()
+    assert load_siteconfig(site).output("shop", "quiet").schema_ == "c360"
+
+
+@pytest.mark.snowflake
+def test_a_connection_to_snowflake_is_asked_for_tried_and_written(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snowflake_account: Account
+) -> None:
+    site = tmp_path / "site.yaml"
+    there = ["--host", "127.0.0.1", "--port", snowflake_account.port, "--protocol", "http"]
+
+    def typed(password: str) -> Outcome:
+        answers = "prod\nsnowflake\ntests\ntester\nPROFILES_ROLE\nPROFILES_WH\nSHOP\n\npassword\n"
+        monkeypatch.setattr("sys.stdin", io.StringIO(answers))
+        monkeypatch.setattr("getpass.getpass", lambda *_, **__: password)
+        return call("init", "connection", "-c", site, "--name", "shop", *there)
+
+    wrong = typed(SECRET)
+    assert wrong.code == 1
+    assert SECRET not in wrong.out + wrong.err
+    assert not site.exists()
+    outcome = typed("open-sesame")
+    assert outcome.code == 0, outcome.err
+    assert "open-sesame" not in outcome.out + outcome.err
+    assert stat.S_IMODE(site.stat().st_mode) == 0o600
+    output = load_siteconfig(site).output("shop", "prod")
+    assert isinstance(output, SnowflakeOutput)
+    assert (output.account, output.role, output.warehouse, output.dbname, output.schema_, output.port) == (
+        "tests", "PROFILES_ROLE", "PROFILES_WH", "SHOP", "PROFILES", snowflake_account.port,
+    )  # fmt: skip
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp_path / "cwd" / "key.p8").write_bytes(
+        key.private_bytes(*pem, serialization.BestAvailableEncryption(SECRET.encode()))
+    )
+    public = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    snowflake_account.take_key(key.public_key().public_bytes(*public))
+    named = ["--account", "tests", "--user", "tester", "--dbname", "SHOP", "--warehouse", "PROFILES_WH"]
+    by_key = ["--private-key-file", "key.p8", "--private-key-passphrase", SECRET]
+    options = ["-n", "shop", "-t", "key", "--type", "snowflake", *named, *by_key, *there]
+    keyed = call("init", "connection", "-c", site, *options, "-y")
+    assert keyed.code == 0, keyed.err
+    output = load_siteconfig(site).output("shop", "key")
+    assert isinstance(output, SnowflakeOutput)
+    assert (output.use_key_pair_auth, output.private_key_file) == (True, str(tmp_path / "cwd" / "key.p8"))
 
 
 def test_a_project_is_built_on_its_connection(call: Call, quickstart: Path, tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ schema_version: 98
 connection: test
 model_folders: [models]
 entities:
-  - {name: user, id_types: [user_id, email, device]}
+  - {name: user, id_types: [user_id, email, device, badge]}
   - {name: account, id_types: [account_id]}
-id_types: [{name: user_id}, {name: email}, {name: device}, {name: account_id}]
+id_types: [{name: user_id}, {name: email}, {name: device}, {name: badge}, {name: account_id}]
 """
 MODELS = """
 inputs:
@@ -36,6 +36,7 @@ inputs:
       - {select: user_id, type: user_id, entity: user}
       - {select: email, type: email, entity: user}
       - {select: device, type: device, entity: user}
+      - {select: "40700000 + ascii(substr(user_id, 3, 1))", type: badge, entity: user}
       - {select: account_id, type: account_id, entity: account}
 models:
   - name: orders
@@ -57,7 +58,9 @@ models:
     model_type: sql_template
     model_spec:
       materialization: {output_type: table}
-      single_sql: "select id, device, email from {{this.DeRef('inputs/events')}} where what = 'view'"
+      single_sql: >-
+        select id, case when user_id is null then device end as device,
+        40700000 + ascii(substr(user_id, 3, 1)) as badge from {{this.DeRef('inputs/events')}} where what = 'view'
   - name: buyers
     model_type: entity_cohort
     model_spec: {extends: user/all, filter_expression: "{{user.total}} > 0"}
@@ -112,7 +115,7 @@ LATER: tuple[Event, ...] = (
     ("e12", None, None, "d-ann-1", None, "view", None, "2024-05-06 13:00:00"),
     ("e13", "u-cat", None, "d-ann-2", None, "order", 9, "2024-05-09 13:00:00"),
 )
-OF_ANN = frozenset({"u-ann", "ann@example.com", "d-ann-1", "d-ann-2"})
+OF_ANN = frozenset({"u-ann", "ann@example.com", "d-ann-1", "d-ann-2", "40700097"})
 
 
 def without(events: Iterable[Event], ids: Iterable[str]) -> tuple[Event, ...]:

@@ -32,7 +32,8 @@ class Feature:
 def _over(source: str, name: str, select: str, var: Mapping[str, Cell], **more: Cell) -> Feature:
     """Return a var over the rows of an input or SQL model. `more`: keys of the YAML, and `needs`."""
     needs = more.pop("needs", ())
-    path = {"daily": "models/daily", "purchases": "models/purchases", GRAPH: STITCHER}.get(source, f"inputs/{source}")
+    models = {name: f"models/{name}" for name in ("daily", "owned", "purchases")}
+    path = {**models, GRAPH: STITCHER}.get(source, f"inputs/{source}")
     default = more.get("default_value")
     yaml = {"name": name, "select": select, "from": path, **more}
     value = default.strip("'") if isinstance(default, str) else default
@@ -254,6 +255,8 @@ def _aggregates(level: int) -> list[Feature]:
         _over("daily", "busiest_day", "max(n_rows)", {"kind": "max", "column": "n_rows"}),
         _over("purchases", "n_purchases", "count(*)", {}, default_value=0),
         _over("purchases", "spent_twice", "sum(twice)", {"kind": "sum", "column": "twice"}),
+        _over("owned", "owned_views", "count(*)", {"where": _is("event", "view")}, where="event = 'view'"),
+        _over("owned", "owned_median", "median(amount)", {"kind": "median", "column": "amount"}),
         _over(
             GRAPH,
             "n_emails",
@@ -310,6 +313,8 @@ def _rolling(level: int) -> list[Feature]:
               where="ts > dateadd(day, -2, current_date()) or ts = dateadd(day, -2, current_date())"),
         _over("orders", "n_48h", "count(*)", {"hours": 48},
               where="ts >= current_timestamp() - interval '48 hours'", default_value=0),
+        _over("owned", "owned_2d", "sum(amount)", {"kind": "sum", "column": "amount", "days": 2},
+              where="datediff(day, ts, current_date()) <= 2"),
         _over("purchases", "bought_3d", "sum(twice)", {"kind": "sum", "column": "twice", "days": 3},
               where=f"{since} <= 3"),
     ]  # fmt: skip
@@ -500,6 +505,12 @@ def daily(sources: Mapping[str, Sequence[Row]]) -> list[Row]:
         key = (row["user_id"], row["anonymous_id"], row["ts"].date() if isinstance(row["ts"], datetime) else None)
         counts[key] = counts.get(key, 0) + 1
     return [{"user_id": u, "anonymous_id": a, "day": d, "n_rows": n} for (u, a, d), n in counts.items()]
+
+
+def owned(sources: Mapping[str, Sequence[Row]]) -> list[Row]:
+    """Return the rows of tracks, as the SQL model of this name does, whose rows have main ids instead of ids."""
+    return [{name: row[name] for name in ("user_id", "anonymous_id", "event", "amount", "ts")}
+            for row in sources["tracks"]]  # fmt: skip
 
 
 def purchases(sources: Mapping[str, Sequence[Row]]) -> list[Row]:

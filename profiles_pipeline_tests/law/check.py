@@ -19,9 +19,11 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from profiles_pipeline.forgetting.forgetting import Forgotten
 from profiles_pipeline.run import Report
 from profiles_pipeline_tests.law import projects
-from profiles_pipeline_tests.law.histories import History, Layout, Step, Tables, replay
+from profiles_pipeline_tests.law.forgetting import Meant, Memory, broken
+from profiles_pipeline_tests.law.histories import History, Layout, Step, Tables, TakeBack, replay
 from profiles_pipeline_tests.law.oracle import World
 from profiles_pipeline_tests.law.place import Place, Relation, Relations
 from profiles_pipeline_tests.law.projects import Shape
@@ -73,31 +75,83 @@ def check(
     """
     root = Path(_root().name)
     place = places(root / f"place_{next(_NUMBERS)}", history.layout)
+    replaying = _Replaying(history, root, place, places, judges, patched)
     try:
-        views, earlier = _Views(place), dict[int, tuple[Report, Relations]]()
         for number, (step, shape, tables) in enumerate(replay(history), start=1):
-            project = projects.load(shape, root)
-            place.write(tables)
-            before = views.before(step, shape)
-            # The catalog tells of a table how many rows it has: corrections in place are seen in a new context only.
-            anew = history.layout == "tables" and any(s.end == step.end for s in history.steps[: number - 1])
-            with patched():
-                report = place.run(project, step.end, anew=anew)
-            views.compare(before, report, step, shape)
             where = f"run {number} of {len(history.steps)}, as of {step.end}"
-            found = place.built(report)
-            earlier[report.window.seq_no] = report, place.kept(report)
-            if "oracle" in judges:
-                compare(f"oracle, {where}", _in_columns(found, said(shape, tables, step.end)), found)
-            if "rebuild" in judges and (every_run or number == len(history.steps)):
-                compare(f"full rebuild, {where}", rebuilt(shape, tables, step, history, root, places), found)
-            if "duckdb" in judges and (every_run or number == len(history.steps)):
-                there = rebuilt(shape, tables, step, history, root)
-                compare(f"DuckDB, {where}", _without_types(there), _without_types(found))
-        for seq_no, (report, found) in earlier.items():
+            replaying.run(where, step, shape, tables, judged_by_all=every_run or number == len(history.steps))
+        for seq_no, (report, found) in replaying.earlier.items():
             compare(f"what was built for seq_no {seq_no}, in the end", found, place.kept(report))
     finally:
         place.remove()
+
+
+class _Replaying:
+    """A history while it happens, and what it has left so far."""
+
+    def __init__(
+        self, history: History, root: Path, place: Place, places: Places, judges: tuple[Judge, ...], patched: Patched
+    ) -> None:
+        self.history, self.root, self.place, self.places = history, root, place, places
+        self.judges, self.patched = judges, patched
+        self.views, self.memory = _Views(place), Memory()
+        self.earlier: dict[int, tuple[Report, Relations]] = {}
+
+    def run(self, where: str, step: Step, shape: Shape, tables: Tables, *, judged_by_all: bool) -> None:
+        """Run once the tables are as they are to be, judge what it says, and do what is asked for afterwards."""
+        project = projects.load(shape, self.root)
+        self.place.write(tables)
+        before = self.views.before(step, shape)
+        # The catalog tells of a table how many rows it has: corrections in place are seen in a new context only.
+        anew = self.history.layout == "tables" and step.end in [end for end, _, _ in self.memory.runs]
+        with self.patched():
+            report = self.place.run(project, step.end, anew=anew)
+        self.views.compare(before, report, step, shape)
+        self._judge(where, report, step, shape, tables, by_all=judged_by_all and not step.asked)
+        for act in step.asked:
+            if isinstance(act, TakeBack):
+                if (node := self.memory.taken_back(act)) is not None:
+                    self.place.take_back(project, node)
+            elif (meant := self.memory.meant(act)) is not None:
+                self._forget(f"without {sorted(meant.ids)}, after {where}", meant, shape, tables, judged_by_all)
+
+    def _forget(self, where: str, meant: Meant, shape: Shape, tables: Tables, by_all: bool) -> None:
+        """Have people forgotten: the newest window is as if they had never been, and earlier ones are without them."""
+        self.memory.requests.append(meant.ids)
+        before = self.place.plain(self.views.shown)
+        with self.patched():
+            done, report = self.place.forget(projects.load(shape, self.root), meant.named)
+        again = Step((), report.window.end.replace(tzinfo=None))
+        self.views.compare(before, report, again, shape)
+        _is_gone(where, meant, done, self.earlier, self.place)
+        self._judge(where, report, again, shape, tables, by_all=by_all)
+
+    def _judge(self, where: str, report: Report, step: Step, shape: Shape, tables: Tables, *, by_all: bool) -> None:
+        """Compare what a run has built with what the judges say; rebuilds take their time."""
+        self.earlier[report.window.seq_no] = report, self.place.kept(report)
+        rows, found = self.memory.seen(tables), self.place.built(report)
+        self.memory.runs.append((step.end, shape, rows))
+        if "oracle" in self.judges:
+            compare(f"oracle, {where}", _in_columns(found, said(shape, rows, step.end)), found)
+        if "rebuild" in self.judges and by_all:
+            there = rebuilt(shape, rows, step, self.history, self.root, self.places)
+            compare(f"full rebuild, {where}", there, found)
+        if "duckdb" in self.judges and by_all:
+            there = rebuilt(shape, rows, step, self.history, self.root)
+            compare(f"DuckDB, {where}", _without_types(there), _without_types(found))
+
+
+def _is_gone(
+    where: str, meant: Meant, done: Forgotten, earlier: dict[int, tuple[Report, Relations]], place: Place
+) -> None:
+    """Raise where anything of people is left in what earlier runs have built, or anything but them is gone."""
+    told = [] if done.is_verified else [f"it is not verified: {done.certificate['left']}"]
+    for seq_no, (report, before) in earlier.items():
+        after = place.kept(report)
+        told += [f"seq_no {seq_no}, {fault}" for fault in broken(before, after, meant)]
+        earlier[seq_no] = report, after
+    if told:
+        raise LawBrokenError("\n".join([f"forgetting {sorted(meant.ids)} {where}:", *told[:12]]))
 
 
 def rebuilt(
@@ -201,16 +255,17 @@ def said(shape: Shape, tables: Tables, end: datetime) -> Mapping[str, Rows]:
     for source in spec.sources:
         kind = "models" if source.query else "inputs"
         rows = world.rows_with_vars(source.name)
-        found[f"{kind}/{source.name}/var_table"] = [{**row, "user_main_id": row["main id"]} for row in rows]
+        owned = [{**row, "user_main_id": row["main id"], "owner": row["main id"]} for row in rows]
+        found[f"{kind}/{source.name}/var_table"] = owned
         if source.query:
-            found[f"models/{source.name}"] = [dict(row) for row in world.visible[source.name]]
+            found[f"models/{source.name}"] = owned
     return found | (visits.relations() if visits is not None else {})
 
 
 def _with_sessions(features: dict[str, dict[str, object]], visits: Visits | None) -> dict[str, dict[str, object]]:
     if visits is not None:
         for main, values in features.items():
-            values["mean_session"] = visits.mean_session(main)
+            values.update(visits.vars_of(main))
     return features
 
 
@@ -226,7 +281,7 @@ def _in_columns(found: Relations, rows: Mapping[str, Rows]) -> Relations:
     relations = {}
     for path in rows.keys() & found.keys():
         names = [name for name, _ in found[path].columns]
-        is_view_of_rows = path.startswith(("inputs/", "models/daily", "models/purchases"))
+        is_view_of_rows = path.startswith(("inputs/", "models/daily", "models/owned", "models/purchases"))
         for row in rows[path] if not is_view_of_rows else ():
             if row.keys() != set(names):
                 raise LawBrokenError(f"{path} has the columns {sorted(names)}, the oracle says {sorted(row)}")

@@ -9,7 +9,7 @@ import pytest
 
 from profiles_pipeline.errors import RunError
 from profiles_pipeline_tests.law.check import Judge, LawBrokenError, check
-from profiles_pipeline_tests.law.kept import HISTORIES
+from profiles_pipeline_tests.law.kept import FORGETFUL, HISTORIES
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 """Puts a part of the engine out of order."""
@@ -28,7 +28,7 @@ def is_broken(name: str, *patches: Patch, judge: Judge = "rebuild") -> bool:
             yield
 
     try:
-        check(HISTORIES[name], every_run=True, patched=patched, judges=(judge,))
+        check((HISTORIES | FORGETFUL)[name], every_run=True, patched=patched, judges=(judge,))
     except LawBrokenError:
         return True
     except RunError as error:

@@ -95,17 +95,33 @@ Change = Append | Repeat | Delete | Correct | Empty | Crowd
 
 
 @dataclass(frozen=True)
+class Forget:
+    """People are forgotten, in one request. Each number counts the identifiers of the newest window."""
+
+    at: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TakeBack:
+    """A request is taken back: one of an identifier that is forgotten."""
+
+    at: int
+
+
+@dataclass(frozen=True)
 class Step:
     """What happens to the tables, then a run.
 
     Attributes:
         end: the end time of the run, naive UTC.
         shape: what the project is like from now on; None when it stays.
+        asked: what is asked for after the run.
     """
 
     changes: tuple[Change, ...]
     end: datetime
     shape: Shape | None = None
+    asked: tuple[Forget | TakeBack, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,17 @@ from __future__ import annotations
 import datetime
 from decimal import Decimal
 
-from profiles_pipeline_tests.law.histories import Append, Correct, Delete, Empty, History, Repeat, Step
+from profiles_pipeline_tests.law.histories import (
+    Append,
+    Correct,
+    Delete,
+    Empty,
+    Forget,
+    History,
+    Repeat,
+    Step,
+    TakeBack,
+)
 from profiles_pipeline_tests.law.projects import BLOCKED, Shape
 
 Row = tuple[object, ...]
@@ -131,6 +141,13 @@ HISTORIES: dict[str, History] = {
         Step((Correct("tracks", 0, "amount", None),), _at(5, 0)),
         shape=Shape(("median_amount",)),
     ),
+    "rows that carry main ids change hands, come and go": _history(
+        Step((*_TWO_PERSONS, _knows("u1", "a2", None, _at(2))), _at(3, 0)),
+        Step((Correct("identifies", 0, "anonymous_id", None),), _at(4, 0)),
+        Step((_tracks(_track("u2", None, _at(3), "view")), Delete("tracks", 1)), _at(5, 0)),
+        Step((Correct("identifies", 0, "anonymous_id", "a2"), Correct("tracks", 0, "amount", 10)), _at(6, 0)),
+        shape=Shape(("owned_views", "owned_2d", "owned_median")),
+    ),
     "a row comes twice, then both go": _history(
         Step(_TWO_PERSONS, _at(3, 0)),
         Step((Repeat("tracks", 0), Repeat("orders", 0)), _at(4, 0)),
@@ -179,3 +196,37 @@ HISTORIES: dict[str, History] = {
         Step((_tracks(_track("u2", None, _at(6))),), _at(7, 0)),
     ),
 }
+
+FORGETFUL: dict[str, History] = {
+    "somebody is forgotten, comes again with others, and is taken back": _history(
+        Step(_TWO_PERSONS, _at(3, 0)),
+        Step((_tracks(_track("u1", "a1", _at(3))),), _at(4, 0), asked=(Forget((0,)),)),
+        Step((_knows("u1", "a2", "m2@x.com", _at(3)), _tracks(_track("u1", "a3", _at(4)))), _at(5, 0)),
+        Step(
+            (
+                _tracks(
+                    _track(None, "a3", _at(5)),
+                ),
+            ),
+            _at(6, 0),
+            asked=(TakeBack(0),),
+        ),
+        Step((), _at(6, 0)),
+    ),
+    "two are one for a day under the name of one, who goes, and the other is forgotten": _history(
+        Step(_TWO_PERSONS, _at(3, 0)),
+        Step((_knows("u1", "a2", None, _at(2)),), _at(4, 0)),
+        Step(
+            (Delete("identifies", 0), Delete("tracks", 0), Delete("tracks", 0), Delete("plans", 0)),
+            _at(5, 0),
+            asked=(Forget((0,)),),
+        ),
+    ),
+    "two who were one for a day, and one of them is forgotten": _history(
+        Step((*_TWO_PERSONS, _knows("u1", "a2", None, _at(2))), _at(3, 0)),
+        Step((Correct("identifies", 0, "anonymous_id", None),), _at(4, 0)),
+        Step((), _at(5, 0), asked=(Forget((3,)),)),
+        Step((_tracks(_track(None, "a2", _at(5))),), _at(6, 0), asked=(Forget((0,)),)),
+    ),
+}
+"""Histories in which people are forgotten."""

@@ -15,9 +15,13 @@ import pytest
 
 from profiles_pipeline import compiled, connections
 from profiles_pipeline.connections import Output
+from profiles_pipeline.events import Observer
+from profiles_pipeline.forgetting import forgetting
+from profiles_pipeline.forgetting.forgetting import Asked, Forgotten
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.run import Options, Report, run
 from profiles_pipeline_tests.law.histories import COLUMNS, Layout, Tables
+from profiles_pipeline_tests.law.oracle import Node
 
 _TYPES: Mapping[str, pa.DataType] = {
     "n": pa.int64(),
@@ -36,7 +40,7 @@ _SCHEMAS = {
 _NOT_COMPARED = {"input_row_id"}
 """The number of a row says nothing of the row."""
 
-_OF_ROWS = ("inputs/", "models/daily", "models/purchases")
+_OF_ROWS = ("inputs/", "models/daily", "models/owned", "models/purchases")
 """How the paths of models begin that show the rows of sources as these are."""
 
 _OF_EVENTS = ("_mapped_tracks", "_track_facts", "_tracks_flow")
@@ -121,6 +125,25 @@ class Place:
             raise error
         return report
 
+    def forget(self, project: ProfilesProject, ids: Iterable[Node]) -> tuple[Forgotten, Report]:
+        """Forget people; return what was done, and the run that was made again without them."""
+        reports: list[Report] = []
+
+        def noted(own: ProfilesProject, output: Output, options: Options, observe: Observer) -> Report:
+            reports.append(run(own, output, options, observe))
+            return reports[-1]
+
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            monkeypatch.setattr(compiled, "text", lambda *_: "")
+            monkeypatch.setattr(forgetting.run, "run", noted)
+            (done,) = forgetting.forget(project, self.output(project), _asked(ids))
+        (report,) = reports
+        return done, report
+
+    def take_back(self, project: ProfilesProject, node: Node) -> None:
+        """Take back the requests that an identifier is in."""
+        forgetting.undo(project, self.output(project), _asked([node]))
+
     def built(self, report: Report) -> Relations:
         """Return what the models of a run hold, by path: as their plain views say where these show the run."""
         plain = set(report.promoted)
@@ -152,6 +175,10 @@ class Place:
     def remove(self) -> None:
         """Remove the folder."""
         shutil.rmtree(self.file.parent)
+
+
+def _asked(ids: Iterable[Node]) -> Asked:
+    return Asked(tuple(f"{id_type}:{value}" for value, id_type in ids))
 
 
 def arrow_table(name: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:

@@ -68,7 +68,9 @@ def tables_of(shape: Shape) -> tuple[str, ...]:
     features = [*_features(shape)[0], *_cohort_features(shape)]
     read = {f.var.source for f in features if f.var.source}
     read |= {"identifies", "tracks", "plans", *(["orders"] if shape.orders_stitched or shape.sessions else [])}
-    return tuple(name for name in ("identifies", "tracks", "orders", "plans", "daily", "purchases") if name in read)
+    return tuple(
+        name for name in ("identifies", "tracks", "orders", "plans", "daily", "owned", "purchases") if name in read
+    )
 
 
 # --- for the oracle ----------------------------------------------------------------------------------------------
@@ -95,6 +97,7 @@ def spec_of(shape: Shape) -> Spec:
         Source("orders", (email, user), "ts", stitched=shape.orders_stitched),
         Source("plans", (user,), stitched=True),
         Source("daily", (user, anonymous), query=catalogue.daily),
+        Source("owned", (user, anonymous), "ts", query=catalogue.owned),
         Source("purchases", (user,), "ts", query=catalogue.purchases),
     )
     return Spec(
@@ -121,6 +124,7 @@ def load(shape: Shape, folder: Path) -> ProfilesProject:
     place = folder / f"project_{abs(hash(shape)):x}"
     place.mkdir(parents=True, exist_ok=True)
     (place / "pb_project.yaml").write_text(yaml.safe_dump(_head(shape), sort_keys=False))
+    (place / "pipeline.yaml").write_text("retention: {runs: 100}")  # what earlier runs have built is looked at again
     (place / "models.yaml").write_text(yaml.safe_dump(_models(shape), sort_keys=False))
     return ProfilesProject.load(place)
 
@@ -168,7 +172,7 @@ def _models(shape: Shape) -> dict[str, object]:
     variables = [{"input_var": dict(f.yaml)} for f in rows]
     variables += [{"entity_var": {**f.yaml, **note}} for f in persons]
     if shape.sessions:
-        variables.append({"entity_var": sessions.var_of(shape.sessions)})
+        variables += [{"entity_var": var} for var in sessions.vars_of(shape.sessions)]
     groups: list[dict[str, object]] = [{"name": "of_users", "entity_key": "user", "vars": variables}]
     if shape.cohorts:
         buyers = [{"entity_var": dict(f.yaml)} for f in _cohort_features(shape)]
@@ -200,6 +204,7 @@ from {{this.DeRef('inputs/tracks')}} group by 1, 2, 3
 PURCHASES = """
 select user_id, ts, amount * 2 as twice from {{this.DeRef('inputs/tracks')}} where event = 'buy'
 """
+OWNED = "select user_main_id as owner, event, amount, ts from {{this.DeRef('inputs/tracks/var_table')}}"
 
 
 def _sql_model(name: str, text: str, **spec: object) -> dict[str, object]:
@@ -211,8 +216,10 @@ def _cohort(name: str, parent: str, condition: str) -> dict[str, object]:
     return {"name": name, "model_type": "entity_cohort", "model_spec": spec}
 
 
+_MAIN_ID = [{"select": "owner", "type": "rudder_id", "entity": "user"}]
 _SQL_MODELS = {
     "daily": _sql_model("daily", DAILY, ids=_ids("user_id", "anonymous_id"), materialization={"output_type": "table"}),
+    "owned": _sql_model("owned", OWNED, ids=_MAIN_ID, occurred_at_col="ts"),
     "purchases": _sql_model("purchases", PURCHASES, ids=_ids("user_id"), occurred_at_col="ts"),
 }
 _COHORTS = (

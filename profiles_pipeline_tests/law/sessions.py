@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from statistics import fmean
+from statistics import fmean, median
 
 from profiles_pipeline_tests.law.oracle import Cell, Row, World
 
@@ -16,7 +16,7 @@ Rows = list[dict[str, object]]
 MICROSECOND = timedelta(microseconds=1)
 FLOW = 3
 RECENT = 3
-"""Days that count in the var over sessions."""
+"""Days that count in one of the vars over sessions."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,15 @@ def model_of(name: str) -> dict[str, object]:
     return {"name": name, "model_type": "sessions", "model_spec": spec}
 
 
-def var_of(name: str) -> dict[str, object]:
-    """Return an entity var over sessions."""
-    recent = f"datediff(day, date(session_start_at), current_date()) <= {RECENT}"
-    return {"name": "mean_session", "select": "avg(duration_seconds)", "from": f"models/{name}", "where": recent}
+def vars_of(name: str) -> list[dict[str, object]]:
+    """Return entity vars over sessions: of a window in time, kept in parts, by going over them, and by visitor."""
+    path, recent = f"models/{name}", f"datediff(day, date(session_start_at), current_date()) <= {RECENT}"
+    return [
+        {"name": "mean_session", "select": "avg(duration_seconds)", "from": path, "where": recent},
+        {"name": "spent_in_sessions", "select": "sum(spent)", "from": path},
+        {"name": "median_session", "select": "median(duration_seconds)", "from": path},
+        {"name": "n_sessions_in_all", "select": "max(number_of_sessions)", "from": f"{path}_user_session_facts"},
+    ]
 
 
 @dataclass(frozen=True)
@@ -310,14 +315,18 @@ class Visits:
             )
         return rows
 
-    def mean_session(self, main: str) -> float | None:
-        """Return the mean length in seconds of the sessions of a person that began in the past days."""
-        found = [
-            _length(session).total_seconds()
-            for session in self.sessions.get(main, ())
-            if (self.world.end.date() - session[0].time.date()).days <= RECENT
-        ]
-        return fmean(found) if found else None
+    def vars_of(self, main: str) -> dict[str, object]:
+        """Return what the vars over sessions say of a person."""
+        found = self.sessions.get(main, ())
+        lengths = [(session[0].time.date(), _length(session).total_seconds()) for session in found]
+        recent = [seconds for day, seconds in lengths if (self.world.end.date() - day).days <= RECENT]
+        spent = [event.amount for session in found for event in session if event.amount is not None]
+        return {
+            "mean_session": fmean(recent) if recent else None,
+            "spent_in_sessions": sum(spent) if spent else None,
+            "median_session": median(seconds for _, seconds in lengths) if lengths else None,
+            "n_sessions_in_all": len(found) or None,
+        }
 
 
 STAGES: Mapping[str, tuple[str, ...]] = {"looked": ("view",), "bought": ("buy", "paid")}

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from sqlglot import exp
 
 from profiles_pipeline.compile import session_carried, session_days, session_events
+from profiles_pipeline.compile.accumulators import Accumulator
+from profiles_pipeline.compile.touched import Found, Touched
 from profiles_pipeline.sql import build
 from profiles_pipeline_tests.law import projects, sessions
 from profiles_pipeline_tests.law.check import Judge, LawBrokenError, check
@@ -111,6 +113,14 @@ HISTORIES = {
 }  # fmt: skip
 
 
+CARRIED = {
+    "mean_session": "state",
+    "spent_in_sessions": "state",
+    "median_session": "replay",
+    "n_sessions_in_all": "state",
+}
+"""How the vars over sessions are brought up to date."""
+
 LATE = "late events join two sessions and come before all others, one is corrected, one goes again"
 
 
@@ -188,9 +198,25 @@ def days_that_are_left_out_reach_further(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(session_carried, "_on_days_that_count", lambda _: None)
 
 
+def whoever_has_other_sessions_is_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vars over sessions stay as they are where nothing else changes for their person."""
+    found = Touched._whose
+
+    def of_ids(self: Touched, a: Accumulator, rows: exp.Expr) -> Found:
+        return Found(ids=found(self, a, rows).ids)
+
+    monkeypatch.setattr(Touched, "_whose", of_ids)
+
+
+def sessions_never_leave_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Touched, "in_moved_windows", lambda *_: Found())
+
+
 @pytest.mark.parametrize(
     ("patch", "name"),
     [
+        (whoever_has_other_sessions_is_not_touched, LATE),
+        (sessions_never_leave_a_window, LATE),
         (visitors_of_moved_ids_are_left_out, "a row without any event joins two visitors, and parts them again"),
         (visitors_with_other_rows_are_left_out, LATE),
         (sessions_that_reach_up_to_a_change_stay, "a session goes on over midnight, and from run to run"),
@@ -217,6 +243,8 @@ def test_sessions_of_earlier_runs_stay_as_they_were(tmp_path: Path) -> None:
             report = place.run(projects.load(shape, tmp_path), step.end)
             (made,) = (item for item in report.built if item.model.path == "models/visits")
             assert made.kind == "view" if shown else made.kind in ("table", "view")
+            (vars_,) = (item.how for item in report.built if item.model.path == "user/all/var_table")
+            assert {name: kind for name, kind, _ in vars_.strategies if "session" in name} == CARRIED
             shown |= place._read({made.relation: made.relation})
             now = place._read({name: name for name in shown})
             assert {name: sorted(r.rows, key=repr) for name, r in now.items()} == {

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from sqlglot import exp
 
 from profiles_pipeline import increments
-from profiles_pipeline.compile import Step, accumulators, carrying, kept_graph, kept_rows, recontract
+from profiles_pipeline.compile import Step, carrying, fingerprints, kept_rows, recontract
 from profiles_pipeline.compile.carrying import Carrying
-from profiles_pipeline.compile.touched import Touched
+from profiles_pipeline.compile.touched import Found, Touched
 from profiles_pipeline.compile.versioned import Versioned
 from profiles_pipeline.sql import build
 from profiles_pipeline_tests.law.check import check
@@ -29,16 +28,16 @@ def keep_from_the_first_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def people_with_other_rows_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Touched, "with_other_rows", lambda *_: [])
+    monkeypatch.setattr(Touched, "with_other_rows", lambda *_: Found())
 
 
 def people_with_another_graph_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = build("SELECT CAST(NULL AS TEXT) AS main_id")
-    monkeypatch.setattr(Touched, "whose_graph_changed", lambda *_: [nobody.copy(), nobody.copy()])
+    monkeypatch.setattr(Touched, "whose_graph_changed", lambda *_: Found((nobody.copy(),)))
 
 
 def people_in_moved_windows_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Touched, "in_moved_windows", lambda *_: [])
+    monkeypatch.setattr(Touched, "in_moved_windows", lambda *_: Found())
 
 
 def what_others_need_on_rows_never_moves(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,17 +90,7 @@ def rows_to_go_over_are_known_by_their_number(monkeypatch: pytest.MonkeyPatch) -
 
 def values_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Days are known by the number of their rows and the latest time alone."""
-    fingerprints = accumulators.fingerprints
-
-    def blind(*arguments: object) -> exp.Expr:
-        found = fingerprints(*arguments)  # type: ignore[arg-type]
-        for content in found.find_all(exp.Alias):
-            if content.alias == "content":
-                content.set("this", build("CAST(0 AS HUGEINT)"))
-        return found
-
-    monkeypatch.setattr(carrying, "fingerprints", blind)
-    monkeypatch.setattr(kept_graph, "fingerprints", blind)
+    monkeypatch.setattr(fingerprints, "content", lambda _: build("CAST(0 AS HUGEINT)"))
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow
@@ -65,6 +65,7 @@ class Shop:
     vars: str
     mappings: str
     members: str
+    types: dict[str, str] = field(default_factory=lambda: dict(COLUMNS))
 
     def publisher(self, **spec: object) -> Publisher:
         """The publisher that a declaration makes; the project has it and no other then."""
@@ -83,7 +84,7 @@ class Shop:
         """Let the finished profiles be these: main id -> ids and vars."""
         columns = ["user_main_id", *COLUMNS]
         rows = [[main_id, *(person.get(name) for name in COLUMNS)] for main_id, person in people.items()]
-        self._replace(self.vars, columns, rows, {**COLUMNS, "user_main_id": "VARCHAR"})
+        self._replace(self.vars, columns, rows, {**self.types, "user_main_id": "VARCHAR"})
         ids = [
             [main_id, str(each).partition(" ")[0], "email" if "@" in str(each) else "user_id", *_seen(str(each))]
             for main_id, person in people.items()
@@ -92,6 +93,16 @@ class Shop:
         names = ["main_id", "other_id", "other_id_type", "first_seen_at", "valid_at"]
         times = {"first_seen_at": "TIMESTAMP", "valid_at": "TIMESTAMP"}
         self._replace(self.mappings, names, ids, dict.fromkeys(names[:3], "VARCHAR") | times)
+
+    def retype(self, types: Mapping[str, str]) -> None:
+        """Let the vars have these types, and those that they were made with where none is given; nobody is left."""
+        self.session.warehouse.execute(f"DELETE FROM {self.vars}")
+        wanted = {**COLUMNS, **types}
+        for name in (name for name in COLUMNS if wanted[name] != self.types[name]):
+            self.session.warehouse.execute(
+                f"ALTER TABLE {self.vars} ALTER COLUMN {name} TYPE {wanted[name]} USING NULL"
+            )
+        self.types = wanted
 
     def gather(self, main_ids: Sequence[str]) -> None:
         """Let the cohort of the named have these members."""

@@ -21,7 +21,9 @@ class Receiver:
     """The server.
 
     Attributes:
-        answer: number of the request and its body -> status, headers and seconds to wait before the answer.
+        answer: number of the request and its body -> status, headers and seconds to wait before the answer; headers
+            may say of the body of the answer what it is not.
+        pause: seconds between the bytes of the body of an answer.
         requests: idempotency key, body and time of each request, refused ones included.
         taken: the changes of all batches that were answered with 200, in order.
     """
@@ -31,6 +33,7 @@ class Receiver:
     requests: list[tuple[str, dict[str, object], float]] = field(default_factory=list)
     taken: list[dict[str, object]] = field(default_factory=list)
     forged: int = 0
+    pause: float = 0
 
     @property
     def url(self) -> str:
@@ -60,9 +63,12 @@ def receiving(port: int = 0) -> Iterator[Receiver]:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "2")
+                if headers.keys().isdisjoint(("Content-Length", "Transfer-Encoding")):
+                    self.send_header("Content-Length", "8")
                 self.end_headers()
-                self.wfile.write(b"{}")
+                for byte in b"{      }":
+                    time.sleep(receiver.pause)
+                    self.wfile.write(bytes([byte]))
             except ConnectionError:
                 self.close_connection = True  # the sender has given up waiting
 

@@ -1,5 +1,6 @@
 """What each destination is given, and what it demands."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -92,6 +93,24 @@ def test_braze_is_given_users_by_the_time_of_their_last_change_and_whom_to_delet
     assert len(later("brz__users", "PAYLOAD")) == 4
 
 
+@pytest.mark.parametrize("name", ["braze", "iterable"])
+def test_what_is_no_number_is_null_in_documents(opened: Shop, name: str) -> None:
+    if opened.session.warehouse.dialect == "snowflake":
+        pytest.skip("the emulation is slow, and other engines show it")
+    publisher = opened.publisher(name=f"nan_{name}", key="user_id", properties=["score"], destination=name)
+    scores = {"inf01": "infinity", "nan01": "nan", "neg01": "-infinity", "one01": 1.5, "two02": None}
+    opened.put({key: {"ids": [key], "score": score} for key, score in scores.items()})
+    opened.publish(publisher)
+    column = {"braze": "PAYLOAD", "iterable": "dataFields"}[name]
+    found = [json.loads(str(text)) for (text,) in opened.rows(f"nan_{name}__users", column)]
+    assert [row["score"] for row in found].count(None) == 4
+    assert {"score": 1.5} in found
+    opened.put({key: {"ids": [key], "score": score and "nan"} for key, score in scores.items()})
+    opened.publish(publisher)
+    for (text,) in opened.rows(f"nan_{name}__users", column):
+        assert json.loads(str(text)) == {"score": None}
+
+
 def test_iterable_is_given_fields_and_who_joined_or_left(local: Shop) -> None:
     publisher = local.publisher(
         name="itr", key="email", destination={"type": "iterable", "project_type": "email"}, properties=["n"]
@@ -143,6 +162,15 @@ def test_lists_are_refused_by_amplitude_and_texts_elsewhere(local: Shop) -> None
     assert "'n' of 'lists' is VARCHAR[], which amplitude does not take" in str(caught.value)
     plain = local.publisher(name="lists", key="user_id", properties=["n"])
     assert "TO_JSON" in render(sql.desired_query(plain, source, "VARCHAR", shape), "duckdb")
+
+
+def test_a_column_without_a_value_yet_is_told_and_keeps_the_type_that_it_has(local: Shop) -> None:
+    source, empty = exp.select("1"), '"NULL"'
+    publisher = local.publisher(name="empty", key="user_id", destination="amplitude", properties=["n"])
+    with pytest.raises(ProjectError, match="has had no value yet, so that nobody knows its type"):
+        sql.desired_query(publisher, source, empty, sql.Shape({"n": empty}, {"n": empty}))
+    known = sql.desired_query(publisher, source, empty, sql.Shape({"n": empty}, {"n": "BIGINT"}))
+    assert 'CAST(s."n" AS BIGINT)' in render(known, "duckdb")
 
 
 def test_old_changes_go_once_they_have_arrived(opened: Shop) -> None:

@@ -11,7 +11,7 @@ from profiles_pipeline.compile import published_tables as tables
 from profiles_pipeline.compile import publishing as sql
 from profiles_pipeline.compile.rows import moment
 from profiles_pipeline.destinations.amplitude import tracking
-from profiles_pipeline.dialects import render
+from profiles_pipeline.dialects import capabilities, render
 from profiles_pipeline_tests.publish.people import Shop
 
 FOLDER = Path(__file__).parent / "golden"
@@ -34,13 +34,14 @@ def test_sql_is_as_agreed(local: Shop, dialect: str, update_golden: bool) -> Non
     desired, delta = exp.table_("golden_desired", quoted=True), exp.table_("golden_delta", quoted=True)
     at = moment("2024-01-01 00:00:00.000001")
     statements = {
-        "create": tables.create_table(publisher, relations.table, SHAPE),
+        "create": tables.create_table(publisher, relations.table, SHAPE, capabilities(dialect).of_hashes),
         "create, soft deletes": tables.create_table(soft, relations.table, SHAPE),
         "comment": tables.comment_on(relations.table, "published"),
         "add a column": tables.add_column(relations.table, "score", "DOUBLE"),
         "desired": sql.desired_query(publisher, source, "VARCHAR", SHAPE),
         "delta": sql.delta_query(publisher, desired, relations.table, SHAPE),
         "merge": tables.merge(publisher, relations.table, delta, SHAPE, at),
+        "merge where one column differs": tables.merge(publisher, relations.table, delta, SHAPE, at, {"n"}),
         "merge, soft deletes": tables.merge(soft, relations.table, delta, SHAPE, at),
         "changes": tables.add_changes(relations.changes, delta, 2, 7, at),
     }

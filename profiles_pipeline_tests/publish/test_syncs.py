@@ -88,6 +88,14 @@ def test_a_start_that_is_refused_is_left_for_the_next_publication(local: Shop, a
     assert (done.publication, done.delivered.syncs) == (None, ("sync2",))
 
 
+def test_a_token_that_cannot_be_one_is_told(local: Shop, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUDDERSTACK_ACCESS_TOKEN", f"{TOKEN}\n")
+    local.put(people(1))
+    with pytest.raises(ProjectError, match="RUDDERSTACK_ACCESS_TOKEN has characters that no token has"):
+        local.publish(fetched(local, "retl_newline", api))
+    assert api.calls == []
+
+
 def test_nothing_is_written_without_a_token(local: Shop, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     publisher = fetched(local, "retl_tokenless", api)
     monkeypatch.delenv("RUDDERSTACK_ACCESS_TOKEN")

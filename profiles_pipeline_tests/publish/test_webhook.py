@@ -1,5 +1,6 @@
 """Changes that are sent to a server which is down, slow, busy, picky or takes only some of them."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -72,6 +73,55 @@ def test_a_server_that_is_slow_or_broken_gets_the_same_batch_again(local: Shop, 
     assert set(numbers(receiver)) == {1}
 
 
+@pytest.mark.parametrize(
+    "headers", [{"Content-Length": "1000"}, {"Transfer-Encoding": "chunked"}, {"Content-Encoding": "gzip"}], ids=str
+)
+def test_an_answer_that_breaks_off_or_cannot_be_read_is_asked_for_again(
+    local: Shop, receiver: Receiver, headers: dict[str, str]
+) -> None:
+    receiver.answer = lambda number, _: (200, headers if number == 1 else {}, 0)
+    local.put(crowd(1))
+    name = f"hook_{'_'.join(headers).replace('-', '_').lower()}"
+    assert local.publish(hook(local, name, receiver.url)).delivered.rows == 1
+    assert len(receiver.keys) == 2
+    assert len(set(receiver.keys)) == 1
+
+
+@pytest.mark.parametrize("headers", [{"Retry-After": "3600"}, {"X-RateLimit-Reset": "99999999999"}], ids=str)
+def test_no_server_is_waited_for_longer_than_patience_lasts(
+    local: Shop, receiver: Receiver, headers: dict[str, str]
+) -> None:
+    receiver.answer = lambda *_: (429, headers, 0)
+    name = f"hook_wait_{len(headers)}{len(str(headers))}"
+    publisher = hook(local, name, receiver.url, patience="1 second")
+    local.put(crowd(1))
+    began = time.monotonic()
+    with pytest.raises(RunError, match=r"answers 429 and asks to wait [0-9,]+ s"):
+        local.publish(publisher)
+    assert time.monotonic() - began < 5
+    assert len(receiver.requests) == 1
+
+
+def test_an_answer_that_comes_in_drops_is_not_waited_for(local: Shop, receiver: Receiver) -> None:
+    receiver.pause = 0.2  # each byte is in time, and all of them are not
+    publisher = hook(local, "hook_drops", receiver.url, timeout="500ms", attempts=1)
+    local.put(crowd(1))
+    with pytest.raises(RunError, match="cannot be reached"):
+        local.publish(publisher)
+    receiver.pause = 0
+    assert local.publish(publisher).delivered.rows == 1
+
+
+def test_what_is_no_number_is_null_for_a_server(local: Shop, receiver: Receiver) -> None:
+    destination = {"type": "webhook", "url": receiver.url, "secret_env": "HOOK_SECRET"}
+    publisher = local.publisher(name="hook_nan", key="user_id", properties=["score"], destination=destination)
+    scores = {"inf01": "infinity", "nan01": "nan", "neg01": "-infinity", "one01": 1.5}
+    local.put({key: {"ids": [key], "score": score} for key, score in scores.items()})
+    local.publish(publisher)
+    assert [change["properties"] for change in receiver.taken] == [{"score": None}] * 3 + [{"score": 1.5}]
+    assert local.publish(publisher).publication is None
+
+
 def test_what_a_server_refuses_for_good_does_not_hold_up_the_others(local: Shop, receiver: Receiver) -> None:
     def picky(_: int, content: dict[str, object]) -> tuple[int, dict[str, str], float]:
         changes = content["changes"]
@@ -142,6 +192,11 @@ def test_nothing_is_written_without_an_address_and_a_secret(local: Shop, monkeyp
         with pytest.raises(ProjectError) as caught:
             local.publish(hook(local, "hook_nowhere", url))
         assert [problem.code for problem in caught.value.problems] == [code]
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    for url in ("https://x.org:99999/h", "https://[x/h"):
+        with pytest.raises(ProjectError) as caught:
+            local.publish(hook(local, "hook_nowhere", url))
+        assert [problem.code for problem in caught.value.problems] == ["bad-address"]
     with pytest.raises(ProjectError) as caught:
         local.publish(hook(local, "hook_nowhere", "https://x.org", url_env="NO_SUCH_ADDRESS"))
     assert "the environment has no NO_SUCH_ADDRESS" in str(caught.value)

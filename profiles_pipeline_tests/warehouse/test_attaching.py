@@ -124,7 +124,7 @@ def test_what_is_no_database_is_refused(place: Place, attach: object, said: str)
         ({"a": {}}, "x.duckdb", "database 'a' under 'attach' is of type 'duckdb' and has no 'path'"),
         ({"a": {"type": "mysql"}}, "x.duckdb", "'a' under 'attach' has the unknown type 'mysql'"),
         ({"a": {"type": "postgres"}}, "x.duckdb", "is of type 'postgres' and has no 'address'"),
-        ({}, "md:shop", "'md:shop': projects are not built on MotherDuck"),
+        ({}, "md:shop", "projects are not built on MotherDuck"),
     ],
 )
 def test_what_a_siteconfig_says_wrong_has_its_place(place: Place, attach: object, path: str, said: str) -> None:

@@ -160,13 +160,58 @@ def test_sources(warehouse: Warehouse, postgres_port: int) -> None:
     ]  # fmt: skip
     with pytest.raises(ProjectError, match=r"table 'own\.absent' was not found; tried"):
         warehouse.source("own.absent")
-    state = warehouse.source("own.odd name").state
-    assert state == warehouse.source("own.odd name").state
+    state = warehouse.state("own.odd name")
+    assert state == warehouse.state("own.odd name")
     warehouse.execute('INSERT INTO own."Odd Name" VALUES (1, 2); SELECT pg_stat_force_next_flush()')
-    wait_until(lambda: warehouse.source("own.odd name").state != state)
+    wait_until(lambda: warehouse.state("own.odd name") != state)
     mapped = settings(postgres_port, "own", sources={"a.b": "own.odd name"}, built_here=frozenset({"built"}))
     with connect(mapped, purpose="test", read_only=True) as reader:
         assert reader.source("a.b").origin == "dagster.own.Odd Name"
+
+
+def test_what_changed_behind_a_relation_is_seen(warehouse: Warehouse) -> None:
+    warehouse.execute(
+        """CREATE TABLE own.base (a TEXT, ts TIMESTAMPTZ);
+        CREATE FUNCTION own.peek() RETURNS BIGINT STABLE LANGUAGE SQL AS 'SELECT COUNT(*) FROM own.base';
+        CREATE VIEW own.v AS SELECT LOWER(a) AS a, ts::DATE AS d FROM own.base WHERE ts > '2020-01-01';
+        CREATE VIEW own.vv AS SELECT v.*, (SELECT MAX(ts) FROM own.base) AS newest FROM own.v;
+        CREATE VIEW own.clock AS SELECT a FROM own.base WHERE ts < NOW();
+        CREATE VIEW own.today AS SELECT a FROM own.base WHERE ts < CURRENT_DATE;
+        CREATE VIEW own.called AS SELECT own.peek();
+        CREATE MATERIALIZED VIEW own.mv AS SELECT a FROM own.base;
+        CREATE VIEW own.on_mv AS SELECT a FROM own.mv;
+        CREATE TABLE own.part (a TEXT, n INT) PARTITION BY RANGE (n);
+        CREATE TABLE own.part_1 PARTITION OF own.part FOR VALUES FROM (1) TO (9);
+        CREATE VIEW own.on_part AS SELECT a FROM own.part;
+        CREATE TABLE own.heir () INHERITS (own.base);
+        CREATE EXTENSION IF NOT EXISTS file_fdw;
+        CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+        CREATE FOREIGN TABLE own.abroad (a TEXT) SERVER files OPTIONS (program 'date +%N');
+        CREATE VIEW own.on_abroad AS SELECT a FROM own.abroad"""
+    )
+    names = [name for name in sorted(warehouse.relations("own")) if not name.startswith("profiles_")]
+    before: dict[str, str] = {}
+
+    def changed(statement: str) -> set[str]:
+        warehouse.execute(f"{statement}; SELECT pg_stat_force_next_flush()")
+        warehouse.scalar("SELECT 1")  # what was counted is told once a statement has ended
+        now = {name: warehouse.state(f"own.{name}") for name in names}
+        found = {name for name in names if now[name] != before.get(name)}
+        before.update(now)
+        return found
+
+    changed("INSERT INTO own.base VALUES ('x', '2024-01-01')")
+    unknown = {"abroad", "on_abroad"}
+    reading = {"base", "v", "vv", "clock", "today", "called"}
+    assert changed("SELECT 1") == unknown, "only a foreign table that is always another"
+    assert changed("INSERT INTO own.base VALUES ('y', '2024-01-01')") == reading | unknown
+    assert changed("UPDATE own.base SET a = 'z' WHERE a = 'y'") == reading - {"called"} | unknown
+    assert changed("INSERT INTO own.heir VALUES ('y', '2024-01-01')") == reading | {"heir"} | unknown
+    assert changed("REFRESH MATERIALIZED VIEW own.mv") == {"mv", "on_mv"} | unknown
+    assert changed("INSERT INTO own.part VALUES ('x', 1)") == {"part", "part_1", "on_part"} | unknown
+    assert changed("CREATE TABLE own.part_2 PARTITION OF own.part DEFAULT") == {"part", "on_part"} | unknown
+    assert changed("CREATE OR REPLACE VIEW own.v AS SELECT a, ts::DATE AS d FROM own.base") == {"v", "vv"} | unknown
+    warehouse.execute("DROP SERVER files CASCADE")
 
 
 def test_texts_are_compared_by_their_bytes(warehouse: Warehouse) -> None:

@@ -302,13 +302,34 @@ def test_sources(warehouse: Warehouse, snowflake_account: Account) -> None:
     assert warehouse.scalar(f"SELECT moment FROM {source.sql}") == datetime(2023, 12, 31, 22, tzinfo=UTC)
     with pytest.raises(ProjectError, match=r"table 'own\.absent' was not found; tried"):
         warehouse.source("own.absent")
-    state = warehouse.source("own.odd name").state
-    assert state == warehouse.source("own.odd name").state
+    state = warehouse.state("own.odd name")
+    assert state == warehouse.state("own.odd name")
     warehouse.execute('INSERT INTO own."Odd Name" VALUES (1, 2, NULL)')
-    assert warehouse.source("own.odd name").state != state
+    assert warehouse.state("own.odd name") != state
     mapped = snowflake_account.settings("own", sources={"a.b": "own.odd name"}, built_here=frozenset({"built"}))
     with connect(mapped, purpose="test", read_only=True) as reader:
         assert reader.source("a.b").origin == "SHOP.OWN.Odd Name"
+
+
+def test_what_changed_behind_a_view_is_seen(warehouse: Warehouse) -> None:
+    warehouse.execute("CREATE TABLE own.base (n INTEGER, v VARIANT); CREATE VIEW own.v AS SELECT * FROM own.base")
+    warehouse.execute("CREATE VIEW own.vv AS SELECT n % 5 AS n, v FROM own.v")
+    states = {warehouse.state("own.vv"), warehouse.state("own.vv")}
+    assert len(states) == 1
+    for number, statement in enumerate(
+        (
+            "INSERT INTO own.base SELECT 1, PARSE_JSON('{\"a\": 1}')",
+            "INSERT INTO own.base SELECT 1, PARSE_JSON('{\"a\": 1}')",
+            "UPDATE own.base SET n = 2",
+            "CREATE OR REPLACE VIEW own.vv AS SELECT n % 5 AS m, v FROM own.v",
+        ),
+        start=2,
+    ):
+        warehouse.execute(statement)
+        states.add(warehouse.state("own.vv"))
+        assert len(states) == number, statement
+    warehouse.execute("UPDATE own.base SET n = 7")
+    assert warehouse.state("own.vv") in states, "the rows of the view are what they were"
 
 
 def test_a_reader_cannot_write(warehouse: Warehouse, snowflake_account: Account) -> None:

@@ -11,7 +11,33 @@ from profiles_pipeline.dialects.postgres import casting, parsing
 
 PREFIX = "profiles_"
 
+_INLINED = "LANGUAGE sql IMMUTABLE PARALLEL SAFE AS"
+
+_BY_TYPE_OF_VALUE: tuple[tuple[str, str, str], ...] = (
+    *(
+        ("is_text", f"value {kind}", f"BOOLEAN {_INLINED} $$ SELECT {answer} $$")
+        for kind, answer in {"TEXT": True, "VARCHAR": True, '"char"': False, "ANYELEMENT": False}.items()
+    ),
+    *(
+        ("hash", f"value {kind}, seed BIGINT", f"BIGINT {_INLINED} $$ SELECT {hashed}, seed) $$")
+        for kind, hashed in {
+            "TEXT": "HASHTEXTEXTENDED(value",
+            "VARCHAR": "HASHTEXTEXTENDED(value",
+            "SMALLINT": "HASHINT8EXTENDED(value",
+            "INTEGER": "HASHINT8EXTENDED(value",
+            "BIGINT": "HASHINT8EXTENDED(value",
+            "TIMESTAMP": "TIMESTAMP_HASH_EXTENDED(value",
+            "TIMESTAMPTZ": "TIMESTAMP_HASH_EXTENDED(value AT TIME ZONE 'UTC'",
+            '"char"': "HASHTEXTEXTENDED(value::TEXT",
+            "ANYELEMENT": "HASHTEXTEXTENDED(value::TEXT",
+        }.items()
+    ),
+)
+"""Functions of which the server takes the one for the type of a column. It puts their texts in the place of the calls:
+no row is asked for its type, and no number or time is written out to be hashed."""
+
 _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
+    *_BY_TYPE_OF_VALUE,
     *parsing.FUNCTIONS,
     *casting.FUNCTIONS,
     (

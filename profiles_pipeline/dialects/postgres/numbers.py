@@ -69,16 +69,15 @@ def _hexadecimal(node: exp.Expr) -> exp.Expr | None:
     return cast_to(node.expression, "TEXT")
 
 
-_HASH = "HASHTEXTEXTENDED"
-
-
 def hash_of(args: list[exp.Expr]) -> exp.Expr:
-    """HASH(a, b): of the text of each value, which tells apart what has any difference; equal values may look unlike.
+    """HASH(a, b): of each value, which tells apart what has any difference in its text; equal values may look unlike.
 
     Each place has a seed of its own, so that values that change places are seen.
     """
-    parts = [
-        build(f"COALESCE({_HASH}(CAST(:x AS TEXT), {seed}), {seed})", x=arg) for seed, arg in enumerate(args, start=1)
+    seeds = [exp.Literal.number(seed) for seed in range(1, len(args) + 1)]
+    parts: list[exp.Expr] = [
+        exp.Coalesce(this=called("hash", arg, seed), expressions=[seed.copy()])
+        for arg, seed in zip(args, seeds, strict=True)
     ]
     hashed = parts[0]
     for part in parts[1:]:
@@ -90,9 +89,10 @@ def _is_hash(node: exp.Expr) -> bool:
     inner = node.unnest()
     while isinstance(inner, exp.BitwiseXor):
         inner = inner.this
-    return isinstance(inner, exp.Coalesce) and isinstance(inner.this, exp.Anonymous) and inner.this.name == _HASH
+    return isinstance(inner, exp.Coalesce) and isinstance(inner.this, exp.Anonymous) and inner.this.name == _HASH.name
 
 
+_HASH, _IS_TEXT = called("hash"), called("is_text")
 _INTEGERS = (exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT, exp.DType.INT128)
 
 
@@ -200,8 +200,10 @@ def truncated(node: exp.Expr) -> exp.Expr:
 
 def typeof(node: exp.Expr) -> exp.Expr:
     """TYPEOF(x): in the canonical spelling, or ready to be compared with a type."""
-    asked = function("PG_TYPEOF", node.this)
     parent = node.parent
+    if isinstance(parent, exp.EQ) and parent.expression.name == "VARCHAR":
+        return called("is_text", node.this)
+    asked = function("PG_TYPEOF", node.this)
     if isinstance(parent, exp.EQ) and isinstance(parent.expression, exp.Literal):
         # Types are compared by their numbers: their names would be looked up for every row.
         kinds: list[exp.Expr] = [
@@ -223,7 +225,7 @@ def type_test(node: exp.Expr) -> exp.Expr:
     asked = node.this
     if isinstance(asked, exp.Anonymous) and asked.name == "ANY_OF":
         return exp.In(this=asked.expressions[0], expressions=asked.expressions[1:])
-    return node
+    return asked if isinstance(asked, exp.Anonymous) and asked.name == _IS_TEXT.name else node
 
 
 def logarithm(node: exp.Expr) -> exp.Expr:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from profiles_pipeline.dialects.folding import lower_case
-from profiles_pipeline.dialects.postgres import aggregates, documents, lists, numbers, texts, times
+from profiles_pipeline.dialects.postgres import aggregates, documents, groups, lists, numbers, texts, times
 from profiles_pipeline.dialects.postgres.collation import by_bytes, compare_by_bytes
 from profiles_pipeline.dialects.postgres.helpers import called
 from profiles_pipeline.dialects.postgres.words import cast_to, function
@@ -123,6 +123,7 @@ def _named_subquery(node: exp.Expr) -> exp.Expr:
 
 REWRITES: tuple[Rewrite, ...] = (
     Rewrite("queries without a name", "a name", (exp.Subquery,), _named_subquery),
+    Rewrite("GROUP BY truncated times", "of a query that computes them", (exp.Select,), groups.by_truncated_time),
     Rewrite(
         "ARG_MAX, ARG_MIN",
         "the first of an ordered ARRAY_AGG",
@@ -220,7 +221,7 @@ REWRITES: tuple[Rewrite, ...] = (
     ),
     Rewrite("joins on what may be NULL", "comparisons of lists of one", (exp.NullSafeEQ,), _joined_nulls),
     Rewrite("TYPEOF", "PG_TYPEOF, in the canonical spelling", (exp.Typeof,), numbers.typeof),
-    Rewrite("tests of TYPEOF", "tests of PG_TYPEOF", (exp.EQ,), numbers.type_test),
+    Rewrite("tests of TYPEOF", "tests of PG_TYPEOF; of texts, a function of the schema", (exp.EQ,), numbers.type_test),
     Rewrite("LIST_TRANSFORM, LIST_FILTER", "queries over the items", (exp.Transform, exp.ArrayFilter), lists.listed),
     Rewrite("JSON_OBJECT", "JSONB_BUILD_OBJECT", (exp.JSONObject,), documents.json_object),
     Rewrite("JSON_ARRAY", "JSONB_BUILD_ARRAY", (exp.JSONArray,), documents.json_array),

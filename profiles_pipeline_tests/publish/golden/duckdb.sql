@@ -4,7 +4,7 @@ CREATE TABLE IF NOT EXISTS "profiles"."golden" (
   "n" BIGINT,
   "score" DOUBLE,
   "old" TEXT,
-  "row_hash" TEXT,
+  "row_hash" TEXT USING COMPRESSION zstd,
   "published_at" TIMESTAMP,
   "main_id" TEXT
 );
@@ -204,6 +204,25 @@ WHEN MATCHED THEN UPDATE SET
   "old" = d."old",
   "row_hash" = d."row_hash",
   "main_id" = d."main_id",
+  "published_at" = CAST('2024-01-01 00:00:00.000001' AS TIMESTAMP)
+WHEN NOT MATCHED THEN INSERT ("user_id", "n", "score", "old", "row_hash", "main_id", "published_at") VALUES (
+  d."publish_key",
+  d."n",
+  d."score",
+  d."old",
+  d."row_hash",
+  d."main_id",
+  CAST('2024-01-01 00:00:00.000001' AS TIMESTAMP)
+);
+
+-- merge where one column differs
+MERGE INTO "profiles"."golden" AS t
+USING "golden_delta" AS d
+ON t."user_id" = d.publish_key
+WHEN MATCHED AND d.publish_op = 'D' THEN DELETE
+WHEN MATCHED THEN UPDATE SET
+  "n" = d."n",
+  "row_hash" = d."row_hash",
   "published_at" = CAST('2024-01-01 00:00:00.000001' AS TIMESTAMP)
 WHEN NOT MATCHED THEN INSERT ("user_id", "n", "score", "old", "row_hash", "main_id", "published_at") VALUES (
   d."publish_key",

@@ -35,7 +35,7 @@ WITH rows AS (
     ) AS r
   ) AS r
   WHERE
-    NOT "timestamp" IS NULL
+    "timestamp" >= CAST('0001-01-01 00:00:00' AS TIMESTAMP)
 ), aliases AS (
   SELECT
     anonymous_id AS alias
@@ -77,7 +77,7 @@ FROM (
   SELECT
     source,
     CASE
-      WHEN "timestamp" IS NULL
+      WHEN "timestamp" IS NULL OR "timestamp" < CAST('0001-01-01 00:00:00' AS TIMESTAMP)
       THEN 'no time'
       WHEN anonymous_id IS NULL AND user_id IS NULL
       THEN 'no id'
@@ -165,7 +165,7 @@ FROM (
   JOIN "profiles"."Material_dbt_aliases_mapping_1" AS a
     ON a.alias = COALESCE(r.user_id, r.anonymous_id)
   WHERE
-    NOT r."timestamp" IS NULL
+    r."timestamp" >= CAST('0001-01-01 00:00:00' AS TIMESTAMP)
 ) AS t;
 
 -- models/web

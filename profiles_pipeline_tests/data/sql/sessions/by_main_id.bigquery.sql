@@ -8,11 +8,11 @@ SELECT
   `s`.`user_main_id`,
   `s`.`session_start_at`,
   ROW_NUMBER() OVER (
-    PARTITION BY `s`.`visitor`
+    PARTITION BY `s`.`profiles_visitor`
     ORDER BY `s`.`session_start_at` IS NULL ASC, `s`.`session_start_at` ASC
   ) AS `session_sequence_number`,
   LEAD(`s`.`session_start_at`) OVER (
-    PARTITION BY `s`.`visitor`
+    PARTITION BY `s`.`profiles_visitor`
     ORDER BY `s`.`session_start_at` IS NULL ASC, `s`.`session_start_at` ASC
   ) AS `next_session_start_at`,
   `s`.`ended_at`,
@@ -34,13 +34,13 @@ FROM (
     SELECT
       `e`.*,
       LAG(`timestamp`) OVER (
-        PARTITION BY `visitor`
+        PARTITION BY `profiles_visitor`
         ORDER BY `timestamp` IS NULL ASC, `timestamp` ASC, `event_id` IS NULL ASC, `event_id` ASC
-      ) AS `previous_at`,
+      ) AS `profiles_previous_at`,
       LEAD(`timestamp`) OVER (
-        PARTITION BY `visitor`
+        PARTITION BY `profiles_visitor`
         ORDER BY `timestamp` IS NULL ASC, `timestamp` ASC, `event_id` IS NULL ASC, `event_id` ASC
-      ) AS `next_at`
+      ) AS `profiles_next_at`
     FROM (
       SELECT
         *
@@ -48,15 +48,15 @@ FROM (
         SELECT
           `e`.*,
           LAG(`timestamp`) OVER (
-            PARTITION BY `visitor`, `event_id`
+            PARTITION BY `profiles_visitor`, `event_id`
             ORDER BY `timestamp` IS NULL ASC, `timestamp` ASC, `source` IS NULL ASC, `source` ASC, `event` IS NULL ASC, `event` ASC
-          ) AS `came_before`
+          ) AS `profiles_came_before`
         FROM (
           SELECT
             *
           FROM (
             SELECT
-              `r`.`user_main_id` AS `visitor`,
+              `r`.`user_main_id` AS `profiles_visitor`,
               CAST(`id` AS STRING) AS `event_id`,
               CAST(`event` AS STRING) AS `event`,
               CAST(CAST(CAST(`ts` AS STRING) AS TIMESTAMP) AS DATETIME) AS `timestamp`,
@@ -113,114 +113,136 @@ FROM (
             ) AS `r`
           ) AS `e`
           WHERE
-            NOT `visitor` IS NULL AND NOT `event_id` IS NULL AND NOT `timestamp` IS NULL
+            NOT `profiles_visitor` IS NULL
+            AND NOT `event_id` IS NULL
+            AND `timestamp` >= CAST('0001-01-01 00:00:00' AS DATETIME)
         ) AS `e`
       ) AS `n`
       WHERE
-        `came_before` IS NULL
-        OR `timestamp` > DATETIME_ADD(CAST(`came_before` AS DATETIME), INTERVAL 2592000 SECOND)
+        `profiles_came_before` IS NULL
+        OR `timestamp` > DATETIME_ADD(CAST(`profiles_came_before` AS DATETIME), INTERVAL 2592000 SECOND)
     ) AS `e`
   ), `runs` AS (
     SELECT
       `g`.*,
       MAX(
         CASE
-          WHEN `previous_at` IS NULL
+          WHEN `profiles_previous_at` IS NULL
           OR `timestamp` IS NULL
-          OR `timestamp` > DATETIME_ADD(CAST(`previous_at` AS DATETIME), INTERVAL 1800 SECOND)
+          OR `timestamp` > DATETIME_ADD(CAST(`profiles_previous_at` AS DATETIME), INTERVAL 1800 SECOND)
           THEN `timestamp`
         END
       ) OVER (
-        PARTITION BY `visitor`
+        PARTITION BY `profiles_visitor`
         ORDER BY `timestamp` IS NULL ASC, `timestamp` ASC, `event_id` IS NULL ASC, `event_id` ASC
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS `run_started_at`
+      ) AS `profiles_run_started_at`
     FROM `gaps` AS `g`
   ), `marked` AS (
     SELECT
       `r`.*,
       CASE
-        WHEN `timestamp` = `run_started_at`
+        WHEN `timestamp` = `profiles_run_started_at`
         THEN 0
         ELSE DIV(
           (
-            DATETIME_DIFF(CAST(`timestamp` AS DATETIME), CAST(`run_started_at` AS DATETIME), MICROSECOND) - 1
+            DATETIME_DIFF(
+              CAST(`timestamp` AS DATETIME),
+              CAST(`profiles_run_started_at` AS DATETIME),
+              MICROSECOND
+            ) - 1
           ),
           43200000000
         )
-      END AS `piece`,
+      END AS `profiles_piece`,
       (
-        `previous_at` IS NULL
+        `profiles_previous_at` IS NULL
         OR `timestamp` IS NULL
-        OR `timestamp` > DATETIME_ADD(CAST(`previous_at` AS DATETIME), INTERVAL 1800 SECOND)
+        OR `timestamp` > DATETIME_ADD(CAST(`profiles_previous_at` AS DATETIME), INTERVAL 1800 SECOND)
       )
       OR CASE
-        WHEN `timestamp` = `run_started_at`
+        WHEN `timestamp` = `profiles_run_started_at`
         THEN 0
         ELSE DIV(
           (
-            DATETIME_DIFF(CAST(`timestamp` AS DATETIME), CAST(`run_started_at` AS DATETIME), MICROSECOND) - 1
+            DATETIME_DIFF(
+              CAST(`timestamp` AS DATETIME),
+              CAST(`profiles_run_started_at` AS DATETIME),
+              MICROSECOND
+            ) - 1
           ),
           43200000000
         )
       END <> CASE
-        WHEN `previous_at` = `run_started_at`
+        WHEN `profiles_previous_at` = `profiles_run_started_at`
         THEN 0
         ELSE DIV(
           (
-            DATETIME_DIFF(CAST(`previous_at` AS DATETIME), CAST(`run_started_at` AS DATETIME), MICROSECOND) - 1
+            DATETIME_DIFF(
+              CAST(`profiles_previous_at` AS DATETIME),
+              CAST(`profiles_run_started_at` AS DATETIME),
+              MICROSECOND
+            ) - 1
           ),
           43200000000
         )
-      END AS `is_first`,
+      END AS `profiles_is_first`,
       (
         `timestamp` IS NULL
-        OR `next_at` IS NULL
-        OR `next_at` > DATETIME_ADD(CAST(`timestamp` AS DATETIME), INTERVAL 1800 SECOND)
+        OR `profiles_next_at` IS NULL
+        OR `profiles_next_at` > DATETIME_ADD(CAST(`timestamp` AS DATETIME), INTERVAL 1800 SECOND)
       )
       OR CASE
-        WHEN `timestamp` = `run_started_at`
+        WHEN `timestamp` = `profiles_run_started_at`
         THEN 0
         ELSE DIV(
           (
-            DATETIME_DIFF(CAST(`timestamp` AS DATETIME), CAST(`run_started_at` AS DATETIME), MICROSECOND) - 1
+            DATETIME_DIFF(
+              CAST(`timestamp` AS DATETIME),
+              CAST(`profiles_run_started_at` AS DATETIME),
+              MICROSECOND
+            ) - 1
           ),
           43200000000
         )
       END <> CASE
-        WHEN `next_at` = `run_started_at`
+        WHEN `profiles_next_at` = `profiles_run_started_at`
         THEN 0
         ELSE DIV(
           (
-            DATETIME_DIFF(CAST(`next_at` AS DATETIME), CAST(`run_started_at` AS DATETIME), MICROSECOND) - 1
+            DATETIME_DIFF(
+              CAST(`profiles_next_at` AS DATETIME),
+              CAST(`profiles_run_started_at` AS DATETIME),
+              MICROSECOND
+            ) - 1
           ),
           43200000000
         )
-      END AS `is_last`
+      END AS `profiles_is_last`
     FROM `runs` AS `r`
   ), `sessions` AS (
     SELECT
-      `visitor`,
+      `profiles_visitor`,
       MIN(`timestamp`) AS `session_start_at`,
       MAX(`timestamp`) AS `ended_at`,
       COUNT(*) AS `number_of_events`,
-      MAX(CASE WHEN `is_first` THEN `event_id` END) AS `first_event_id`,
-      MAX(CASE WHEN `is_first` THEN `event` END) AS `entry_event`,
-      MAX(CASE WHEN `is_last` THEN `event` END) AS `exit_event`,
+      MAX(CASE WHEN `profiles_is_first` THEN `event_id` END) AS `profiles_first_event_id`,
+      MAX(CASE WHEN `profiles_is_first` THEN `event` END) AS `entry_event`,
+      MAX(CASE WHEN `profiles_is_last` THEN `event` END) AS `exit_event`,
       COUNTIF(`event` = 'view') AS `n_views`,
       MIN(CASE WHEN `event` = 'view' THEN `timestamp` END) AS `viewed_at`,
       MIN(CASE WHEN `event` = 'buy' THEN `timestamp` END) AS `bought_at`
     FROM `marked` AS `m`
     GROUP BY
-      `visitor`,
-      `run_started_at`,
-      `piece`
+      `profiles_visitor`,
+      `profiles_run_started_at`,
+      `profiles_piece`
   )
   SELECT
-    `s`.`visitor`,
+    `s`.`profiles_visitor`,
     TO_HEX(
       MD5(
-        `p`.`main_id` || '|' || `s`.`first_event_id` || '|' || CAST(DATETIME_DIFF(
+        `p`.`main_id` || '|' || `s`.`profiles_first_event_id` || '|' || CAST(DATETIME_DIFF(
           CAST(`s`.`session_start_at` AS DATETIME),
           CAST(CAST('1970-01-01 00:00:00' AS DATETIME) AS DATETIME),
           MICROSECOND
@@ -248,7 +270,7 @@ FROM (
       `main_id`
     FROM `profiles`.`Material_user_default_id_stitcher_1_mappings`
   ) AS `p`
-    ON `p`.`person` = `s`.`visitor`
+    ON `p`.`person` = `s`.`profiles_visitor`
 ) AS `s`;
 
 -- 2. rows by whether they are events
@@ -267,6 +289,7 @@ FROM (
       'inputs/tracks' AS `source`,
       CASE
         WHEN CAST(CAST(CAST(`ts` AS STRING) AS TIMESTAMP) AS DATETIME) IS NULL
+        OR CAST(CAST(CAST(`ts` AS STRING) AS TIMESTAMP) AS DATETIME) < CAST('0001-01-01 00:00:00' AS DATETIME)
         THEN 'no time'
         WHEN CAST(`id` AS STRING) IS NULL
         THEN 'no event id'
@@ -355,7 +378,7 @@ FROM (
   SELECT
     `k`.*,
     LAG(`timestamp`) OVER (
-      PARTITION BY `visitor`
+      PARTITION BY `profiles_visitor`
       ORDER BY `timestamp` IS NULL ASC, `timestamp` ASC, `event_id` IS NULL ASC, `event_id` ASC
     ) AS `previous_at`
   FROM (
@@ -365,15 +388,15 @@ FROM (
       SELECT
         `e`.*,
         LAG(`timestamp`) OVER (
-          PARTITION BY `visitor`, `event_id`
+          PARTITION BY `profiles_visitor`, `event_id`
           ORDER BY `timestamp` IS NULL ASC, `timestamp` ASC, `source` IS NULL ASC, `source` ASC, `event` IS NULL ASC, `event` ASC
-        ) AS `came_before`
+        ) AS `profiles_came_before`
       FROM (
         SELECT
           *
         FROM (
           SELECT
-            `r`.`user_main_id` AS `visitor`,
+            `r`.`user_main_id` AS `profiles_visitor`,
             CAST(`id` AS STRING) AS `event_id`,
             CAST(`event` AS STRING) AS `event`,
             CAST(CAST(CAST(`ts` AS STRING) AS TIMESTAMP) AS DATETIME) AS `timestamp`,
@@ -430,12 +453,14 @@ FROM (
           ) AS `r`
         ) AS `e`
         WHERE
-          NOT `visitor` IS NULL AND NOT `event_id` IS NULL AND NOT `timestamp` IS NULL
+          NOT `profiles_visitor` IS NULL
+          AND NOT `event_id` IS NULL
+          AND `timestamp` >= CAST('0001-01-01 00:00:00' AS DATETIME)
       ) AS `e`
     ) AS `n`
     WHERE
-      `came_before` IS NULL
-      OR `timestamp` > DATETIME_ADD(CAST(`came_before` AS DATETIME), INTERVAL 2592000 SECOND)
+      `profiles_came_before` IS NULL
+      OR `timestamp` > DATETIME_ADD(CAST(`profiles_came_before` AS DATETIME), INTERVAL 2592000 SECOND)
   ) AS `k`
 ) AS `e`
 JOIN (
@@ -444,7 +469,7 @@ JOIN (
     `main_id`
   FROM `profiles`.`Material_user_default_id_stitcher_1_mappings`
 ) AS `p`
-  ON `p`.`person` = `e`.`visitor`;
+  ON `p`.`person` = `e`.`profiles_visitor`;
 
 -- models/visits_session_tracks
 -- Material_visits_session_tracks_1, as of 2024-06-01 00:00:00 UTC

@@ -8,8 +8,8 @@ SELECT
   "s"."session_id",
   "s"."user_main_id",
   "s"."session_start_at",
-  ROW_NUMBER() OVER (PARTITION BY "s"."visitor" ORDER BY "s"."session_start_at") AS "session_sequence_number",
-  LEAD("s"."session_start_at") OVER (PARTITION BY "s"."visitor" ORDER BY "s"."session_start_at") AS "next_session_start_at",
+  ROW_NUMBER() OVER (PARTITION BY "s"."profiles_visitor" ORDER BY "s"."session_start_at") AS "session_sequence_number",
+  LEAD("s"."session_start_at") OVER (PARTITION BY "s"."profiles_visitor" ORDER BY "s"."session_start_at") AS "next_session_start_at",
   "s"."ended_at",
   "s"."number_of_events",
   "s"."duration_seconds",
@@ -28,21 +28,24 @@ FROM (
   WITH "gaps" AS (
     SELECT
       "e".*,
-      LAG("timestamp") OVER (PARTITION BY "visitor" ORDER BY "timestamp", "event_id") AS "previous_at",
-      LEAD("timestamp") OVER (PARTITION BY "visitor" ORDER BY "timestamp", "event_id") AS "next_at"
+      LAG("timestamp") OVER (PARTITION BY "profiles_visitor" ORDER BY "timestamp", "event_id") AS "profiles_previous_at",
+      LEAD("timestamp") OVER (PARTITION BY "profiles_visitor" ORDER BY "timestamp", "event_id") AS "profiles_next_at"
     FROM (
       SELECT
         *
       FROM (
         SELECT
           "e".*,
-          LAG("timestamp") OVER (PARTITION BY "visitor", "event_id" ORDER BY "timestamp", "source", "event") AS "came_before"
+          LAG("timestamp") OVER (
+            PARTITION BY "profiles_visitor", "event_id"
+            ORDER BY "timestamp", "source", "event"
+          ) AS "profiles_came_before"
         FROM (
           SELECT
             *
           FROM (
             SELECT
-              "r"."user_main_id" AS "visitor",
+              "r"."user_main_id" AS "profiles_visitor",
               CAST("id" AS VARCHAR(MAX)) AS "event_id",
               CAST("event" AS VARCHAR(MAX)) AS "event",
               CAST(CAST(CAST("ts" AS VARCHAR(MAX)) AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP) AS "timestamp",
@@ -115,118 +118,160 @@ FROM (
             ) AS "r"
           ) AS "e"
           WHERE
-            NOT "visitor" IS NULL AND NOT "event_id" IS NULL AND NOT "timestamp" IS NULL
+            NOT "profiles_visitor" IS NULL
+            AND NOT "event_id" IS NULL
+            AND "timestamp" >= CAST('0001-01-01 00:00:00' AS TIMESTAMP)
         ) AS "e"
       ) AS "n"
       WHERE
-        "came_before" IS NULL
-        OR "timestamp" > DATEADD(SECOND, 2592000, CAST("came_before" AS TIMESTAMP))
+        "profiles_came_before" IS NULL
+        OR "timestamp" > DATEADD(SECOND, 2592000, CAST("profiles_came_before" AS TIMESTAMP))
     ) AS "e"
   ), "runs" AS (
     SELECT
       "g".*,
       MAX(
         CASE
-          WHEN "previous_at" IS NULL
+          WHEN "profiles_previous_at" IS NULL
           OR "timestamp" IS NULL
-          OR "timestamp" > DATEADD(SECOND, 1800, CAST("previous_at" AS TIMESTAMP))
+          OR "timestamp" > DATEADD(SECOND, 1800, CAST("profiles_previous_at" AS TIMESTAMP))
           THEN "timestamp"
         END
       ) OVER (
-        PARTITION BY "visitor"
+        PARTITION BY "profiles_visitor"
         ORDER BY "timestamp", "event_id"
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-      ) AS "run_started_at"
+      ) AS "profiles_run_started_at"
     FROM "gaps" AS "g"
   ), "marked" AS (
     SELECT
       "r".*,
       CASE
-        WHEN "timestamp" = "run_started_at"
+        WHEN "timestamp" = "profiles_run_started_at"
         THEN 0
         ELSE CAST((
           (
-            DATEDIFF(MICROSECOND, CAST("run_started_at" AS TIMESTAMP), CAST("timestamp" AS TIMESTAMP)) - 1
+            DATEDIFF(
+              MICROSECOND,
+              CAST("profiles_run_started_at" AS TIMESTAMP),
+              CAST("timestamp" AS TIMESTAMP)
+            ) - 1
           ) - (
-            DATEDIFF(MICROSECOND, CAST("run_started_at" AS TIMESTAMP), CAST("timestamp" AS TIMESTAMP)) - 1
+            DATEDIFF(
+              MICROSECOND,
+              CAST("profiles_run_started_at" AS TIMESTAMP),
+              CAST("timestamp" AS TIMESTAMP)
+            ) - 1
           ) % 43200000000
         ) / 43200000000 AS BIGINT)
-      END AS "piece",
+      END AS "profiles_piece",
       (
-        "previous_at" IS NULL
+        "profiles_previous_at" IS NULL
         OR "timestamp" IS NULL
-        OR "timestamp" > DATEADD(SECOND, 1800, CAST("previous_at" AS TIMESTAMP))
+        OR "timestamp" > DATEADD(SECOND, 1800, CAST("profiles_previous_at" AS TIMESTAMP))
       )
       OR CASE
-        WHEN "timestamp" = "run_started_at"
+        WHEN "timestamp" = "profiles_run_started_at"
         THEN 0
         ELSE CAST((
           (
-            DATEDIFF(MICROSECOND, CAST("run_started_at" AS TIMESTAMP), CAST("timestamp" AS TIMESTAMP)) - 1
+            DATEDIFF(
+              MICROSECOND,
+              CAST("profiles_run_started_at" AS TIMESTAMP),
+              CAST("timestamp" AS TIMESTAMP)
+            ) - 1
           ) - (
-            DATEDIFF(MICROSECOND, CAST("run_started_at" AS TIMESTAMP), CAST("timestamp" AS TIMESTAMP)) - 1
+            DATEDIFF(
+              MICROSECOND,
+              CAST("profiles_run_started_at" AS TIMESTAMP),
+              CAST("timestamp" AS TIMESTAMP)
+            ) - 1
           ) % 43200000000
         ) / 43200000000 AS BIGINT)
       END <> CASE
-        WHEN "previous_at" = "run_started_at"
+        WHEN "profiles_previous_at" = "profiles_run_started_at"
         THEN 0
         ELSE CAST((
           (
-            DATEDIFF(MICROSECOND, CAST("run_started_at" AS TIMESTAMP), CAST("previous_at" AS TIMESTAMP)) - 1
+            DATEDIFF(
+              MICROSECOND,
+              CAST("profiles_run_started_at" AS TIMESTAMP),
+              CAST("profiles_previous_at" AS TIMESTAMP)
+            ) - 1
           ) - (
-            DATEDIFF(MICROSECOND, CAST("run_started_at" AS TIMESTAMP), CAST("previous_at" AS TIMESTAMP)) - 1
+            DATEDIFF(
+              MICROSECOND,
+              CAST("profiles_run_started_at" AS TIMESTAMP),
+              CAST("profiles_previous_at" AS TIMESTAMP)
+            ) - 1
           ) % 43200000000
         ) / 43200000000 AS BIGINT)
-      END AS "is_first",
+      END AS "profiles_is_first",
       (
         "timestamp" IS NULL
-        OR "next_at" IS NULL
-        OR "next_at" > DATEADD(SECOND, 1800, CAST("timestamp" AS TIMESTAMP))
+        OR "profiles_next_at" IS NULL
+        OR "profiles_next_at" > DATEADD(SECOND, 1800, CAST("timestamp" AS TIMESTAMP))
       )
       OR CASE
-        WHEN "timestamp" = "run_started_at"
+        WHEN "timestamp" = "profiles_run_started_at"
         THEN 0
         ELSE CAST((
           (
-            DATEDIFF(MICROSECOND, CAST("run_started_at" AS TIMESTAMP), CAST("timestamp" AS TIMESTAMP)) - 1
+            DATEDIFF(
+              MICROSECOND,
+              CAST("profiles_run_started_at" AS TIMESTAMP),
+              CAST("timestamp" AS TIMESTAMP)
+            ) - 1
           ) - (
-            DATEDIFF(MICROSECOND, CAST("run_started_at" AS TIMESTAMP), CAST("timestamp" AS TIMESTAMP)) - 1
+            DATEDIFF(
+              MICROSECOND,
+              CAST("profiles_run_started_at" AS TIMESTAMP),
+              CAST("timestamp" AS TIMESTAMP)
+            ) - 1
           ) % 43200000000
         ) / 43200000000 AS BIGINT)
       END <> CASE
-        WHEN "next_at" = "run_started_at"
+        WHEN "profiles_next_at" = "profiles_run_started_at"
         THEN 0
         ELSE CAST((
           (
-            DATEDIFF(MICROSECOND, CAST("run_started_at" AS TIMESTAMP), CAST("next_at" AS TIMESTAMP)) - 1
+            DATEDIFF(
+              MICROSECOND,
+              CAST("profiles_run_started_at" AS TIMESTAMP),
+              CAST("profiles_next_at" AS TIMESTAMP)
+            ) - 1
           ) - (
-            DATEDIFF(MICROSECOND, CAST("run_started_at" AS TIMESTAMP), CAST("next_at" AS TIMESTAMP)) - 1
+            DATEDIFF(
+              MICROSECOND,
+              CAST("profiles_run_started_at" AS TIMESTAMP),
+              CAST("profiles_next_at" AS TIMESTAMP)
+            ) - 1
           ) % 43200000000
         ) / 43200000000 AS BIGINT)
-      END AS "is_last"
+      END AS "profiles_is_last"
     FROM "runs" AS "r"
   ), "sessions" AS (
     SELECT
-      "visitor",
+      "profiles_visitor",
       MIN("timestamp") AS "session_start_at",
       MAX("timestamp") AS "ended_at",
       COUNT(*) AS "number_of_events",
-      MAX(CASE WHEN "is_first" THEN "event_id" END) AS "first_event_id",
-      MAX(CASE WHEN "is_first" THEN "event" END) AS "entry_event",
-      MAX(CASE WHEN "is_last" THEN "event" END) AS "exit_event",
+      MAX(CASE WHEN "profiles_is_first" THEN "event_id" END) AS "profiles_first_event_id",
+      MAX(CASE WHEN "profiles_is_first" THEN "event" END) AS "entry_event",
+      MAX(CASE WHEN "profiles_is_last" THEN "event" END) AS "exit_event",
       COUNT(CASE WHEN "event" = 'view' THEN 1 ELSE NULL END) AS "n_views",
       MIN(CASE WHEN "event" = 'view' THEN "timestamp" END) AS "viewed_at",
       MIN(CASE WHEN "event" = 'buy' THEN "timestamp" END) AS "bought_at"
     FROM "marked" AS "m"
     GROUP BY
-      "visitor",
-      "run_started_at",
-      "piece"
+      "profiles_visitor",
+      "profiles_run_started_at",
+      "profiles_piece"
   )
   SELECT
-    "s"."visitor",
+    "s"."profiles_visitor",
     MD5(
-      "p"."main_id" || '|' || "s"."first_event_id" || '|' || CAST(DATEDIFF(
+      "p"."main_id" || '|' || "s"."profiles_first_event_id" || '|' || CAST(DATEDIFF(
         MICROSECOND,
         CAST(CAST('1970-01-01 00:00:00' AS TIMESTAMP) AS TIMESTAMP),
         CAST("s"."session_start_at" AS TIMESTAMP)
@@ -253,7 +298,7 @@ FROM (
       "main_id"
     FROM "profiles"."material_user_default_id_stitcher_1_mappings"
   ) AS "p"
-    ON "p"."person" = "s"."visitor"
+    ON "p"."person" = "s"."profiles_visitor"
 ) AS "s";
 
 -- 2. rows by whether they are events
@@ -273,6 +318,7 @@ FROM (
       'inputs/tracks' AS "source",
       CASE
         WHEN CAST(CAST(CAST("ts" AS VARCHAR(MAX)) AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP) IS NULL
+        OR CAST(CAST(CAST("ts" AS VARCHAR(MAX)) AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP) < CAST('0001-01-01 00:00:00' AS TIMESTAMP)
         THEN 'no time'
         WHEN CAST("id" AS VARCHAR(MAX)) IS NULL
         THEN 'no event id'
@@ -382,20 +428,23 @@ SELECT
 FROM (
   SELECT
     "k".*,
-    LAG("timestamp") OVER (PARTITION BY "visitor" ORDER BY "timestamp", "event_id") AS "previous_at"
+    LAG("timestamp") OVER (PARTITION BY "profiles_visitor" ORDER BY "timestamp", "event_id") AS "previous_at"
   FROM (
     SELECT
       *
     FROM (
       SELECT
         "e".*,
-        LAG("timestamp") OVER (PARTITION BY "visitor", "event_id" ORDER BY "timestamp", "source", "event") AS "came_before"
+        LAG("timestamp") OVER (
+          PARTITION BY "profiles_visitor", "event_id"
+          ORDER BY "timestamp", "source", "event"
+        ) AS "profiles_came_before"
       FROM (
         SELECT
           *
         FROM (
           SELECT
-            "r"."user_main_id" AS "visitor",
+            "r"."user_main_id" AS "profiles_visitor",
             CAST("id" AS VARCHAR(MAX)) AS "event_id",
             CAST("event" AS VARCHAR(MAX)) AS "event",
             CAST(CAST(CAST("ts" AS VARCHAR(MAX)) AS TIMESTAMP WITH TIME ZONE) AS TIMESTAMP) AS "timestamp",
@@ -468,12 +517,14 @@ FROM (
           ) AS "r"
         ) AS "e"
         WHERE
-          NOT "visitor" IS NULL AND NOT "event_id" IS NULL AND NOT "timestamp" IS NULL
+          NOT "profiles_visitor" IS NULL
+          AND NOT "event_id" IS NULL
+          AND "timestamp" >= CAST('0001-01-01 00:00:00' AS TIMESTAMP)
       ) AS "e"
     ) AS "n"
     WHERE
-      "came_before" IS NULL
-      OR "timestamp" > DATEADD(SECOND, 2592000, CAST("came_before" AS TIMESTAMP))
+      "profiles_came_before" IS NULL
+      OR "timestamp" > DATEADD(SECOND, 2592000, CAST("profiles_came_before" AS TIMESTAMP))
   ) AS "k"
 ) AS "e"
 JOIN (
@@ -482,7 +533,7 @@ JOIN (
     "main_id"
   FROM "profiles"."material_user_default_id_stitcher_1_mappings"
 ) AS "p"
-  ON "p"."person" = "e"."visitor";
+  ON "p"."person" = "e"."profiles_visitor";
 
 -- models/visits_session_tracks
 -- Material_visits_session_tracks_1, as of 2024-06-01 00:00:00 UTC

@@ -16,8 +16,6 @@ FROM (
   FROM "SHOP"."LIST"
 ) AS "SOURCE_ROWS"
 GROUP BY
-  1,
-  2,
   3;
 
 -- 2. days of inputs/list that changed
@@ -238,8 +236,6 @@ FROM (
   FROM "SHOP"."ORDERS"
 ) AS "SOURCE_ROWS"
 GROUP BY
-  1,
-  2,
   3;
 
 -- 8. days of inputs/orders that changed

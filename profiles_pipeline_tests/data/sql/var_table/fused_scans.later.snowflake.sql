@@ -42,8 +42,6 @@ FROM (
   FROM "SHOP"."ORDERS"
 ) AS "SOURCE_ROWS"
 GROUP BY
-  1,
-  2,
   3;
 
 -- 2. days of inputs/orders that changed
@@ -327,8 +325,6 @@ FROM (
   FROM "SHOP"."LIST"
 ) AS "SOURCE_ROWS"
 GROUP BY
-  1,
-  2,
   3;
 
 -- 8. days of inputs/list that changed

@@ -1,0 +1,1114 @@
+-- user/all/var_table
+-- Material_user_var_table_2, as of 2024-02-01 00:00:00 UTC
+
+-- 1. fingerprints of the days of inputs/orders
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_USER_VAR_TABLE_2_SEEN_0" AS
+SELECT
+  '' AS "STATE.FILE",
+  '' AS "STATE",
+  CASE
+    WHEN CASE
+      WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+      THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+      ELSE CAST("TS" AS TIMESTAMPNTZ)
+    END >= CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+    THEN CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    ELSE COALESCE(
+      DATE_TRUNC(
+        'DAY',
+        CASE
+          WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+          THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+          ELSE CAST("TS" AS TIMESTAMPNTZ)
+        END
+      ),
+      CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+    )
+  END AS "STATE.BUCKET",
+  COUNT(*) AS "ROW_COUNT",
+  MAX(
+    CASE
+      WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+      THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+      ELSE CAST("TS" AS TIMESTAMPNTZ)
+    END
+  ) AS "NEWEST",
+  SUM(CAST(HASH("EMAIL", "TS", "USER_ID") AS DECIMAL(38, 0))) AS "CONTENT_0"
+FROM (
+  SELECT
+    *
+  FROM "SHOP"."ORDERS"
+) AS "SOURCE_ROWS"
+GROUP BY
+  3;
+
+-- 2. fingerprints of the days of inputs/orders
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_854AB4_DAYS_NOW" AS
+SELECT
+  "STATE.FILE",
+  "STATE",
+  "STATE.BUCKET",
+  "ROW_COUNT",
+  "NEWEST",
+  "CONTENT_0" AS "CONTENT"
+FROM "MATERIAL_USER_VAR_TABLE_2_SEEN_0";
+
+-- 3. days of inputs/orders that changed
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_854AB4_DAYS_CHANGED" AS
+SELECT DISTINCT
+  "STATE.BUCKET"
+FROM (
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_0FF349770723_854AB4_DAYS_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_0FF349770723_854AB4_DAYS_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+  UNION ALL
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_0FF349770723_854AB4_DAYS_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_0FF349770723_854AB4_DAYS_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+) AS "DIFFERING";
+
+-- 4. from when to when they are
+-- $State_0ff349770723_854ab4_days_begin, $State_0ff349770723_854ab4_days_end, $State_0ff349770723_854ab4_days_timeless:
+SELECT
+  COALESCE(
+    MIN(
+      IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    DATEADD(
+      DAY,
+      1,
+      CAST(MAX(
+        IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+      ) AS TIMESTAMP)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    BOOLOR_AGG(CAST("STATE.BUCKET" = CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ) AS BOOLEAN)),
+    FALSE
+  )
+FROM "STATE_0FF349770723_854AB4_DAYS_CHANGED";
+
+-- 5. what they add now
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_854AB4_DAYS_FRESH" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  MIN("TS") AS "P_4EAC5AFEBDD8"
+FROM (
+  SELECT
+    *
+  FROM (
+    SELECT
+      "R"."USER.ID_0" AS "USER.ID_0",
+      CASE WHEN "R"."USER.ID_0" IS NULL THEN "R"."USER.ID_1" END AS "USER.ID_1",
+      "R".*
+      EXCLUDE ("USER.ID_0", "USER.ID_1")
+    FROM (
+      SELECT
+        "S".*,
+        CASE
+          WHEN (
+            CAST("USER_ID" AS VARCHAR) BETWEEN '!' AND '~'
+            OR LENGTH(
+              TRANSLATE(
+                CAST("USER_ID" AS VARCHAR),
+                '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+                ''
+              )
+            ) > 0
+          )
+          THEN CAST("USER_ID" AS VARCHAR)
+        END AS "USER.ID_0",
+        CASE
+          WHEN (
+            CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) BETWEEN '!' AND '~'
+            OR LENGTH(
+              TRANSLATE(
+                CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR),
+                '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+                ''
+              )
+            ) > 0
+          )
+          AND REGEXP_LIKE(CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR), '.+@.+')
+          AND NOT (
+            CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) = 'x@x.com'
+          )
+          THEN CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR)
+        END AS "USER.ID_1"
+      FROM (
+        SELECT
+          COALESCE(
+            DATE_TRUNC(
+              'DAY',
+              CASE
+                WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                ELSE CAST("TS" AS TIMESTAMPNTZ)
+              END
+            ),
+            CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+          ) AS "STATE.BUCKET",
+          "SOURCE_ROWS".*
+        FROM (
+          SELECT
+            *
+          FROM "SHOP"."ORDERS"
+          WHERE
+            (
+              CASE
+                WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                ELSE CAST("TS" AS TIMESTAMPNTZ)
+              END < CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+              OR "TS" IS NULL
+            )
+            AND (
+              (
+                CASE
+                  WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                  THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                  ELSE CAST("TS" AS TIMESTAMPNTZ)
+                END >= :State_0ff349770723_854ab4_days_begin
+                AND CASE
+                  WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                  THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                  ELSE CAST("TS" AS TIMESTAMPNTZ)
+                END < :State_0ff349770723_854ab4_days_end
+              )
+              OR (
+                :State_0ff349770723_854ab4_days_timeless
+                AND CASE
+                  WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                  THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                  ELSE CAST("TS" AS TIMESTAMPNTZ)
+                END IS NULL
+              )
+            )
+        ) AS "SOURCE_ROWS"
+      ) AS "S"
+    ) AS "R"
+  ) AS "R"
+  WHERE
+    "STATE.BUCKET" IN (
+      SELECT
+        "STATE.BUCKET"
+      FROM "STATE_0FF349770723_854AB4_DAYS_CHANGED"
+    )
+) AS "R"
+WHERE
+  NOT "USER.ID_0" IS NULL OR NOT "USER.ID_1" IS NULL
+GROUP BY
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1";
+
+-- 6. what is no longer so
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_854AB4_DAYS_GONE" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "P_4EAC5AFEBDD8"
+FROM "PROFILES"."STATE_0FF349770723_854AB4_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_0FF349770723_854AB4_DAYS_CHANGED"
+  )
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "P_4EAC5AFEBDD8"
+FROM "STATE_0FF349770723_854AB4_DAYS_FRESH";
+
+-- 7. what is new
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_854AB4_DAYS_COME" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "P_4EAC5AFEBDD8"
+FROM "STATE_0FF349770723_854AB4_DAYS_FRESH"
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "P_4EAC5AFEBDD8"
+FROM "PROFILES"."STATE_0FF349770723_854AB4_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_0FF349770723_854AB4_DAYS_CHANGED"
+  );
+
+-- 8. fingerprints of the days of inputs/orders
+CREATE OR REPLACE TEMPORARY TABLE "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_NOW" AS
+SELECT
+  "STATE.FILE",
+  "STATE",
+  "STATE.BUCKET",
+  "ROW_COUNT",
+  "NEWEST",
+  "CONTENT_0" AS "CONTENT"
+FROM "MATERIAL_USER_VAR_TABLE_2_SEEN_0";
+
+-- 9. days of inputs/orders that changed
+CREATE OR REPLACE TEMPORARY TABLE "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_CHANGED" AS
+SELECT DISTINCT
+  "STATE.BUCKET"
+FROM (
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+  UNION ALL
+  (
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "PROFILES"."STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_SEEN"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+    EXCEPT
+    SELECT
+      "STATE.BUCKET",
+      SUM("ROW_COUNT") AS "ROW_COUNT",
+      MAX("NEWEST") AS "NEWEST",
+      SUM("CONTENT") AS "CONTENT"
+    FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_NOW"
+    WHERE
+      "STATE.BUCKET" <> CAST('9999-12-31 00:00:00' AS TIMESTAMPNTZ)
+    GROUP BY
+      "STATE.BUCKET"
+  )
+) AS "DIFFERING";
+
+-- 10. from when to when they are
+-- $State_9d2976406798_rows_7b2137_ed7002_days_begin, $State_9d2976406798_rows_7b2137_ed7002_days_end, $State_9d2976406798_rows_7b2137_ed7002_days_timeless:
+SELECT
+  COALESCE(
+    MIN(
+      IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    DATEADD(
+      DAY,
+      1,
+      CAST(MAX(
+        IFF("STATE.BUCKET" <> CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ), "STATE.BUCKET", NULL)
+      ) AS TIMESTAMP)
+    ),
+    CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+  ),
+  COALESCE(
+    BOOLOR_AGG(CAST("STATE.BUCKET" = CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ) AS BOOLEAN)),
+    FALSE
+  )
+FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_CHANGED";
+
+-- 11. what they add now
+CREATE OR REPLACE TEMPORARY TABLE "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_FRESH" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  SUM(CAST(HASH("EMAIL", "TS", "USER_ID", 0) AS DECIMAL(38, 0))) AS "CONTENT"
+FROM (
+  SELECT
+    *
+  FROM (
+    SELECT
+      "R"."USER.ID_0" AS "USER.ID_0",
+      CASE WHEN "R"."USER.ID_0" IS NULL THEN "R"."USER.ID_1" END AS "USER.ID_1",
+      "R".*
+      EXCLUDE ("USER.ID_0", "USER.ID_1")
+    FROM (
+      SELECT
+        "S".*,
+        CASE
+          WHEN (
+            CAST("USER_ID" AS VARCHAR) BETWEEN '!' AND '~'
+            OR LENGTH(
+              TRANSLATE(
+                CAST("USER_ID" AS VARCHAR),
+                '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+                ''
+              )
+            ) > 0
+          )
+          THEN CAST("USER_ID" AS VARCHAR)
+        END AS "USER.ID_0",
+        CASE
+          WHEN (
+            CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) BETWEEN '!' AND '~'
+            OR LENGTH(
+              TRANSLATE(
+                CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR),
+                '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+                ''
+              )
+            ) > 0
+          )
+          AND REGEXP_LIKE(CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR), '.+@.+')
+          AND NOT (
+            CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) = 'x@x.com'
+          )
+          THEN CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR)
+        END AS "USER.ID_1"
+      FROM (
+        SELECT
+          COALESCE(
+            DATE_TRUNC(
+              'DAY',
+              CASE
+                WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                ELSE CAST("TS" AS TIMESTAMPNTZ)
+              END
+            ),
+            CAST('0001-01-01 00:00:00' AS TIMESTAMPNTZ)
+          ) AS "STATE.BUCKET",
+          "SOURCE_ROWS".*
+        FROM (
+          SELECT
+            *
+          FROM "SHOP"."ORDERS"
+          WHERE
+            (
+              CASE
+                WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                ELSE CAST("TS" AS TIMESTAMPNTZ)
+              END < CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+              OR "TS" IS NULL
+            )
+            AND (
+              (
+                CASE
+                  WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                  THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                  ELSE CAST("TS" AS TIMESTAMPNTZ)
+                END >= :State_9d2976406798_rows_7b2137_ed7002_days_begin
+                AND CASE
+                  WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                  THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                  ELSE CAST("TS" AS TIMESTAMPNTZ)
+                END < :State_9d2976406798_rows_7b2137_ed7002_days_end
+              )
+              OR (
+                :State_9d2976406798_rows_7b2137_ed7002_days_timeless
+                AND CASE
+                  WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+                  THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+                  ELSE CAST("TS" AS TIMESTAMPNTZ)
+                END IS NULL
+              )
+            )
+        ) AS "SOURCE_ROWS"
+      ) AS "S"
+    ) AS "R"
+  ) AS "R"
+  WHERE
+    "STATE.BUCKET" IN (
+      SELECT
+        "STATE.BUCKET"
+      FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_CHANGED"
+    )
+) AS "R"
+WHERE
+  NOT "USER.ID_0" IS NULL OR NOT "USER.ID_1" IS NULL
+GROUP BY
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1";
+
+-- 12. what is no longer so
+CREATE OR REPLACE TEMPORARY TABLE "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_GONE" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "CONTENT"
+FROM "PROFILES"."STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_CHANGED"
+  )
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "CONTENT"
+FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_FRESH";
+
+-- 13. what is new
+CREATE OR REPLACE TEMPORARY TABLE "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_COME" AS
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "CONTENT"
+FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_FRESH"
+EXCEPT
+SELECT
+  "STATE.BUCKET",
+  "USER.ID_0",
+  "USER.ID_1",
+  "CONTENT"
+FROM "PROFILES"."STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_CHANGED"
+  );
+
+-- 14. who is touched
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_USER_VAR_TABLE_2_TOUCHED" AS
+SELECT DISTINCT
+  "MAIN_ID"
+FROM (
+  SELECT
+    "MAIN_ID_BEFORE" AS "MAIN_ID"
+  FROM "PROFILES"."STATE_1A7B50B57651_CHANGES"
+  WHERE
+    "VERSION" > 1
+  UNION ALL
+  SELECT
+    "MAIN_ID_AFTER" AS "MAIN_ID"
+  FROM "PROFILES"."STATE_1A7B50B57651_CHANGES"
+  WHERE
+    "VERSION" > 1
+  UNION ALL
+  SELECT
+    "M"."MAIN_ID"
+  FROM (
+    SELECT
+      "R"."USER.ID_0" AS "ID",
+      'user_id' AS "ID_TYPE"
+    FROM "STATE_0FF349770723_854AB4_DAYS_COME" AS "R"
+    WHERE
+      NOT "R"."USER.ID_0" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_1" AS "ID",
+      'email' AS "ID_TYPE"
+    FROM "STATE_0FF349770723_854AB4_DAYS_COME" AS "R"
+    WHERE
+      NOT "R"."USER.ID_1" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_0" AS "ID",
+      'user_id' AS "ID_TYPE"
+    FROM "STATE_0FF349770723_854AB4_DAYS_GONE" AS "R"
+    WHERE
+      NOT "R"."USER.ID_0" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_1" AS "ID",
+      'email' AS "ID_TYPE"
+    FROM "STATE_0FF349770723_854AB4_DAYS_GONE" AS "R"
+    WHERE
+      NOT "R"."USER.ID_1" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_0" AS "ID",
+      'user_id' AS "ID_TYPE"
+    FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_COME" AS "R"
+    WHERE
+      NOT "R"."USER.ID_0" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_1" AS "ID",
+      'email' AS "ID_TYPE"
+    FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_COME" AS "R"
+    WHERE
+      NOT "R"."USER.ID_1" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_0" AS "ID",
+      'user_id' AS "ID_TYPE"
+    FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_GONE" AS "R"
+    WHERE
+      NOT "R"."USER.ID_0" IS NULL
+    UNION
+    SELECT
+      "R"."USER.ID_1" AS "ID",
+      'email' AS "ID_TYPE"
+    FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_GONE" AS "R"
+    WHERE
+      NOT "R"."USER.ID_1" IS NULL
+  ) AS "I"
+  JOIN "PROFILES"."MATERIAL_IDS_2_MAPPINGS" AS "M"
+    ON "M"."OTHER_ID" = "I"."ID" AND "M"."OTHER_ID_TYPE" = "I"."ID_TYPE"
+) AS "P"
+WHERE
+  NOT "MAIN_ID" IS NULL;
+
+-- 15. their ids
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS" AS
+SELECT
+  *
+FROM "PROFILES"."MATERIAL_IDS_2_MAPPINGS"
+WHERE
+  "MAIN_ID" IN (
+    SELECT
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+  );
+
+-- 16. values from inputs/orders
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_854AB4_PUT_9" AS
+SELECT
+  *
+FROM (
+  SELECT
+    "USER_MAIN_ID",
+    MIN("P_4EAC5AFEBDD8") AS "M_F7E368F7F8BF"
+  FROM (
+    SELECT
+      COALESCE("USER_IDS_0"."MAIN_ID", "USER_IDS_1"."MAIN_ID") AS "USER_MAIN_ID",
+      "R".*
+    FROM (
+      SELECT
+        *
+      FROM (
+        SELECT
+          *
+        FROM (
+          SELECT
+            *
+          FROM "PROFILES"."STATE_0FF349770723_854AB4_DAYS"
+        ) AS "STATE_0FF349770723_854AB4_DAYS"
+        WHERE
+          NOT (
+            "STATE.BUCKET" IN (
+              SELECT
+                "STATE.BUCKET"
+              FROM "STATE_0FF349770723_854AB4_DAYS_CHANGED"
+            )
+          )
+        UNION ALL BY NAME
+        SELECT
+          *
+        FROM "STATE_0FF349770723_854AB4_DAYS_FRESH"
+      ) AS "STATE_0FF349770723_854AB4_DAYS"
+    ) AS "R"
+    LEFT JOIN (
+      SELECT
+        "OTHER_ID",
+        "MAIN_ID"
+      FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS"
+      WHERE
+        "OTHER_ID_TYPE" = 'user_id'
+    ) AS "USER_IDS_0"
+      ON "USER_IDS_0"."OTHER_ID" = "R"."USER.ID_0"
+    LEFT JOIN (
+      SELECT
+        "OTHER_ID",
+        "MAIN_ID"
+      FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS"
+      WHERE
+        "OTHER_ID_TYPE" = 'email'
+    ) AS "USER_IDS_1"
+      ON "USER_IDS_1"."OTHER_ID" = CASE WHEN "R"."USER.ID_0" IS NULL THEN "R"."USER.ID_1" END
+    WHERE
+      NOT COALESCE("USER_IDS_0"."MAIN_ID", "USER_IDS_1"."MAIN_ID") IS NULL
+  ) AS "F"
+  WHERE
+    "F"."USER_MAIN_ID" IN (
+      SELECT
+        "MAIN_ID"
+      FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+    )
+  GROUP BY
+    "USER_MAIN_ID"
+) AS "QUERY";
+
+-- 17. 1 vars from what is kept of inputs/orders
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0FF349770723_854AB4_VALUES_1" AS
+SELECT
+  "USER_MAIN_ID",
+  "M_F7E368F7F8BF" AS "FIRST_ORDER"
+FROM (
+  SELECT
+    *
+  FROM (
+    SELECT
+      *
+    FROM "PROFILES"."STATE_0FF349770723_854AB4"
+  ) AS "STATE_0FF349770723_854AB4"
+  WHERE
+    NOT (
+      "USER_MAIN_ID" IN (
+        SELECT
+          "MAIN_ID"
+        FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+      )
+    )
+  UNION ALL BY NAME
+  SELECT
+    *
+  FROM "STATE_0FF349770723_854AB4_PUT_9"
+) AS "STATE_0FF349770723_854AB4"
+WHERE
+  "USER_MAIN_ID" IN (
+    SELECT
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+  );
+
+-- 18. vars that others need on their rows
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_USER_VAR_TABLE_2_STAGE_1" AS
+SELECT
+  "USER_MAIN_ID",
+  "FIRST_ORDER"
+FROM (
+  SELECT
+    "B".*,
+    "S0"."FIRST_ORDER" AS "FIRST_ORDER"
+  FROM (
+    SELECT
+      "USER_MAIN_ID"
+    FROM (
+      SELECT
+        "USER_MAIN_ID"
+      FROM "PROFILES"."MATERIAL_USER_ALL_2"
+    ) AS "B"
+    WHERE
+      "USER_MAIN_ID" IN (
+        SELECT
+          "MAIN_ID"
+        FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+      )
+  ) AS "B"
+  LEFT JOIN "STATE_0FF349770723_854AB4_VALUES_1" AS "S0"
+    ON "S0"."USER_MAIN_ID" = "B"."USER_MAIN_ID"
+) AS "N";
+
+-- 19. whether there are any
+-- $Material_user_var_table_2_touched_are_any:
+SELECT
+  COUNT(*) > 0
+FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED";
+
+-- 20. rows of inputs/orders of who is touched
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_USER_VAR_TABLE_2_TOUCHED_ROWS_0" AS
+SELECT
+  "USER_MAIN_ID",
+  "EMAIL",
+  "TS",
+  "USER_ID"
+FROM (
+  SELECT
+    COALESCE("USER_IDS_0"."MAIN_ID", "USER_IDS_1"."MAIN_ID") AS "USER_MAIN_ID",
+    "R".*
+    EXCLUDE ("USER.ID_0", "USER.ID_1")
+  FROM (
+    SELECT
+      "SOURCE_ROWS".*,
+      CASE
+        WHEN (
+          CAST("USER_ID" AS VARCHAR) BETWEEN '!' AND '~'
+          OR LENGTH(
+            TRANSLATE(
+              CAST("USER_ID" AS VARCHAR),
+              '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+              ''
+            )
+          ) > 0
+        )
+        THEN CAST("USER_ID" AS VARCHAR)
+      END AS "USER.ID_0",
+      CASE
+        WHEN (
+          CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) BETWEEN '!' AND '~'
+          OR LENGTH(
+            TRANSLATE(
+              CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR),
+              '\x01\x02\x03\x04\x05\x06\x07\b\t\n\x0b\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f \x7f ­؀؁؂؃؄؅؜۝܏࢐࢑࣢ ᠎           ​‌‍‎‏  ‪‫‬‭‮  ⁠⁡⁢⁣⁤⁦⁧⁨⁩⁪⁫⁬⁭⁮⁯　﻿￹￺￻𑂽𑃍𓐰𓐱𓐲𓐳𓐴𓐵𓐶𓐷𓐸𛲠𛲡𛲢𛲣𝅳𝅴𝅵𝅶𝅷𝅸𝅹𝅺󠀁󠀠󠀡󠀢󠀣󠀤󠀥󠀦󠀧󠀨󠀩󠀪󠀫󠀬󠀭󠀮󠀯󠀰󠀱󠀲󠀳󠀴󠀵󠀶󠀷󠀸󠀹󠀺󠀻󠀼󠀽󠀾󠀿󠁀󠁁󠁂󠁃󠁄󠁅󠁆󠁇󠁈󠁉󠁊󠁋󠁌󠁍󠁎󠁏󠁐󠁑󠁒󠁓󠁔󠁕󠁖󠁗󠁘󠁙󠁚󠁛󠁜󠁝󠁞󠁟󠁠󠁡󠁢󠁣󠁤󠁥󠁦󠁧󠁨󠁩󠁪󠁫󠁬󠁭󠁮󠁯󠁰󠁱󠁲󠁳󠁴󠁵󠁶󠁷󠁸󠁹󠁺󠁻󠁼󠁽󠁾󠁿',
+              ''
+            )
+          ) > 0
+        )
+        AND REGEXP_LIKE(CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR), '.+@.+')
+        AND NOT (
+          CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) = 'x@x.com'
+        )
+        THEN CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR)
+      END AS "USER.ID_1"
+    FROM (
+      SELECT
+        *
+      FROM "SHOP"."ORDERS"
+      WHERE
+        (
+          CASE
+            WHEN TYPEOF(TO_VARIANT("TS")) = 'VARCHAR'
+            THEN CAST(CONVERT_TIMEZONE('UTC', CAST(CAST("TS" AS VARCHAR) AS TIMESTAMPTZ)) AS TIMESTAMPNTZ)
+            ELSE CAST("TS" AS TIMESTAMPNTZ)
+          END < CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ)
+          OR "TS" IS NULL
+        )
+        AND (
+          CAST("USER_ID" AS VARCHAR) IN (
+            SELECT
+              "OTHER_ID"
+            FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS"
+            WHERE
+              "OTHER_ID_TYPE" = 'user_id'
+          )
+          OR CAST(LOWER(CAST("EMAIL" AS VARCHAR)) AS VARCHAR) IN (
+            SELECT
+              "OTHER_ID"
+            FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS"
+            WHERE
+              "OTHER_ID_TYPE" = 'email'
+          )
+        )
+    ) AS "SOURCE_ROWS"
+  ) AS "R"
+  LEFT JOIN (
+    SELECT
+      "OTHER_ID",
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS"
+    WHERE
+      "OTHER_ID_TYPE" = 'user_id'
+  ) AS "USER_IDS_0"
+    ON "USER_IDS_0"."OTHER_ID" = "R"."USER.ID_0"
+  LEFT JOIN (
+    SELECT
+      "OTHER_ID",
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED_IDS"
+    WHERE
+      "OTHER_ID_TYPE" = 'email'
+  ) AS "USER_IDS_1"
+    ON "USER_IDS_1"."OTHER_ID" = CASE WHEN "R"."USER.ID_0" IS NULL THEN "R"."USER.ID_1" END
+  WHERE
+    NOT COALESCE("USER_IDS_0"."MAIN_ID", "USER_IDS_1"."MAIN_ID") IS NULL
+) AS "R"
+WHERE
+  :Material_user_var_table_2_touched_are_any
+  AND (
+    "R"."USER_MAIN_ID" IN (
+      SELECT
+        "MAIN_ID"
+      FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+    )
+  );
+
+-- 21. early by going over inputs/orders
+CREATE OR REPLACE TEMPORARY TABLE "STATE_EE03A8AF7B42_F2FE66_C1C5A4_PUT_11" AS
+SELECT
+  *
+FROM (
+  SELECT
+    "USER_MAIN_ID",
+    "EARLY" AS "R_F831919D44C9"
+  FROM (
+    SELECT
+      "R"."USER_MAIN_ID",
+      CASE
+        WHEN COUNT_IF(
+          CAST("TS" AS TIMESTAMPNTZ) < DATEADD(DAY, 7, CAST(CAST("USER.FIRST_ORDER" AS TIMESTAMPNTZ) AS TIMESTAMP))
+        ) > 0
+        THEN COUNT_IF(
+          CAST("TS" AS TIMESTAMPNTZ) < DATEADD(DAY, 7, CAST(CAST("USER.FIRST_ORDER" AS TIMESTAMPNTZ) AS TIMESTAMP))
+        )
+      END AS "EARLY"
+    FROM (
+      SELECT
+        "R".*,
+        "V0"."FIRST_ORDER" AS "USER.FIRST_ORDER"
+      FROM (
+        SELECT
+          *
+        FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED_ROWS_0"
+      ) AS "R"
+      LEFT JOIN "MATERIAL_USER_VAR_TABLE_2_STAGE_1" AS "V0"
+        ON "V0"."USER_MAIN_ID" = "R"."USER_MAIN_ID"
+    ) AS "R"
+    WHERE
+      "R"."USER_MAIN_ID" IN (
+        SELECT
+          "MAIN_ID"
+        FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+      )
+    GROUP BY
+      "R"."USER_MAIN_ID"
+  )
+) AS "QUERY";
+
+-- 22. their values
+CREATE OR REPLACE TEMPORARY TABLE "MATERIAL_USER_VAR_TABLE_2_INPUTS_ORDERS_2_VALUES_0" AS
+SELECT
+  "USER_MAIN_ID",
+  "R_F831919D44C9" AS "EARLY"
+FROM (
+  SELECT
+    *
+  FROM (
+    SELECT
+      *
+    FROM "PROFILES"."STATE_EE03A8AF7B42_F2FE66_C1C5A4"
+  ) AS "STATE_EE03A8AF7B42_F2FE66_C1C5A4"
+  WHERE
+    NOT (
+      "USER_MAIN_ID" IN (
+        SELECT
+          "MAIN_ID"
+        FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+      )
+    )
+  UNION ALL BY NAME
+  SELECT
+    *
+  FROM "STATE_EE03A8AF7B42_F2FE66_C1C5A4_PUT_11"
+) AS "STATE_EE03A8AF7B42_F2FE66_C1C5A4"
+WHERE
+  "USER_MAIN_ID" IN (
+    SELECT
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+  );
+
+-- 23. rows with 2 vars
+CREATE OR REPLACE TEMPORARY TABLE "STATE_0CDB77EF8B73_ROWS_PUT_13" AS
+SELECT
+  "USER_MAIN_ID",
+  "FIRST_ORDER",
+  "EARLY",
+  CAST(2 AS BIGINT) AS "STATE.SINCE",
+  CAST(9223372036854775807 AS BIGINT) AS "STATE.UNTIL"
+FROM (
+  SELECT
+    "USER_MAIN_ID",
+    "FIRST_ORDER",
+    "EARLY"
+  FROM (
+    SELECT
+      "B".*,
+      "S0"."EARLY" AS "EARLY"
+    FROM (
+      SELECT
+        "B".*,
+        "S0"."FIRST_ORDER" AS "FIRST_ORDER"
+      FROM (
+        SELECT
+          "USER_MAIN_ID"
+        FROM (
+          SELECT
+            "USER_MAIN_ID"
+          FROM "PROFILES"."MATERIAL_USER_ALL_2"
+        ) AS "B"
+        WHERE
+          "USER_MAIN_ID" IN (
+            SELECT
+              "MAIN_ID"
+            FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+          )
+      ) AS "B"
+      LEFT JOIN "STATE_0FF349770723_854AB4_VALUES_1" AS "S0"
+        ON "S0"."USER_MAIN_ID" = "B"."USER_MAIN_ID"
+    ) AS "B"
+    LEFT JOIN "MATERIAL_USER_VAR_TABLE_2_INPUTS_ORDERS_2_VALUES_0" AS "S0"
+      ON "S0"."USER_MAIN_ID" = "B"."USER_MAIN_ID"
+  ) AS "B"
+) AS "R";
+
+-- 24. 2 vars, as of this run
+CREATE OR REPLACE VIEW "PROFILES"."MATERIAL_USER_VAR_TABLE_2" AS
+SELECT
+  "USER_MAIN_ID",
+  CAST('2024-02-01 00:00:00' AS TIMESTAMPNTZ) AS "VALID_AT",
+  "FIRST_ORDER",
+  "EARLY"
+FROM (
+  SELECT
+    "USER_MAIN_ID",
+    "FIRST_ORDER",
+    "EARLY"
+  FROM "PROFILES"."STATE_0CDB77EF8B73_ROWS" AS "V"
+  WHERE
+    "STATE.SINCE" <= 2 AND "STATE.UNTIL" > 2
+) AS "R";
+
+-- all of what follows, or none:
+BEGIN;
+
+-- 25. changed days taken out
+DELETE FROM "PROFILES"."STATE_0FF349770723_854AB4_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_0FF349770723_854AB4_DAYS_CHANGED"
+  );
+
+-- 26. and put in anew
+INSERT INTO "PROFILES"."STATE_0FF349770723_854AB4_DAYS" BY NAME
+SELECT
+  *
+FROM "STATE_0FF349770723_854AB4_DAYS_FRESH";
+
+-- 27. old fingerprints taken out
+DELETE FROM "PROFILES"."STATE_0FF349770723_854AB4_DAYS_SEEN";
+
+-- 28. fingerprints kept
+INSERT INTO "PROFILES"."STATE_0FF349770723_854AB4_DAYS_SEEN"
+SELECT
+  *
+FROM "STATE_0FF349770723_854AB4_DAYS_NOW";
+
+-- 29. changed days taken out
+DELETE FROM "PROFILES"."STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS"
+WHERE
+  "STATE.BUCKET" IN (
+    SELECT
+      "STATE.BUCKET"
+    FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_CHANGED"
+  );
+
+-- 30. and put in anew
+INSERT INTO "PROFILES"."STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS" BY NAME
+SELECT
+  *
+FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_FRESH";
+
+-- 31. old fingerprints taken out
+DELETE FROM "PROFILES"."STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_SEEN";
+
+-- 32. fingerprints kept
+INSERT INTO "PROFILES"."STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_SEEN"
+SELECT
+  *
+FROM "STATE_9D2976406798_ROWS_7B2137_ED7002_DAYS_NOW";
+
+-- 33. values of who is touched taken out
+DELETE FROM "PROFILES"."STATE_0FF349770723_854AB4"
+WHERE
+  "USER_MAIN_ID" IN (
+    SELECT
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+  );
+
+-- 34. values from inputs/orders
+INSERT INTO "PROFILES"."STATE_0FF349770723_854AB4" BY NAME
+SELECT
+  *
+FROM "STATE_0FF349770723_854AB4_PUT_9";
+
+-- 35. values of who is touched taken out
+DELETE FROM "PROFILES"."STATE_EE03A8AF7B42_F2FE66_C1C5A4"
+WHERE
+  "USER_MAIN_ID" IN (
+    SELECT
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+  );
+
+-- 36. early by going over inputs/orders
+INSERT INTO "PROFILES"."STATE_EE03A8AF7B42_F2FE66_C1C5A4" BY NAME
+SELECT
+  *
+FROM "STATE_EE03A8AF7B42_F2FE66_C1C5A4_PUT_11";
+
+-- 37. rows with 2 vars: what goes
+UPDATE "PROFILES"."STATE_0CDB77EF8B73_ROWS" SET "STATE.UNTIL" = 2
+WHERE
+  "STATE.UNTIL" = 9223372036854775807
+  AND "USER_MAIN_ID" IN (
+    SELECT
+      "MAIN_ID"
+    FROM "MATERIAL_USER_VAR_TABLE_2_TOUCHED"
+  );
+
+-- 38. rows with 2 vars
+INSERT INTO "PROFILES"."STATE_0CDB77EF8B73_ROWS" BY NAME
+SELECT
+  *
+FROM "STATE_0CDB77EF8B73_ROWS_PUT_13";
+
+COMMIT;
