@@ -27,9 +27,9 @@ from profiles_pipeline.plan import (
 )
 from profiles_pipeline.session import Session
 from profiles_pipeline.tasks import Task, one_by_one, side_by_side, tasks_of, waits
-from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.cost import bytes_scanned
 from profiles_pipeline.warehouse.grants import keeping_grants
+from profiles_pipeline.warehouse.views_in_place import can_show
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +172,11 @@ def promote(session: Session, planned: Plan, stage: Promote) -> tuple[str, ...]:
             tree = exp.Create(this=name, kind="VIEW", replace=True, expression=exp.select("*").from_(material))
             if keep and capabilities(dialect).grants == "copied":
                 tree.set("properties", copied.copy())
-            in_place = spelled(view.name, dialect) in there and _has_columns_of(session.warehouse, material, name)
+            in_place = spelled(view.name, dialect) in there and can_show(
+                session.warehouse, planned.schema, view.name, view.material
+            )
             session.warehouse.execute(_replacing(tree, dialect) if in_place else render(tree, dialect))
     return tuple(view.name for view in stage.views)
-
-
-def _has_columns_of(warehouse: Warehouse, relation: exp.Table, view: exp.Table) -> bool:
-    """True when a relation begins with the columns of a view: then the view can show it and stay what it is."""
-    new, old = (warehouse.describe(f"SELECT * FROM {render(each, warehouse.dialect)}") for each in (relation, view))
-    return new[: len(old)] == old
 
 
 def _replacing(tree: exp.Create, dialect: str) -> str:

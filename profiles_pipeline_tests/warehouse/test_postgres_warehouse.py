@@ -12,14 +12,18 @@ from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import duckdb
 import pyarrow as pa
 import pytest
 from pydantic import SecretStr
+from sqlglot import exp
 
+from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import LockTimeoutError, ProjectError, WarehouseError
 from profiles_pipeline.warehouse.base import Column, Warehouse
 from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline.warehouse.lock import Holder
+from profiles_pipeline.warehouse.views_in_place import can_show
 from profiles_pipeline_tests.warehouse.postgres import settings
 
 pytestmark = pytest.mark.postgres
@@ -52,6 +56,34 @@ def test_values_come_as_they_are_elsewhere(warehouse: Warehouse) -> None:
          '{"a": null, "b": 1}', None)
     ]  # fmt: skip
     assert found.types[:1] == ("BIGINT",)
+
+
+def test_times_that_python_has_no_value_for_are_read_as_on_duckdb(warehouse: Warehouse) -> None:
+    far = """DATE '{day}', TIMESTAMP '{day} 01:02:03', DATE '20000-01-01', DATE 'infinity', TIMESTAMP '-infinity',
+        TIMESTAMPTZ '20000-01-01 00:00:00+00' IS NULL, TIMESTAMP '20000-01-01 00:00:00.5'"""
+    on_duckdb = duckdb.sql(f"SELECT {far}".format(day="0044-03-15 (BC)")).fetchall()
+    here = far.format(day="0044-03-15 BC").replace("BC 01:02:03", "01:02:03 BC")
+    assert warehouse.query(f"SELECT {here}").rows == on_duckdb
+    assert warehouse.scalar("SELECT TIMESTAMPTZ '20000-01-01 00:00:00+00'") == "20000-01-01 00:00:00+00"
+
+
+@pytest.mark.parametrize("text", ["today", "01/02/2024", "2024-02-30"])
+def test_a_text_that_is_no_date_elsewhere_is_none_here(warehouse: Warehouse, text: str) -> None:
+    given = exp.cast(exp.Literal.string(text), "TEXT")
+    with pytest.raises(WarehouseError, match="is not a time of the form that is wanted"):
+        warehouse.query(render(exp.select(exp.cast(given, "DATE")), "postgres"))
+
+
+def test_a_view_shows_only_what_has_its_columns_and_compares_alike(warehouse: Warehouse) -> None:
+    warehouse.execute('CREATE TABLE own.before (a TEXT, b BIGINT); CREATE VIEW own."View" AS SELECT * FROM own.before')
+    made = {
+        "more": "a TEXT, b BIGINT, c TEXT",
+        "fewer": "a TEXT",
+        "another_type": "a TEXT, b INTEGER",
+        "by_bytes": 'a TEXT COLLATE "C", b BIGINT',
+    }
+    warehouse.execute("; ".join(f"CREATE TABLE own.{name} ({columns})" for name, columns in made.items()))
+    assert [name for name in made if can_show(warehouse, "own", "View", name)] == ["more"]
 
 
 def test_the_session_is_in_utc(warehouse: Warehouse) -> None:
