@@ -22,6 +22,7 @@ _DATE = _ISO.replace("<ending>", r"\s*")
 _ISO_PARTS = "Y-mdEhMSf"
 """What the groups of a time as ISO 8601 writes it hold, as letters of strptime; `h` may be 24, `E` is an era."""
 
+# Nothing is caught in here: what catches errors cannot be run by several processes at once.
 _READS_TIME = """TIMESTAMP LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     {declared}
@@ -50,17 +51,15 @@ BEGIN
         END CASE;
     END LOOP;
     IF good AND half IS NOT NULL THEN h := h % 12 + CASE half WHEN 'pm' THEN 12 ELSE 0 END; END IF;
-    IF good AND h < 25 AND mi < 60 AND s < 60 THEN
-        BEGIN
-            made := MAKE_TIMESTAMP(CASE y WHEN 0 THEN -1 ELSE y END, m, d, h, mi, s) + us * INTERVAL '1 microsecond';
-            IF day_of_year BETWEEN 1 AND 366 AND parts !~ '[mbd]' THEN
-                made := made + (day_of_year - 1) * INTERVAL '1 day';
-            ELSIF day_of_year NOT BETWEEN 1 AND 366 THEN
-                made := NULL;
-            END IF;
-        EXCEPTION WHEN data_exception THEN made := NULL;
-        END;
-    ELSIF NOT good AND parts ~ 'h' THEN
+    y := CASE y WHEN 0 THEN -1 ELSE y END;
+    good := good AND m BETWEEN 1 AND 12 AND y <= 294246 AND mi < 60 AND s < 60
+        AND (h < 24 OR (h = 24 AND mi + s + us = 0)) AND COALESCE(day_of_year BETWEEN 1 AND 366, TRUE);
+    IF good AND d BETWEEN 1 AND EXTRACT(DAY FROM MAKE_DATE(y, m, 1) + INTERVAL '1 month -1 day') THEN
+        made := MAKE_TIMESTAMP(y, m, d, h, mi, s) + us * INTERVAL '1 microsecond';
+        IF day_of_year IS NOT NULL AND parts !~ '[mbd]' THEN
+            made := made + (day_of_year - 1) * INTERVAL '1 day';
+        END IF;
+    ELSIF found IS NULL AND parts ~ 'h' THEN
         made := CASE LOWER(BTRIM(value)) WHEN 'epoch' THEN '1970-01-01' WHEN 'infinity' THEN 'infinity'
             WHEN 'inf' THEN 'infinity' WHEN '-infinity' THEN '-infinity' WHEN '-inf' THEN '-infinity' END;
     END IF;
