@@ -57,11 +57,6 @@ def test_pair(connection: duckdb.DuckDBPyConnection, pair: dict[str, Any]) -> No
 def server(postgres_port: int) -> Iterator[Warehouse]:
     with connect(settings(postgres_port, "pairs"), purpose="pairs") as opened:
         opened.ensure_schema("pairs")
-        # Every query that may be run by several processes is, as those over many rows are.
-        opened.execute(
-            "SELECT set_config(name, 'on', FALSE) FROM pg_settings "
-            "WHERE name IN ('force_parallel_mode', 'debug_parallel_query')"
-        )
         yield opened
 
 

@@ -74,6 +74,14 @@ def test_a_text_that_is_no_date_elsewhere_is_none_here(warehouse: Warehouse, tex
         warehouse.query(render(exp.select(exp.cast(given, "DATE")), "postgres"))
 
 
+def test_functions_that_catch_errors_are_not_run_by_several_processes(warehouse: Warehouse) -> None:
+    catching = warehouse.query(
+        "SELECT DISTINCT proparallel::TEXT FROM pg_proc WHERE pronamespace = 'own'::REGNAMESPACE "
+        "AND prosrc LIKE '%EXCEPTION WHEN%'"
+    )
+    assert catching.rows == [("u",)]
+
+
 def test_a_view_shows_only_what_has_its_columns_and_compares_alike(warehouse: Warehouse) -> None:
     warehouse.execute('CREATE TABLE own.before (a TEXT, b BIGINT); CREATE VIEW own."View" AS SELECT * FROM own.before')
     made = {
