@@ -17,8 +17,8 @@ from profiles_pipeline.dialects.loops import repeated
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.identity import contraction_script
 from profiles_pipeline.names import MATERIAL
-from profiles_pipeline.plan import BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.stages import BuildMaterial, Plan, ReuseMaterial, RunHook
 
 _LONGEST = 255
 """How many bytes the name of a file may have."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from profiles_pipeline.dialects import capabilities
 from profiles_pipeline.errors import did_you_mean, fail
 from profiles_pipeline.spec import connection_of
 from profiles_pipeline.spec.secrets import as_secret
@@ -108,6 +109,7 @@ def _found(
     asked = siteconfig is not None or asked_target is not None
     if connection is not None and (connection in config.connections or asked):
         found = config.output(connection, target)
+        _refuse_long_name(found)
         if (output := _built_in(folder, found)) is not None:
             return replace(output, notice=_unknown(found))
         if target is not None:
@@ -125,6 +127,17 @@ def _built_in(folder: Path, found: ConnectionOutput) -> Output | None:
     if isinstance(found, PostgresOutput):
         return _postgres(folder, found)
     return _snowflake(folder, found) if isinstance(found, SnowflakeOutput) else None
+
+
+def _refuse_long_name(found: ConnectionOutput) -> None:
+    """Raise ProjectError where a server would cut off the name of the schema, or refuse it."""
+    longest = capabilities(str(found.type)).max_identifier_length
+    length = len(found.schema_.encode())
+    if found.type != "duckdb" and length > longest:
+        what = (
+            f"the schema of output '{found.target}' has a name of {length} bytes; {found.type} takes {longest} at most"
+        )
+        fail("name-too-long", what, found.schema_.span, hint="choose a shorter one")
 
 
 def _unknown(found: ConnectionOutput) -> str | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from profiles_pipeline.plan import Plan, ReuseMaterial
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.stages import Plan, ReuseMaterial
 from profiles_pipeline.windows import Kept
 
 

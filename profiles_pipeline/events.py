@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from profiles_pipeline.errors import Check, Problem, RunError
-from profiles_pipeline.plan import How, Plan, Request
+from profiles_pipeline.plan import Request
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.stages import How, Plan
 from profiles_pipeline.warehouse.lock import Holder
 from profiles_pipeline.windows import Window
 

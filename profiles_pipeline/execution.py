@@ -16,16 +16,8 @@ from profiles_pipeline.errors import RunError, WarehouseError, as_value
 from profiles_pipeline.events import Built, Failed, Started, Working
 from profiles_pipeline.failures import blaming, hook_failed
 from profiles_pipeline.materials import audit_material, build_material, reused_material
-from profiles_pipeline.plan import (
-    AuditMaterial,
-    BuildMaterial,
-    EnsureSchema,
-    Plan,
-    Promote,
-    ReuseMaterial,
-    RunHook,
-)
 from profiles_pipeline.session import Session
+from profiles_pipeline.stages import AuditMaterial, BuildMaterial, EnsureSchema, Plan, Promote, ReuseMaterial, RunHook
 from profiles_pipeline.tasks import Task, one_by_one, side_by_side, tasks_of, waits
 from profiles_pipeline.warehouse.cost import bytes_scanned
 from profiles_pipeline.warehouse.grants import keeping_grants

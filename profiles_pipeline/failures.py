@@ -10,9 +10,9 @@ from profiles_pipeline import blame, compiled, rejection
 from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Check, Problem, RunError, WarehouseError
 from profiles_pipeline.names import VAR_TABLE
-from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, RunHook
 from profiles_pipeline.resolve.model import Input, Model
 from profiles_pipeline.session import Session
+from profiles_pipeline.stages import AuditMaterial, BuildMaterial, Plan, RunHook
 
 
 @contextmanager

@@ -14,11 +14,11 @@ from profiles_pipeline.dialects import capabilities, render, spelled
 from profiles_pipeline.errors import Check, WarehouseError
 from profiles_pipeline.events import Built, Working
 from profiles_pipeline.failures import check_failed
-from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, ReuseMaterial
 from profiles_pipeline.registry import Material
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.resolve.session_models import SessionTable
 from profiles_pipeline.session import Session
+from profiles_pipeline.stages import AuditMaterial, BuildMaterial, Plan, ReuseMaterial
 from profiles_pipeline.warehouse.base import Warehouse
 
 

@@ -28,6 +28,9 @@ PUBLICATIONS = "publications"
 PUBLISHED_FROM = "published_from"
 """The table of the registry with what the newest publication of each publisher was made from."""
 
+PUBLISHED_AS = "published_as"
+"""The table of the registry with how the newest publication of each publisher was declared."""
+
 FORGET_REQUESTS = "forget_requests"
 FORGOTTEN_IDS = "forgotten_ids"
 """The tables of the registry with who was forgotten: what was asked and done, and hashes of the ids."""
@@ -42,6 +45,7 @@ OWN_TABLES = (
     TURN_TABLE,
     PUBLICATIONS,
     PUBLISHED_FROM,
+    PUBLISHED_AS,
     FORGET_REQUESTS,
     FORGOTTEN_IDS,
 )

@@ -21,8 +21,8 @@ from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.held_tables import HeldTables
 from profiles_pipeline.names import FORGET_REQUESTS, FORGOTTEN_IDS, INPUT_ROWS, REGISTRY_TABLES
-from profiles_pipeline.plan import How
 from profiles_pipeline.registry_schema import TABLES, VERSION, VERSIONS_TABLE, pending, statements
+from profiles_pipeline.stages import How
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.windows import Held, Kept
 

@@ -18,6 +18,7 @@ from profiles_pipeline.names import (
     OBSERVED_FILES,
     OBSERVED_INPUTS,
     PUBLICATIONS,
+    PUBLISHED_AS,
     PUBLISHED_FROM,
 )
 
@@ -61,6 +62,9 @@ TABLES: Mapping[str, str] = {
         delivered_at TIMESTAMP, PRIMARY KEY (project, publisher, publication)""",
     PUBLISHED_FROM: """
         project VARCHAR NOT NULL, publisher VARCHAR NOT NULL, publication BIGINT NOT NULL, basis VARCHAR NOT NULL,
+        PRIMARY KEY (project, publisher)""",
+    PUBLISHED_AS: """
+        project VARCHAR NOT NULL, publisher VARCHAR NOT NULL, declaration VARCHAR NOT NULL,
         PRIMARY KEY (project, publisher)""",
     FORGET_REQUESTS: """
         project VARCHAR NOT NULL, request VARCHAR NOT NULL, entity VARCHAR NOT NULL, reason VARCHAR,

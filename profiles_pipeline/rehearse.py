@@ -18,12 +18,13 @@ from profiles_pipeline.dialects import identifier, render
 from profiles_pipeline.errors import Problem, Problems, ProjectError, WarehouseError, at, did_you_mean, fail, nearest
 from profiles_pipeline.events import Observer, Rehearsing
 from profiles_pipeline.patterns import without_wrong_patterns
-from profiles_pipeline.plan import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, Sources
+from profiles_pipeline.plan import Sources
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input, Model, SqlModel, VarTable
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.resolve.row_texts import RowTexts
 from profiles_pipeline.row_texts import refused_texts, without_refused
+from profiles_pipeline.stages import BuildMaterial, EnsureSchema, Plan, ReuseMaterial, State
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
@@ -37,7 +38,7 @@ class Piece:
     models: tuple[str, ...]
     schema: str
     window: Window
-    state: plan.State = field(default_factory=plan.State)
+    state: State = field(default_factory=State)
 
 
 def piece_of(planned: Plan) -> Piece:

@@ -12,14 +12,15 @@ from typing import TypeVar, cast
 
 from sqlglot import exp
 
-from profiles_pipeline import blame, plan, rejection, steps
+from profiles_pipeline import blame, plan, rejection, steps, untranslated
 from profiles_pipeline.dialects import capabilities, render
 from profiles_pipeline.errors import Problem, Problems, WarehouseError
 from profiles_pipeline.events import Observer, Rehearsing
-from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, Sources
+from profiles_pipeline.plan import Sources
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.rehearse import Piece
 from profiles_pipeline.resolve.model import Input, Model
+from profiles_pipeline.stages import AuditMaterial, BuildMaterial, Plan
 from profiles_pipeline.warehouse.base import Column, Rows, Warehouse
 
 Result = TypeVar("Result")
@@ -35,7 +36,9 @@ def rehearse_there(
     sources: Sources,
     observe: Observer = lambda _: None,
 ) -> None:
-    """Try what of a plan this warehouse has never built, where it is not the one in memory and can take things back.
+    """Try what of a plan this warehouse has never built, where it is not the one in memory.
+
+    One that cannot take things back is not asked: what cannot be said in its dialect is found by writing it.
 
     Raises:
         ProjectError: with every model and var that it refuses, and why.
@@ -44,7 +47,7 @@ def rehearse_there(
     able = capabilities(warehouse.dialect)
     built = {kept.fingerprint for kept in piece.state.built}
     fresh = tuple(path for path in piece.models if project.fingerprints[path] not in built)
-    if able.sqlglot_dialect == "duckdb" or not able.transactional_ddl or not fresh:
+    if able.sqlglot_dialect == "duckdb" or not fresh:
         return
     copy = plan.build(
         project,
@@ -54,6 +57,9 @@ def rehearse_there(
         schema=_SCHEMA,
         request=plan.Request(tuple(project.graph.with_upstream(fresh)), only=True, force=True),
     )
+    if not able.transactional_ddl:
+        untranslated.refuse(project, copy, warehouse.dialect)
+        return
     problems = Problems()
     with suppress(_TakenBackError), warehouse.transaction():
         warehouse.execute("SET TRANSACTION READ WRITE")  # in a session that otherwise only reads, too

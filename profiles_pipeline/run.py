@@ -30,11 +30,12 @@ from profiles_pipeline.events import (
 )
 from profiles_pipeline.execution import execute, promote
 from profiles_pipeline.garbage import rare_collection
-from profiles_pipeline.plan import Plan, Request
+from profiles_pipeline.plan import Request
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.rehearse_there import rehearse_there
 from profiles_pipeline.session import Session, found_sources, open_session
+from profiles_pipeline.stages import Plan
 from profiles_pipeline.taken_names import taken_names
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
 

@@ -95,6 +95,24 @@ def matched(warehouse: Warehouse, tree: exp.Expr) -> exp.Expr:
     return made
 
 
+def taken_for_granted(tree: exp.Expr, dialect: str) -> exp.Expr:
+    """Return `tree` without what the functions above put columns in the place of, for a warehouse that is not asked.
+
+    It is for finding out whether the rest can be said; where SQL is only written, all of it has to be.
+    """
+    able = capabilities(dialect)
+
+    def is_replaced(node: exp.Expr) -> bool:
+        return (_leaves_out(node) and not able.star_except) or (_is_by_name(node) and not able.by_name)
+
+    if not able.runs or not any(map(is_replaced, sql.nodes_of(tree, exp.Star, exp.Insert, exp.Union))):
+        return tree
+    made = sql.copied(tree)
+    for node in sql.nodes_of(made, exp.Star, exp.Insert, exp.Union):
+        node.set("except_" if isinstance(node, exp.Star) else "by_name", None)
+    return made
+
+
 def _is_by_name(node: exp.Expr) -> bool:
     return bool(node.args.get("by_name"))
 

@@ -6,8 +6,8 @@ import re
 
 from profiles_pipeline.errors import Problem, ProjectError
 from profiles_pipeline.names import MATERIAL
-from profiles_pipeline.plan import Plan, Promote
 from profiles_pipeline.session import Session
+from profiles_pipeline.stages import Plan, Promote
 
 _SHOWN = re.compile(rf'"?({MATERIAL}\w+)"?', re.IGNORECASE)
 

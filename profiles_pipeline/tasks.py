@@ -19,8 +19,8 @@ from profiles_pipeline import sql
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.errors import WarehouseError
 from profiles_pipeline.graph import Graph
-from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.stages import AuditMaterial, BuildMaterial, Plan, ReuseMaterial, RunHook
 from profiles_pipeline.windows import Window
 
 Outcome = TypeVar("Outcome")

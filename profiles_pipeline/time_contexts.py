@@ -11,13 +11,13 @@ from profiles_pipeline import grains, history, sql
 from profiles_pipeline.errors import fail
 from profiles_pipeline.events import Options
 from profiles_pipeline.partitions import partitions_of
-from profiles_pipeline.plan import State
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import GRAIN, SeqNo
 from profiles_pipeline.resolve.model import SqlModel
 from profiles_pipeline.resolve.past import PastRef
 from profiles_pipeline.resolve.reader import Reader
 from profiles_pipeline.session import Session
+from profiles_pipeline.stages import State
 from profiles_pipeline.view_reads import readers, views_of
 from profiles_pipeline.windows import Window, used_grains
 

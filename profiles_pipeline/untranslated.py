@@ -1,21 +1,24 @@
-"""Finds what of a plan cannot be said in the dialect of an engine that nobody asks, before anything is written."""
+"""Finds what of a plan cannot be said in the dialect of an engine that is not asked, before anything is made."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import cast
 
 from sqlglot import exp
 
-from profiles_pipeline import blame, rejection
+from profiles_pipeline import blame, rejection, stars
 from profiles_pipeline.compile import Bind, SolveComponents, Step, UniteRows
 from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Problem, Problems, WarehouseError
 from profiles_pipeline.identity import contraction_script
-from profiles_pipeline.plan import AuditMaterial, BuildMaterial, Plan, RunHook
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Model
+from profiles_pipeline.stages import AuditMaterial, BuildMaterial, Plan, RunHook
 from profiles_pipeline.warehouse.base import Warehouse
+
+_HINT = "that is what the text comes to there: write it with other functions"
 
 
 def refuse(project: ProfilesProject, planned: Plan, dialect: str) -> None:
@@ -43,20 +46,29 @@ def _of_model(project: ProfilesProject, stage: BuildMaterial, dialect: str) -> l
     for step in stage.script.steps:
         for tree in _trees([step]):
             try:
-                render(tree, dialect, pretty=False)
+                _say(tree, dialect)
             except WarehouseError as error:
                 blamed = rejection.blamed(project, stage.model, step, error, asked, lambda _: ())
-                return [problem for said in blamed.values() for problem in said]
+                return [replace(p, hint=p.hint or _HINT) for said in blamed.values() for p in said]
     return []
 
 
 def _of_trees(project: ProfilesProject, model: Model, trees: Iterable[exp.Expr], dialect: str) -> list[Problem]:
     for tree in trees:
         try:
-            render(tree, dialect, pretty=False)
+            _say(tree, dialect)
         except WarehouseError as error:
             return [Problem("sql-rejected", f"{model.path}: {error}", blame.places(project, model, ()))]
     return []
+
+
+def _say(tree: exp.Expr, dialect: str) -> None:
+    """Write a tree, as far as it can be written while the columns of what it reads are not known.
+
+    Raises:
+        WarehouseError: something in it cannot be said.
+    """
+    render(stars.taken_for_granted(tree, dialect), dialect, pretty=False)
 
 
 def _trees(steps: Iterable[Step]) -> Iterator[exp.Expr]:

@@ -19,6 +19,7 @@ from profiles_pipeline.compile import Statement
 from profiles_pipeline.dialects import KNOWN, render
 from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.stages import BuildMaterial, Plan, State
 from profiles_pipeline_tests.test_golden_sql import without_loops
 
 ONLY_COMPILED = tuple(name for name, record in KNOWN.items() if not record.runs)
@@ -114,7 +115,7 @@ def test_what_an_engine_has_not_is_refused_where_it_is_written(
 def test_every_project_is_said_whole_or_refused_in_known_places(name: str) -> None:
     project = ProfilesProject.load(PROJECTS / name)
     window = plan.Window(1, datetime(2024, 6, 1, tzinfo=UTC), None)
-    planned = plan.build(project, plan.State(), window, replace(plan.as_written(), structs=False), schema="made")
+    planned = plan.build(project, State(), window, replace(plan.as_written(), structs=False), schema="made")
     for dialect in ONLY_COMPILED:
         assert refused(project, planned, dialect) == REFUSED.get(name, {}).get(dialect, []), dialect
         if name not in REFUSED:
@@ -122,7 +123,7 @@ def test_every_project_is_said_whole_or_refused_in_known_places(name: str) -> No
                 sqlglot.parse(text, dialect=dialect, error_level=sqlglot.ErrorLevel.RAISE)
 
 
-def refused(project: ProfilesProject, planned: plan.Plan, dialect: str) -> list[str]:
+def refused(project: ProfilesProject, planned: Plan, dialect: str) -> list[str]:
     """What is refused, as place and message."""
     try:
         untranslated.refuse(project, planned, dialect)
@@ -131,7 +132,7 @@ def refused(project: ProfilesProject, planned: plan.Plan, dialect: str) -> list[
     return []
 
 
-def trees(planned: plan.Plan) -> Iterator[exp.Expr]:
+def trees(planned: Plan) -> Iterator[exp.Expr]:
     for stage in planned.stages:
-        if isinstance(stage, plan.BuildMaterial):
+        if isinstance(stage, BuildMaterial):
             yield from (step.tree for step in stage.script.steps if isinstance(step, Statement))

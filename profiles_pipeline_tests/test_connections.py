@@ -136,6 +136,25 @@ def test_a_misspelt_key_of_an_output_is_told(tmp_path: Path, output: str, hint: 
     assert site.read_text().splitlines()[place.line - 1][place.column - 1 :].startswith(key)
 
 
+@pytest.mark.parametrize(
+    ("output", "longest"),
+    [(SERVER, 63), (ACCOUNT, 255), ("type: redshift, schema: s", 127), ("type: bigquery, schema: s", 300)],
+)
+def test_a_schema_whose_name_is_too_long_is_refused_at_its_place(tmp_path: Path, output: str, longest: int) -> None:
+    site = tmp_path / "siteconfig.yaml"
+    names = {"fits": "ü" + "s" * (longest - 2), "long": "ü" + "s" * (longest - 1)}
+    outputs = (
+        f"      {target}: {{{output.replace('schema: s', f'schema: {name}')}}}\n" for target, name in names.items()
+    )
+    site.write_text("connections:\n  shop:\n    outputs:\n" + "".join(outputs))
+    assert find_output(tmp_path, "shop", site, "fits").schema == names["fits"]
+    with pytest.raises(ProjectError, match=f"has a name of {longest + 1} bytes; .* takes {longest} at most") as caught:
+        find_output(tmp_path, "shop", site, "long")
+    place = caught.value.problems[0].span
+    assert place is not None
+    assert site.read_text().splitlines()[place.line - 1][place.column - 1 :].startswith(names["long"])
+
+
 def test_keys_that_nobody_knows_are_told_and_those_of_the_format_are_not(tmp_path: Path) -> None:
     site = tmp_path / "siteconfig.yaml"
     site.write_text(

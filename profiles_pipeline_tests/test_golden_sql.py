@@ -22,6 +22,7 @@ from profiles_pipeline.resolve.model import (
 )
 from profiles_pipeline.resolve.session_models import SessionTable
 from profiles_pipeline.session import as_able
+from profiles_pipeline.stages import BuildMaterial, Plan, State
 from profiles_pipeline.testing import load_case, write_case
 from profiles_pipeline.windows import Kept
 
@@ -49,11 +50,11 @@ def sql_of(file: Path, folder: Path, kind: type[Model], dialect: str) -> str:
     write_case(case, folder)
     window = plan.Window(1, case.end_time, case.begin_time)
     sources = as_able(plan.as_written(), dialect)
-    planned = plan.build(ProfilesProject.load(folder), plan.State(), window, sources, schema="profiles")
+    planned = plan.build(ProfilesProject.load(folder), State(), window, sources, schema="profiles")
     return _texts(planned, kind, dialect)
 
 
-def _texts(planned: plan.Plan, kind: type[Model], dialect: str) -> str:
+def _texts(planned: Plan, kind: type[Model], dialect: str) -> str:
     texts = [
         compiled.text(stage, planned, Texts(dialect)) for stage in planned.materials if isinstance(stage.model, kind)
     ]
@@ -67,11 +68,11 @@ def sql_of_later_run(file: Path, folder: Path, kind: type[Model], dialect: str) 
     project, sources = ProfilesProject.load(folder), as_able(plan.as_written(), dialect)
     first, second = plan.Window(1, case.end_time - timedelta(days=1)), plan.Window(2, case.end_time)
     request = plan.Request(keep=True)
-    before = plan.build(project, plan.State(), first, sources, schema="profiles", request=request)
-    made = [stage for stage in before.stages if isinstance(stage, plan.BuildMaterial)]
+    before = plan.build(project, State(), first, sources, schema="profiles", request=request)
+    made = [stage for stage in before.stages if isinstance(stage, BuildMaterial)]
     kept = tuple(Kept(s.material, s.model.path, s.fingerprint, 1, first.end) for s in made)
     held = {held.name: held for stage in made if stage.increment for held in stage.increment.held}
-    state = plan.State(kept=kept, built=kept, held=tuple(held.values()))
+    state = State(kept=kept, built=kept, held=tuple(held.values()))
     return _texts(plan.build(project, state, second, sources, schema="profiles", request=request), kind, dialect)
 
 

@@ -12,6 +12,7 @@ from profiles_pipeline import plan
 from profiles_pipeline.compile import Statement
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import VarTable
+from profiles_pipeline.stages import State
 from profiles_pipeline.testing import load_case, write_case
 from profiles_pipeline_tests.bench.large_project import write_project
 
@@ -23,7 +24,7 @@ def scans(folder: Path, entity: str | None = None) -> Counter[str]:
     """Return how often the var tables of a project, or of an entity, read each table that is not theirs."""
     project = ProfilesProject.load(folder)
     window = plan.Window(1, datetime(2024, 3, 1, tzinfo=UTC), None)
-    planned = plan.build(project, plan.State(), window, plan.as_written(), schema="profiles")
+    planned = plan.build(project, State(), window, plan.as_written(), schema="profiles")
     read: Counter[str] = Counter()
     for stage in planned.materials:
         if isinstance(stage.model, VarTable) and stage.model.path.startswith(f"{entity}/" if entity else ""):

@@ -21,6 +21,8 @@ from profiles_pipeline_tests.test_postgres_projects import Place, cells, place
 from profiles_pipeline_tests.warehouse.engines import Snowflake
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from profiles_pipeline_tests.warehouse.snowflake import Account
 
 pytestmark = pytest.mark.snowflake
@@ -162,6 +164,29 @@ def test_no_secret_is_left_anywhere(built: Place, snowflake_account: Account, ca
     with snowflake_account.inside("QUICKSTART") as session:
         for table in ("MATERIAL_REGISTRY", "WHT_SEQ_NO", "PB_CT_VERSION", "PROFILES_TURN"):
             assert secret not in str(session._duck_conn.execute(f"SELECT * FROM SHOP.QUICKSTART.{table}").fetchall())
+
+
+def test_what_cannot_be_said_is_told_where_it_is_written_before_anything_is_made(
+    snowflake_account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unsaid = place("quickstart", Snowflake(snowflake_account), tmp_path / "quickstart", FIRST)
+    file = unsaid.folder / "models" / "profiles.yaml"
+    text = file.read_text(encoding="utf-8").replace("count(distinct(timestamp::date))", "histogram(event)", 1)
+    file.write_text(text, encoding="utf-8")
+    line, column = next(
+        (n, each.index("histogram")) for n, each in enumerate(text.splitlines(), 1) if "histogram" in each
+    )
+    before = len(snowflake_account.statements)
+    for command in ("validate", "compile", "run"):
+        with pytest.raises(SystemExit) as left:
+            main([command, "-p", str(unsaid.folder), "-c", str(unsaid.siteconfig), "-t", "snowflake"])
+        said = " ".join(capsys.readouterr().err.split())
+        assert left.value.code == 2, command
+        assert f"models/profiles.yaml:{line}:{column + 1}: error" in said, command
+        assert "'n_active_days_total' is not accepted: cannot be said in Snowflake" in said, command
+    assert not list(unsaid.folder.rglob("*.sql"))
+    made = [s.text for s in snowflake_account.statements[before:] if re.match(r"\s*(CREATE|INSERT|DROP)", s.text)]
+    assert not [text for text in made if "MATERIAL" in text.upper()]
 
 
 CHANGE = re.compile(r'(INSERT INTO|UPDATE|DELETE FROM) "QUICKSTART"\."STATE_')

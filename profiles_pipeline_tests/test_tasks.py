@@ -14,6 +14,7 @@ import pytest
 from profiles_pipeline import connections, examples, plan
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.run import Options, found_sources, run
+from profiles_pipeline.stages import State
 from profiles_pipeline.tasks import Task, side_by_side, tasks_of, waits
 from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline.windows import Window
@@ -31,7 +32,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> ProfilesProject:
 @pytest.fixture(scope="module")
 def tasks(shop: ProfilesProject) -> tuple[Task, ...]:
     with connect(connections.embedded(shop.folder).settings_for(shop), purpose="test") as warehouse:
-        return tasks_of(plan.build(shop, plan.State(), WINDOW, found_sources(warehouse), schema="profiles"))
+        return tasks_of(plan.build(shop, State(), WINDOW, found_sources(warehouse), schema="profiles"))
 
 
 def before(found: tuple[frozenset[int], ...], number: int) -> frozenset[int]:

@@ -29,9 +29,9 @@ from profiles_pipeline.warehouse.settings import DuckDBSettings
 if TYPE_CHECKING:
     from profiles_pipeline.assets.context import Scope
     from profiles_pipeline.events import Built
-    from profiles_pipeline.plan import Promote
     from profiles_pipeline.registry import SeqNo
     from profiles_pipeline.session import Session
+    from profiles_pipeline.stages import Promote
 
 RESOURCE_KEY = "profiles"
 SEQ_NO_TAG = "profiles/seq_no"

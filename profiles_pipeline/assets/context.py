@@ -12,11 +12,12 @@ from typing import NoReturn
 from profiles_pipeline import compiled, freshness, plan, report, run, time_contexts
 from profiles_pipeline.errors import Problem, fail
 from profiles_pipeline.partitions import Partitions, shown
-from profiles_pipeline.plan import Plan, Promote, Request
+from profiles_pipeline.plan import Request
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.run import Built, Session
+from profiles_pipeline.stages import Plan, Promote
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ What a command does is imported when it is called, so that help and completion s
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -164,7 +165,13 @@ def _outcome(arguments: list[str], debug: bool) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
-        if debug or error.filename is None:
+        if debug:
+            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            typer.echo(f"error[disk-full]: {error.strerror}{f': {error.filename}' if error.filename else ''}", err=True)
+            typer.echo("    hint: make room and run again; what was finished before is kept", err=True)
+            return 2
+        if error.filename is None:
             raise
         typer.echo(f"error[file]: {error.filename}: {error.strerror}", err=True)
         typer.echo("    hint: make it readable and writable, or use another folder", err=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from profiles_pipeline import plan, queries
+from profiles_pipeline import queries
 from profiles_pipeline.cli.faults import from_here, problem_document, say_problems
 from profiles_pipeline.cli.partitioning import dated
 from profiles_pipeline.cli.place import Place
@@ -18,6 +18,7 @@ from profiles_pipeline.names import VAR_TABLE
 from profiles_pipeline.queries.listing import type_name
 from profiles_pipeline.resolve.validity import not_needed
 from profiles_pipeline.run import Event, Options, Waiting
+from profiles_pipeline.stages import BuildMaterial, How, ReuseMaterial
 from profiles_pipeline.windows import Window
 
 
@@ -91,18 +92,18 @@ def _rows(action: str, rows: int | None) -> str:
     return f"≤ {rows:,}" if action in ("increment", "extend") else f"{rows:,}"
 
 
-def print_strategies(made: Iterable[tuple[str, plan.How | None]]) -> None:
+def print_strategies(made: Iterable[tuple[str, How | None]]) -> None:
     """Print how each var over rows of some models is brought up to date and why; nothing while nothing is kept."""
     if hows := _strategies(made):
         print_table(out(), ("var", "brought up to date by", "because"), hows)
 
 
-def strategies_document(made: Iterable[tuple[str, plan.How | None]]) -> list[dict[str, object]]:
+def strategies_document(made: Iterable[tuple[str, How | None]]) -> list[dict[str, object]]:
     """Return the same for programs."""
     return [{"path": path, "strategy": kind, "reason": why} for path, kind, why in _strategies(made)]
 
 
-def _strategies(made: Iterable[tuple[str, plan.How | None]]) -> list[tuple[str, str, str]]:
+def _strategies(made: Iterable[tuple[str, How | None]]) -> list[tuple[str, str, str]]:
     return [
         (f"{path.removesuffix(f'/{VAR_TABLE}')}/{name}", kind, why)
         for path, how in made
@@ -111,7 +112,7 @@ def _strategies(made: Iterable[tuple[str, plan.How | None]]) -> list[tuple[str, 
     ]
 
 
-def _why(stage: plan.BuildMaterial | plan.ReuseMaterial, window: Window) -> str:
+def _why(stage: BuildMaterial | ReuseMaterial, window: Window) -> str:
     """Return why a material is built or reused, with its time where a time grain has moved that back."""
     moved = "" if stage.window.end == window.end else f"; as of {stage.window.end:%Y-%m-%dT%H:%M:%SZ}"
     return stage.reason + moved

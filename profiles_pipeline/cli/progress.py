@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Column
 from rich.text import Text
 
-from profiles_pipeline.plan import AuditMaterial, ReuseMaterial
 from profiles_pipeline.run import Built, Event, Failed, Observer, Planned, Rehearsing, Started, Waiting, Working
+from profiles_pipeline.stages import AuditMaterial, ReuseMaterial
 
 PATIENCE_S = 1.0
 """Seconds after which somebody at a terminal wants to know what is going on."""

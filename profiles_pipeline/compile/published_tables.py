@@ -100,16 +100,18 @@ def merge(
             None for any.
     """
     soft = publisher.deletes == "soft"
+    marks = shape.marks or soft
     columns = [*shape.types, "row_hash", "main_id"]
-    written = columns if soft or changed is None else [c for c in columns if c in changed or c == "row_hash"]
+    written = columns if marks or changed is None else [c for c in columns if c in changed or c == "row_hash"]
     sets = [exp.EQ(this=exp.column(c, quoted=True), expression=col(c, "d")) for c in written]
     sets.append(exp.EQ(this=exp.column("published_at", quoted=True), expression=at.copy()))
     inserted = [exp.column(c, quoted=True) for c in (publisher.key_column, *columns, "published_at")]
     values = [col(c, "d") for c in ("publish_key", *columns)] + [at.copy()]
     removed: exp.Expr = exp.var("DELETE")
+    deleted_at = exp.column("deleted_at", quoted=True)
     if soft:
-        deleted_at = exp.column("deleted_at", quoted=True)
         removed = exp.Update(expressions=[*(one.copy() for one in sets), exp.EQ(this=deleted_at, expression=at.copy())])
+    if marks:
         sets.append(exp.EQ(this=deleted_at.copy(), expression=exp.null()))
     insert = exp.Insert(this=exp.Tuple(expressions=inserted), expression=exp.Tuple(expressions=values))
     whens = [
@@ -139,6 +141,32 @@ def add_changes(changes: exp.Table, delta: exp.Table, publication: int, after: i
         publication=exp.convert(publication),
         at=at,
         delta=delta,
+    )
+
+
+def add_everybody(
+    changes: exp.Table, delta: exp.Table, published: Published, publication: int, after: int, at: exp.Expr
+) -> exp.Expr:
+    """Return the statement that adds a publication to the changes by which a destination begins anew: everybody who is
+    in the table, once that is merged into, is inserted, after whom the delta deletes.
+    """
+    return build(
+        """
+        INSERT INTO :changes
+        SELECT :after + ROW_NUMBER() OVER (ORDER BY op, publish_key), :publication, op, publish_key, main_id,
+            main_id_before, CAST(NULL AS VARCHAR), :at
+        FROM (
+            SELECT publish_op AS op, publish_key, main_id, main_id_before FROM :delta WHERE publish_op = 'D'
+            UNION ALL SELECT 'I', :key, main_id, CAST(NULL AS VARCHAR) FROM :table WHERE NOT row_hash IS NULL
+        ) AS c
+        """,
+        changes=changes,
+        delta=delta,
+        table=published.table,
+        key=exp.column(published.key, quoted=True),
+        after=exp.convert(after),
+        publication=exp.convert(publication),
+        at=at,
     )
 
 

@@ -30,10 +30,12 @@ class Shape:
     Attributes:
         sources: column -> type of the values that it gets, as the source has them.
         types: column -> type that it is published as, those that it had before included.
+        marks: the table says when rows were deleted, ``deleted_at``; such rows are there for nobody.
     """
 
     sources: Mapping[str, str]
     types: Mapping[str, str]
+    marks: bool = False
 
     @property
     def retired(self) -> tuple[str, ...]:
@@ -167,13 +169,11 @@ def delta_query(publisher: Publisher, desired: exp.Table, table: exp.Expr, shape
     differs = [
         build("NOT (:d IS NOT DISTINCT FROM :p)", d=wanted, p=col(name, "p")) for name, wanted in compared.items()
     ]
-    soft = publisher.deletes == "soft"
-    absent = build("p.:key IS NULL" + (" OR p.deleted_at IS NOT NULL" if soft else ""), key=key)
-    is_gone = {
-        "hard": exp.condition("d.publish_key IS NULL"),
-        "soft": exp.condition("d.publish_key IS NULL AND p.deleted_at IS NULL"),
-        "keep": exp.false(),
-    }[publisher.deletes]
+    marks = shape.marks or publisher.deletes == "soft"
+    absent = build("p.:key IS NULL" + (" OR p.deleted_at IS NOT NULL" if marks else ""), key=key)
+    is_gone = exp.condition("d.publish_key IS NULL" + (" AND p.deleted_at IS NULL" if marks else ""))
+    if publisher.deletes == "keep":
+        is_gone = exp.false()
     is_there = build(
         "NOT d.publish_key IS NULL AND (:absent OR :differs)",
         absent=absent,

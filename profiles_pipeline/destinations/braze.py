@@ -32,7 +32,7 @@ def views(published: Published) -> tuple[View, ...]:
             FROM since GROUP BY :of
         )
         SELECT :key AS :identifier,
-            CASE WHEN :updates > 0 THEN COALESCE(:first_at, :long_ago) ELSE published_at END AS UPDATED_AT,
+            COALESCE(:first_at, CASE WHEN :updates > 0 THEN :long_ago ELSE published_at END) AS UPDATED_AT,
             :everything AS PAYLOAD
         FROM :table AS t LEFT JOIN firsts ON :first_of = :key WHERE row_hash IS NOT NULL
         UNION ALL
@@ -68,6 +68,8 @@ BRAZE = Destination(
     Contract(key=KeyRule(longest=997)),
     options={"identifier": Option("text", "external_id", among=("external_id", "braze_id", "email", "phone"))},
     views=views,
+    address=("identifier",),
+    by_changes=True,
     next_step="make a sync of users on the view __users, and one of deletions on the view __deleted_users",
     erasure="the sync on the view __deleted_users deletes the user",
 )

@@ -141,6 +141,8 @@ class Destination:
         sink: where changes go once the table is written.
         sink_needs: the option without which they go nowhere else than into the table; None where they always do.
         options: what may be said of it.
+        address: options that say where it is, or as whom it knows people: with other ones it is another destination.
+        by_changes: it is told of people by the list of changes alone, so that a new one has to be told of everybody.
         views: the relations that it reads, where the table itself is not what it wants; a pure function.
         beside: the names of columns that it has in one row with the key and the properties, given the options; None
             where properties are in an object of their own, or have the names of their columns.
@@ -157,6 +159,8 @@ class Destination:
     sink: Sink = "table"
     sink_needs: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
+    address: tuple[str, ...] = ()
+    by_changes: bool = False
     views: Callable[[Published], tuple[View, ...]] = no_views
     beside: Callable[[Mapping[str, object]], tuple[str, ...]] | None = None
     mapping: Callable[[Published], exp.Expr] | None = None

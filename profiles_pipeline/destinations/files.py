@@ -29,6 +29,8 @@ FILES = Destination(
         "operations": Option("text", "letter", among=("letter", "word")),
         "rows_per_file": Option("count", 1_000_000),
     },
+    address=("path", "formats", "contents"),
+    by_changes=True,
     next_step="read a folder once its _manifest.json is there",
     erasure="folders that were written before still have the rows: delete them, and what was copied from them",
 )

@@ -37,6 +37,8 @@ ITERABLE = Destination(
     Contract(key=KeyRule(longest=255), kinds=Contract().kinds),
     options={"project_type": Option("text", "user_id", among=("email", "user_id"))},
     views=views,
+    address=("project_type",),
+    by_changes=True,
     next_step="map the view __users in Smart Ingest, and __list_changes for lists",
     erasure="__list_changes takes the user off lists; the user has to be deleted there, by its API or by hand",
 )

@@ -45,6 +45,7 @@ RUDDERSTACK = Destination(
     beside=lambda _: (CURSOR,),
     mapping=mapping,
     fault=fault,
+    address=("connection_id",),
     next_step="make a model of the table: the key is its primary key, published_at its cursor column",
     erasure="a sync in mirror mode deletes the row at its destinations; any other mode leaves it there",
 )

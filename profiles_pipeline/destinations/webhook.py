@@ -14,6 +14,8 @@ WEBHOOK = Destination(
         "patience": Option("duration", "5m"),
         "timeout": Option("duration", "30s"),
     },
+    address=("url", "url_env"),
+    by_changes=True,
     next_step="answer 2xx once a batch is stored, and skip batches whose Idempotency-Key is known",
     erasure="the receiver gets a deletion, and has to delete what it has stored",
 )

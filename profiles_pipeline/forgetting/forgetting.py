@@ -24,12 +24,13 @@ from profiles_pipeline.forgetting.people import (
     parsed,
     people_behind,
 )
-from profiles_pipeline.forgetting.published import TakenOut, is_published, published_keys, with_its_end
+from profiles_pipeline.forgetting.published import TakenOut, published_keys, with_its_end
 from profiles_pipeline.forgetting.published import take_out as take_out_of_published
 from profiles_pipeline.forgetting.requests import Id, Request, Requests
 from profiles_pipeline.forgetting.tables import Whom, take_out, what_is_left
 from profiles_pipeline.names import ACCUMULATOR
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.publish.standing import standing
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.resolve.model import Entity
 from profiles_pipeline.session import Session, open_session
@@ -111,8 +112,7 @@ def foresee(session: Session, asked: Asked) -> Foreseen:
     request = Request("", entity.name, asked.reason, people.ids, 0, people.main_ids, datetime.now(UTC))
     rows = {
         publisher.name: len(published_keys(session, publisher, request, people.main_ids))
-        for publisher in session.project.publishers
-        if publisher.entity.stitcher == entity.stitcher and is_published(session, publisher)
+        for publisher in standing(session, entity)
     }
     runs = len([each for each in session.registry.seq_nos(session.project.name) if each.is_run])
     earlier = {request.number: request for requests in known.values() for request in requests}
@@ -164,7 +164,7 @@ def forget(
     if not requests:
         return ()
     seq_no = _built_without(project, output, requests, observe, timeout)
-    published = {number: _with_their_ends(project, taken) for number, taken in published.items()}
+    published = {number: _with_their_ends(taken) for number, taken in published.items()}
     with open_session(project, output, PURPOSE, observe, timeout) as session:
         return tuple(_finished(session, each, published[each.number], seq_no, accept) for each in requests)
 
@@ -196,16 +196,13 @@ def _unpublished(session: Session, request: Request) -> tuple[TakenOut, ...]:
     """Take people out of what is published."""
     entity = _entity(session, request)
     return tuple(
-        take_out_of_published(session, publisher, request, request.main_ids)
-        for publisher in session.project.publishers
-        if publisher.entity.stitcher == entity.stitcher and is_published(session, publisher)
+        take_out_of_published(session, publisher, request, request.main_ids) for publisher in standing(session, entity)
     )
 
 
-def _with_their_ends(project: ProfilesProject, taken: Iterable[TakenOut]) -> tuple[TakenOut, ...]:
+def _with_their_ends(taken: Iterable[TakenOut]) -> tuple[TakenOut, ...]:
     """Wait for the syncs that were started. They go on while the last run is made again, so that is done before."""
-    publishers = {publisher.name: publisher for publisher in project.publishers}
-    return tuple(with_its_end(publishers[each.publisher], each) for each in taken)
+    return tuple(map(with_its_end, taken))
 
 
 def _built_without(

@@ -36,7 +36,7 @@ class TakenOut:
     """What became of people at a publisher.
 
     Attributes:
-        publisher: its name.
+        by: the publisher, as it stands.
         destination: where it publishes to.
         rows: table -> how many rows were taken out of it.
         deletions: how many deletions were written for the destination to read.
@@ -48,7 +48,7 @@ class TakenOut:
         duty: what is left to do at the destination, for people.
     """
 
-    publisher: str
+    by: Publisher
     destination: str
     rows: dict[str, int]
     deletions: int
@@ -59,12 +59,10 @@ class TakenOut:
     duty: str
     fetched: Check | None = None
 
-
-def is_published(session: Session, publisher: Publisher) -> bool:
-    """True when a publisher has a table."""
-    there = session.warehouse.relations(session.output.schema)
-    last = Ledger(session.warehouse, session.output.schema, session.project.name, publisher.name).last()
-    return last is not None and spelled(publisher.name, session.warehouse.dialect) in there
+    @property
+    def publisher(self) -> str:
+        """Its name."""
+        return self.by.name
 
 
 def published_keys(
@@ -94,11 +92,21 @@ def published_keys(
 
 
 def _source(session: Session, publisher: Publisher) -> exp.Expr | None:
-    """Return the query of what a publisher reads; None where no run has built that as it is defined now."""
+    """Return the query of the keys and main ids that a publisher reads; None where no run has built these as they are
+    defined now.
+    """
+    if not publisher.source:
+        return None
     try:
-        return sql.source_query(publisher, published_materials(session, publisher)[1])
+        bare = replace(publisher, properties=())
+        materials = published_materials(session, bare)[1]
     except ProjectError:
         return None
+    key = build("SELECT * FROM :source", source=materials[publisher.source])
+    known = {column.name.lower() for column in session.warehouse.describe(render(key, session.warehouse.dialect))}
+    if publisher.stitcher is None and publisher.key.lower() not in known:
+        return None
+    return sql.source_query(bare, materials)
 
 
 def take_out(session: Session, publisher: Publisher, request: Request, main_ids: frozenset[str]) -> TakenOut:
@@ -122,10 +130,12 @@ def take_out(session: Session, publisher: Publisher, request: Request, main_ids:
     rows: dict[str, int] = {}
     requests = Requests(session)
     with session.warehouse.transaction():
-        gone = _present_keys(session, publisher, relations.table, keys)
+        marks = _says_who_is_deleted(session, relations.table)
+        soft = marks and publisher.deletes == "soft"
+        gone = _present_keys(session, publisher, relations.table, keys, marks)
         if gone:
             made = _publication(publisher, last, len(gone))
-            for statement in _deletions(publisher, relations.table, relations.changes, gone, made, last):
+            for statement in _deletions(publisher, relations.table, relations.changes, gone, made, soft):
                 session.warehouse.execute(render(statement, session.warehouse.dialect))
             ledger.record(made, [])
             rows[publisher.name] = len(gone)
@@ -141,24 +151,24 @@ def take_out(session: Session, publisher: Publisher, request: Request, main_ids:
     if gone:
         waits = _handed_on(session, publisher, request)
     return TakenOut(
-        publisher=publisher.name,
+        by=publisher,
         destination=publisher.destination.name,
         rows=taken[publisher.path],
         deletions=taken[DELETIONS].get(publisher.name, 0),
-        is_soft=publisher.deletes == "soft",
+        is_soft=soft,
         waits=waits,
         syncs=tuple(requests.taken(request).get(_SYNCS.format(publisher.name), ())),
         files=_folders(session, publisher),
-        duty=publisher.destination.erasure,
+        duty=_duty(session, publisher),
     )
 
 
-def with_its_end(publisher: Publisher, taken: TakenOut) -> TakenOut:
+def with_its_end(taken: TakenOut) -> TakenOut:
     """Return what became of people at a publisher, once the sync has ended that was started for them.
 
     Needs no warehouse. Without a token, or when waiting was long enough, it says that how it ended is not known.
     """
-    checks = followed(publisher, Delivered(syncs=taken.syncs)) if taken.syncs else ()
+    checks = followed(taken.by, Delivered(syncs=taken.syncs)) if taken.syncs else ()
     return replace(taken, fetched=next(iter(checks), None))
 
 
@@ -176,13 +186,28 @@ def _handed_on(session: Session, publisher: Publisher, request: Request) -> str 
     return None
 
 
-def _present_keys(session: Session, publisher: Publisher, table: exp.Table, keys: Iterable[str]) -> tuple[str, ...]:
+def _duty(session: Session, publisher: Publisher) -> str:
+    """Return what is left to do at a destination; for one that is not declared any more, also why nobody else does."""
+    if publisher.name in {each.name for each in session.project.publishers}:
+        return publisher.destination.erasure
+    return f"{publisher.destination.erasure}; it is not declared any more, so that what waits is not handed on later"
+
+
+def _says_who_is_deleted(session: Session, table: exp.Table) -> bool:
+    """Tell whether a published table has rows of people who are deleted already, without anything but the key."""
+    query = render(build("SELECT * FROM :table", table=table), session.warehouse.dialect)
+    return "deleted_at" in {column.name.lower() for column in session.warehouse.describe(query)}
+
+
+def _present_keys(
+    session: Session, publisher: Publisher, table: exp.Table, keys: Iterable[str], marks: bool
+) -> tuple[str, ...]:
     """Return those of some keys that have a row with something in it."""
     listed = [text(key) for key in keys]
     if not listed:
         return ()
     key = exp.column(publisher.key_column, quoted=True)
-    live = exp.condition("deleted_at IS NULL") if publisher.deletes == "soft" else exp.true()
+    live = exp.condition("deleted_at IS NULL") if marks else exp.true()
     query = build(
         "SELECT :key AS k FROM :table WHERE :key IN (:keys) AND :live ORDER BY k",
         key=key,
@@ -216,22 +241,23 @@ def _deletions(
     changes: exp.Table,
     keys: tuple[str, ...],
     made: Publication,
-    last: Publication,
+    soft: bool,
 ) -> list[exp.Expr]:
     """Return the statements that take rows out of the table, or empty them, and add that to the changes."""
     key, at = exp.column(publisher.key_column, quoted=True), literal_tree(made.published_at)
     listed = [text(each) for each in keys]
     removed: exp.Expr = build("DELETE FROM :table WHERE :key IN (:keys)", table=table, key=key, keys=listed)
-    if publisher.deletes == "soft":
-        emptied = [exp.column(name, quoted=True) for name in (*last.columns, "row_hash", "main_id")]
+    if soft:
+        emptied = [exp.column(name, quoted=True) for name in (*made.columns, "row_hash", "main_id")]
         sets = [exp.EQ(this=column, expression=exp.null()) for column in emptied]
         sets += [exp.EQ(this=exp.column(n, quoted=True), expression=at.copy()) for n in ("published_at", "deleted_at")]
         removed = exp.Update(
             this=table.copy(), expressions=sets, where=exp.Where(this=build(":key IN (:keys)", key=key, keys=listed))
         )
+    before = made.last_seq - len(keys)
     rows = exp.Values(
         expressions=[
-            exp.Tuple(expressions=[exp.convert(last.last_seq + n), text(each)]) for n, each in enumerate(keys, start=1)
+            exp.Tuple(expressions=[exp.convert(before + n), text(each)]) for n, each in enumerate(keys, start=1)
         ],
         alias=exp.TableAlias(this=exp.to_identifier("d"), columns=[exp.to_identifier("seq"), exp.to_identifier("key")]),
     )

@@ -17,6 +17,8 @@ from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.forgetting.people import is_among
 from profiles_pipeline.forgetting.requests import Id
 from profiles_pipeline.names import KEPT_PARTS
+from profiles_pipeline.publish.ledger import published_names
+from profiles_pipeline.publish.standing import key_columns
 from profiles_pipeline.registry import Material
 from profiles_pipeline.resolve.model import SqlModel
 from profiles_pipeline.resolve.reader import Reader
@@ -95,16 +97,21 @@ def built_tables(session: Session) -> tuple[Table, ...]:
 
 
 def published_tables(session: Session) -> tuple[Table, ...]:
-    """Return the tables of the publishers of a project."""
-    excepted, dialect = {"__changes": "op = 'D'"}, session.warehouse.dialect
-    own = {}
-    for publisher in session.project.publishers:
-        for suffix in _SIDE_TABLES:
-            own[spelled(f"{publisher.name}{suffix}", dialect).lower()] = excepted.get(suffix)
-        if publisher.deletes == "soft":
-            own[spelled(publisher.name, dialect).lower()] = "NOT deleted_at IS NULL"
-    every = _columns(session)
-    return tuple(Table(n, c, excepted=own[n.lower()]) for n, c in every.items() if n.lower() in own)
+    """Return the tables of all publishers that a project has, and of those that it had."""
+    warehouse, project = session.warehouse, session.project
+    names = {*published_names(warehouse, session.output.schema, project.name), *(p.name for p in project.publishers)}
+    own = {
+        spelled(f"{name}{suffix}", warehouse.dialect).lower(): suffix
+        for name in sorted(names)
+        for suffix in _SIDE_TABLES
+    }
+    found = []
+    for name, columns in _columns(session).items():
+        if (suffix := own.get(name.lower())) is not None:
+            marks = suffix == "" and "deleted_at" in {column.lower() for column in columns}
+            excepted = "NOT deleted_at IS NULL" if marks else "op = 'D'" if suffix == "__changes" else None
+            found.append(Table(name, columns, excepted=excepted))
+    return tuple(found)
 
 
 def _columns(session: Session) -> Mapping[str, Mapping[str, str]]:
@@ -273,7 +280,7 @@ def _id_columns(session: Session) -> frozenset[str]:
     project = session.project
     declared = {name for names in project.id_columns.values() for name in names}
     types = {name.lower() for name in project.project.id_types}
-    keys = {publisher.key_column.lower() for publisher in project.publishers}
+    keys = {name.lower() for name in key_columns(session)} | {each.key_column.lower() for each in project.publishers}
     mains = {entity.id_column.lower() for entity in project.project.entities.values()}
     return frozenset(declared | types | keys | mains | {"other_id", "id1", "id2", "key", "main_id"})
 

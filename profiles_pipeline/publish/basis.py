@@ -21,7 +21,7 @@ from profiles_pipeline.dialects import render, spelled
 from profiles_pipeline.names import STATES, VAR_TABLE
 from profiles_pipeline.plan import material_names
 from profiles_pipeline.registry import Material
-from profiles_pipeline.resolve.model import FeatureView
+from profiles_pipeline.resolve.model import FeatureTable, FeatureView
 from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.session import Session
 from profiles_pipeline.sql import build, canonical_text
@@ -95,18 +95,31 @@ def basis_now(session: Session, publisher: Publisher, window: Window, shape: sql
     source = session.project.graph.models[publisher.source]
     if publisher.deletes == "keep" or publisher.cohort is not None:
         return None
-    if not isinstance(source, FeatureView) or source.id_type is not None:
+    if not isinstance(source, FeatureView | FeatureTable) or (isinstance(source, FeatureView) and source.id_type):
         return None
     if session.registry.being_forgotten(session.project.name):
         return None
     needed = {item.column.lower() for item in publisher.properties}
     needed |= {publisher.key.lower()} if publisher.stitcher is None else set()
-    main_id = publisher.entity.id_column
-    rows = _read(session, window, f"{source.cohort}/{VAR_TABLE}", _ROWS, main_id, needed)
-    ids = _read(session, window, publisher.stitcher, _GRAPH, "main_id", set()) if publisher.stitcher else None
+    main_id, var_table = publisher.entity.id_column, f"{source.cohort}/{VAR_TABLE}"
+    materials = _materials(session, window, publisher, var_table)
+    rows = _read(session, materials, var_table, _ROWS, main_id, needed)
+    ids = _read(session, materials, publisher.stitcher, _GRAPH, "main_id", set()) if publisher.stitcher else None
     if rows is None or (publisher.stitcher and ids is None):
         return None
+    built = list(materials)
+    if isinstance(source, FeatureTable) and built.index(publisher.source) < built.index(var_table):
+        return None  # the var table was made again since, and the copy of it was not
     return Basis(_recipe(session, publisher, shape), _content(session, publisher, shape), rows, ids)
+
+
+def _materials(session: Session, window: Window, publisher: Publisher, var_table: str) -> Mapping[str, Material]:
+    """Return path -> material of what a publisher reads in a run, as far as it is there, in the order of building."""
+    models = session.project.graph.models
+    context = window.of(models[publisher.source].time_grain)
+    paths = [path for path in (*publisher.parents, var_table) if path in models]
+    names = {material_names(session.project, window.within(context, models[path]))[path]: path for path in paths}
+    return {names[each.name]: each for each in session.registry.materials() if each.name in names}
 
 
 def moved_since(session: Session, publisher: Publisher, then: Basis | None, now: Basis | None) -> Moved | None:
@@ -143,18 +156,14 @@ def _make(session: Session, table: exp.Table, query: exp.Expr) -> None:
 
 
 def _read(
-    session: Session, window: Window, path: str | None, suffix: str, main_id: str, columns: set[str]
+    session: Session, materials: Mapping[str, Material], path: str, suffix: str, main_id: str, columns: set[str]
 ) -> Read | None:
     """Return the state that the material of a model shows; None where it shows none, or not all columns."""
-    project = session.project
-    if path is None or path not in project.graph.models:
-        return None
-    made = material_names(project, window)[path]
-    material = next((each for each in session.registry.materials() if each.name == made), None)
+    material = materials.get(path)
     if material is None or material.version is None:
         return None
     shown = _shown_by(session, material, "" if suffix == _ROWS else "_mappings")
-    for held in session.registry.held(project.name):
+    for held in session.registry.held(session.project.name):
         known = {name.lower() for name in held.columns}
         is_it = held.path == path and held.name.endswith(suffix) and held.name.lower() in shown
         if is_it and columns <= known | {main_id.lower()}:
@@ -194,7 +203,7 @@ def _content(session: Session, publisher: Publisher, shape: sql.Shape) -> str:
         return ""
     table = render(build("SELECT * FROM :table", table=relations.table), warehouse.dialect)
     known = {column.name.lower() for column in warehouse.describe(table)}
-    columns = {publisher.key_column, *shape.types, "row_hash", *(["deleted_at"] if publisher.deletes == "soft" else [])}
+    columns = {publisher.key_column, *shape.types, "row_hash", *(["deleted_at"] if shape.marks else [])}
     if not {name.lower() for name in columns} <= known:
         return ""
     row = warehouse.query(render(moved.content_query(relations.table, columns), warehouse.dialect)).rows[0]

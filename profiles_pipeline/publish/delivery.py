@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from profiles_pipeline.errors import Check
 from profiles_pipeline.publish.ledger import Ledger
+from profiles_pipeline.publish.standing import declared_before, is_elsewhere
 from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.session import Session
 
@@ -66,8 +67,8 @@ def deliver(session: Session, publisher: Publisher) -> Delivered:
     """
     ledger = Ledger(session.warehouse, session.output.schema, session.project.name, publisher.name)
     last = ledger.last()
-    if last is None or last.delivered_at is not None:
-        return Delivered()
+    if last is None or last.delivered_at is not None or is_elsewhere(publisher, declared_before(ledger)):
+        return Delivered()  # what another destination has not got stays: this one is given everybody
     if publisher.sink == "files":
         from profiles_pipeline.publish.files import write_files  # noqa: PLC0415 - needs pyarrow
 

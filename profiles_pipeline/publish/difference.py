@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlglot import exp
 
@@ -12,16 +13,25 @@ from profiles_pipeline import plan, time_contexts
 from profiles_pipeline.compile import published_tables as tables
 from profiles_pipeline.compile import publishing as sql
 from profiles_pipeline.compile.moved import only
-from profiles_pipeline.compile.published_types import kind_of, published_type, too_large
+from profiles_pipeline.compile.published_types import too_large
 from profiles_pipeline.compile.statement import create, scratch
 from profiles_pipeline.destinations import Published
-from profiles_pipeline.dialects import render, spelled
+from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import Problem, ProjectError, WarehouseError, fail
 from profiles_pipeline.publish.basis import Basis, Moved, basis_now, moved_since, with_keys
 from profiles_pipeline.publish.guards import Found, Guard, guards
 from profiles_pipeline.publish.ledger import Counts, Ledger, Publication
+from profiles_pipeline.publish.standing import declared_before, is_elsewhere
+from profiles_pipeline.publish.tables import (
+    done_by_hand,
+    look,
+    missing_columns,
+    published_rows,
+    refuse_foreign,
+    shape_of,
+)
 from profiles_pipeline.publish.tracking import tracking_faults
-from profiles_pipeline.resolve.publishing import OWN_COLUMNS, Publisher
+from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.session import Session
 from profiles_pipeline.sql import build
 from profiles_pipeline.windows import Window
@@ -40,7 +50,8 @@ class Difference:
         last: the newest publication; None before the first.
         is_there: the table exists.
         shape: the columns of the table.
-        missing: columns that the table is yet to get.
+        missing: columns that the table is yet to get, and their types.
+        anew: the destination is another one than before, and is given everybody.
         desired: temporary table of what is to be there, for those who were compared.
         moved: who was compared; None for everybody.
         delta: temporary table of what has to be written.
@@ -55,7 +66,8 @@ class Difference:
     last: Publication | None
     is_there: bool
     shape: sql.Shape
-    missing: tuple[str, ...]
+    missing: Mapping[str, str]
+    anew: bool
     desired: exp.Table
     moved: Moved | None
     delta: exp.Table
@@ -67,21 +79,24 @@ class Difference:
     @property
     def is_empty(self) -> bool:
         """True when the table is as it is to be."""
-        return self.is_there and not self.missing and not self.counts.operations
+        return self.is_there and not self.missing and not self.anew and not self.counts.operations
+
+    @property
+    def tells_everybody(self) -> bool:
+        """True when everybody is among the changes, since the destination has nothing yet."""
+        return self.anew and self.publisher.destination.by_changes
+
+    @property
+    def rows_after(self) -> int:
+        """How many rows the table has once this is written."""
+        if self.tells_everybody:
+            return self.counts.inserted
+        return self.rows + self.counts.inserted - self.counts.deleted
 
     @property
     def tripped(self) -> tuple[Guard, ...]:
         """The rules that are broken."""
         return tuple(guard for guard in self.guards if guard.told)
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """The table of a publisher, as it is found."""
-
-    columns: Mapping[str, str] | None
-    comment: str | None
-    rows: int
 
 
 def find_difference(session: Session, publisher: Publisher, seq_no: int | None = None) -> Difference:
@@ -101,28 +116,24 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
     ledger = Ledger(warehouse, schema, session.project.name, publisher.name)
     last = ledger.last()
     relations = sql.relations_of(publisher, schema)
-    table = _look(session, publisher, relations.table)
-    _refuse_foreign(publisher, table, last)
+    table = look(session, publisher, relations.table)
+    before = declared_before(ledger) if last else None
+    refuse_foreign(publisher, table, last, before)
+    anew = is_elsewhere(publisher, before)
     forgotten = session.registry.being_forgotten(session.project.name)
     source = sql.source_query(publisher, materials, forgotten)
     types = {c.name.lower(): c.type for c in warehouse.describe(render(source, warehouse.dialect))}
-    shape = _shape(publisher, types, table, last)
-    missing = tuple(name for name in shape.types if table.columns is None or name.lower() not in table.columns)
+    shape = shape_of(publisher, types, table, last)
+    missing = missing_columns(publisher, shape, table)
     moved = None if missing else _moved(session, ledger, publisher, window, shape, last)
     desired, delta = (scratch(exp.table_(publisher.name), name) for name in ("desired", "delta"))
-    while True:
-        own = source if moved is None else sql.source_query(publisher, materials, only=moved.people)
-        query = sql.desired_query(publisher, own, types["publish_key"], shape)
-        try:
-            warehouse.execute(render(create("temporary table", desired, query), warehouse.dialect))
-        except WarehouseError as error:
-            _refuse_too_large(session, publisher, own, shape, error)
-            raise
-        if moved is None or with_keys(session, publisher, moved, desired):
-            break
+    make_desired = partial(_make_desired, session, publisher, types["publish_key"], shape, desired)
+    make_desired(source if moved is None else sql.source_query(publisher, materials, only=moved.people))
+    if moved is not None and not with_keys(session, publisher, moved, desired):
         moved = None
+        make_desired(source)
     _refuse_repeated(session, publisher, desired)
-    there = _present(relations.table, publisher, shape, table, missing)
+    there = published_rows(relations.table, publisher, table, missing)
     if moved is not None:
         there = only(there, publisher.key_column, moved.keys)
     query = sql.delta_query(publisher, desired, there, shape)
@@ -130,15 +141,18 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
     counts, by_hand = _counted(session, desired, delta)
     if moved is not None:
         counts = _with_the_others(session, publisher, counts, table.rows, moved)
+    tells_everybody = anew and publisher.destination.by_changes
+    if tells_everybody:
+        counts = _of_everybody(counts, table.rows)
     month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     found = Found(
         counts=counts,
         before=table.rows,
         after=counts.inserted + counts.updated + counts.unchanged,
-        is_first=last is None,
+        is_first=last is None or tells_everybody,
         this_month=ledger.operations_since(month),
-        by_hand=_by_hand(publisher, table, last, by_hand),
-        tracking=tracking_faults(session, publisher) if last and table.columns is not None else (),
+        by_hand=done_by_hand(publisher, table, last, by_hand),
+        tracking=tracking_faults(session, publisher) if last and table.columns is not None and not anew else (),
     )
     return Difference(
         publisher=publisher,
@@ -149,6 +163,7 @@ def find_difference(session: Session, publisher: Publisher, seq_no: int | None =
         is_there=table.columns is not None,
         shape=shape,
         missing=missing,
+        anew=anew,
         desired=desired,
         moved=moved,
         delta=delta,
@@ -179,6 +194,11 @@ def _with_the_others(session: Session, publisher: Publisher, counts: Counts, row
     rejected = int(str(session.warehouse.scalar(render(query, session.warehouse.dialect))))
     unchanged = rows - counts.updated - counts.deleted
     return replace(counts, unchanged=unchanged, rejected=counts.rejected + rejected)
+
+
+def _of_everybody(counts: Counts, rows: int) -> Counts:
+    """Return what is told to a destination that has nothing yet, of a table with so many rows before."""
+    return Counts(inserted=rows + counts.inserted - counts.deleted, deleted=counts.deleted, rejected=counts.rejected)
 
 
 def published_materials(
@@ -216,72 +236,16 @@ def published_materials(
     fail("not-built", message, publisher.span, hint="build it first: profiles run")
 
 
-def _look(session: Session, publisher: Publisher, table: exp.Table) -> _Table:
-    """Return what is there under the name of the table of a publisher."""
-    warehouse, schema = session.warehouse, session.output.schema
-    own = spelled(publisher.name, warehouse.dialect).lower()
-    if own not in {name.lower() for name in warehouse.relations(schema)}:
-        return _Table(None, None, 0)
-    if own in {name.lower() for name in warehouse.views(schema)}:
-        fail(
-            "table-exists",
-            f"'{publisher.name}' is a view, and not of this publisher",
-            publisher.span,
-            hint="rename one",
-        )
-    relation = render(table, warehouse.dialect)
-    columns = {c.name.lower(): c.type for c in warehouse.describe(f"SELECT * FROM {relation}")}
-    live = " WHERE deleted_at IS NULL" if publisher.deletes == "soft" and "deleted_at" in columns else ""
-    rows = int(str(warehouse.scalar(f"SELECT COUNT(*) FROM {relation}{live}")))
-    return _Table(columns, warehouse.table_comment(schema, publisher.name), rows)
-
-
-def _refuse_foreign(publisher: Publisher, table: _Table, last: Publication | None) -> None:
-    """Raise where there is a table of that name which is nobody's of ours, or cannot be merged into."""
-    if table.columns is None:
-        return
-    needed = {publisher.key_column.lower(), *_own_columns(publisher)}
-    if last is None and (table.rows or not needed <= table.columns.keys()):
-        message = f"there is a table '{publisher.name}' that this publisher has not made"
-        fail("table-exists", message, publisher.span, hint="rename the publisher, or drop the table if nobody needs it")
-    if gone := needed - table.columns.keys():
-        message = f"the table '{publisher.name}' has lost its column '{min(gone)}'"
-        hint = "put it back, or drop the table: it is then made anew, and what reads it has to be connected again"
-        fail("table-altered", message, publisher.span, hint=hint)
-
-
-def _own_columns(publisher: Publisher) -> tuple[str, ...]:
-    return OWN_COLUMNS if publisher.deletes == "soft" else OWN_COLUMNS[:-1]
-
-
-def _shape(publisher: Publisher, types: Mapping[str, str], table: _Table, last: Publication | None) -> sql.Shape:
-    sources = {item.column: types[item.column.lower()] for item in publisher.properties}
-    there = table.columns or {}
-    before = {name: there.get(name.lower(), kind) for name, kind in (last.columns if last else {}).items()}
-    known = {name.lower() for name in sources}
-    kept = {name: kind for name, kind in before.items() if name.lower() not in known}
-    own = {name: there.get(name.lower(), published_type(kind)) for name, kind in sources.items()}
-    return sql.Shape(sources, own | kept)
-
-
-def _present(
-    table: exp.Table, publisher: Publisher, shape: sql.Shape, found: _Table, missing: tuple[str, ...]
-) -> exp.Expr:
-    """Return the published rows with all columns that they are to have, whether the table has them yet or not."""
-    nulls = [
-        exp.alias_(exp.cast(exp.null(), exp.DataType.build(shape.types[name], dialect="duckdb")), name, quoted=True)
-        for name in missing
-    ]
-    if found.columns is not None:
-        return build("SELECT p.*, :nulls FROM :table AS p", nulls=nulls, table=table) if nulls else table
-    own = [
-        (publisher.key_column, "VARCHAR"),
-        ("row_hash", "VARCHAR"),
-        ("main_id", "VARCHAR"),
-        ("deleted_at", "TIMESTAMP"),
-    ]
-    empty = [exp.alias_(exp.cast(exp.null(), kind), name, quoted=True) for name, kind in own]
-    return build("SELECT :columns WHERE FALSE", columns=[*empty, *nulls])
+def _make_desired(
+    session: Session, publisher: Publisher, key_type: str, shape: sql.Shape, desired: exp.Table, source: exp.Expr
+) -> None:
+    """Put what is to be there into a temporary table."""
+    query = sql.desired_query(publisher, source, key_type, shape)
+    try:
+        session.warehouse.execute(render(create("temporary table", desired, query), session.warehouse.dialect))
+    except WarehouseError as error:
+        _refuse_too_large(session, publisher, source, shape, error)
+        raise
 
 
 def _refuse_too_large(
@@ -343,30 +307,6 @@ def _counted(session: Session, desired: exp.Table, delta: exp.Table) -> tuple[Co
     row = session.warehouse.query(render(query, session.warehouse.dialect)).rows[0]
     wanted, rejected, inserted, updated, deleted, by_hand = (int(str(value)) for value in row)
     return Counts(inserted, updated, deleted, wanted - inserted - updated, rejected), by_hand
-
-
-def _by_hand(publisher: Publisher, table: _Table, last: Publication | None, changed: int) -> tuple[str, ...]:
-    """Return what somebody else has done to the table since it was published to, a sentence each."""
-    if last is None:
-        return ()
-    if table.columns is None:
-        return (f"the table '{publisher.name}' was dropped by hand",)
-    told = []
-    if last.token not in (table.comment or ""):
-        told.append(
-            f"the table '{publisher.name}' was made anew by hand: what read its changes has to be connected again"
-        )
-    for name, kind in last.columns.items():
-        found = table.columns.get(name.lower())
-        if found is None:
-            told.append(f"its column '{name}' was dropped by hand")
-        elif kind_of(found) != kind_of(kind):
-            told.append(f"its column '{name}' was made {found} by hand")
-    if table.rows != last.rows:
-        told.append(f"it has {table.rows:,} rows, and {last.rows:,} were published")
-    if changed:
-        told.append(f"{changed:,} of its rows were changed by hand")
-    return tuple(told)
 
 
 def _sample(session: Session, delta: exp.Table) -> tuple[tuple[str, str, str], ...]:

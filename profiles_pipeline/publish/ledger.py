@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from profiles_pipeline.compile.publishing import HASH_VERSION
 from profiles_pipeline.dialects import render
-from profiles_pipeline.names import PUBLICATIONS, PUBLISHED_FROM
+from profiles_pipeline.names import PUBLICATIONS, PUBLISHED_AS, PUBLISHED_FROM
 from profiles_pipeline.warehouse.base import Warehouse
 
 _COLUMNS = (
@@ -126,6 +126,20 @@ class Ledger:
         self.warehouse.execute(f"DELETE FROM {self._made_from} WHERE project = ? AND publisher = ?", self._own)
         self.warehouse.execute(f"INSERT INTO {self._made_from} VALUES (?, ?, ?, ?)", [*self._own, publication, basis])
 
+    def declaration(self) -> str | None:
+        """Return what was noted of how the newest publication was declared; None when that is not known."""
+        if PUBLISHED_AS not in {name.lower() for name in self.warehouse.relations(self.schema)}:
+            return None
+        found = self.warehouse.scalar(
+            f"SELECT declaration FROM {self._declarations} WHERE project = ? AND publisher = ?", self._own
+        )
+        return None if found is None else str(found)
+
+    def note_declaration(self, declaration: str) -> None:
+        """Note how the newest publication was declared."""
+        self.warehouse.execute(f"DELETE FROM {self._declarations} WHERE project = ? AND publisher = ?", self._own)
+        self.warehouse.execute(f"INSERT INTO {self._declarations} VALUES (?, ?, ?)", [*self._own, declaration])
+
     def acknowledge(self, publication: int, seq: int, delivered_at: datetime | None = None) -> None:
         """Note that all changes up to a number have arrived; with a time, that nothing is left of a publication."""
         self.warehouse.execute(
@@ -140,11 +154,28 @@ class Ledger:
 
     @property
     def _made_from(self) -> str:
-        return render(exp.table_(PUBLISHED_FROM, db=self.schema, quoted=True), self.warehouse.dialect)
+        return _spelled(PUBLISHED_FROM, self.schema, self.warehouse)
+
+    @property
+    def _declarations(self) -> str:
+        return _spelled(PUBLISHED_AS, self.schema, self.warehouse)
 
     @property
     def _table(self) -> str:
-        return render(exp.table_(PUBLICATIONS, db=self.schema, quoted=True), self.warehouse.dialect)
+        return _spelled(PUBLICATIONS, self.schema, self.warehouse)
+
+
+def published_names(warehouse: Warehouse, schema: str, project: str) -> tuple[str, ...]:
+    """Return the names of all publishers of a project that have ever published, whether they are declared or not."""
+    if PUBLICATIONS not in {name.lower() for name in warehouse.relations(schema)}:
+        return ()
+    table = _spelled(PUBLICATIONS, schema, warehouse)
+    found = warehouse.query(f"SELECT DISTINCT publisher FROM {table} WHERE project = ? ORDER BY publisher", [project])
+    return tuple(str(row[0]) for row in found.rows)
+
+
+def _spelled(table: str, schema: str, warehouse: Warehouse) -> str:
+    return render(exp.table_(table, db=schema, quoted=True), warehouse.dialect)
 
 
 def _publication(row: Sequence[object]) -> Publication:

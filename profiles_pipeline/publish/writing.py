@@ -15,6 +15,7 @@ from profiles_pipeline.dialects import capabilities, literal_tree, render
 from profiles_pipeline.publish.basis import basis_now
 from profiles_pipeline.publish.difference import MARK, Difference
 from profiles_pipeline.publish.ledger import Publication
+from profiles_pipeline.publish.standing import Declared
 from profiles_pipeline.publish.tracking import track
 from profiles_pipeline.resolve.publishing import Publisher
 from profiles_pipeline.session import Session
@@ -29,8 +30,8 @@ def preparations(difference: Difference, project: str, token: str, of_hashes: st
     if not difference.is_there:
         yield tables.create_table(publisher, relations.table, difference.shape, of_hashes)
     else:
-        for column in difference.missing:
-            yield tables.add_column(relations.table, column, difference.shape.types[column])
+        for column, kind in difference.missing.items():
+            yield tables.add_column(relations.table, column, kind)
     yield tables.create_changes(relations.changes)
     yield tables.create_rejects(tables.rejects_of(publisher, relations.table.db))
     if publisher.sink == "webhook":
@@ -51,7 +52,8 @@ def write(session: Session, difference: Difference, *, approved: bool) -> Public
     session.registry.ensure()
     token = last.token if last else uuid.uuid4().hex
     names = {guard.name for guard in difference.tripped}
-    if last is None or difference.missing or not difference.is_there or names & {"untouched", "connection_valid"}:
+    is_new = last is None or difference.missing or difference.anew or not difference.is_there
+    if is_new or names & {"untouched", "connection_valid"}:
         for statement in preparations(
             difference, session.project.name, token, capabilities(warehouse.dialect).of_hashes
         ):
@@ -64,7 +66,9 @@ def write(session: Session, difference: Difference, *, approved: bool) -> Public
     rejects = tables.rejects_of(publisher, relations.table.db)
     statements = (
         tables.merge(publisher, relations.table, delta, difference.shape, at, _changed(session, difference)),
-        tables.add_changes(relations.changes, delta, made.number, number, at),
+        tables.add_everybody(relations.changes, delta, relations, made.number, number, at)
+        if difference.tells_everybody
+        else tables.add_changes(relations.changes, delta, made.number, number, at),
         *tables.clear_rejects(rejects, difference.window.seq_no, difference.moved.people if difference.moved else None),
         tables.add_rejects(rejects, difference.desired, difference.window.seq_no),
         *_trimmed(publisher, relations.changes, made),
@@ -76,6 +80,7 @@ def write(session: Session, difference: Difference, *, approved: bool) -> Public
         difference.ledger.record(made, found)
         if (basis := basis_now(session, publisher, difference.window, difference.shape)) is not None:
             difference.ledger.note_made_from(made.number, basis.text())
+        difference.ledger.note_declaration(Declared.of(publisher).text())
     return made
 
 
@@ -109,6 +114,9 @@ def _publication(difference: Difference, token: str, approved: bool) -> Publicat
         now if last is None else max(now, last.published_at + _TICK)
     )  # what goes by the time misses nothing, nor repeats it
     seq = (last.last_seq if last else 0) + counts.operations
+    arrived = last.acknowledged if last else 0
+    if last and difference.anew:  # what the destination before has not got is nothing for this one
+        arrived = last.last_seq
     is_all = difference.publisher.sink == "table"
     return Publication(
         number=last.number + 1 if last else 1,
@@ -117,11 +125,11 @@ def _publication(difference: Difference, token: str, approved: bool) -> Publicat
         token=token,
         columns=difference.shape.types,
         counts=counts,
-        rows=difference.rows + counts.inserted - counts.deleted,
+        rows=difference.rows_after,
         last_seq=seq,
         approved=approved,
         hash_version=sql.HASH_VERSION,
         published_at=at,
-        acknowledged=seq if is_all else (last.acknowledged if last else 0),
+        acknowledged=seq if is_all else arrived,
         delivered_at=at if is_all else None,
     )

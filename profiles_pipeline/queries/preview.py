@@ -17,6 +17,7 @@ from profiles_pipeline.queries.reading import missing_inputs, open_for_reading
 from profiles_pipeline.registry import SeqNo
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.session import as_able
+from profiles_pipeline.stages import Plan
 from profiles_pipeline.warehouse.settings import MEMORY, CompiledSettings, DuckDBSettings
 
 NOT_RUN = 0
@@ -33,7 +34,7 @@ class Preview:
         rows: material -> how many rows it is made from, as far as these were counted.
     """
 
-    plan: plan.Plan
+    plan: Plan
     resumed: bool
     missing: tuple[Problem, ...]
     rows: Mapping[str, int | None]
@@ -47,7 +48,7 @@ class Compiled:
         as_written: a problem for each input that was not found; its name stands in the SQL as the project writes it.
     """
 
-    plan: plan.Plan
+    plan: Plan
     files: compiled.Files
     as_written: tuple[Problem, ...]
 
@@ -102,8 +103,8 @@ def compile_project(
             lenient = replace(opened, sources=_where_found(opened.sources))
         session = time_contexts.with_what_it_needs(lenient, seq_no)
         planned = run.make_plan(session, seq_no, options.request)
-        if only_compiled:
-            untranslated.refuse(project, planned, output.settings.dialect)
+        if output.settings.dialect != "duckdb":
+            untranslated.refuse(session.typed, planned, output.settings.dialect)
         if seq_no.number == NOT_RUN:
             _clear(project, output)
         files = compiled.write(planned, project, output, Texts(output.settings.dialect), "compile")

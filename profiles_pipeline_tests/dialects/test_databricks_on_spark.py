@@ -26,6 +26,7 @@ from profiles_pipeline.identity import contraction_script
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import Input
 from profiles_pipeline.run import run
+from profiles_pipeline.stages import BuildMaterial, Plan, State
 from profiles_pipeline.warehouse.base import Rows
 from profiles_pipeline.warehouse.connect import connect
 from profiles_pipeline_tests.warehouse import spark
@@ -52,7 +53,7 @@ class Both:
     project: ProfilesProject
     output: connections.Output
     materials: dict[str, str]
-    planned: plan.Plan
+    planned: Plan
     spark: spark.Spark
 
     def on_duckdb(self, path: str) -> Rows:
@@ -109,9 +110,9 @@ def built(folder: Path, engine: spark.Spark) -> Both:
         of_input=lambda m: shortened(exp.to_table(str(m.table))),
         of_table=lambda t: shortened(t.copy()),
     )
-    planned = plan.build(project, plan.State(), plan.Window(1, END, None), sources, schema="profiles")
+    planned = plan.build(project, State(), plan.Window(1, END, None), sources, schema="profiles")
     for stage in planned.stages:
-        if isinstance(stage, plan.BuildMaterial):
+        if isinstance(stage, BuildMaterial):
             for step in stage.script.steps:
                 if isinstance(step, SolveComponents):
                     contract(engine, step)

@@ -15,6 +15,7 @@ from profiles_pipeline.errors import ProjectError, RunError
 from profiles_pipeline.forgetting import forgetting, tables
 from profiles_pipeline.forgetting.forgetting import Asked, Forgotten, forget, undo
 from profiles_pipeline.forgetting.requests import Requests
+from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.publish.publishing import preview, publish
 from profiles_pipeline.session import open_session
 from profiles_pipeline_tests.forgetting.town import LATER, MAY, OF_ANN, PIPELINE, Event, Town, without
@@ -168,6 +169,54 @@ publish:
     key: user_id
     destination: {type: webhook, url_env: HOOK_URL, secret_env: HOOK_SECRET, attempts: 1}
 """
+
+
+ONCE = """
+publish:
+  - {name: renamed, from: user/all/feature_view, destination: table, key: user_id}
+  - {name: of_old, from: user/all/feature_view, destination: table, key: user_id}
+  - {name: in_old, from: user/all/feature_view, key: user_id, destination: {type: files, path: old, formats: [csv]}}
+  - {name: other_key, from: user/all/feature_view, destination: table, key: user_id, deletes: soft}
+  - {name: other_deletes, from: user/all/feature_view, destination: table, key: user_id}
+"""
+NOW = """
+publish:
+  - {name: renamed_now, from: user/all/feature_view, destination: table, key: user_id}
+  - {name: other_key, from: user/all/feature_view, destination: {type: files, path: new}, key: email}
+  - {name: other_deletes, from: user/all/feature_view, destination: table, key: user_id, deletes: soft}
+"""
+
+
+def test_who_is_forgotten_goes_from_what_publishers_have_left_that_are_not_declared_so_any_more(tmp_path: Path) -> None:
+    town = Town(tmp_path / "town", pipeline=ONCE)
+    town.write(MAY)
+    town.run("2024-05-09")
+    for publisher in town.project.publishers:
+        publish(town.project, town.output, publisher.name)
+    names = [*OF_ANN, *main_ids_of(town, OF_ANN)]
+    (town.folder / "pipeline.yaml").write_text(NOW, encoding="utf-8")
+    town.project = ProfilesProject.load(town.folder)
+    with open_session(town.project, town.output, "test") as session:  # as if it had been made before this was noted
+        table = f'"{town.output.schema}"."published_as"'
+        session.warehouse.execute(f"DELETE FROM {table} WHERE publisher = 'of_old'")
+        assert forgetting.foresee(session, ANN).rows == dict.fromkeys(
+            ("renamed", "of_old", "in_old", "other_key", "other_deletes"), 1
+        )
+    (done,) = forget(town.project, town.output, ANN)
+    assert done.is_verified
+    left = town.traces(names)
+    deletions = {f"{each}__changes" for each in ("renamed", "of_old", "in_old", "other_key", "other_deletes")}
+    assert left.keys() == deletions | {"other_key"}
+    for table in deletions:
+        ((_, _, op, key, *_),) = left[table]
+        assert (op, key) == ("D", "u-ann")
+    assert sum(cell is not None for cell in left["other_key"][0]) == 3  # the key and two times
+    (folder,) = (town.folder / "old/in_old/delta").glob("000002*")
+    assert (folder / "in_old_00001.csv").read_text().splitlines()[1].startswith('"D","u-ann"')
+    published = done.certificate["published"]
+    assert isinstance(published, list)
+    undeclared = {each["publisher"] for each in published if "not declared any more" in each["still_to_do"]}
+    assert undeclared == {"renamed", "of_old", "in_old"}
 
 
 class Cut(BaseException):

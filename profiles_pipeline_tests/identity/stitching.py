@@ -15,6 +15,7 @@ from profiles_pipeline import identity, plan
 from profiles_pipeline.compile import SolveComponents
 from profiles_pipeline.dialects import render
 from profiles_pipeline.project import ProfilesProject
+from profiles_pipeline.stages import State
 from profiles_pipeline.testing import main_id
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
@@ -79,7 +80,7 @@ def bench(
         warehouse.execute(f"CREATE TABLE events ({columns}, ts TIMESTAMP)")
         sources = plan.Sources(of_input=lambda _: exp.to_table("events"), of_table=lambda table: table)
         request = plan.Request(("models/user_default_id_stitcher",))
-        planned = plan.build(project, plan.State(), plan.Window(1, END), sources, schema="main", request=request)
+        planned = plan.build(project, State(), plan.Window(1, END), sources, schema="main", request=request)
         (stage,) = planned.materials
         steps = tuple(s if isinstance(s, SolveComponents) else render(s.tree, "duckdb") for s in stage.script.steps)
         yield Bench(warehouse, steps, f'main."{stage.material}"', len(id_types), solve)

@@ -17,6 +17,7 @@ from profiles_pipeline.dialects import render
 from profiles_pipeline.project import ProfilesProject
 from profiles_pipeline.resolve.model import RULES
 from profiles_pipeline.run import Options, Report, run
+from profiles_pipeline.stages import State
 from profiles_pipeline.warehouse.base import Warehouse
 from profiles_pipeline.warehouse.connect import connect_duckdb
 from profiles_pipeline.warehouse.settings import MEMORY, DuckDBSettings
@@ -101,7 +102,7 @@ def ruled(folder: Path, priority: str) -> Iterator[Ruled]:
             of_table=lambda table: table,
         )
         request = plan.Request(("models/user_default_id_stitcher",))
-        planned = plan.build(project, plan.State(), plan.Window(1, END), sources, schema="main", request=request)
+        planned = plan.build(project, State(), plan.Window(1, END), sources, schema="main", request=request)
         (stage,) = planned.materials
         steps = [s if isinstance(s, SolveComponents) else render(s.tree, "duckdb") for s in stage.script.steps]
         yield Ruled(warehouse, steps, f'main."{stage.material}_mappings"')

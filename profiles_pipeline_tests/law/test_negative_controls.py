@@ -13,6 +13,7 @@ from profiles_pipeline import freshness, plan
 from profiles_pipeline.compile import rows
 from profiles_pipeline.compile.statement import Compilation
 from profiles_pipeline.identity import in_memory
+from profiles_pipeline.stages import Promote
 from profiles_pipeline_tests.law.check import Judge
 from profiles_pipeline_tests.law.controls import Patch, is_broken
 
@@ -59,7 +60,7 @@ def sources_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 def views_follow_every_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run for the past moves the plain views."""
 
-    def moving(*arguments: object) -> plan.Promote:
+    def moving(*arguments: object) -> Promote:
         return replace(promotion(*arguments), stays_on=None)  # type: ignore[arg-type]
 
     monkeypatch.setattr(plan, "promotion", moving)

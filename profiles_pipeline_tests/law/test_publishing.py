@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from sqlglot import exp
 
@@ -41,6 +43,7 @@ PUBLISHERS = {
     "latest": {"key": "anonymous_id", "fan_out": "latest", "deletes": "soft", "guards": _ALL},
     "oldest": {"key": "user_id", "fan_out": "oldest", "destination": "amplitude", "guards": _ALL},
     "people": {"guards": _ALL},
+    "copied": {"from": "models/profile", "key": "user_id", "guards": _ALL},
 }
 _ORDERS = {"latest": "valid_at DESC NULLS LAST", "oldest": "first_seen_at NULLS LAST"}
 
@@ -111,6 +114,16 @@ def _totals(name: str, schema: str) -> str:
     return f"SELECT {', '.join(counts)}"
 
 
+def _with_a_feature_table(generated: Path, folder: Path) -> ProfilesProject:
+    """Return a generated project with a table of its features."""
+    shutil.copytree(generated, folder)
+    models = yaml.safe_load((folder / "models.yaml").read_text())
+    spec = {"entity_key": "user", "features": list(FEATURES)}
+    models["models"].append({"name": "profile", "model_type": "feature_table_model", "model_spec": spec})
+    (folder / "models.yaml").write_text(yaml.safe_dump(models, sort_keys=False))
+    return ProfilesProject.load(folder)
+
+
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
     with keeping_from_the_first_run_on():
@@ -119,7 +132,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
 
 def _shelf(place: Place, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
     stated = [{"name": name, **_OF, **publisher} for name, publisher in PUBLISHERS.items()]
-    project = projects.load(SHAPE, folder).run_as({"publish": stated}, folder / "pipeline.yaml")
+    project = _with_a_feature_table(projects.load(SHAPE, folder).folder, folder / "project")
+    project = project.run_as({"publish": stated}, folder / "pipeline.yaml")
     made = Shelf(place, project)
     write = writing.write
 

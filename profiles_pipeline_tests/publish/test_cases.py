@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 import yaml
 
@@ -69,6 +70,12 @@ def _take(shop: Shop, publisher: Publisher, step: Mapping[str, object], number: 
         counts = done.counts
         found = [counts.inserted, counts.updated, counts.deleted, counts.unchanged, counts.rejected]
         assert found == step["counts"], f"step {number}"
+    if "files" in step:
+        folders = [Path(folder) for folder in done.delivered.files]
+        tables = {f.parent.name: pyarrow.parquet.read_table(next(f.glob("*.parquet"))) for f in folders}
+        found_keys = {content: table[publisher.key_column].to_pylist() for content, table in tables.items()}
+        assert found_keys == step["files"], f"step {number}"
+        assert all(p.name in table.column_names for table in tables.values() for p in publisher.properties)
     assert (done.publication is None) is bool(step.get("unwritten")), f"step {number}"
 
 
@@ -86,6 +93,8 @@ def _compare(shop: Shop, publisher: Publisher, step: Mapping[str, object], numbe
         assert [list(row[:3]) for row in found if row[3] == last] == step["changes"], f"step {number}"
     if "rejects" in step:
         assert sorted(map(list, shop.rows(f"{name}__rejects", "key, reason"))) == step["rejects"]
+    if "live" in step:
+        assert shop.rows(name, "COUNT(*) - COUNT(deleted_at)") == [(step["live"],)], f"step {number}"
     if "emptied" in step:
         assert shop.rows(name, f"COUNT({step['emptied']})") == [(0,)]
 

@@ -138,6 +138,11 @@ def test_what_is_refused_is_told_with_its_number(warehouse: Warehouse) -> None:
             "Cannot perform SELECT. This session does not have a current database.",
             "see that the database exists",
         ),
+        (
+            630,
+            "Statement reached its statement or warehouse timeout of 60 second(s) and was canceled.",
+            "the statement took longer than STATEMENT_TIMEOUT_IN_SECONDS allows",
+        ),
     ],
 )
 def test_what_can_be_done_about_an_error(
