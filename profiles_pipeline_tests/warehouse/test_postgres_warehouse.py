@@ -12,10 +12,13 @@ from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import duckdb
 import pyarrow as pa
 import pytest
 from pydantic import SecretStr
+from sqlglot import exp
 
+from profiles_pipeline.dialects import render
 from profiles_pipeline.errors import LockTimeoutError, ProjectError, WarehouseError
 from profiles_pipeline.warehouse.base import Column, Warehouse
 from profiles_pipeline.warehouse.connect import connect
@@ -53,6 +56,30 @@ def test_values_come_as_they_are_elsewhere(warehouse: Warehouse) -> None:
          '{"a": null, "b": 1}', None)
     ]  # fmt: skip
     assert found.types[:1] == ("BIGINT",)
+
+
+def test_times_that_python_has_no_value_for_are_read_as_on_duckdb(warehouse: Warehouse) -> None:
+    far = """DATE '{day}', TIMESTAMP '{day} 01:02:03', DATE '20000-01-01', DATE 'infinity', TIMESTAMP '-infinity',
+        TIMESTAMPTZ '20000-01-01 00:00:00+00' IS NULL, TIMESTAMP '20000-01-01 00:00:00.5'"""
+    on_duckdb = duckdb.sql(f"SELECT {far}".format(day="0044-03-15 (BC)")).fetchall()
+    here = far.format(day="0044-03-15 BC").replace("BC 01:02:03", "01:02:03 BC")
+    assert warehouse.query(f"SELECT {here}").rows == on_duckdb
+    assert warehouse.scalar("SELECT TIMESTAMPTZ '20000-01-01 00:00:00+00'") == "20000-01-01 00:00:00+00"
+
+
+@pytest.mark.parametrize("text", ["today", "01/02/2024", "2024-02-30"])
+def test_a_text_that_is_no_date_elsewhere_is_none_here(warehouse: Warehouse, text: str) -> None:
+    given = exp.cast(exp.Literal.string(text), "TEXT")
+    with pytest.raises(WarehouseError, match="is not a time of the form that is wanted"):
+        warehouse.query(render(exp.select(exp.cast(given, "DATE")), "postgres"))
+
+
+def test_functions_that_catch_errors_are_not_run_by_several_processes(warehouse: Warehouse) -> None:
+    catching = warehouse.query(
+        "SELECT DISTINCT proparallel::TEXT FROM pg_proc WHERE pronamespace = 'own'::REGNAMESPACE "
+        "AND prosrc LIKE '%EXCEPTION WHEN%'"
+    )
+    assert catching.rows == [("u",)]
 
 
 def test_the_session_is_in_utc(warehouse: Warehouse) -> None:

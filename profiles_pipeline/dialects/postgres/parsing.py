@@ -19,16 +19,25 @@ _ISO = (
 )
 _TIMESTAMP = _ISO.replace("<ending>", "")
 _DATE = _ISO.replace("<ending>", r"\s*")
+_USUAL = (
+    "^[1-9][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    r"(?:[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?Z?)?$"
+)
+"""Times as they are nearly always written, of days that every year has: the server reads them much faster."""
+
 _ISO_PARTS = "Y-mdEhMSf"
 """What the groups of a time as ISO 8601 writes it hold, as letters of strptime; `h` may be 24, `E` is an era."""
 
+# Nothing is caught in here: what catches errors cannot be run by several processes at once.
 _READS_TIME = """TIMESTAMP LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
-    {declared}
+    found TEXT[]; {declared}
     y INT := 1900; m INT := 1; d INT := 1; h INT := 0; mi INT := 0; s INT := 0; us INT := 0;
-    day_of_year INT; half TEXT; made TIMESTAMP; good BOOLEAN := found IS NOT NULL;
+    day_of_year INT; half TEXT; made TIMESTAMP; good BOOLEAN;
 BEGIN
     IF value IS NULL THEN RETURN NULL; END IF;
+    {first}
+    good := found IS NOT NULL;
     FOR n IN 1..LENGTH(parts) LOOP
         CONTINUE WHEN NOT good OR found[n] IS NULL OR found[n] = '';
         CASE SUBSTR(parts, n, 1)
@@ -50,17 +59,15 @@ BEGIN
         END CASE;
     END LOOP;
     IF good AND half IS NOT NULL THEN h := h % 12 + CASE half WHEN 'pm' THEN 12 ELSE 0 END; END IF;
-    IF good AND h < 25 AND mi < 60 AND s < 60 THEN
-        BEGIN
-            made := MAKE_TIMESTAMP(CASE y WHEN 0 THEN -1 ELSE y END, m, d, h, mi, s) + us * INTERVAL '1 microsecond';
-            IF day_of_year BETWEEN 1 AND 366 AND parts !~ '[mbd]' THEN
-                made := made + (day_of_year - 1) * INTERVAL '1 day';
-            ELSIF day_of_year NOT BETWEEN 1 AND 366 THEN
-                made := NULL;
-            END IF;
-        EXCEPTION WHEN data_exception THEN made := NULL;
-        END;
-    ELSIF NOT good AND parts ~ 'h' THEN
+    y := CASE y WHEN 0 THEN -1 ELSE y END;
+    good := good AND m BETWEEN 1 AND 12 AND y <= 294246 AND mi < 60 AND s < 60
+        AND (h < 24 OR (h = 24 AND mi + s + us = 0)) AND COALESCE(day_of_year BETWEEN 1 AND 366, TRUE);
+    IF good AND d BETWEEN 1 AND EXTRACT(DAY FROM MAKE_DATE(y, m, 1) + INTERVAL '1 month -1 day') THEN
+        made := MAKE_TIMESTAMP(y, m, d, h, mi, s) + us * INTERVAL '1 microsecond';
+        IF day_of_year IS NOT NULL AND parts !~ '[mbd]' THEN
+            made := made + (day_of_year - 1) * INTERVAL '1 day';
+        END IF;
+    ELSIF found IS NULL AND parts ~ 'h' THEN
         made := CASE LOWER(BTRIM(value)) WHEN 'epoch' THEN '1970-01-01' WHEN 'infinity' THEN 'infinity'
             WHEN 'inf' THEN 'infinity' WHEN '-infinity' THEN '-infinity' WHEN '-inf' THEN '-infinity' END;
     END IF;
@@ -136,14 +143,16 @@ END $$""",
     (
         "strptime",
         "value TEXT, pattern TEXT, parts TEXT, strict BOOLEAN",
-        _READS_TIME.format(declared="found TEXT[] := REGEXP_MATCH(value, pattern);"),
+        _READS_TIME.format(declared="", first="found := REGEXP_MATCH(value, pattern);"),
     ),
     *(
         (
             f"to_{wanted}",
             "value TEXT, strict BOOLEAN",
             _READS_TIME.format(
-                declared=f"found TEXT[] := REGEXP_MATCH(value, '{pattern}'); parts TEXT := '{_ISO_PARTS}';"
+                declared=f"parts TEXT := '{_ISO_PARTS}';",
+                first=f"IF value ~ '{_USUAL}' THEN RETURN value::TIMESTAMP; END IF;\n"
+                f"    found := REGEXP_MATCH(value, '{pattern}');",
             ),
         )
         for wanted, pattern in {"date": _DATE, "timestamp": _TIMESTAMP}.items()
