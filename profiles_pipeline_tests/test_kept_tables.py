@@ -180,16 +180,17 @@ def test_another_layout_is_kept_beside_the_one_before(visits: Kept, monkeypatch:
     """What is kept in another layout is not read, and what shows it goes on to do so."""
     kept = visits
     kept.restore()
-    monkeypatch.setattr(layout, "CHANGES", ("days are cut in two",))
+    number = layout.current()
+    monkeypatch.setattr(layout, "CHANGES", (*layout.CHANGES, "days are cut in two"))
     report = kept.run()
     compare("another layout", kept.expected, kept.place.built(report))
     how = {built.model.path: built.how for built in report.built}
-    said = "what is kept is in layout 1, this version of profiles-pipeline keeps 2"
+    said = f"what is kept is in layout {number}, this version of profiles-pipeline keeps {number + 1}"
     assert [path for path, each in how.items() if said in each.reason] == list(KEEPING)
     compare("what was built before", kept.before[1], kept.place.kept(kept.before[0]))
     monkeypatch.undo()
     report = kept.place.run(kept.project, kept.end + timedelta(hours=1))
-    said = "what is kept is in layout 2, this version of profiles-pipeline keeps 1"
+    said = f"what is kept is in layout {number + 1}, this version of profiles-pipeline keeps {number}"
     assert [b.model.path for b in report.built if said in b.how.reason] == list(KEEPING)
 
 

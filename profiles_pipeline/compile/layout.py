@@ -11,7 +11,9 @@ from collections.abc import Iterable
 
 from profiles_pipeline.names import ACCUMULATOR
 
-CHANGES: tuple[str, ...] = ()
+CHANGES: tuple[str, ...] = (
+    "on PostgreSQL texts are in the order of their bytes, and numbers and times are hashed as what they are",
+)
 """What has changed since the first layout, a line for each change. Whoever changes what is in a kept table, or the
 meaning of it, adds one: the columns, how buckets are cut, how values are put together, what is hashed."""
 
