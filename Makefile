@@ -12,8 +12,8 @@ TESTS := profiles_pipeline_tests
 CHROMIUM := /usr/bin/chromium
 # The project that `make dev` opens and `make demo` builds.
 PROJECT ?= demo/ecommerce
-# Processes that share the tests: one more than cores, since a third of the time they wait for servers and browsers.
-WORKERS ?= 3
+# Processes that share the tests.
+WORKERS ?= 2
 
 # An environment that forbids bytecode makes every start of Dagster compile it again: three times slower.
 export PYTHONDONTWRITEBYTECODE :=

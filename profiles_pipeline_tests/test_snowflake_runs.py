@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -167,9 +168,10 @@ def test_no_secret_is_left_anywhere(built: Place, snowflake_account: Account, ca
 
 
 def test_what_cannot_be_said_is_told_where_it_is_written_before_anything_is_made(
-    snowflake_account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    built: Place, snowflake_account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    unsaid = place("quickstart", Snowflake(snowflake_account), tmp_path / "quickstart", FIRST)
+    copy = shutil.copytree(built.folder, tmp_path / "quickstart", ignore=shutil.ignore_patterns("output"))
+    unsaid = replace(built, folder=copy)
     file = unsaid.folder / "models" / "profiles.yaml"
     text = file.read_text(encoding="utf-8").replace("count(distinct(timestamp::date))", "histogram(event)", 1)
     file.write_text(text, encoding="utf-8")
