@@ -17,7 +17,7 @@ import pytest
 from profiles_pipeline import connections, examples
 from profiles_pipeline.cli import main
 from profiles_pipeline.dialects import capabilities, identifier, spelled
-from profiles_pipeline.errors import ProjectError, RunError
+from profiles_pipeline.errors import ProjectError
 from profiles_pipeline.events import Options, Report
 from profiles_pipeline.examples.ecommerce_data import generate
 from profiles_pipeline.freshness import tables_from_outside
@@ -235,7 +235,7 @@ def _compare_with_duckdb(case: Case, name: str, engine: Engine, folder: Path) ->
     for options in ends:
         run(project, embedded, options)
     if name in REFUSED[engine.name]:
-        with pytest.raises(RunError, match=re.escape(REFUSED[engine.name][name])):
+        with pytest.raises(ProjectError, match=re.escape(REFUSED[engine.name][name])):
             run(project, there, ends[0])
         return
     for options in ends:
